@@ -1,0 +1,33 @@
+"""Name of a data folder -> where it is, in a checkout and in an installed package alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def data_folder(name: str) -> Path:
+    """`schemas` or `templates`, from the package itself or from the checkout around it.
+
+    The package is asked first: site-packages may hold other folders of such names.
+    """
+    packaged = _PACKAGE / "_data" / name
+    return packaged if packaged.is_dir() else _PACKAGE.parent / name
+
+
+@cache
+def runner_files(runtime: str) -> tuple[tuple[str, bytes], ...]:
+    """The files of a runtime's runner: path below its folder, and content; sorted."""
+    folder = data_folder("templates") / "runtimes" / runtime / "runner"
+    return tuple(
+        (path.relative_to(folder).as_posix(), path.read_bytes()) for path in _sources(folder)
+    )
+
+
+def _sources(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            yield path

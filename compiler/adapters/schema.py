@@ -1,0 +1,87 @@
+"""A descriptor and the name of its schema -> what is wrong with its shape."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any, NamedTuple
+
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.protocols import Validator
+from jsonschema.validators import extend
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+from compiler.adapters.packaged import data_folder
+from compiler.model.source import Pointer
+
+_SUFFIX = ".schema.json"
+
+
+class Violation(NamedTuple):
+    """One broken rule: where, which keyword, what it asks for, and the schema it stands in."""
+
+    pointer: Pointer
+    keyword: str
+    expected: Any
+    found: Any
+    schema: Mapping[str, Any]
+
+
+def violations(schema: str, data: Any) -> list[Violation]:
+    """Everything that the schema (`python`, `gitopsc`, ...) has against `data`."""
+    return [
+        Violation(
+            tuple(error.absolute_path),
+            str(error.validator),
+            error.validator_value,
+            error.instance,
+            error.schema if isinstance(error.schema, dict) else {},
+        )
+        for error in _validator(schema).iter_errors(data)
+    ]
+
+
+def property_names(schema: str, *path: str) -> tuple[str, ...]:
+    """The keys that a schema has, below `path` of property names."""
+    node = _schemas()[schema + _SUFFIX]
+    for step in path:
+        node = node["properties"][step]
+    return tuple(node["properties"])
+
+
+@cache
+def _schemas() -> dict[str, Any]:
+    files = sorted(data_folder("schemas").glob("*" + _SUFFIX))
+    return {file.name: json.loads(file.read_text(encoding="utf-8")) for file in files}
+
+
+@cache
+def _registry() -> Registry[Any]:
+    resources = (
+        (name, Resource.from_contents(schema, default_specification=DRAFT202012))
+        for name, schema in _schemas().items()
+    )
+    return Registry().with_resources(resources)
+
+
+@cache
+def _validator(schema: str) -> Validator:
+    return _Validator(_schemas()[schema + _SUFFIX], registry=_registry())
+
+
+def _pattern(
+    _: Validator, pattern: str, instance: object, __: Mapping[str, Any]
+) -> Iterator[ValidationError]:
+    """ECMA 262's `$` is the end; Python's also matches before a final newline."""
+    if not isinstance(instance, str):
+        return
+    if pattern.endswith("$"):
+        pattern = pattern[:-1] + r"\Z"
+    if not re.search(pattern, instance):
+        yield ValidationError("does not match")
+
+
+_Validator: type[Validator] = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]

@@ -1,0 +1,92 @@
+"""A template and its values -> text that no value can change the shape of.
+
+Every `{{ }}` passes one quoting function by itself (Jinja's `finalize`): a template cannot forget
+it. What is text already (a rendered part, an indented block) says so with `Text`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from compiler.adapters.packaged import data_folder
+from compiler.model.output import escape_unprintable
+
+
+class Text(str):
+    """Text in the language of the template, printed as it is."""
+
+    __slots__ = ()
+
+
+def render_yaml(template: str, **values: Any) -> Text:
+    """A template below `templates/` whose values become YAML scalars."""
+    return Text(_environment(yaml_scalar).get_template(template).render(values))
+
+
+def render_dockerfile(template: str, **values: Any) -> Text:
+    """A template below `templates/` whose values become words or JSON lists of a Dockerfile."""
+    return Text(_environment(_dockerfile_word).get_template(template).render(values))
+
+
+@cache
+def _environment(quote: Callable[[Any], str]) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(data_folder("templates"), encoding="utf-8"),
+        undefined=StrictUndefined,
+        finalize=quote,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+        auto_reload=False,
+    )
+    environment.filters["block"] = _block
+    return environment
+
+
+def _block(text: Text, width: int) -> Text:
+    """Text with each line after the first indented, without its final newline."""
+    return Text(text.removesuffix("\n").replace("\n", "\n" + " " * width))
+
+
+# What a YAML 1.1 reader takes for a boolean, null or number and a 1.2 reader for a string, or the
+# other way round, is quoted; so is all that is not plainly a word.
+_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*")
+_WORDS = frozenset(("false", "n", "no", "null", "off", "on", "true", "y", "yes"))
+
+
+def yaml_scalar(value: Any) -> str:
+    """One scalar on one line, the same for readers of YAML 1.1 and 1.2."""
+    if isinstance(value, Text):
+        return value
+    if isinstance(value, (bool, int)):
+        return json.dumps(value)
+    if not isinstance(value, str):
+        raise TypeError(f"a template prints a {type(value).__name__}")
+    if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
+        return value
+    return escape_unprintable(json.dumps(value, ensure_ascii=False))
+
+
+_DOCKERFILE_WORD = re.compile(r"[A-Za-z0-9_./:@=+-]+")
+
+
+def _dockerfile_word(value: Any) -> str:
+    """A word as it is when it is plainly one; else quoted. A list becomes the JSON form."""
+    if isinstance(value, Text):
+        return value
+    if isinstance(value, (list, tuple)):
+        return json.dumps(list(value))
+    if not isinstance(value, str):
+        raise TypeError(f"a template prints a {type(value).__name__}")
+    if _DOCKERFILE_WORD.fullmatch(value):
+        return value
+    if not value.isprintable():
+        raise ValueError("a Dockerfile holds no such character")
+    return '"' + re.sub(r'(["\\$])', r"\\\1", value) + '"'

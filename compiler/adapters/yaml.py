@@ -1,0 +1,382 @@
+"""YAML or JSON text -> documents: plain values of the YAML 1.2 core schema, each with its place.
+
+Values are built straight from events, which is what makes positions affordable: neither nodes nor
+round-trip objects are made on the way. libyaml (in PyYAML) gives the events; it knows YAML 1.1 and
+refuses a little that 1.2 allows, so ruamel.yaml, some thirty times slower, has the last word on a
+file that libyaml cannot read.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import Any, Final
+
+import yaml
+import yaml.error
+import yaml.events
+
+from compiler.model.diagnostic import (
+    BAD_ALIAS,
+    DUPLICATE_KEY,
+    NOT_JSON_VALUE,
+    NOT_YAML,
+    TOO_DEEP,
+    Code,
+    Diagnostic,
+    Label,
+)
+from compiler.model.source import POSITION_WIDTH, Document, Span, node_count
+
+DEPTH_LIMIT: Final = 64
+ALIAS_NODE_LIMIT: Final = 100_000
+DIGIT_LIMIT: Final = 1_000
+SECOND_READING_LIMIT: Final = 200_000
+"""Characters of the largest file that is read a second time; that takes about a second."""
+
+_NOT_PRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB]\w\w)\\u([dD][c-fC-F]\w\w)")
+_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_MAYBE_NUMBER = frozenset("+-.0123456789")
+_WORDS: Final[dict[str, bool | None]] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_CORE_TAG = "tag:yaml.org,2002:"
+_TAG_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    "bool": (bool,),
+    "float": (int, float),
+    "int": (int,),
+    "null": (type(None),),
+}
+_UNSET: Final = object()
+_REPEATED: Final = object()
+
+
+def read_documents(path: str, text: str) -> tuple[tuple[Document, ...], Diagnostic | None]:
+    """The documents of one file, and the problem that ended the reading, if any.
+
+    What is wrong inside a document (a repeated key, a value that JSON lacks) is in its `faults`:
+    only its reader knows whether the document is meant for us.
+    """
+    if unprintable := _NOT_PRINTABLE.search(text):
+        return (), _not_printable(path, text, unprintable.start())
+    if path.endswith(".json"):
+        text = _SURROGATES.sub(_joined_surrogates, text)
+    return _read(path, text, _libyaml_events(text), yaml.events, yaml.error.YAMLError)
+
+
+def read_again(path: str, text: str) -> tuple[tuple[Document, ...], Diagnostic | None]:
+    """The same for a file that `read_documents` could not read, by a reader of YAML 1.2."""
+    if len(text) > SECOND_READING_LIMIT or _NOT_PRINTABLE.search(text):
+        return read_documents(path, text)
+    import ruamel.yaml
+    import ruamel.yaml.error
+    import ruamel.yaml.events
+
+    events = ruamel.yaml.YAML(typ="safe", pure=True).parse(text)
+    return _read(path, text, events, ruamel.yaml.events, ruamel.yaml.error.YAMLError)
+
+
+def _libyaml_events(text: str) -> Iterable[Any]:
+    try:
+        from yaml._yaml import CParser
+    except ImportError:  # PyYAML was built without libyaml: the same events, slower
+        return yaml.parse(text, Loader=yaml.SafeLoader)
+    parser = CParser(text)
+    return iter(parser.get_event, None)
+
+
+def _read(
+    path: str, text: str, events: Iterable[Any], names: ModuleType, error_type: type[Exception]
+) -> tuple[tuple[Document, ...], Diagnostic | None]:
+    builder = _Builder(path, names)
+    problem = None
+    try:
+        builder.take(events)
+    except error_type as error:
+        problem = _syntax(path, text, error)
+    except _TooDeep as error:
+        message = f"values are nested deeper than {DEPTH_LIMIT} levels"
+        problem = Diagnostic(TOO_DEEP, message, error.span)
+    return tuple(builder.documents), problem
+
+
+class _TooDeep(Exception):
+    def __init__(self, span: Span) -> None:
+        super().__init__()
+        self.span = span
+
+
+class _Frame:
+    """A mapping or list under construction."""
+
+    __slots__ = ("anchor", "container", "key", "key_event", "node", "rewind")
+
+    def __init__(self, container: Any, anchor: str | None, node: int) -> None:
+        self.container = container
+        self.anchor = anchor
+        self.node = node
+        self.key: Any = _UNSET
+        self.key_event: Any = None
+        self.rewind = 0
+
+
+class _Builder:
+    """Events of one file -> `documents`: all that ended before an error stopped it."""
+
+    def __init__(self, path: str, names: ModuleType) -> None:
+        """`names` is the module of the event classes; PyYAML and ruamel.yaml have their own."""
+        self.path = path
+        self.documents: list[Document] = []
+        self.scalar_event = names.ScalarEvent
+        self.take_event: dict[type, Callable[[Any], None]] = {
+            names.StreamStartEvent: self._ignore,
+            names.StreamEndEvent: self._ignore,
+            names.DocumentStartEvent: self._start,
+            names.DocumentEndEvent: self._end,
+            names.ScalarEvent: self._scalar,
+            names.AliasEvent: self._alias,
+            names.MappingStartEvent: self._open_mapping,
+            names.SequenceStartEvent: self._open_list,
+            names.MappingEndEvent: self._close,
+            names.SequenceEndEvent: self._close,
+        }
+
+    def take(self, events: Iterable[Any]) -> None:
+        take_event = self.take_event
+        for event in events:
+            take_event[type(event)](event)
+
+    def _ignore(self, event: Any) -> None:
+        """A stream has no value."""
+
+    def _start(self, event: Any) -> None:
+        self.root: Any = None
+        self.stack: list[_Frame] = []
+        self.positions: array[int] = array("I")
+        self.faults: list[Diagnostic] = []
+        self.anchors: dict[str, tuple[Any, int]] = {}
+
+    def _end(self, event: Any) -> None:
+        faults = tuple(self.faults)
+        self.documents.append(Document(self.path, self.root, self.positions, 0, faults))
+
+    def _open_mapping(self, event: Any) -> None:
+        self._open(event, {})
+
+    def _open_list(self, event: Any) -> None:
+        self._open(event, [])
+
+    def _place(self, event: Any) -> None:
+        start, end = event.start_mark, event.end_mark
+        self.positions.extend((start.line + 1, start.column + 1, end.line + 1, end.column + 1))
+
+    def _scalar(self, event: Any) -> None:
+        frame = self.stack[-1] if self.stack else None
+        if frame is not None and frame.key is _UNSET and type(frame.container) is dict:
+            self._key(frame, event, event.value)
+            if event.anchor:
+                self.anchors[event.anchor] = (
+                    event.value,
+                    len(self.positions) // POSITION_WIDTH - 1,
+                )
+            return
+        node = len(self.positions) // POSITION_WIDTH
+        self._place(event)
+        value = self._resolve(event)
+        if event.anchor:
+            self.anchors[event.anchor] = (value, node)
+        self._add(value)
+
+    def _key(self, frame: _Frame, event: Any, key: str) -> None:
+        frame.rewind = len(self.positions)
+        frame.key_event = event
+        if key in frame.container:
+            first = Document(self.path, frame.container, self.positions, frame.node).key_span(key)
+            self._fault(
+                DUPLICATE_KEY,
+                f"`{key}` is here twice",
+                event,
+                hint="keep one of the two",
+                related=(Label(first, "first here"),),
+            )
+            frame.key = _REPEATED
+        else:
+            frame.key = key
+        self._place(event)
+        if type(event) is self.scalar_event and type(self._resolve(event)) is not str:
+            hint = f'quote it: "{key}"' if key else "write the key before the colon"
+            self._fault(NOT_JSON_VALUE, f"the key `{key}` is not a string", event, hint)
+
+    def _open(self, event: Any, container: Any) -> None:
+        if len(self.stack) >= DEPTH_LIMIT:
+            raise _TooDeep(self._span(event))
+        frame = self.stack[-1] if self.stack else None
+        if frame is not None and frame.key is _UNSET and type(frame.container) is dict:
+            frame.rewind = len(self.positions)
+            frame.key = _REPEATED
+            self._fault(NOT_JSON_VALUE, "a key must be a string", event)
+            self.stack.append(_Frame([], None, len(self.positions) // POSITION_WIDTH))
+            self.stack[-1].key_event = _REPEATED
+            self._place(event)
+            return
+        node = len(self.positions) // POSITION_WIDTH
+        self._place(event)
+        self._check_tag(event)
+        if event.anchor:
+            self.anchors[event.anchor] = (_UNSET, node)
+        self.stack.append(_Frame(container, event.anchor, node))
+
+    def _close(self, event: Any) -> None:
+        frame = self.stack.pop()
+        at = frame.node * POSITION_WIDTH
+        mark = event.end_mark
+        self.positions[at + 2] = mark.line + 1
+        self.positions[at + 3] = mark.column + 1
+        if frame.key_event is _REPEATED and type(frame.container) is list:
+            return  # it stood where a key belongs; its value is dropped with it
+        if frame.anchor:
+            self.anchors[frame.anchor] = (frame.container, frame.node)
+        self._add(frame.container)
+
+    def _alias(self, event: Any) -> None:
+        value, node = self.anchors.get(event.anchor, (None, -1))
+        frame = self.stack[-1] if self.stack else None
+        if frame is not None and frame.key is _UNSET and type(frame.container) is dict:
+            self._key(frame, event, value if isinstance(value, str) else f"*{event.anchor}")
+            return
+        if node < 0:
+            self._fault(BAD_ALIAS, f"no anchor `&{event.anchor}` stands before this alias", event)
+        elif value is _UNSET:
+            self._fault(BAD_ALIAS, f"`*{event.anchor}` lies inside the value it repeats", event)
+            value = None
+        size = node_count(value)
+        if size > 1 and len(self.positions) // POSITION_WIDTH + size > ALIAS_NODE_LIMIT:
+            message = f"aliases expand to more than {ALIAS_NODE_LIMIT:,} values"
+            self._fault(BAD_ALIAS, message, event)
+            value, size = None, 1
+        self._place(event)
+        self.positions.extend(
+            self.positions[(node + 1) * POSITION_WIDTH : (node + size) * POSITION_WIDTH]
+        )
+        self._add(value)
+
+    def _add(self, value: Any) -> None:
+        if not self.stack:
+            self.root = value
+            return
+        frame = self.stack[-1]
+        if type(frame.container) is list:
+            frame.container.append(value)
+        elif frame.key is _REPEATED:
+            del self.positions[frame.rewind :]
+            frame.key = _UNSET
+        else:
+            frame.container[frame.key] = value
+            frame.key = _UNSET
+
+    def _resolve(self, event: Any) -> Any:
+        """A scalar's value by the YAML 1.2 core schema; what JSON lacks becomes a fault."""
+        text: str = event.value
+        tag = event.tag
+        if tag is None or tag == "!":
+            return text if not event.implicit[0] or tag == "!" else self._plain(event, text)
+        if tag == _CORE_TAG + "str":
+            return text
+        name = tag.removeprefix(_CORE_TAG)
+        value = self._plain(event, text)
+        if name not in _TAG_TYPES:
+            self._fault(NOT_JSON_VALUE, f"the tag `{_short(tag)}` has no meaning here", event)
+        elif type(value) not in _TAG_TYPES[name]:
+            self._fault(NOT_JSON_VALUE, f"`{text[:40]}` is no {name}", event)
+        return value
+
+    def _plain(self, event: Any, text: str) -> Any:
+        if text in _WORDS:
+            return _WORDS[text]
+        if text[0] not in _MAYBE_NUMBER:
+            return text
+        if _INT.fullmatch(text):
+            if len(text) > DIGIT_LIMIT:
+                self._fault(NOT_JSON_VALUE, "the number is too long", event, "quote it")
+                return text
+            return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+        if _FLOAT.fullmatch(text):
+            return self._finite(event, text)
+        if _NOT_FINITE.fullmatch(text):
+            self._fault(NOT_JSON_VALUE, f"`{text}` is not a number JSON has", event, "quote it")
+        return text
+
+    def _finite(self, event: Any, text: str) -> float | str:
+        value = float(text)
+        if value - value == 0:
+            return value
+        self._fault(NOT_JSON_VALUE, "the number is too large", event, "quote it")
+        return text
+
+    def _check_tag(self, event: Any) -> None:
+        if event.tag not in (None, "!", _CORE_TAG + "map", _CORE_TAG + "seq"):
+            self._fault(NOT_JSON_VALUE, f"the tag `{_short(event.tag)}` has no meaning here", event)
+
+    def _span(self, event: Any) -> Span:
+        start, end = event.start_mark, event.end_mark
+        return Span(self.path, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+
+    def _fault(
+        self,
+        code: Code,
+        message: str,
+        event: Any,
+        hint: str | None = None,
+        related: tuple[Label, ...] = (),
+    ) -> None:
+        self.faults.append(Diagnostic(code, message, self._span(event), hint, related))
+
+
+def _short(tag: str) -> str:
+    name = tag.removeprefix(_CORE_TAG)
+    return (f"!!{name}" if name != tag else tag)[:40]
+
+
+def _joined_surrogates(match: re.Match[str]) -> str:
+    """JSON writes a character beyond U+FFFF as two escapes; YAML wants one."""
+    high, low = int(match[2], 16), int(match[3], 16)
+    return f"{match[1]}\\U{0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00):08x}"
+
+
+def _not_printable(path: str, text: str, offset: int) -> Diagnostic:
+    line = text.count("\n", 0, offset) + 1
+    column = offset - (text.rfind("\n", 0, offset) + 1) + 1
+    return Diagnostic(
+        NOT_YAML,
+        f"the character U+{ord(text[offset]):04X} is not allowed in YAML",
+        Span(path, line, column, line, column + 1),
+        "remove it, or write it as an escape inside double quotes",
+    )
+
+
+_CONFLICT = re.compile(r"(?m)^(?:<{7} |={7}$|>{7} )")
+
+
+def _syntax(path: str, text: str, error: Exception) -> Diagnostic:
+    if conflict := _CONFLICT.search(text):
+        line = text.count("\n", 0, conflict.start()) + 1
+        span = Span(path, line, 1, line, 8)
+        return Diagnostic(NOT_YAML, "a merge conflict is left in the file", span, "resolve it")
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    lines = text.split("\n")
+    source = lines[line - 1] if line <= len(lines) else ""
+    parts = (getattr(error, "problem", None), getattr(error, "context", None))
+    problem = " ".join(part for part in parts if part) or str(error).split("\n")[0]
+    hint = "indent with spaces" if source.lstrip(" ").startswith("\t") else None
+    if "mapping values" in problem:
+        hint = 'a value that contains ": " needs quotes'
+    span = Span(path, line, column, line, column + 1)
+    return Diagnostic(NOT_YAML, f"not valid YAML: {problem}", span, hint)

@@ -1,0 +1,281 @@
+"""Plan -> OutputFiles: Dockerfiles, manifests and reports, as text that nothing parses again."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from compiler.adapters.packaged import runner_files
+from compiler.adapters.template import Text, render_dockerfile, render_yaml
+from compiler.model import identity
+from compiler.model.descriptor import SecretKey
+from compiler.model.output import OutputFile, readable_json
+from compiler.model.plan import Deployment, Image, Plan, Workload
+from compiler.model.program import FunctionFile, Node
+from compiler.model.source import OWNERSHIP_LIST
+
+PLATFORM = "linux/amd64"
+
+_RUNTIME = "python"
+_TARGET = "targets/kubernetes"
+_SOURCE_FOLDER = "/opt/function"
+_RUNNER_FOLDER = "/opt/gitopsc"
+
+
+def emit(plan: Plan) -> tuple[OutputFile, ...]:
+    """All files of a project's output, sorted by path, the list of them included."""
+    files: dict[str, bytes] = {}
+    tags = {}
+    if plan.images:
+        for path, content in runner_files(_RUNTIME):
+            files[f"images/runner/{path}"] = content
+    for image in plan.images:
+        built = _image_files(plan, image)
+        files |= built
+        tags[image.name] = _tag(plan, image, built)
+    if plan.images:
+        files["images/docker-bake.json"] = readable_json(_bake(plan, tags)).encode()
+    for deployment in plan.deployments:
+        files |= _manifests(plan, deployment, tags)
+    files["reports/lineage.json"] = readable_json(_lineage(plan)).encode()
+    owned = "".join(f"{path}\n" for path in sorted(files))
+    files[OWNERSHIP_LIST] = owned.encode()
+    return tuple(OutputFile(path, files[path]) for path in sorted(files))
+
+
+# Images
+
+
+def _image_files(plan: Plan, image: Image) -> dict[str, bytes]:
+    """The Dockerfile of a function, and what it copies that is not in the project yet."""
+    folder = f"images/{image.name}"
+    files = {}
+    for file in image.files:
+        if file.origin is None:
+            files[f"{folder}/source/{file.path}"] = file.content
+    if image.requirements:
+        lines = "".join(f"{requirement}\n" for requirement in image.requirements)
+        files[f"{folder}/requirements.txt"] = lines.encode()
+    runner = [
+        FunctionFile(path, content, False, f"{plan.output}/images/runner/{path}")
+        for path, content in runner_files(_RUNTIME)
+    ]
+    source = [_placed(plan, folder, file) for file in image.files]
+    requirements = f"{plan.output}/{folder}/requirements.txt" if image.requirements else None
+    dockerfile = render_dockerfile(
+        f"runtimes/{_RUNTIME}/Dockerfile.j2",
+        base=image.base,
+        title=image.function,
+        runner_requirements=[
+            f"{plan.output}/images/runner/requirements.txt",
+            f"{_RUNNER_FOLDER}/requirements.txt",
+        ],
+        requirements=requirements and [requirements, "/opt/function.requirements.txt"],
+        runner=_copies(
+            [each for each in runner if each.path != "requirements.txt"], _RUNNER_FOLDER
+        ),
+        source=_copies(source, _SOURCE_FOLDER),
+    )
+    copied = {str(each.origin) for each in (*runner, *source)}
+    if requirements is not None:
+        copied.add(requirements)
+    ignore = render_dockerfile(
+        f"runtimes/{_RUNTIME}/Dockerfile.dockerignore.j2",
+        paths=[Text(path) for path in sorted(copied)],
+    )
+    files[f"{folder}/Dockerfile"] = dockerfile.encode()
+    files[f"{folder}/Dockerfile.dockerignore"] = ignore.encode()
+    return files
+
+
+def _placed(plan: Plan, folder: str, file: FunctionFile) -> FunctionFile:
+    """The same file with its place below the build context, the project's folder."""
+    if file.origin is None:
+        origin = f"{plan.output}/{folder}/source/{file.path}"
+    else:
+        origin = file.origin.removeprefix(plan.prefix)
+    return FunctionFile(file.path, file.content, file.executable, origin)
+
+
+def _copies(files: Iterable[FunctionFile], root: str) -> list[Mapping[str, Any]]:
+    """One COPY for each folder and mode, naming each file; a renamed file has its own."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for file in sorted(files, key=lambda each: each.path):
+        origin = str(file.origin)
+        target = f"{root}/{file.path}"
+        if posixpath.basename(origin) == posixpath.basename(target):
+            target = posixpath.dirname(target) + "/"
+        mode = "0755" if file.executable else "0644"
+        groups.setdefault((target, mode), []).append(origin)
+    return [
+        {"mode": Text(mode), "paths": [*origins, target]}
+        for (target, mode), origins in sorted(groups.items())
+    ]
+
+
+def _tag(plan: Plan, image: Image, built: Mapping[str, bytes]) -> str:
+    """16 hex digits of everything that goes into an image (design.md section 4)."""
+    copied = [
+        *((f"{_RUNNER_FOLDER}/{path}", False, content) for path, content in runner_files(_RUNTIME)),
+        *((f"{_SOURCE_FOLDER}/{each.path}", each.executable, each.content) for each in image.files),
+    ]
+    parts = {
+        "files": sorted(
+            [path, executable, identity.content_digest(content)]
+            for path, executable, content in copied
+        ),
+        "requirements": list(image.requirements),
+        "dockerfile": built[f"images/{image.name}/Dockerfile"].decode(),
+        "platform": PLATFORM,
+    }
+    return identity.content_digest(identity.canonical(parts))[:16]
+
+
+def _reference(plan: Plan, registry: str | None, name: str, tag: str) -> str:
+    return f"{registry or 'localhost'}/{plan.project}-{name}:{tag}"
+
+
+def _bake(plan: Plan, tags: Mapping[str, str]) -> Mapping[str, Any]:
+    """Every image as a target for `docker buildx bake`, run from the project's folder."""
+    registries = sorted({each.environment.registry or "localhost" for each in plan.deployments})
+    targets = {}
+    for image in plan.images:
+        targets[image.name] = {
+            "context": ".",
+            "dockerfile": f"{plan.output}/images/{image.name}/Dockerfile",
+            "labels": {"org.opencontainers.image.description": image.description}
+            if image.description
+            else {},
+            "platforms": [PLATFORM],
+            "tags": [
+                _reference(plan, registry, image.name, tags[image.name]) for registry in registries
+            ],
+        }
+    return {"group": {"default": {"targets": sorted(targets)}}, "target": targets}
+
+
+# Manifests
+
+
+def _manifests(plan: Plan, deployment: Deployment, tags: Mapping[str, str]) -> dict[str, bytes]:
+    folder = f"manifests/{deployment.environment.name}"
+    files = {}
+    for workload in deployment.workloads:
+        if workload.image is None:
+            image = str(workload.ready_image)
+        else:
+            registry = deployment.environment.registry
+            image = _reference(plan, registry, workload.image, tags[workload.image])
+        manifest = _manifest(plan, deployment, workload, image)
+        files[f"{folder}/{workload.name}.yaml"] = manifest.encode()
+    files[f"{folder}/kustomization.yaml"] = render_yaml(
+        f"{_TARGET}/kustomization.yaml.j2",
+        name=f"{plan.project}-{deployment.environment.name}",
+        resources=[f"{each.name}.yaml" for each in deployment.workloads],
+    ).encode()
+    return files
+
+
+def _manifest(plan: Plan, deployment: Deployment, workload: Workload, image: str) -> Text:
+    """A run's objects. A Job and its settings are named after their content, a service's are not.
+
+    Kubernetes lets no one change a Job's `spec`, so all of that text is in the Job's name. A
+    service's objects keep their names, and new settings roll it through a pod annotation.
+    """
+    settings_digest = identity.content_digest(workload.settings.encode())[:10]
+    is_job = workload.action == "job"
+    config_name = f"{workload.name}-{settings_digest}" if is_job else workload.name
+    selector = [("gitopsc/project", plan.project), ("gitopsc/run", workload.name)]
+    labels = sorted([*selector, *_recommended_labels(plan, workload)])
+    pod = render_yaml(
+        f"{_TARGET}/pod.yaml.j2",
+        workload=workload,
+        image=image,
+        labels=labels,
+        annotations=[] if is_job else [("gitopsc/settings", settings_digest)],
+        variables=[_variable(name, value) for name, value in workload.variables.items()],
+        config_name=config_name,
+    )
+    spec_template = "job-spec.yaml.j2" if is_job else "deployment-spec.yaml.j2"
+    spec = render_yaml(f"{_TARGET}/{spec_template}", workload=workload, pod=pod, selector=selector)
+    name = workload.name
+    if is_job:
+        fields = {"compute": workload.compute, "settings": workload.settings, "spec": spec}
+        name += f"-{identity.object_digest(fields)[:10]}"
+    return render_yaml(
+        f"{_TARGET}/{'job' if is_job else 'service'}.yaml.j2",
+        workload=workload,
+        name=name,
+        config_name=config_name,
+        namespace=deployment.environment.namespace,
+        labels=labels,
+        annotations=_annotations(workload),
+        selector=selector,
+        settings=Text(workload.settings),
+        spec=spec,
+    )
+
+
+def _recommended_labels(plan: Plan, workload: Workload) -> list[tuple[str, str]]:
+    return [
+        ("app.kubernetes.io/component", workload.action),
+        ("app.kubernetes.io/instance", workload.name),
+        ("app.kubernetes.io/managed-by", "gitopsc"),
+        ("app.kubernetes.io/name", workload.image or workload.name),
+        ("app.kubernetes.io/part-of", plan.project),
+    ]
+
+
+def _annotations(workload: Workload) -> list[tuple[str, str]]:
+    """On objects only: none of it may roll a pod or rename a Job."""
+    annotations = {
+        "argocd.argoproj.io/sync-wave": str(workload.wave),
+        "gitopsc/compute": workload.compute,
+        "gitopsc/function": workload.function,
+        "gitopsc/lineage-in": " ".join(workload.reads),
+        "gitopsc/lineage-out": " ".join(workload.writes),
+        "gitopsc/source": workload.source,
+    }
+    return [(key, value) for key, value in annotations.items() if value]
+
+
+def _variable(name: str, value: str | SecretKey) -> Mapping[str, Any]:
+    if isinstance(value, SecretKey):
+        return {"name": name, "secret": value}
+    return {"name": name, "secret": None, "value": _unexpanded(value)}
+
+
+def _unexpanded(value: str) -> str:
+    """The kubelet turns `$(X)` into a variable's value, and `$$` into `$`."""
+    return value.replace("$", "$$") if "$(" in value or "$$" in value else value
+
+
+# Reports
+
+
+def _lineage(plan: Plan) -> Mapping[str, Any]:
+    lineage = plan.lineage
+    return {
+        "project": plan.project,
+        "nodes": [_node(plan, node) for node in lineage.nodes],
+        "edges": [
+            {
+                "source": edge.source,
+                "target": edge.target,
+                "relation": edge.relation,
+                "evidence": edge.evidence,
+                "file": edge.span.path.removeprefix(plan.prefix),
+                "line": edge.span.line,
+            }
+            for edge in lineage.edges
+        ],
+        "generations": [list(generation) for generation in lineage.generations],
+    }
+
+
+def _node(plan: Plan, node: Node) -> Mapping[str, str]:
+    described = {"id": node.id, "type": node.type, "name": node.name}
+    if node.type == "run" and node.name in plan.computes:
+        described["compute"] = plan.computes[node.name]
+    return described

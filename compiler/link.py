@@ -1,0 +1,937 @@
+"""Project -> Program: who is meant by each reference, what each handler is, what waits for what."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+from compiler.adapters.graph import circles, generations
+from compiler.adapters.python import NotPython, Outline, Signature, outline
+from compiler.model.descriptor import DATA_TYPES, Descriptor, Project
+from compiler.model.diagnostic import (
+    BAD_INLINE_SOURCE,
+    BAD_REFERENCE,
+    CYCLE,
+    DEFINED_TWICE,
+    HANDLER_MISFIT,
+    MISSING_KEY,
+    NOT_SUPPORTED,
+    OTHER_PROJECT,
+    PARAMETERS_TO_INIT,
+    SOURCE_MISSING,
+    SOURCE_OUTSIDE,
+    TWO_PRODUCERS,
+    UNKNOWN_DATA,
+    UNKNOWN_FUNCTION,
+    UNKNOWN_HANDLER,
+    UNKNOWN_INPUT,
+    UNKNOWN_TASK,
+    UNKNOWN_VERSION,
+    WRONG_VALUE,
+    Code,
+    Diagnostic,
+    Label,
+)
+from compiler.model.program import (
+    RELATIONS,
+    Action,
+    Edge,
+    Function,
+    FunctionFile,
+    Lineage,
+    Merged,
+    Node,
+    Output,
+    Program,
+    Reference,
+    Run,
+)
+from compiler.model.reference import FunctionKey, StoreKey, TaskKey
+from compiler.model.source import SourceFile, Span, Tree, Unreadable
+
+INLINE_MODULE = "main.py"
+"""Where the platform puts inline source that names no path (digitalhub.md section 1.2)."""
+
+_RESERVED_ARGUMENTS = frozenset(("project", "run", "context", "event"))
+_DATA_TYPES = frozenset(DATA_TYPES.values())
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|git@")
+_BARE_NAME = re.compile(r"[A-Za-z0-9._+-]+")
+_COPYABLE = re.compile(r"[A-Za-z0-9_./+=,@ -]+")
+
+Problems = list[Diagnostic]
+
+
+def link(project: Project, tree: Tree) -> tuple[Program, tuple[Diagnostic, ...]]:
+    """Resolves a project. What cannot be resolved is left out of the program, with an error."""
+    problems: Problems = []
+    symbols = _declare(project, problems)
+    functions = {
+        name: function
+        for name, descriptor in sorted(symbols.functions.items())
+        if descriptor.valid
+        and (function := _function(project, tree, descriptor, problems)) is not None
+    }
+    drafts = [
+        draft
+        for descriptor in symbols.runs.values()
+        if (draft := _draft(symbols, descriptor, problems)) is not None
+    ]
+    producers = _producers(project, drafts, problems)
+    data = _Data(project.name, symbols.data, producers)
+    runs = {
+        draft.name: run
+        for draft in drafts
+        if (run := _run(draft, functions, data, producers, problems)) is not None
+    }
+    order = _order(runs, problems)
+    lineage = _lineage(symbols, functions, runs, order)
+    ordered = tuple(runs[name] for generation in order for name in generation)
+    return Program(project, tuple(functions.values()), ordered, lineage), tuple(problems)
+
+
+# Symbols
+
+
+@dataclass(frozen=True, slots=True)
+class _Symbols:
+    """What the descriptors of a project define, by name."""
+
+    project: str
+    functions: dict[str, Descriptor] = field(default_factory=dict)
+    tasks: dict[tuple[str, str], Descriptor] = field(default_factory=dict)
+    tasks_by_id: dict[tuple[str, str], Descriptor] = field(default_factory=dict)
+    runs: dict[str, Descriptor] = field(default_factory=dict)
+    run_names: dict[str, str] = field(default_factory=dict)
+    data: dict[tuple[str, str], list[Descriptor]] = field(default_factory=dict)
+
+
+def _declare(project: Project, problems: Problems) -> _Symbols:
+    symbols = _Symbols(project.name)
+    tasks = []
+    for descriptor in project.descriptors:
+        kind = descriptor.kind
+        if kind == "python":
+            _declare_function(symbols, descriptor, problems)
+        elif kind in DATA_TYPES:
+            _declare_data(symbols, descriptor, problems)
+        elif kind.endswith(":run"):
+            first = symbols.runs.setdefault(descriptor.name, descriptor)
+            symbols.run_names[descriptor.id or descriptor.name] = descriptor.name
+            if first is not descriptor and descriptor.name:
+                problems.append(_twice("run", first, descriptor))
+        elif kind != "project":
+            tasks.append(descriptor)
+    for task in tasks:
+        _declare_task(symbols, task, problems)
+    return symbols
+
+
+def _declare_function(symbols: _Symbols, descriptor: Descriptor, problems: Problems) -> None:
+    first = symbols.functions.setdefault(descriptor.name, descriptor)
+    if first is descriptor or not descriptor.name:
+        return
+    if first.id == descriptor.id:
+        problems.append(_twice("function", first, descriptor))
+        return
+    message = (
+        f"function `{descriptor.name}` has several versions; this version of gitopsc compiles one"
+    )
+    hint = "keep the newest, and leave its `id` out"
+    related = (Label(first.name_span, "another version"),)
+    problems.append(Diagnostic(NOT_SUPPORTED, message, descriptor.name_span, hint, related))
+
+
+def _declare_data(symbols: _Symbols, descriptor: Descriptor, problems: Problems) -> None:
+    versions = symbols.data.setdefault((DATA_TYPES[descriptor.kind], descriptor.name), [])
+    for other in versions:
+        if other.id == descriptor.id:
+            problems.append(_twice(descriptor.kind, other, descriptor))
+            return
+    versions.append(descriptor)
+
+
+def _declare_task(symbols: _Symbols, task: Descriptor, problems: Problems) -> None:
+    text = task.spec.get("function")
+    if not task.valid or not isinstance(text, str):
+        return
+    if task.id is not None:
+        symbols.tasks_by_id.setdefault((task.kind, task.id), task)
+    name = _function_name(symbols, text, task.span("spec", "function"), problems)
+    if name is None:
+        return
+    first = symbols.tasks.setdefault((task.kind, name), task)
+    if first is not task:
+        problems.append(_twice(f"{task.kind} task of `{name}`", first, task))
+
+
+def _twice(what: str, first: Descriptor, second: Descriptor) -> Diagnostic:
+    named = f" `{second.name}`" if second.name and "`" not in what else ""
+    return Diagnostic(
+        DEFINED_TWICE,
+        f"the {what}{named} is defined twice",
+        second.name_span,
+        "rename or remove one of them",
+        (Label(first.name_span, "first here"),),
+    )
+
+
+def _function_name(symbols: _Symbols, text: str, span: Span, problems: Problems) -> str | None:
+    """The name of the function that is meant, if this project has it."""
+    key = FunctionKey.parse(text)
+    if key is None:
+        hint = "write the function's name, or `python://<project>/<name>`"
+        message = f"`{text}` is no reference to a function"
+        problems.append(Diagnostic(BAD_REFERENCE, message, span, hint))
+        return None
+    if key.project not in (None, symbols.project):
+        problems.append(_other_project(f"function `{key.name}`", str(key.project), span))
+        return None
+    descriptor = symbols.functions.get(key.name)
+    if descriptor is None:
+        hint = _did_you_mean(key.name, symbols.functions) or "define a `kind: python` of that name"
+        message = f"no function `{key.name}` in project `{symbols.project}`"
+        problems.append(Diagnostic(UNKNOWN_FUNCTION, message, span, hint))
+        return None
+    if key.id is not None and descriptor.id is not None and key.id != descriptor.id:
+        message = f"function `{key.name}` has no version `{key.id}` here; `{descriptor.id}` is used"
+        related = (Label(descriptor.name_span, "defined here"),)
+        problems.append(Diagnostic(UNKNOWN_VERSION, message, span, "leave the id out", related))
+    return key.name
+
+
+def _other_project(what: str, project: str, span: Span) -> Diagnostic:
+    message = f"{what} is of project `{project}`; a run uses functions of its own project"
+    return Diagnostic(OTHER_PROJECT, message, span, "define it in this project too")
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    close = get_close_matches(word, sorted(known), n=1)
+    return f"did you mean `{close[0]}`?" if close else None
+
+
+# Functions and their source
+
+
+def _function(
+    project: Project, tree: Tree, descriptor: Descriptor, problems: Problems
+) -> Function | None:
+    spec = descriptor.spec
+    image = spec.get("image")
+    source = _source(project, tree, descriptor, problems)
+    if source is None:
+        return None
+    if not source.files and image is None:
+        message = f"function `{descriptor.name}` has no source"
+        hint = "write `source:` with a path, or `code:` with the text"
+        span = descriptor.document.key_span("spec", "source")
+        problems.append(Diagnostic(SOURCE_MISSING, message, span, hint))
+        return None
+    module, _, handler = spec["source"]["handler"].rpartition(":")
+    function = Function(
+        name=descriptor.name,
+        descriptor=descriptor,
+        python_version=spec["python_version"].removeprefix("PYTHON").replace("_", "."),
+        requirements=tuple(spec.get("requirements", ())),
+        base_image=spec.get("base_image"),
+        image=image,
+        handler=handler,
+        module=module.replace(".", "/") + ".py" if module else source.module,
+        init=spec["source"].get("init_function"),
+        files=source.files,
+        origin=source.origin,
+    )
+    if source.files:
+        _check_names(function, problems)
+    return function
+
+
+class _Source(NamedTuple):
+    """A function's files, the file or folder they are, and the module of a bare handler.
+
+    The platform's column of digitalhub.md section 1.2 says which module that is.
+    """
+
+    files: tuple[FunctionFile, ...]
+    origin: str | None = None
+    module: str = INLINE_MODULE
+
+
+def _source(
+    project: Project, tree: Tree, descriptor: Descriptor, problems: Problems
+) -> _Source | None:
+    """None, with an error, when the source cannot be had."""
+    source = descriptor.spec["source"]
+    written = source.get("source")
+    inline = [key for key in ("code", "base64") if key in source]
+    if written is not None and _URL.match(written):
+        message = "this version of gitopsc compiles inline source, files and folders of the project"
+        hint = "copy the code into the repository, and name its path"
+        span = descriptor.span("spec", "source", "source")
+        problems.append(Diagnostic(NOT_SUPPORTED, message, span, hint))
+        return None
+    if inline:
+        file = _inline_file(descriptor, inline, written, problems)
+        return _Source((file,), None, file.path) if file else None
+    if written is None:
+        return _Source(())
+    return _local_source(project, tree, descriptor, written, problems)
+
+
+def _inline_file(
+    descriptor: Descriptor, keys: list[str], written: str | None, problems: Problems
+) -> FunctionFile | None:
+    source = descriptor.spec["source"]
+    span = descriptor.span("spec", "source", keys[-1])
+    if len(keys) > 1:
+        message = "the source has both `code` and `base64`"
+        problems.append(Diagnostic(BAD_INLINE_SOURCE, message, span, "keep one of them"))
+        return None
+    path = posixpath.normpath(written) if written else INLINE_MODULE
+    if not _is_relative(path) or not _COPYABLE.fullmatch(path):
+        span = descriptor.span("spec", "source", "source")
+        problems.append(_outside(written or "", span))
+        return None
+    try:
+        text = source.get("code")
+        content = (
+            text.encode()
+            if text is not None
+            else base64.b64decode("".join(source["base64"].split()), validate=True)
+        )
+        content.decode("utf-8")
+    except (binascii.Error, ValueError):
+        message = "`base64` does not decode to UTF-8 text"
+        hint = "encode the text again (`base64 -w0 FILE`), or write it under `code`"
+        problems.append(Diagnostic(BAD_INLINE_SOURCE, message, span, hint))
+        return None
+    return FunctionFile(path, content)
+
+
+def _local_source(
+    project: Project, tree: Tree, descriptor: Descriptor, written: str, problems: Problems
+) -> _Source | None:
+    """Looked up in the project's folder, then in the descriptor's (design.md section 1)."""
+    span = descriptor.span("spec", "source", "source")
+    beside = posixpath.dirname(project.relative(descriptor.path))
+    candidates = [posixpath.normpath(written), posixpath.normpath(posixpath.join(beside, written))]
+    inside = [each for each in dict.fromkeys(candidates) if _is_relative(each)]
+    if written.startswith("/") or not inside:
+        problems.append(_outside(written, span))
+        return None
+    for origin in inside:
+        path = posixpath.normpath(project.prefix + origin)
+        if path in tree.files:
+            # A file keeps the path it was given, so that `pkg.mod:fn` finds it.
+            return _files(
+                [(inside[0], tree.files[path])], origin, inside[0], project, span, problems
+            )
+        below = list(tree.below("" if path == "." else path))
+        if below:
+            named = [(posixpath.relpath(each.path, path), each) for each in below]
+            return _files(named, origin, INLINE_MODULE, project, span, problems)
+    message = f"no file or folder `{written}` that Git does not ignore in project `{project.name}`"
+    names = [project.relative(each) for each in tree.files if each.startswith(project.prefix)]
+    hint = _did_you_mean(candidates[0], names) or "paths start at the project's folder"
+    problems.append(Diagnostic(SOURCE_MISSING, message, span, hint))
+    return None
+
+
+def _files(
+    named: Sequence[tuple[str, SourceFile]],
+    origin: str,
+    module: str,
+    project: Project,
+    span: Span,
+    problems: Problems,
+) -> _Source | None:
+    if origin.endswith(".zip"):
+        message = "this version of gitopsc does not compile archives"
+        problems.append(Diagnostic(NOT_SUPPORTED, message, span, "unpack it into the repository"))
+        return None
+    files = []
+    for path, file in named:
+        if not _COPYABLE.fullmatch(file.path):
+            message = f"the name of `{file.path}` holds a character that a Dockerfile cannot copy"
+            hint = "rename it: letters, digits, spaces and `_ . / + = , @ -`"
+            problems.append(Diagnostic(NOT_SUPPORTED, message, span, hint))
+            return None
+        try:
+            files.append(FunctionFile(path, file.content, file.executable, file.path))
+        except Unreadable as error:
+            message = f"`{project.relative(file.path)}` cannot be read: {error}"
+            problems.append(Diagnostic(SOURCE_OUTSIDE, message, span, "copy it into the project"))
+            return None
+    return _Source(tuple(files), origin, module)
+
+
+def _is_relative(path: str) -> bool:
+    return not path.startswith("/") and path != ".." and not path.startswith("../")
+
+
+def _outside(written: str, span: Span) -> Diagnostic:
+    message = f"the source `{written}` leads outside the project"
+    hint = "write a path that starts at the project's folder, such as `src/etl.py`"
+    return Diagnostic(SOURCE_OUTSIDE, message, span, hint)
+
+
+def _check_names(function: Function, problems: Problems) -> None:
+    """The module, the handler and the init function are in the source."""
+    descriptor = function.descriptor
+    span = descriptor.span("spec", "source", "handler")
+    file = _module_file(function)
+    if file is None:
+        modules = [each.path for each in function.files if each.path.endswith(".py")]
+        message = f"the handler's module `{function.module}` is not in the source"
+        hint = _handler_hint(function, modules)
+        problems.append(Diagnostic(UNKNOWN_HANDLER, message, span, hint))
+        return
+    try:
+        names = outline(file.content)
+    except NotPython as error:
+        problems.append(_not_python(file, error, span))
+        return
+    if names.open:
+        return
+    wanted = [(function.handler, span)]
+    if function.init is not None:
+        wanted.append((function.init, descriptor.span("spec", "source", "init_function")))
+    for name, place in wanted:
+        if name not in names.names:
+            message = f"`{file.path}` defines no `{name}`"
+            hint = _did_you_mean(name, names.names) or f"it defines {_listed(names.names)}"
+            problems.append(Diagnostic(UNKNOWN_HANDLER, message, place, hint))
+
+
+def _module_file(function: Function) -> FunctionFile | None:
+    return next((each for each in function.files if each.path == function.module), None)
+
+
+def _handler_hint(function: Function, modules: list[str]) -> str:
+    written = function.descriptor.spec["source"]["handler"]
+    if ".py:" in written:
+        return f"leave `.py` out: `{written.replace('.py:', ':')}`"
+    if not modules:
+        return "the source holds no Python file"
+    close = get_close_matches(function.module, modules, n=1, cutoff=0.3) or modules[:1]
+    module = close[0].removesuffix(".py").replace("/", ".")
+    return f"write `{module}:{function.handler}`"
+
+
+def _not_python(file: FunctionFile, error: NotPython, span: Span) -> Diagnostic:
+    message = f"`{file.path}` is not valid Python: {error} (line {error.line})"
+    if file.origin is None:
+        return Diagnostic(UNKNOWN_HANDLER, message, span)
+    place = Span(file.origin, error.line, error.column, error.line, error.column + 1)
+    return Diagnostic(UNKNOWN_HANDLER, message, span, None, (Label(place, "here"),))
+
+
+def _listed(names: Iterable[str]) -> str:
+    shown = sorted(name for name in names if name != "*")
+    return ", ".join(f"`{name}`" for name in shown[:8]) or "nothing"
+
+
+# Runs
+
+
+class _Draft(NamedTuple):
+    """A run whose task and function are found."""
+
+    name: str
+    action: Action
+    function: str
+    merged: Merged
+
+
+def _draft(symbols: _Symbols, descriptor: Descriptor, problems: Problems) -> _Draft | None:
+    if not descriptor.valid:
+        return None
+    spec = descriptor.spec
+    kind = descriptor.kind.removesuffix(":run")
+    task = None
+    if "task" in spec:
+        task = _task(symbols, descriptor, kind, problems)
+        if task is None:
+            return None
+    owner = descriptor if "function" in spec else task
+    if owner is None:
+        span = descriptor.document.key_span("spec")
+        hint = "write `function: <name>`"
+        problems.append(Diagnostic(MISSING_KEY, "`function` is missing in `spec`", span, hint))
+        return None
+    # A task's own reference was resolved, with its problems, when the task was declared.
+    heard = problems if owner is descriptor else []
+    text = owner.spec["function"]
+    name = _function_name(symbols, text, owner.span("spec", "function"), heard)
+    if name is None:
+        return None
+    if task is None:
+        task = symbols.tasks.get((kind, name))
+    elif owner is descriptor and symbols.tasks.get((kind, name)) is not task:
+        message = f"the task is not of function `{name}`"
+        problems.append(Diagnostic(BAD_REFERENCE, message, descriptor.span("spec", "task")))
+        return None
+    merged = Merged(descriptor, task, {**(task.spec if task else {}), **spec})
+    action: Action = "serve" if kind == "python+serve" else "job"
+    if not _is_supported(merged, problems):
+        return None
+    return _Draft(descriptor.name, action, name, merged)
+
+
+def _task(
+    symbols: _Symbols, descriptor: Descriptor, kind: str, problems: Problems
+) -> Descriptor | None:
+    text = descriptor.spec["task"]
+    span = descriptor.span("spec", "task")
+    key = TaskKey.parse(text)
+    if key is None or key.kind != kind:
+        message = f"`{text}` is no reference to a `{kind}` task"
+        hint = f"write `{kind}://{symbols.project}/<id>`, or leave `task` out"
+        problems.append(Diagnostic(BAD_REFERENCE, message, span, hint))
+        return None
+    if key.project != symbols.project:
+        problems.append(_other_project("the task", key.project, span))
+        return None
+    task = symbols.tasks_by_id.get((kind, key.id))
+    if task is None:
+        ids = [each for known, each in symbols.tasks_by_id if known == kind]
+        hint = _did_you_mean(key.id, ids) or "leave `task` out: the task of the function is found"
+        message = f"no `{kind}` task has the id `{key.id}`"
+        problems.append(Diagnostic(UNKNOWN_TASK, message, span, hint))
+    return task
+
+
+def _is_supported(merged: Merged, problems: Problems) -> bool:
+    """Keys that mean something on the platform and cannot be compiled yet stop the run."""
+    before = len(problems)
+    for key in ("volumes", "profile"):
+        if merged.spec.get(key):
+            message = f"this version of gitopsc does not compile `{key}`"
+            problems.append(Diagnostic(NOT_SUPPORTED, message, merged.span(key)))
+    if merged.spec.get("service_type") == "ExternalName":
+        message = (
+            "a service that runs here cannot be an ExternalName, which stands for one elsewhere"
+        )
+        hint = "write `ClusterIP`, `NodePort` or `LoadBalancer`"
+        problems.append(Diagnostic(WRONG_VALUE, message, merged.span("service_type"), hint))
+    return len(problems) == before
+
+
+_Producers = dict[tuple[str, str], tuple[str, Output]]
+"""Type and name of produced data -> the run, and its output."""
+
+
+def _producers(project: Project, drafts: Iterable[_Draft], problems: Problems) -> _Producers:
+    producers: _Producers = {}
+    for draft in drafts:
+        for name, text in sorted(draft.merged.spec.get("outputs", {}).items()):
+            span = draft.merged.span("outputs", name)
+            key = _data_key(project.name, text, span, problems)
+            if key is None:
+                continue
+            if key.project != project.name:
+                problems.append(_other_project(f"`{key.name}`", key.project, span))
+            elif key.version is not None:
+                message = "an output gets its version from its run"
+                hint = f"write `{key._replace(version=None)}`"
+                problems.append(Diagnostic(BAD_REFERENCE, message, span, hint))
+            else:
+                run, first = producers.setdefault(
+                    (key.type, key.name), (draft.name, Output(name, key, span))
+                )
+                if first.span != span:
+                    message = (
+                        f"{key.type} `{key.name}` has two producers: `{run}` and `{draft.name}`"
+                    )
+                    related = (Label(first.span, f"produced by `{run}` here"),)
+                    hint = "give one of them another name"
+                    problems.append(Diagnostic(TWO_PRODUCERS, message, span, hint, related))
+    return producers
+
+
+def _data_key(project: str, text: str, span: Span, problems: Problems) -> StoreKey | None:
+    """A store key, or a bare name: a dataitem of this project."""
+    if _BARE_NAME.fullmatch(text):
+        return StoreKey(project, "dataitem", "dataitem", text, None)
+    key = StoreKey.parse(text)
+    if key is not None and key.type in _DATA_TYPES:
+        return key
+    message = f"`{text}` is no reference to data"
+    hint = f"write `store://{project}/<artifact|dataitem|model>/<kind>/<name>`"
+    problems.append(Diagnostic(BAD_REFERENCE, message, span, hint))
+    return None
+
+
+class _Data(NamedTuple):
+    """What is known of data: who declares it, who produces it."""
+
+    project: str
+    declared: Mapping[tuple[str, str], Sequence[Descriptor]]
+    producers: _Producers
+
+    def resolve(self, reference: Reference, problems: Problems, unknown: Code) -> Reference | None:
+        """A reference without a version means the newest: the one a run of this project makes."""
+        key = reference.key
+        if key.project != self.project:
+            return reference
+        versions = self.declared.get((key.type, key.name), ())
+        producer = self.producers.get((key.type, key.name))
+        if key.version is not None:
+            declared = next((each for each in versions if each.id == key.version), None)
+            if declared is None and not (producer and len(key.version) == 64):
+                message = (
+                    f"no descriptor declares version `{key.version}` of {key.type} `{key.name}`"
+                )
+                hint = "leave the version out to read the newest"
+                problems.append(Diagnostic(UNKNOWN_VERSION, message, reference.span, hint))
+            return reference._replace(declared=declared)
+        if producer is not None:
+            return reference._replace(producer=producer[0])
+        if versions:
+            return reference._replace(declared=max(versions, key=_age))
+        message = f"no run produces {key.type} `{key.name}`, and no descriptor declares it"
+        hint = self._similar(key) or f"declare it: `kind: {key.kind}`, `name: {key.name}`"
+        problems.append(Diagnostic(unknown, message, reference.span, hint))
+        return None
+
+    def _similar(self, key: StoreKey) -> str | None:
+        known = sorted({*self.declared, *self.producers})
+        for type_, name in known:
+            if name == key.name:
+                return (
+                    f"`{name}` is a {type_}: write `store://{self.project}/{type_}/{type_}/{name}`"
+                )
+        return _did_you_mean(key.name, (name for type_, name in known if type_ == key.type))
+
+
+def _age(descriptor: Descriptor) -> tuple[str, str, str]:
+    metadata = descriptor.metadata
+    return str(metadata.get("created", "")), str(metadata.get("version", "")), descriptor.id or ""
+
+
+def _run(
+    draft: _Draft,
+    functions: Mapping[str, Function],
+    data: _Data,
+    producers: _Producers,
+    problems: Problems,
+) -> Run | None:
+    function = functions.get(draft.function)
+    if function is None:
+        return None
+    spec = draft.merged.spec
+    parameters, init_parameters = spec.get("parameters", {}), spec.get("init_parameters", {})
+    moved = draft.action == "serve" and parameters and not init_parameters and function.init
+    if moved:
+        message = "a service's handler takes no parameters; they go to its init function"
+        hint = "write `init_parameters`"
+        span = draft.merged.span("parameters")
+        problems.append(Diagnostic(PARAMETERS_TO_INIT, message, span, hint))
+        parameters, init_parameters = {}, parameters
+    environment = _environment(draft, problems)
+    run = Run(
+        name=draft.name,
+        action=draft.action,
+        merged=draft.merged,
+        function=function,
+        local=spec.get("local_execution", False),
+        parameters=parameters,
+        init_parameters=init_parameters,
+        inputs=_inputs(draft, data, problems),
+        references=_references(draft, data, problems),
+        outputs=tuple(output for run_name, output in producers.values() if run_name == draft.name),
+        environment=environment,
+        secrets=tuple(sorted(spec.get("secrets", ()))),
+        resources={key: str(value) for key, value in sorted(spec.get("resources", {}).items())},
+        replicas=spec.get("replicas", 1),
+        service_type=spec.get("service_type", "ClusterIP"),
+        service_name=spec.get("service_name"),
+        rerun=spec.get("gitops", {}).get("rerun"),
+    )
+    _check_arguments(run, "parameters" if moved else "init_parameters", problems)
+    return run
+
+
+def _environment(draft: _Draft, problems: Problems) -> Mapping[str, str]:
+    """Variables by name. A cluster refuses a pod that sets one twice."""
+    environment: dict[str, str] = {}
+    for index, variable in enumerate(draft.merged.spec.get("envs", ())):
+        name = variable["name"]
+        if name in environment:
+            span = draft.merged.span("envs", index, "name")
+            problems.append(Diagnostic(WRONG_VALUE, f"`{name}` is set twice", span, "keep one"))
+        environment[name] = variable["value"]
+    secrets = draft.merged.spec.get("secrets", ())
+    for index, name in enumerate(secrets):
+        if name in environment or name in secrets[:index]:
+            span = draft.merged.span("secrets", index)
+            problems.append(Diagnostic(WRONG_VALUE, f"`{name}` is set twice", span, "keep one"))
+    return environment
+
+
+def _inputs(draft: _Draft, data: _Data, problems: Problems) -> tuple[Reference, ...]:
+    found = []
+    for argument, text in sorted(draft.merged.spec.get("inputs", {}).items()):
+        span = draft.merged.span("inputs", argument)
+        key = _data_key(data.project, text, span, problems)
+        if key is None:
+            continue
+        reference = Reference(argument, key, text, "inputs", span)
+        resolved = data.resolve(reference, problems, UNKNOWN_INPUT)
+        if resolved is not None:
+            found.append(resolved)
+    return tuple(found)
+
+
+def _references(draft: _Draft, data: _Data, problems: Problems) -> tuple[Reference, ...]:
+    """`store://` strings in parameters and variables: lineage that the platform does not see."""
+    found = []
+    for key in ("parameters", "init_parameters", "envs"):
+        for pointer, text in _strings(draft.merged.spec.get(key), (key,)):
+            store_key = StoreKey.parse(text)
+            if store_key is not None and store_key.type in _DATA_TYPES:
+                reference = Reference(
+                    None, store_key, text, key, draft.merged.span(key, *pointer[1:])
+                )
+                resolved = data.resolve(reference, problems, UNKNOWN_DATA)
+                if resolved is not None:
+                    found.append(resolved)
+    return tuple(found)
+
+
+def _strings(value: Any, pointer: tuple[str | int, ...]) -> Iterator[tuple[tuple[Any, ...], str]]:
+    if isinstance(value, str):
+        yield pointer, value
+    elif isinstance(value, dict):
+        for key, child in value.items():
+            yield from _strings(child, (*pointer, key))
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from _strings(child, (*pointer, index))
+
+
+# Arguments
+
+
+def _check_arguments(run: Run, init_key: str, problems: Problems) -> None:
+    """What a run gives is what its handler and its init take (digitalhub.md section 6)."""
+    function = run.function
+    file = _module_file(function)
+    if file is None:
+        return
+    try:
+        names = outline(file.content)
+    except NotPython:
+        return
+    if run.action == "job":
+        given = {name: ("parameters", name) for name in run.parameters}
+        given |= {str(each.argument): ("inputs", each.argument or "") for each in run.inputs}
+        _check_call(run, file, names, function.handler, given, problems)
+    else:
+        _check_call(run, file, names, function.handler, {}, problems)
+    if function.init is not None:
+        given = {name: (init_key, name) for name in run.init_parameters}
+        _check_call(run, file, names, function.init, given, problems)
+    elif run.init_parameters:
+        message = f"function `{function.name}` has no init function for these parameters"
+        hint = "name one as `init_function` in the function's `source`"
+        span = run.span("init_parameters")
+        problems.append(Diagnostic(HANDLER_MISFIT, message, span, hint))
+
+
+def _check_call(
+    run: Run,
+    file: FunctionFile,
+    names: Outline,
+    name: str,
+    given: Mapping[str, tuple[str, str]],
+    problems: Problems,
+) -> None:
+    signature = names.names.get(name)
+    if signature is None:
+        return
+    related = _definition(file, signature, name)
+    taken = (*signature.required, *signature.optional)
+    for argument, (key, entry) in sorted(given.items()):
+        if argument not in taken and not signature.open:
+            message = f"`{name}` takes no argument `{argument}`"
+            hint = _did_you_mean(argument, set(taken) - _RESERVED_ARGUMENTS)
+            hint = hint or f"it takes {_listed(set(taken) - _RESERVED_ARGUMENTS)}"
+            span = run.span(key, entry)
+            problems.append(Diagnostic(HANDLER_MISFIT, message, span, hint, related))
+    for argument in signature.required:
+        if argument not in given and argument not in _RESERVED_ARGUMENTS:
+            message = f"`{name}` needs the argument `{argument}`, and nothing gives it"
+            hint = f"add `{argument}:` under `{_where(run, name)}`"
+            if run.action == "serve" and name == run.function.handler:
+                hint = "a service's handler takes `context` and `event`; keep the rest in `context`"
+            problems.append(
+                Diagnostic(HANDLER_MISFIT, message, run.descriptor.name_span, hint, related)
+            )
+
+
+def _where(run: Run, name: str) -> str:
+    return "init_parameters" if name == run.function.init else "parameters` or `inputs"
+
+
+def _definition(file: FunctionFile, signature: Signature, name: str) -> tuple[Label, ...]:
+    if file.origin is None:
+        return ()
+    line, column = signature.line, signature.column
+    return (Label(Span(file.origin, line, column, line, column + 3), f"`{name}` is here"),)
+
+
+# Lineage
+
+
+def _order(runs: Mapping[str, Run], problems: Problems) -> tuple[tuple[str, ...], ...]:
+    """Generations of runs; each waits for the runs before it whose outputs it reads."""
+    waits: dict[tuple[str, str], Reference] = {}
+    for run in runs.values():
+        for reference in (*run.inputs, *run.references):
+            if reference.producer is not None and reference.producer in runs:
+                waits.setdefault((run.name, reference.producer), reference)
+    found = circles(waits)
+    for circle in found:
+        problems.append(_circle(circle, waits))
+    return () if found else generations(runs, waits)
+
+
+def _circle(names: list[str], waits: Mapping[tuple[str, str], Reference]) -> Diagnostic:
+    steps = list(zip(names, [*names[1:], names[0]], strict=True))
+    way = " -> ".join(f"`{name}`" for name in (*names, names[0]))
+    labels = tuple(
+        Label(
+            waits[step].span,
+            f"`{step[0]}` reads {waits[step].key.type} `{waits[step].key.name}` of `{step[1]}`",
+        )
+        for step in steps
+    )
+    message = f"runs wait for each other in a circle: {way}"
+    if len(names) == 1:
+        message = f"run `{names[0]}` reads what it produces itself"
+    hint = "pin one of the inputs to a version, or take it away"
+    return Diagnostic(CYCLE, message, waits[steps[0]].span, hint, labels)
+
+
+def _lineage(
+    symbols: _Symbols,
+    functions: Mapping[str, Function],
+    runs: Mapping[str, Run],
+    order: tuple[tuple[str, ...], ...],
+) -> Lineage:
+    nodes: set[Node] = set()
+    edges: set[Edge] = set()
+    for function in functions.values():
+        _function_lineage(function, nodes, edges)
+    for run in runs.values():
+        _run_lineage(run, symbols.project, nodes, edges)
+    for versions in symbols.data.values():
+        nodes.update(_data_node(symbols.project, _own_key(symbols, each)) for each in versions)
+    for descriptor in (*symbols.runs.values(), *_flat(symbols.data.values())):
+        _recorded_lineage(symbols, descriptor, nodes, edges)
+    return Lineage(tuple(sorted(nodes)), tuple(sorted(edges)), order)
+
+
+def _flat(groups: Iterable[Sequence[Descriptor]]) -> Iterator[Descriptor]:
+    return (each for group in groups for each in group)
+
+
+def _function_lineage(function: Function, nodes: set[Node], edges: set[Edge]) -> None:
+    node = Node(f"function/{function.name}", "function", function.name)
+    image_name = function.image or function.name
+    image = Node(f"image/{image_name}", "image", image_name)
+    nodes |= {node, image}
+    spec = function.descriptor
+    if function.image is None:
+        span = spec.document.key_span("spec", "source")
+        edges.add(Edge(image.id, node.id, "produced_by", "source", span))
+    if function.origin is not None:
+        source = Node(f"source/{function.origin}", "source", function.origin)
+        nodes.add(source)
+        span = spec.span("spec", "source", "source")
+        edges.add(Edge(node.id, source.id, "consumes", "source", span))
+
+
+def _run_lineage(run: Run, project: str, nodes: set[Node], edges: set[Edge]) -> None:
+    node = Node(f"run/{run.name}", "run", run.name)
+    nodes.add(node)
+    span = run.span("function")
+    function = run.function
+    edges.add(Edge(node.id, f"function/{function.name}", "run_of", "function", span))
+    image = f"image/{function.image or function.name}"
+    edges.add(Edge(node.id, image, "consumes", "function", span))
+    for reference in (*run.inputs, *run.references):
+        data = _data_node(project, _meant(reference))
+        nodes.add(data)
+        edges.add(Edge(node.id, data.id, "consumes", reference.evidence, reference.span))
+    for output in run.outputs:
+        data = _data_node(project, output.key)
+        nodes.add(data)
+        edges.add(Edge(data.id, node.id, "produced_by", "outputs", output.span))
+
+
+def _meant(reference: Reference) -> StoreKey:
+    """The key of the version that is read: a declared one has an id, a produced one none yet."""
+    if reference.declared is not None:
+        return reference.key._replace(version=reference.declared.id)
+    return reference.key
+
+
+def _own_key(symbols: _Symbols, data: Descriptor) -> StoreKey:
+    return StoreKey(symbols.project, DATA_TYPES[data.kind], data.kind, data.name, data.id)
+
+
+def _data_node(project: str, key: StoreKey) -> Node:
+    if key.project != project:
+        return Node(str(key), key.type, key.name)
+    version = f":{key.version}" if key.version else ""
+    return Node(f"{key.type}/{key.name}{version}", key.type, key.name)
+
+
+def _recorded_lineage(
+    symbols: _Symbols, descriptor: Descriptor, nodes: set[Node], edges: set[Edge]
+) -> None:
+    """What the platform wrote down: `metadata.relationships`, and `status.outputs` of runs."""
+    is_run = descriptor.kind.endswith(":run")
+    if is_run:
+        owner = Node(f"run/{descriptor.name}", "run", descriptor.name)
+    else:
+        owner = _data_node(symbols.project, _own_key(symbols, descriptor))
+    nodes.add(owner)
+    relationships = descriptor.metadata.get("relationships")
+    for index, entry in enumerate(relationships if isinstance(relationships, list) else ()):
+        if not isinstance(entry, dict) or entry.get("type") not in RELATIONS:
+            continue
+        target = _recorded_node(symbols, entry.get("dest"))
+        if target is not None:
+            nodes.add(target)
+            span = descriptor.span("metadata", "relationships", index)
+            relation = entry["type"]
+            edges.add(Edge(owner.id, target.id, relation, "metadata.relationships", span))
+    status = descriptor.document.data.get("status")
+    outputs = status.get("outputs") if is_run and isinstance(status, dict) else None
+    for name, key in (outputs if isinstance(outputs, dict) else {}).items():
+        made = _recorded_node(symbols, key)
+        if made is not None:
+            nodes.add(made)
+            span = descriptor.span("status", "outputs", name)
+            edges.add(Edge(made.id, owner.id, "produced_by", "status.outputs", span))
+
+
+def _recorded_node(symbols: _Symbols, text: object) -> Node | None:
+    key = StoreKey.parse(text) if isinstance(text, str) else None
+    if key is None:
+        return None
+    if key.project != symbols.project:
+        return Node(str(key), key.type, key.name)
+    if key.type in _DATA_TYPES:
+        return _data_node(symbols.project, key)
+    # A run's key has two spellings, `<id>` and `<id>:<id>` (digitalhub.md section 3.3).
+    name = symbols.run_names.get(key.name, key.name) if key.type == "run" else key.name
+    return Node(f"{key.type}/{name}", key.type, name)

@@ -1,0 +1,144 @@
+"""What validate gives: projects with their settings, and the descriptors of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from compiler.model.source import Document, Span
+
+DATA_TYPES: Mapping[str, str] = {
+    "artifact": "artifact",
+    "croissant": "dataitem",
+    "dataitem": "dataitem",
+    "huggingface": "model",
+    "mlflow": "model",
+    "model": "model",
+    "sklearn": "model",
+    "table": "dataitem",
+}
+"""Kind of a data entity -> its type in `store://<project>/<type>/<kind>/<name>`."""
+
+COMPILED_KINDS = frozenset(
+    ("project", "python", "python+job", "python+serve", "python+job:run", "python+serve:run")
+) | frozenset(DATA_TYPES)
+"""Kinds that have a schema."""
+
+PLANNED_KINDS = frozenset(
+    ("python+build", "python+build:run", "python+run", "scheduler", "lifecycle", "secret")
+)
+"""Kinds of the Python runtime that this version names and leaves alone."""
+
+OUR_KINDS = COMPILED_KINDS | PLANNED_KINDS
+
+OTHER_RUNTIMES = frozenset(
+    (
+        "container",
+        "dbt",
+        "flower-app",
+        "flower-client",
+        "flower-server",
+        "guardrail",
+        "hera",
+        "huggingfaceserve",
+        "hydra",
+        "kfp",
+        "kubeai-speech",
+        "kubeai-text",
+        "mlflowserve",
+        "nefertem",
+        "openinference",
+        "sklearnserve",
+        "vllmserve-pooling",
+        "vllmserve-speech",
+        "vllmserve-text",
+    )
+)
+"""Runtimes of the platform that are not ours, by the first part of their kinds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """One function, task, run, data entity or project, whose shape its schema accepts.
+
+    `spec` may lack keys only when the descriptor has errors; `valid` says that it has none.
+    """
+
+    kind: str
+    name: str
+    id: str | None
+    document: Document
+    valid: bool = True
+
+    @property
+    def spec(self) -> Mapping[str, Any]:
+        spec = self.document.data.get("spec")
+        return spec if isinstance(spec, dict) else {}
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        metadata = self.document.data.get("metadata")
+        return metadata if isinstance(metadata, dict) else {}
+
+    @property
+    def path(self) -> str:
+        return self.document.path
+
+    def span(self, *pointer: str | int) -> Span:
+        return self.document.span(*pointer)
+
+    @property
+    def name_span(self) -> Span:
+        """The place of its name, or of whatever stands in for one."""
+        for key in ("name", "id", "kind"):
+            if key in self.document.data:
+                return self.document.span(key)
+        return self.document.span()
+
+
+@dataclass(frozen=True, slots=True)
+class SecretKey:
+    """Where a cluster keeps the value of a platform secret: a key of a Secret."""
+
+    name: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The settings for one folder of manifests, its own over the project's."""
+
+    name: str
+    registry: str | None = None
+    namespace: str | None = None
+    kubernetes: str = "1.34"
+    secrets: Mapping[str, SecretKey] = field(default_factory=dict)
+    resources: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A folder with its settings and descriptors; `folder` is relative to the tree."""
+
+    name: str
+    folder: str
+    output: str
+    environments: tuple[Environment, ...]
+    descriptors: tuple[Descriptor, ...]
+    settings: Document | None = None
+
+    @property
+    def prefix(self) -> str:
+        """What every path of the project starts with in the tree."""
+        return self.folder + "/" if self.folder else ""
+
+    def relative(self, path: str) -> str:
+        return path.removeprefix(self.prefix)
+
+    @property
+    def span(self) -> Span:
+        """A place for what is wrong with the project as a whole."""
+        if self.settings is not None:
+            return self.settings.span()
+        return Span(self.folder or ".")

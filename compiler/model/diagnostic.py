@@ -1,0 +1,141 @@
+"""A problem in somebody's input, as a value: code, sentence, place, hint, related places.
+
+Codes are declared here once, by stage (C1xx scan, C2xx parse, C3xx validate, C4xx link, C5xx plan,
+C7xx write), and never used again for something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+from compiler.model.source import Span
+
+
+class Severity(str, Enum):
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class Code(NamedTuple):
+    """A kind of problem: its id, its name, how bad it is, and a sentence of what it means."""
+
+    id: str
+    slug: str
+    severity: Severity
+    summary: str
+
+
+class Label(NamedTuple):
+    """A second place that explains a problem."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One problem. `message` is one sentence in lower case without a full stop."""
+
+    code: Code
+    message: str
+    span: Span
+    hint: str | None = None
+    related: tuple[Label, ...] = ()
+
+
+_ERROR, _WARNING = Severity.ERROR, Severity.WARNING
+
+UNREADABLE = Code("C101", "unreadable-file", _ERROR, "a file cannot be read")
+NO_REPOSITORY = Code(
+    "C102", "no-repository", _WARNING, "the folder is in no Git repository, so every file is read"
+)
+NO_DESCRIPTORS = Code("C103", "no-descriptors", _WARNING, "the folder holds no descriptor")
+
+NOT_YAML = Code("C201", "not-yaml", _ERROR, "a file with descriptors is not valid YAML or JSON")
+NOT_UTF8 = Code("C202", "not-utf8", _ERROR, "a file with descriptors is not UTF-8 text")
+DUPLICATE_KEY = Code("C203", "duplicate-key", _ERROR, "a mapping has one key twice")
+NOT_JSON_VALUE = Code(
+    "C204", "not-a-json-value", _ERROR, "YAML can say it, but a descriptor cannot hold it"
+)
+BAD_ALIAS = Code("C205", "bad-alias", _ERROR, "an alias refers to itself or expands too far")
+TOO_DEEP = Code("C206", "too-deep", _ERROR, "values are nested deeper than a descriptor needs")
+
+UNKNOWN_KIND = Code("C301", "unknown-kind", _ERROR, "a kind that is almost one of ours")
+UNKNOWN_KEY = Code("C302", "unknown-key", _ERROR, "a key that the schema does not have")
+MISSING_KEY = Code("C303", "missing-key", _ERROR, "a key that the schema requires is not there")
+WRONG_TYPE = Code("C304", "wrong-type", _ERROR, "a value has another type than the schema says")
+WRONG_VALUE = Code("C305", "wrong-value", _ERROR, "a value that the schema does not allow")
+FOREIGN_KIND = Code("C306", "foreign-kind", _WARNING, "a descriptor that is left alone")
+STRAY_KEY = Code("C307", "stray-key", _WARNING, "a key that nothing reads")
+RETIRED_KEY = Code("C308", "retired-key", _WARNING, "a key of an older dialect, which is ignored")
+NOT_SUPPORTED = Code(
+    "C309", "not-supported", _ERROR, "a valid descriptor that this version cannot compile"
+)
+BAD_SETTINGS = Code("C310", "bad-settings", _ERROR, "settings that contradict each other")
+BAD_PROJECT_NAME = Code("C311", "bad-project-name", _ERROR, "a project's name breaks the rules")
+UNOWNED = Code("C312", "unowned", _WARNING, "a descriptor outside every project is left alone")
+
+UNKNOWN_FUNCTION = Code("C401", "unknown-function", _ERROR, "a function that no one defines")
+DEFINED_TWICE = Code("C402", "defined-twice", _ERROR, "two descriptors have one identity")
+UNKNOWN_TASK = Code(
+    "C403", "unknown-task", _ERROR, "a task that no one defines, or of another kind"
+)
+OTHER_PROJECT = Code("C404", "other-project", _ERROR, "a reference into another project")
+BAD_REFERENCE = Code("C405", "bad-reference", _ERROR, "a reference that is not of the right form")
+UNKNOWN_INPUT = Code(
+    "C406", "unknown-input", _ERROR, "data that no run produces and no descriptor declares"
+)
+UNKNOWN_DATA = Code(
+    "C407", "unknown-data", _WARNING, "a `store://` string that leads to nothing known"
+)
+TWO_PRODUCERS = Code("C408", "two-producers", _ERROR, "two runs produce one data entity")
+CYCLE = Code("C409", "cycle", _ERROR, "runs that wait for each other in a circle")
+SOURCE_MISSING = Code("C410", "source-missing", _ERROR, "a function's source is not there")
+SOURCE_OUTSIDE = Code(
+    "C411", "source-outside", _ERROR, "a function's source is outside its project"
+)
+BAD_INLINE_SOURCE = Code(
+    "C412", "bad-inline-source", _ERROR, "inline source that cannot be decoded"
+)
+UNKNOWN_HANDLER = Code(
+    "C413", "unknown-handler", _ERROR, "a handler or init that the source does not define"
+)
+HANDLER_MISFIT = Code(
+    "C414", "handler-misfit", _ERROR, "parameters and inputs that a handler does not take"
+)
+PARAMETERS_TO_INIT = Code(
+    "C415", "parameters-to-init", _WARNING, "a service's parameters go to its init function"
+)
+UNKNOWN_VERSION = Code("C416", "unknown-version", _WARNING, "a version that no descriptor has")
+
+ONE_NAME = Code("C501", "one-name", _ERROR, "two names become one in the cluster or on disk")
+BAD_NAME = Code("C502", "bad-name", _ERROR, "a name that a cluster cannot hold")
+NO_REGISTRY = Code("C503", "no-registry", _WARNING, "images are named for this machine only")
+TOO_LARGE = Code("C504", "too-large", _ERROR, "settings of a run that do not fit into a ConfigMap")
+
+PLATFORM_REFUSES = Code(
+    "C505", "platform-refuses", _WARNING, "a value that Kubernetes takes and the platform does not"
+)
+
+FOREIGN_FILE = Code("C701", "foreign-file", _ERROR, "a file in the way that is not ours")
+BAD_OUTPUT = Code("C702", "bad-output", _ERROR, "an output folder that cannot be used")
+NOT_WRITTEN = Code("C703", "not-written", _ERROR, "the machine refused a write")
+BUSY = Code("C704", "busy", _ERROR, "another compile is writing the same output")
+
+CODES: tuple[Code, ...] = tuple(
+    sorted(value for value in list(globals().values()) if isinstance(value, Code))
+)
+
+
+def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Sorted by place, each once."""
+    unique = dict.fromkeys(diagnostics)
+    return tuple(sorted(unique, key=lambda each: (each.span, each.code, each.message)))
+
+
+def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
+    return any(each.code.severity is Severity.ERROR for each in diagnostics)

@@ -1,0 +1,154 @@
+"""What link gives: functions with their source, runs with everything merged, and the lineage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, get_args
+
+from compiler.model.descriptor import Descriptor, Project
+from compiler.model.reference import StoreKey
+from compiler.model.source import Span
+
+Action = Literal["job", "serve"]
+Relation = Literal["consumes", "produced_by", "run_of", "step_of"]
+RELATIONS: frozenset[str] = frozenset(get_args(Relation))
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionFile:
+    """One file of a function's source. `path` is relative to the folder the image keeps it in.
+
+    `origin` is where it lies in the tree; None for inline text, which has no file yet.
+    """
+
+    path: str
+    content: bytes
+    executable: bool = False
+    origin: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """`module` is the file of the handler, relative to the source's folder in the image.
+
+    `origin` is the file or folder of the project that the source is; None for inline text.
+    """
+
+    name: str
+    descriptor: Descriptor
+    python_version: str
+    requirements: tuple[str, ...]
+    base_image: str | None
+    image: str | None
+    handler: str
+    module: str
+    init: str | None
+    files: tuple[FunctionFile, ...]
+    origin: str | None = None
+
+
+class Reference(NamedTuple):
+    """Data that a run reads. `argument` is None for a key found inside a parameter or variable.
+
+    `producer` is the run of this project whose declared output it is; `declared` the descriptor of
+    the data. Both are None for data of another project, and for a version that only a store knows.
+    """
+
+    argument: str | None
+    key: StoreKey
+    written: str
+    evidence: str
+    span: Span
+    producer: str | None = None
+    declared: Descriptor | None = None
+
+
+class Output(NamedTuple):
+    """Data that a run declares to produce, under the name that its handler gives it."""
+
+    name: str
+    key: StoreKey
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A run's keys and those of its task that it lacks (digitalhub.md section 3.1)."""
+
+    descriptor: Descriptor
+    task: Descriptor | None
+    spec: Mapping[str, Any]
+
+    def span(self, key: str, *more: str | int) -> Span:
+        """The place of a value, in the run or in its task."""
+        if self.task is not None and key not in self.descriptor.spec:
+            return self.task.span("spec", key, *more)
+        return self.descriptor.span("spec", key, *more)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run as the platform would merge it: what it says itself, its task, and its function."""
+
+    name: str
+    action: Action
+    merged: Merged
+    function: Function
+    local: bool
+    parameters: Mapping[str, Any]
+    init_parameters: Mapping[str, Any]
+    inputs: tuple[Reference, ...]
+    references: tuple[Reference, ...]
+    outputs: tuple[Output, ...]
+    environment: Mapping[str, str]
+    secrets: tuple[str, ...]
+    resources: Mapping[str, str]
+    replicas: int
+    service_type: str
+    service_name: str | None
+    rerun: str | None
+
+    @property
+    def descriptor(self) -> Descriptor:
+        return self.merged.descriptor
+
+    def span(self, key: str, *more: str | int) -> Span:
+        return self.merged.span(key, *more)
+
+
+class Node(NamedTuple):
+    """Something in the lineage: `id` is `<type>/<name>[:<version>]`, or the key of a stranger."""
+
+    id: str
+    type: str
+    name: str
+
+
+class Edge(NamedTuple):
+    """`source` relates to `target` in the platform's own words (digitalhub.md section 7)."""
+
+    source: str
+    target: str
+    relation: Relation
+    evidence: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """A directed multigraph, sorted. Each of the `generations` of runs waits for those before."""
+
+    nodes: tuple[Node, ...] = ()
+    edges: tuple[Edge, ...] = ()
+    generations: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A linked project. `runs` come after the runs whose outputs they read."""
+
+    project: Project
+    functions: tuple[Function, ...]
+    runs: tuple[Run, ...]
+    lineage: Lineage

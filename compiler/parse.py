@@ -1,0 +1,117 @@
+"""Tree -> Documents: every YAML and JSON file that may hold descriptors, and every settings file.
+
+design.md section 1: a file that does not parse is a problem only when a line of it holds one of
+our kinds; a Helm template or a CI file is nobody's error here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from compiler.adapters.yaml import read_again, read_documents
+from compiler.model.descriptor import OUR_KINDS
+from compiler.model.diagnostic import NOT_UTF8, UNREADABLE, Diagnostic
+from compiler.model.source import (
+    SETTINGS_FILE,
+    Document,
+    SourceFile,
+    Span,
+    Tree,
+    Unreadable,
+)
+
+Keep = Callable[[str], bool]
+
+_SUFFIXES = (".yaml", ".yml", ".json")
+_OUR_KIND_LINE = re.compile(
+    rb"[\"']?\bkind[\"']?[ \t]*:[ \t]*[\"']?(?:%s)[\"']?[ \t\r]*(?:[,}#\n]|$)"
+    % b"|".join(re.escape(kind.encode()) for kind in sorted(OUR_KINDS, reverse=True))
+)
+
+
+def parse(tree: Tree) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
+    """Documents in the order of their files. Lists are documents of their own, one per item."""
+    documents: list[Document] = []
+    problems: list[Diagnostic] = []
+    filters: dict[str, Keep] = {}
+    for path, file in tree.files.items():
+        if _is_settings(path):
+            found, trouble = _read(file, wanted=True)
+            documents += found
+            problems += trouble
+            filters[path.removesuffix(SETTINGS_FILE)] = _filter(found)
+    folders = sorted(filters, key=len, reverse=True)
+    for path, file in tree.files.items():
+        if not path.endswith(_SUFFIXES) or _is_settings(path):
+            continue
+        owner = next((folder for folder in folders if path.startswith(folder)), None)
+        if owner is None or filters[owner](path[len(owner) :]):
+            found, trouble = _read(file, wanted=False)
+            documents += found
+            problems += trouble
+    return tuple(documents), tuple(problems)
+
+
+def _is_settings(path: str) -> bool:
+    return path == SETTINGS_FILE or path.endswith("/" + SETTINGS_FILE)
+
+
+def _read(file: SourceFile, *, wanted: bool) -> tuple[list[Document], list[Diagnostic]]:
+    try:
+        content = file.content
+    except Unreadable as error:
+        return [], [
+            Diagnostic(UNREADABLE, f"`{file.path}` cannot be read: {error}", Span(file.path))
+        ]
+    if not wanted and b"kind" not in content:
+        return [], []
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if not wanted and not _OUR_KIND_LINE.search(content):
+            return [], []
+        return [], [_not_utf8(file.path, content, error.start)]
+    documents, problem = read_documents(file.path, text)
+    if problem is not None and (wanted or _OUR_KIND_LINE.search(content)):
+        documents, problem = read_again(file.path, text)
+        return list(_items(documents)), [problem] if problem else []
+    return list(_items(documents)), []
+
+
+def _items(documents: Iterable[Document]) -> Iterable[Document]:
+    for document in documents:
+        if isinstance(document.data, list):
+            yield from (document.part(index) for index in range(len(document.data)))
+        else:
+            yield document
+
+
+def _not_utf8(path: str, content: bytes, offset: int) -> Diagnostic:
+    line = content.count(b"\n", 0, offset) + 1
+    before = content[content.rfind(b"\n", 0, offset) + 1 : offset]
+    column = len(before.decode("utf-8", errors="replace")) + 1
+    message = f"the byte 0x{content[offset]:02X} is not UTF-8"
+    return Diagnostic(
+        NOT_UTF8, message, Span(path, line, column, line, column + 1), "save the file as UTF-8"
+    )
+
+
+def _filter(settings: list[Document]) -> Keep:
+    """`include` and `exclude` of a settings file; what is wrong with them, validate says."""
+    data = settings[0].data if settings else None
+    include, exclude = (_patterns(data, key) for key in ("include", "exclude"))
+    if not include and not exclude:
+        return lambda path: True
+    from compiler.adapters.glob import matcher
+
+    included, excluded = matcher(include or ["*"]), matcher(exclude)
+    return lambda path: included(path) and not excluded(path)
+
+
+def _patterns(data: Any, key: str) -> list[str]:
+    patterns = data.get(key) if isinstance(data, dict) else None
+    return (
+        [each for each in patterns if isinstance(each, str)] if isinstance(patterns, list) else []
+    )

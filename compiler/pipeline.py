@@ -1,0 +1,64 @@
+"""The stages in their order: parse, validate, link, plan, emit. Scan comes before, write after.
+
+One error anywhere means that nothing is emitted. Every stage still runs on what it can, so that
+one compile shows every problem.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from compiler.emit import emit
+from compiler.link import link
+from compiler.model.descriptor import Project
+from compiler.model.diagnostic import NO_DESCRIPTORS, Diagnostic, has_errors, in_order
+from compiler.model.output import OutputFile
+from compiler.model.program import Program
+from compiler.model.source import Span, Tree
+from compiler.parse import parse
+from compiler.plan import plan
+from compiler.validate import validate
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """What compiling a tree gave. `outputs` is empty when `diagnostics` has an error."""
+
+    programs: tuple[Program, ...]
+    outputs: tuple[tuple[Project, tuple[OutputFile, ...]], ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def compile_tree(tree: Tree) -> Compilation:
+    """Everything a tree's projects become. Nothing is read but the tree, nothing is written."""
+    documents, syntax = parse(tree)
+    projects, grammar = validate(tree, documents)
+    diagnostics = [*syntax, *grammar]
+    if has_errors(syntax):  # a name in a broken file is not unknown, only unread
+        return Compilation((), (), in_order(diagnostics))
+    if not any(project.descriptors for project in projects):
+        diagnostics.append(_nothing_found())
+    programs = []
+    for project in projects:
+        program, binding = link(project, tree)
+        programs.append(program)
+        diagnostics += binding
+    outputs = []
+    if not has_errors(diagnostics):
+        for program in programs:
+            planned, limits = plan(program)
+            diagnostics += limits
+            if not has_errors(limits):
+                outputs.append((program.project, emit(planned)))
+    if has_errors(diagnostics):
+        outputs = []
+    return Compilation(tuple(programs), tuple(outputs), in_order(diagnostics))
+
+
+def _nothing_found() -> Diagnostic:
+    return Diagnostic(
+        NO_DESCRIPTORS,
+        "there is no descriptor here",
+        Span("."),
+        "a descriptor is YAML or JSON with `kind:` and `spec:`, in a file that Git does not ignore",
+    )

@@ -1,0 +1,354 @@
+"""Program -> Plan: which images and workloads there are, what each is called and made of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from compiler.model import identity
+from compiler.model.descriptor import Environment, Project, SecretKey
+from compiler.model.diagnostic import (
+    BAD_NAME,
+    NO_REGISTRY,
+    ONE_NAME,
+    PLATFORM_REFUSES,
+    TOO_LARGE,
+    Diagnostic,
+    Label,
+)
+from compiler.model.output import readable_json
+from compiler.model.plan import Deployment, Image, Plan, Workload
+from compiler.model.program import Function, Program, Reference, Run
+from compiler.model.source import Span
+
+NAME_LIMIT = 52
+"""Longest cleaned name of a run: a Job adds `-` and ten digits, and a pod's name ends at 63."""
+
+SETTINGS_LIMIT = 1_000_000
+"""Bytes of a run's settings: a ConfigMap holds 1 MiB in all."""
+
+FUNCTION_NAME_LIMIT = 63
+"""Longest value of a label."""
+
+_RESERVED_IMAGES = {"runner": "the runner's own folder", "docker-bake": "the bake file"}
+_RESERVED_RUNS = {"kustomization": "the list of manifests"}
+
+_HOME = "/home/function"
+_VARIABLES: Mapping[str, str] = {
+    "HF_HOME": f"{_HOME}/.cache/huggingface",
+    "HOME": _HOME,
+    "MPLCONFIGDIR": f"{_HOME}/.cache/matplotlib",
+    "NUMBA_CACHE_DIR": f"{_HOME}/.cache/numba",
+    "TORCH_HOME": f"{_HOME}/.cache/torch",
+    "XDG_CACHE_HOME": f"{_HOME}/.cache",
+}
+"""Where libraries may write on a read-only root; a run's own variables win."""
+
+_DEFAULT_RESOURCES: Mapping[str, str] = {"cpu": "100m", "mem": "256Mi", "disk": "1Gi"}
+_PLATFORM_QUANTITY = re.compile(r"[0-9]+([a-zA-Z]+)?")
+
+
+def plan(program: Program) -> tuple[Plan, tuple[Diagnostic, ...]]:
+    """Lowers a program that has no errors."""
+    problems: list[Diagnostic] = []
+    project = program.project
+    names = _names(program, problems)
+    computes: dict[str, str] = {}
+    for run in program.runs:
+        computes[run.name] = _compute(run, computes)
+    waves = {
+        name: wave
+        for wave, generation in enumerate(program.lineage.generations)
+        for name in generation
+    }
+    runs = sorted((each for each in program.runs if not each.local), key=lambda r: names[r.name])
+    deployments = tuple(
+        Deployment(
+            environment,
+            tuple(
+                _workload(project, environment, run, names[run.name], computes, waves)
+                for run in runs
+            ),
+        )
+        for environment in project.environments
+    )
+    images = tuple(_image(each) for each in program.functions if each.image is None)
+    _check_services(runs, names, problems)
+    _check_quantities(runs, problems)
+    _check_sizes(runs, deployments, problems)
+    if images:
+        problems += _registry_problems(project)
+    result = Plan(
+        project.name,
+        project.prefix,
+        project.output,
+        images,
+        deployments,
+        program.lineage,
+        computes,
+    )
+    return result, tuple(problems)
+
+
+# Names
+
+
+def clean(name: str) -> str:
+    """design.md section 4: lower case, each stretch of other characters one `-`, trimmed."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def _names(program: Program, problems: list[Diagnostic]) -> dict[str, str]:
+    """Runs that get objects in a cluster -> what those are called."""
+    functions = [(each.name, each.descriptor.name_span, False) for each in program.functions]
+    _check_names("function", functions, FUNCTION_NAME_LIMIT, _RESERVED_IMAGES, problems)
+    runs = [
+        (run.name, run.descriptor.name_span, run.action == "serve")
+        for run in program.runs
+        if not run.local
+    ]
+    _check_names("run", runs, NAME_LIMIT, _RESERVED_RUNS, problems)
+    return {name: clean(name) for name, _, _ in runs}
+
+
+def _check_names(
+    what: str,
+    named: Iterable[tuple[str, Span, bool]],
+    limit: int,
+    reserved: Mapping[str, str],
+    problems: list[Diagnostic],
+) -> None:
+    first: dict[str, tuple[str, Span]] = {}
+    for name, span, is_service in sorted(named, key=lambda each: each[1]):
+        cleaned = clean(name)
+        if not cleaned:
+            message = f"nothing is left of `{name}` as a name in a cluster"
+            problems.append(Diagnostic(BAD_NAME, message, span, "use letters and digits"))
+        elif len(cleaned) > limit:
+            message = f"the name `{cleaned}` has {len(cleaned)} characters; {limit} are allowed"
+            problems.append(Diagnostic(BAD_NAME, message, span, "choose a shorter name"))
+        elif is_service and not cleaned[0].isalpha():
+            message = f"a service's name starts with a letter, and `{cleaned}` does not"
+            problems.append(Diagnostic(BAD_NAME, message, span, f"write `s-{cleaned}`"))
+        elif cleaned in reserved:
+            message = f"no {what} can be called `{cleaned}`: that is {reserved[cleaned]}"
+            problems.append(Diagnostic(ONE_NAME, message, span, "choose another name"))
+        elif cleaned in first:
+            other, place = first[cleaned]
+            message = f"`{name}` and `{other}` both become `{cleaned}`"
+            related = (Label(place, f"`{other}` is here"),)
+            hint = "rename one; letter case and `. _ +` make no difference in a cluster"
+            problems.append(Diagnostic(ONE_NAME, message, span, hint, related))
+        else:
+            first[cleaned] = (name, span)
+
+
+def _service_name(run: Run, name: str) -> str:
+    return clean(run.service_name) if run.service_name is not None else name
+
+
+def _check_services(
+    runs: Iterable[Run], names: Mapping[str, str], problems: list[Diagnostic]
+) -> None:
+    first: dict[str, Run] = {}
+    for run in runs:
+        if run.action != "serve":
+            continue
+        name = _service_name(run, names[run.name])
+        span = run.descriptor.name_span if run.service_name is None else run.span("service_name")
+        other = first.setdefault(name, run)
+        if run.service_name is not None and (len(name) > 63 or not name[:1].isalpha()):
+            message = f"`{run.service_name}` cannot name a Service"
+            hint = "start with a letter, and use at most 63 letters, digits and `-`"
+            problems.append(Diagnostic(BAD_NAME, message, span, hint))
+        elif other is not run:
+            message = f"the Services of `{run.name}` and `{other.name}` are both called `{name}`"
+            related = (Label(other.descriptor.name_span, f"`{other.name}` is here"),)
+            hint = "give one another `service_name`"
+            problems.append(Diagnostic(ONE_NAME, message, span, hint, related))
+
+
+# Identity
+
+
+def _compute(run: Run, computes: Mapping[str, str]) -> str:
+    """`computes` has the digests of all runs that this one reads from."""
+    function = run.function
+    fields = {
+        "action": run.action,
+        "base_image": function.base_image,
+        "environment": dict(run.environment),
+        "handler": function.handler,
+        "image": function.image,
+        "init": function.init,
+        "init_parameters": run.init_parameters,
+        "inputs": {each.argument: _read_version(each, computes) for each in run.inputs},
+        "module": None if len(function.files) == 1 else function.module,
+        "outputs": {each.name: str(each.key) for each in run.outputs},
+        "parameters": run.parameters,
+        "python_version": function.python_version,
+        "references": {each.written: _read_version(each, computes) for each in run.references},
+        "requirements": sorted(function.requirements),
+        "rerun": run.rerun,
+        "secrets": list(run.secrets),
+        "source": _source_digests(function),
+    }
+    return identity.compute_digest(fields)
+
+
+def _source_digests(function: Function) -> Any:
+    """The content alone for one file: where a file lies does not decide a result."""
+    if not function.files:
+        return None
+    if len(function.files) == 1:
+        return identity.content_digest(function.files[0].content)
+    return {
+        each.path: [identity.content_digest(each.content), each.executable]
+        for each in function.files
+    }
+
+
+def _read_version(reference: Reference, computes: Mapping[str, str]) -> dict[str, str]:
+    """What is read: the key, its resolved version, and where a declared one lies."""
+    read = {"key": str(reference.key._replace(version=None))}
+    if reference.producer is not None:
+        read["version"] = computes[reference.producer]
+    elif reference.key.version is not None:
+        read["version"] = reference.key.version
+    elif reference.declared is not None and reference.declared.id is not None:
+        read["version"] = reference.declared.id
+    if reference.declared is not None and "path" in reference.declared.spec:
+        read["path"] = reference.declared.spec["path"]
+    return read
+
+
+def _read(reference: Reference, computes: Mapping[str, str]) -> dict[str, str]:
+    """The same for the runner, which waits for the record of the run that makes the data."""
+    producer = {"producer": reference.producer} if reference.producer else {}
+    return {**_read_version(reference, computes), **producer}
+
+
+# Images and workloads
+
+
+def _image(function: Function) -> Image:
+    description = function.descriptor.metadata.get("description")
+    return Image(
+        name=clean(function.name),
+        function=function.name,
+        description=description if isinstance(description, str) else None,
+        base=function.base_image or f"python:{function.python_version}-slim",
+        requirements=function.requirements,
+        files=function.files,
+    )
+
+
+def _workload(
+    project: Project,
+    environment: Environment,
+    run: Run,
+    name: str,
+    computes: Mapping[str, str],
+    waves: Mapping[str, int],
+) -> Workload:
+    function = run.function
+    resources = {**_DEFAULT_RESOURCES, **environment.resources, **run.resources}
+    read = {str(each.key) for each in (*run.inputs, *run.references)}
+    return Workload(
+        name=name,
+        run=run.name,
+        function=function.name,
+        action=run.action,
+        image=clean(function.name) if function.image is None else None,
+        ready_image=function.image,
+        settings=readable_json(_settings(project, environment, run, computes)),
+        variables=_variables(project, environment, run),
+        cpu=resources["cpu"],
+        memory=resources["mem"],
+        gpu=resources.get("gpu"),
+        disk=resources["disk"],
+        replicas=run.replicas,
+        service_type=run.service_type,
+        service_name=_service_name(run, name),
+        compute=computes[run.name],
+        wave=waves[run.name],
+        source=project.relative(run.descriptor.path),
+        reads=tuple(sorted(read)),
+        writes=tuple(sorted(str(each.key) for each in run.outputs)),
+    )
+
+
+def _variables(
+    project: Project, environment: Environment, run: Run
+) -> Mapping[str, str | SecretKey]:
+    default = f"proj-secrets-{project.name}"
+    secrets = {
+        name: environment.secrets.get(name, SecretKey(default, name)) for name in run.secrets
+    }
+    variables: dict[str, str | SecretKey] = {**_VARIABLES, **run.environment, **secrets}
+    variables["PROJECT_NAME"] = project.name  # as on the platform, whose own variables win
+    return {name: variables[name] for name in sorted(variables)}
+
+
+def _settings(
+    project: Project, environment: Environment, run: Run, computes: Mapping[str, str]
+) -> Mapping[str, Any]:
+    """What the runner reads in the container; what is empty is left out."""
+    function = run.function
+    settings = {
+        "action": run.action,
+        "compute": computes[run.name],
+        "environment": environment.name,
+        "function": function.name,
+        "handler": function.handler,
+        "init": function.init,
+        "init_parameters": run.init_parameters,
+        "inputs": {each.argument: _read(each, computes) for each in run.inputs},
+        "module": function.module,
+        "outputs": {each.name: str(each.key) for each in run.outputs},
+        "parameters": run.parameters,
+        "project": project.name,
+        "references": {each.written: _read(each, computes) for each in run.references},
+        "run": run.name,
+    }
+    return {key: value for key, value in settings.items() if value not in (None, {})}
+
+
+# Warnings
+
+
+def _check_quantities(runs: Iterable[Run], problems: list[Diagnostic]) -> None:
+    """Kubernetes decides what a quantity is; what only the platform refuses is a warning."""
+    for run in runs:
+        for key, quantity in run.resources.items():
+            if not _PLATFORM_QUANTITY.fullmatch(quantity):
+                message = f"the platform refuses the quantity `{quantity}`; Kubernetes takes it"
+                hint = "write a whole number with a unit, such as `500m`"
+                span = run.span("resources", key)
+                problems.append(Diagnostic(PLATFORM_REFUSES, message, span, hint))
+
+
+def _check_sizes(
+    runs: Iterable[Run], deployments: Iterable[Deployment], problems: list[Diagnostic]
+) -> None:
+    places = {run.name: run.descriptor.name_span for run in runs}
+    for deployment in deployments:
+        for workload in deployment.workloads:
+            if len(workload.settings.encode()) > SETTINGS_LIMIT:
+                message = f"the settings of run `{workload.run}` take over {SETTINGS_LIMIT:,} bytes"
+                hint = "put the data into a data entity, and pass its key"
+                problems.append(Diagnostic(TOO_LARGE, message, places[workload.run], hint))
+
+
+def _registry_problems(project: Project) -> list[Diagnostic]:
+    return [
+        Diagnostic(
+            NO_REGISTRY,
+            f"environment `{environment.name}` has no registry: images are called `localhost/...`",
+            project.span,
+            "write `registry: registry.example.com/team` into gitopsc.yaml",
+        )
+        for environment in project.environments
+        if environment.registry is None
+    ]

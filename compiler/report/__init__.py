@@ -1,0 +1,1 @@
+"""Diagnostics and lineage -> text for people and for machines; pure functions."""

@@ -1,0 +1,42 @@
+"""Diagnostics and changes -> JSON for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from compiler.model.diagnostic import Diagnostic
+from compiler.model.output import Change, readable_json
+from compiler.model.source import Span
+
+
+def render_json(diagnostics: Iterable[Diagnostic], changes: Iterable[Change]) -> str:
+    """One object with `diagnostics` and `changes`, both sorted; places count from 1."""
+    return readable_json(
+        {
+            "diagnostics": [_diagnostic(each) for each in diagnostics],
+            "changes": [{"path": each.path, "action": each.action} for each in changes],
+        }
+    )
+
+
+def _diagnostic(diagnostic: Diagnostic) -> dict[str, Any]:
+    return {
+        "code": diagnostic.code.id,
+        "name": diagnostic.code.slug,
+        "severity": diagnostic.code.severity.value,
+        "message": diagnostic.message,
+        "hint": diagnostic.hint,
+        **_place(diagnostic.span),
+        "related": [{"message": label.text, **_place(label.span)} for label in diagnostic.related],
+    }
+
+
+def _place(span: Span) -> dict[str, Any]:
+    return {
+        "file": span.path,
+        "line": span.line,
+        "column": span.column,
+        "end_line": span.end_line,
+        "end_column": span.end_column,
+    }

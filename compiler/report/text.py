@@ -1,0 +1,71 @@
+"""Diagnostics -> text for people: place, sentence, the source line with a caret, hint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from compiler.model.diagnostic import Diagnostic, Severity
+from compiler.model.source import Span
+
+Lines = Callable[[str], list[str]]
+"""Path of a file -> its lines, empty when there are none to show."""
+
+_COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.NOTE: "36"}
+_WIDTH = 100
+
+
+def render_text(diagnostics: Iterable[Diagnostic], lines: Lines, *, colour: bool = False) -> str:
+    return "".join(_render(each, lines, colour) for each in diagnostics)
+
+
+def render_counts(diagnostics: Sequence[Diagnostic]) -> str:
+    """`2 errors, 1 warning`."""
+    counts = [
+        (severity, sum(each.code.severity is severity for each in diagnostics))
+        for severity in Severity
+    ]
+    return ", ".join(
+        f"{count} {severity.value}{'s' if count > 1 else ''}" for severity, count in counts if count
+    )
+
+
+def _render(diagnostic: Diagnostic, lines: Lines, colour: bool) -> str:
+    code = diagnostic.code
+    kind = f"{code.severity.value}[{code.id}]"
+    if colour:
+        kind = f"\x1b[1;{_COLOURS[code.severity]}m{kind}\x1b[0m"
+    text = f"{_place(diagnostic.span)}: {kind}: {_printable(diagnostic.message)}\n"
+    text += _excerpt(diagnostic.span, lines)
+    for label in diagnostic.related:
+        text += f"  {_place(label.span)}: {_printable(label.text)}\n"
+        text += _excerpt(label.span, lines)
+    if diagnostic.hint:
+        text += f"  hint: {_printable(diagnostic.hint)}\n"
+    return text
+
+
+def _place(span: Span) -> str:
+    return f"{_printable(span.path)}:{span.line}:{span.column}"
+
+
+def _excerpt(span: Span, lines: Lines) -> str:
+    source = lines(span.path)
+    if not source or span.line > len(source):
+        return ""
+    line = source[span.line - 1].rstrip("\r")
+    start = span.column - 1
+    end = span.end_column - 1 if span.end_line == span.line else len(line)
+    cut = max(0, start - _WIDTH // 2) if len(line) > _WIDTH else 0
+    shown = _printable(line[cut : cut + _WIDTH])
+    width = max(1, min(end, cut + _WIDTH, len(line)) - start)
+    number = f"  {span.line} | "
+    return f"{number}{shown}\n{' ' * (len(number) + start - cut)}{'^' * width}\n"
+
+
+def _printable(text: str) -> str:
+    """Nothing that a file holds may steer the reader's terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else " " if char == "\t" else "\ufffd" for char in text
+    )

@@ -1,0 +1,464 @@
+"""Documents -> Projects: what is a descriptor, whether its shape is right, whose it is."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import Any
+
+from compiler.adapters.glob import is_pattern
+from compiler.adapters.schema import Violation, property_names, violations
+from compiler.model.descriptor import (
+    COMPILED_KINDS,
+    OTHER_RUNTIMES,
+    OUR_KINDS,
+    PLANNED_KINDS,
+    Descriptor,
+    Environment,
+    Project,
+    SecretKey,
+)
+from compiler.model.diagnostic import (
+    BAD_PROJECT_NAME,
+    BAD_SETTINGS,
+    DEFINED_TWICE,
+    FOREIGN_KIND,
+    MISSING_KEY,
+    OTHER_PROJECT,
+    RETIRED_KEY,
+    STRAY_KEY,
+    UNKNOWN_KEY,
+    UNKNOWN_KIND,
+    UNOWNED,
+    WRONG_TYPE,
+    WRONG_VALUE,
+    Diagnostic,
+    Label,
+    Severity,
+)
+from compiler.model.source import SETTINGS_FILE, Document, Pointer, Span, Tree
+
+Diagnostics = list[Diagnostic]
+
+DEFAULT_OUTPUT = "deploy"
+
+_PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,36}[a-z0-9]")
+_SETTINGS_SCHEMA = "gitopsc"
+_TYPE_WORDS = {
+    "array": "a list",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "null": "nothing",
+    "number": "a number",
+    "object": "a mapping",
+    "string": "a string",
+}
+
+
+def validate(
+    tree: Tree, documents: Sequence[Document]
+) -> tuple[tuple[Project, ...], tuple[Diagnostic, ...]]:
+    """The projects of a tree, each with its descriptors; broken ones keep their names."""
+    problems: Diagnostics = []
+    settings = [each for each in documents if each.path.split("/")[-1] == SETTINGS_FILE]
+    others = [each for each in documents if each.path.split("/")[-1] != SETTINGS_FILE]
+    descriptors = [
+        descriptor
+        for document in others
+        for part in _with_inline_entities(document)
+        if (descriptor := _descriptor(part, problems)) is not None
+    ]
+    projects = _projects(tree, settings, descriptors, problems)
+    _check_outputs(projects, problems)
+    return projects, tuple(problems)
+
+
+def _with_inline_entities(document: Document) -> Iterator[Document]:
+    """A project's file may hold whole functions, runs and data entities (digitalhub.md 4.1)."""
+    yield document
+    data = document.data
+    if (
+        not _is_descriptor(data)
+        or data["kind"] != "project"
+        or not isinstance(data.get("spec"), dict)
+    ):
+        return
+    for key, entries in data["spec"].items():
+        for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+            if isinstance(entry, dict) and "spec" in entry:
+                yield document.part("spec", key, index)
+
+
+def _is_descriptor(data: Any) -> bool:
+    """design.md section 1."""
+    return (
+        isinstance(data, dict)
+        and isinstance(data.get("kind"), str)
+        and "apiVersion" not in data
+        and ("spec" in data or "metadata" in data)
+    )
+
+
+def _descriptor(document: Document, problems: Diagnostics) -> Descriptor | None:
+    data = document.data
+    if not _is_descriptor(data):
+        return None
+    kind: str = data["kind"]
+    if kind not in COMPILED_KINDS:
+        problems.append(_foreign_kind(document, kind))
+        return None
+    found = [*document.faults, *_shape_problems(document, kind.replace(":", "."))]
+    problems += found
+    names = (data.get("name"), data.get("id"))
+    name, identifier = (each if isinstance(each, str) else None for each in names)
+    if name is None and identifier is None and kind.endswith(":run"):
+        hint = "write `name:`; its objects in the cluster are called after it"
+        found.append(Diagnostic(MISSING_KEY, "the run has no name", document.span("kind"), hint))
+        problems.append(found[-1])
+    valid = all(each.code.severity is not Severity.ERROR for each in found)
+    return Descriptor(kind, name or identifier or "", identifier, document, valid)
+
+
+def _foreign_kind(document: Document, kind: str) -> Diagnostic:
+    span = document.span("kind")
+    if kind in PLANNED_KINDS:
+        message = f"this version of gitopsc does not compile kind `{kind}`; it is left alone"
+        return Diagnostic(FOREIGN_KIND, message, span)
+    if re.split(r"[+:]", kind)[0] in OTHER_RUNTIMES:
+        message = f"kind `{kind}` is of another runtime; it is left alone"
+        return Diagnostic(FOREIGN_KIND, message, span)
+    if close := get_close_matches(kind, sorted(OUR_KINDS), n=1, cutoff=0.8):
+        message = f"unknown kind `{kind}`"
+        return Diagnostic(UNKNOWN_KIND, message, span, f"did you mean `{close[0]}`?")
+    message = f"kind `{kind}` is none of ours; the document is left alone"
+    hint = "if it is meant for something else, list its file under `exclude` in gitopsc.yaml"
+    return Diagnostic(FOREIGN_KIND, message, span, hint)
+
+
+# Shape
+
+
+def _shape_problems(document: Document, schema: str) -> list[Diagnostic]:
+    problems = []
+    for violation in violations(schema, document.data):
+        problems += _explain(document, schema, violation)
+    return problems
+
+
+def _explain(document: Document, schema: str, violation: Violation) -> list[Diagnostic]:
+    match violation.keyword:
+        case "additionalProperties":
+            known = list(violation.schema.get("properties", {}))
+            extra = [key for key in violation.found if key not in known]
+            return [_unknown_key(document, schema, violation, key, known) for key in extra]
+        case "required":
+            return _missing_keys(document, violation)
+        case "type":
+            return [_wrong_type(document, violation)]
+        case _:
+            return [_wrong_value(document, violation)]
+
+
+def _unknown_key(
+    document: Document, schema: str, violation: Violation, key: str, known: list[str]
+) -> Diagnostic:
+    span = document.key_span(*violation.pointer, key)
+    if reason := violation.schema.get("x-retired", {}).get(key):
+        hint = "remove it; newer platforms ignore it too"
+        return Diagnostic(RETIRED_KEY, f"{reason}; it is ignored", span, hint)
+    close = get_close_matches(key, known, n=1, cutoff=0.7)
+    at_top = not violation.pointer and schema != _SETTINGS_SCHEMA
+    if at_top and key in property_names(schema, "spec"):
+        message = f"`{key}` stands beside `spec`, where nothing reads it"
+        return Diagnostic(STRAY_KEY, message, span, f"move `{key}` into `spec`")
+    if at_top and not close:
+        message = f"nothing reads the key `{key}`"
+        hint = "remove it, or keep it under `metadata`, which is open"
+        return Diagnostic(STRAY_KEY, message, span, hint)
+    if close:
+        hint = f"did you mean `{close[0]}`?"
+    elif key == "<<":
+        hint = "YAML 1.2 has no merge keys; repeat the keys"
+    else:
+        hint = f"known here: {_listed(known)}"
+    return Diagnostic(UNKNOWN_KEY, f"unknown key `{key}`", span, hint)
+
+
+def _missing_keys(document: Document, violation: Violation) -> list[Diagnostic]:
+    """jsonschema reports each missing key by itself, without naming it but in prose."""
+    span = document.key_span(*violation.pointer) if violation.pointer else document.span("kind")
+    where = f" in `{violation.pointer[-1]}`" if violation.pointer else ""
+    missing = [key for key in violation.expected if key not in violation.found]
+    return [
+        Diagnostic(MISSING_KEY, f"`{key}` is missing{where}", span, _example(violation.schema, key))
+        for key in missing
+    ]
+
+
+def _example(schema: Mapping[str, Any], key: str) -> str:
+    examples = schema.get("examples") or [{}]
+    example = examples[0].get(key) if isinstance(examples[0], dict) else None
+    return f"write `{key}: {example}`" if isinstance(example, str) else f"write `{key}:`"
+
+
+def _wrong_type(document: Document, violation: Violation) -> Diagnostic:
+    expected = violation.expected
+    types = [expected] if isinstance(expected, str) else expected
+    span = document.span(*violation.pointer)
+    wanted = " or ".join(_TYPE_WORDS[each] for each in types)
+    found = violation.found
+    message = f"{_place(violation.pointer)} must be {wanted}, not {_kind_word(found)}"
+    hint = None
+    if "string" in types and isinstance(found, (bool, int, float)):
+        hint = _enum_hint(violation.schema, found) or f'quote it: "{_plain(found)}"'
+        if isinstance(found, float):
+            hint = f"YAML reads this as the number {_plain(found)}; {hint}"
+    elif types == ["array"] and isinstance(found, str):
+        hint = f"write `[{found}]`" if len(found) < 40 else "put `- ` before it"
+    return Diagnostic(WRONG_TYPE, message, span, hint)
+
+
+def _enum_hint(schema: Mapping[str, Any], found: object) -> str | None:
+    """`3.10` under PYTHON3_10: YAML made it 3.1, so both spellings are tried."""
+    choices = schema.get("enum")
+    if not choices:
+        return None
+    digits = re.sub(r"\W", "", _plain(found))
+    for wanted in (digits, digits + "0"):
+        for choice in choices:
+            if re.sub(r"\W|_", "", choice).endswith(wanted):
+                return f"write `{choice}`"
+    return f"write one of {_listed(choices)}"
+
+
+def _wrong_value(document: Document, violation: Violation) -> Diagnostic:
+    keyword, expected, found = violation.keyword, violation.expected, violation.found
+    span = document.span(*violation.pointer)
+    place = _place(violation.pointer)
+    hint = violation.schema.get("x-hint")
+    shown = f"`{_short(found)}`"
+    match keyword:
+        case "enum":
+            return _not_one_of(place, found, expected, violation.schema, span)
+        case "const":
+            message = f"{place} must be `{expected}`, not {shown}"
+        case "minLength":
+            message = (
+                f"{place} is empty"
+                if not found
+                else f"{place} is shorter than {expected} characters"
+            )
+        case "maxLength":
+            message = f"{place} is longer than {expected} characters"
+        case "minimum":
+            message = f"{place} is {shown}, but cannot be less than {expected}"
+        case "minProperties":
+            message = f"{place} is empty"
+            hint = "name one, or leave the key out"
+        case _:
+            message = f"{place} cannot be {shown}"
+    return Diagnostic(WRONG_VALUE, message, span, hint)
+
+
+def _not_one_of(
+    place: str, found: object, choices: list[str], schema: Mapping[str, Any], span: Span
+) -> Diagnostic:
+    close = get_close_matches(str(found), choices, n=1, cutoff=0.7)
+    hint = f"did you mean `{close[0]}`?" if close else _enum_hint(schema, found)
+    return Diagnostic(WRONG_VALUE, f"{place} cannot be `{_short(found)}`", span, hint)
+
+
+def _place(pointer: Pointer) -> str:
+    if not pointer:
+        return "the document"
+    if isinstance(pointer[-1], int):
+        return f"item {pointer[-1] + 1} of `{pointer[-2]}`" if len(pointer) > 1 else "an item"
+    return f"`{pointer[-1]}`"
+
+
+def _kind_word(value: object) -> str:
+    if isinstance(value, bool):
+        return f"`{_plain(value)}`"
+    if value is None:
+        return "nothing"
+    if isinstance(value, (int, float)):
+        return f"the number {_plain(value)}"
+    if isinstance(value, str):
+        return "a string"
+    return "a list" if isinstance(value, list) else "a mapping"
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _short(value: object) -> str:
+    text = _plain(value)
+    text = json.dumps(text)[1:-1] if not text.isprintable() else text
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)
+
+
+# Projects
+
+
+def _projects(
+    tree: Tree,
+    settings: Sequence[Document],
+    descriptors: Sequence[Descriptor],
+    problems: Diagnostics,
+) -> tuple[Project, ...]:
+    """design.md section 1: folders with settings or a project's descriptor; else the one read."""
+    by_folder = {_folder(document.path): document for document in settings}
+    entities: dict[str, Descriptor] = {}
+    for descriptor in descriptors:
+        if descriptor.kind == "project":
+            first = entities.setdefault(_folder(descriptor.path), descriptor)
+            if first is not descriptor:
+                problems.append(_second_project(first, descriptor))
+    folders = sorted({*by_folder, *entities} or {""})
+    owned: dict[str, list[Descriptor]] = {folder: [] for folder in folders}
+    for descriptor in descriptors:
+        owner = _owner(descriptor.path, folders)
+        if owner is not None:
+            owned[owner].append(descriptor)
+        elif descriptor.kind != "project":
+            problems.append(_unowned(descriptor))
+    projects = []
+    for folder in folders:
+        project = _project(tree, folder, by_folder.get(folder), entities.get(folder), problems)
+        mine = tuple(each for each in owned[folder] if _is_of(project, each, problems))
+        projects.append(replace(project, descriptors=mine))
+    return tuple(projects)
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _owner(path: str, folders: Sequence[str]) -> str | None:
+    folder = _folder(path)
+    while True:
+        if folder in folders:
+            return folder
+        if not folder:
+            return None
+        folder = _folder(folder)
+
+
+def _project(
+    tree: Tree,
+    folder: str,
+    settings: Document | None,
+    entity: Descriptor | None,
+    problems: Diagnostics,
+) -> Project:
+    data: Mapping[str, Any] = {}
+    if settings is not None:
+        found = _settings_problems(settings)
+        problems += found
+        if not any(each.code.severity is Severity.ERROR for each in found):
+            data = settings.data or {}
+    name = data.get("project") or (entity.name if entity else None)
+    if name is None:
+        name = (folder or tree.folder).rpartition("/")[2]
+        if not _PROJECT_NAME.fullmatch(name):
+            span = settings.span() if settings else Span(folder or ".")
+            message = f"the folder's name `{name}` cannot name a project"
+            hint = f"write `project: <name>` into {SETTINGS_FILE}: small letters, digits and `-`"
+            problems.append(Diagnostic(BAD_PROJECT_NAME, message, span, hint))
+    output = str(data.get("output", DEFAULT_OUTPUT)).rstrip("/")
+    if settings is not None and not _is_inside(output):
+        hint = f"write a folder inside the project, such as `{DEFAULT_OUTPUT}`"
+        message = f"`output` must be a folder inside the project, not `{_short(output)}`"
+        problems.append(Diagnostic(BAD_SETTINGS, message, settings.span("output"), hint))
+    return Project(name, folder, output, _environments(data), (), settings)
+
+
+def _settings_problems(settings: Document) -> Diagnostics:
+    if settings.data is None:
+        return []
+    problems = [*settings.faults, *_shape_problems(settings, _SETTINGS_SCHEMA)]
+    if not isinstance(settings.data, dict):
+        return problems
+    for key in ("include", "exclude"):
+        patterns = settings.data.get(key)
+        for index, pattern in enumerate(patterns if isinstance(patterns, list) else ()):
+            if isinstance(pattern, str) and not is_pattern(pattern):
+                span = settings.span(key, index)
+                problems.append(Diagnostic(WRONG_VALUE, f"`{pattern}` is no pattern", span))
+    return problems
+
+
+def _is_inside(folder: str) -> bool:
+    parts = folder.split("/")
+    return (
+        bool(folder) and all(part not in ("", ".", "..") for part in parts) and folder.isprintable()
+    )
+
+
+def _environments(data: Mapping[str, Any]) -> tuple[Environment, ...]:
+    declared = data.get("environments") or {"default": {}}
+    return tuple(_environment(name, data, declared[name] or {}) for name in sorted(declared))
+
+
+def _environment(name: str, top: Mapping[str, Any], own: Mapping[str, Any]) -> Environment:
+    secrets = {**top.get("secrets", {}), **own.get("secrets", {})}
+    resources = {
+        **top.get("defaults", {}).get("resources", {}),
+        **own.get("defaults", {}).get("resources", {}),
+    }
+    return Environment(
+        name=name,
+        registry=own.get("registry", top.get("registry")),
+        namespace=own.get("namespace", top.get("namespace")),
+        kubernetes=own.get("kubernetes", top.get("kubernetes", "1.34")),
+        secrets={key: SecretKey(each["name"], each["key"]) for key, each in secrets.items()},
+        resources={key: _plain(value) for key, value in resources.items()},
+    )
+
+
+def _is_of(project: Project, descriptor: Descriptor, problems: Diagnostics) -> bool:
+    named = descriptor.document.data.get("project")
+    if descriptor.kind == "project" or named is None or named == project.name:
+        return True
+    if isinstance(named, str):
+        message = (
+            f"this belongs to project `{_short(named)}`, but its folder is project `{project.name}`"
+        )
+        hint = f"remove the line, or write `project: {_short(named)}` into {SETTINGS_FILE}"
+        span = descriptor.span("project")
+        problems.append(Diagnostic(OTHER_PROJECT, message, span, hint))
+    return False
+
+
+def _second_project(first: Descriptor, second: Descriptor) -> Diagnostic:
+    return Diagnostic(
+        DEFINED_TWICE,
+        "one folder cannot be two projects",
+        second.name_span,
+        "move one of them into a folder of its own",
+        (Label(first.name_span, "first here"),),
+    )
+
+
+def _unowned(descriptor: Descriptor) -> Diagnostic:
+    message = f"this {descriptor.kind} is outside every project; it is left alone"
+    hint = f"add a {SETTINGS_FILE} to its folder or to one above it"
+    return Diagnostic(UNOWNED, message, descriptor.name_span, hint)
+
+
+def _check_outputs(projects: Sequence[Project], problems: Diagnostics) -> None:
+    """An output folder is never read, so no project may lie in another's."""
+    for project in projects:
+        inside = f"{project.prefix}{project.output}/"
+        for other in projects:
+            if other.prefix.startswith(inside):
+                message = f"project `{other.name}` lies in the output folder of `{project.name}`"
+                problems.append(Diagnostic(BAD_SETTINGS, message, other.span))
