@@ -211,6 +211,7 @@ def _manifest(plan: Plan, deployment: Deployment, workload: Workload, image: str
         namespace=deployment.environment.namespace,
         labels=labels,
         annotations=_annotations(workload),
+        lineage_annotations=_lineage_annotations(workload),
         selector=selector,
         settings=Text(workload.settings),
         spec=spec,
@@ -229,13 +230,19 @@ def _recommended_labels(plan: Plan, workload: Workload) -> list[tuple[str, str]]
 
 def _annotations(workload: Workload) -> list[tuple[str, str]]:
     """On objects only: none of it may roll a pod or rename a Job."""
+    return [
+        ("argocd.argoproj.io/sync-wave", str(workload.wave)),
+        ("gitopsc/source", workload.source),
+    ]
+
+
+def _lineage_annotations(workload: Workload) -> list[tuple[str, str]]:
+    """On the Job or the Deployment alone, where people look for them."""
     annotations = {
-        "argocd.argoproj.io/sync-wave": str(workload.wave),
         "gitopsc/compute": workload.compute,
         "gitopsc/function": workload.function,
         "gitopsc/lineage-in": " ".join(workload.reads),
         "gitopsc/lineage-out": " ".join(workload.writes),
-        "gitopsc/source": workload.source,
     }
     return [(key, value) for key, value in annotations.items() if value]
 

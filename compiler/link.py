@@ -206,7 +206,7 @@ def _function_name(symbols: _Symbols, text: str, span: Span, problems: Problems)
 
 
 def _other_project(what: str, project: str, span: Span) -> Diagnostic:
-    message = f"{what} is of project `{project}`; a run uses functions of its own project"
+    message = f"{what} is of project `{project}`, and this run is not"
     return Diagnostic(OTHER_PROJECT, message, span, "define it in this project too")
 
 
@@ -603,9 +603,7 @@ class _Data(NamedTuple):
         known = sorted({*self.declared, *self.producers})
         for type_, name in known:
             if name == key.name:
-                return (
-                    f"`{name}` is a {type_}: write `store://{self.project}/{type_}/{type_}/{name}`"
-                )
+                return f"it is of type {type_}: write `{key._replace(type=type_, kind=type_)}`"
         return _did_you_mean(key.name, (name for type_, name in known if type_ == key.type))
 
 

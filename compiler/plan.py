@@ -346,7 +346,7 @@ def _registry_problems(project: Project) -> list[Diagnostic]:
         Diagnostic(
             NO_REGISTRY,
             f"environment `{environment.name}` has no registry: images are called `localhost/...`",
-            project.span,
+            project.place,
             "write `registry: registry.example.com/team` into gitopsc.yaml",
         )
         for environment in project.environments

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from compiler.adapters.glob import is_pattern
-from compiler.adapters.schema import Violation, property_names, violations
+from compiler.adapters.schema import Violation, example, property_names, violations
 from compiler.model.descriptor import (
     COMPILED_KINDS,
     OTHER_RUNTIMES,
@@ -142,9 +142,12 @@ def _foreign_kind(document: Document, kind: str) -> Diagnostic:
 
 
 def _shape_problems(document: Document, schema: str) -> list[Diagnostic]:
+    found = violations(schema, document.data)
+    mistyped = {each.pointer for each in found if each.keyword == "type"}
     problems = []
-    for violation in violations(schema, document.data):
-        problems += _explain(document, schema, violation)
+    for violation in found:
+        if violation.keyword == "type" or violation.pointer not in mistyped:
+            problems += _explain(document, schema, violation)
     return problems
 
 
@@ -169,7 +172,7 @@ def _unknown_key(
     if reason := violation.schema.get("x-retired", {}).get(key):
         hint = "remove it; newer platforms ignore it too"
         return Diagnostic(RETIRED_KEY, f"{reason}; it is ignored", span, hint)
-    close = get_close_matches(key, known, n=1, cutoff=0.7)
+    close = get_close_matches(key, known, n=1, cutoff=0.6)
     at_top = not violation.pointer and schema != _SETTINGS_SCHEMA
     if at_top and key in property_names(schema, "spec"):
         message = f"`{key}` stands beside `spec`, where nothing reads it"
@@ -199,9 +202,11 @@ def _missing_keys(document: Document, violation: Violation) -> list[Diagnostic]:
 
 
 def _example(schema: Mapping[str, Any], key: str) -> str:
-    examples = schema.get("examples") or [{}]
-    example = examples[0].get(key) if isinstance(examples[0], dict) else None
-    return f"write `{key}: {example}`" if isinstance(example, str) else f"write `{key}:`"
+    shown = example(schema, key)
+    if isinstance(shown, dict):
+        inside = ", ".join(f"{name}: {_plain(value)}" for name, value in shown.items())
+        return f"write `{key}: {{{inside}}}`"
+    return f"write `{key}: {shown}`" if isinstance(shown, str) else f"write `{key}:`"
 
 
 def _wrong_type(document: Document, violation: Violation) -> Diagnostic:
@@ -213,9 +218,11 @@ def _wrong_type(document: Document, violation: Violation) -> Diagnostic:
     message = f"{_place(violation.pointer)} must be {wanted}, not {_kind_word(found)}"
     hint = None
     if "string" in types and isinstance(found, (bool, int, float)):
-        hint = _enum_hint(violation.schema, found) or f'quote it: "{_plain(found)}"'
-        if isinstance(found, float):
-            hint = f"YAML reads this as the number {_plain(found)}; {hint}"
+        hint = f'quote it: "{_plain(found)}"'
+        if _plain(found) not in violation.schema.get("enum", (_plain(found),)):
+            hint = f"YAML reads a number here; {_enum_hint(violation.schema, found)}"
+    elif found is None:
+        hint = "leave the key out, or give it a value"
     elif types == ["array"] and isinstance(found, str):
         hint = f"write `[{found}]`" if len(found) < 40 else "put `- ` before it"
     return Diagnostic(WRONG_TYPE, message, span, hint)
@@ -378,7 +385,8 @@ def _project(
         hint = f"write a folder inside the project, such as `{DEFAULT_OUTPUT}`"
         message = f"`output` must be a folder inside the project, not `{_short(output)}`"
         problems.append(Diagnostic(BAD_SETTINGS, message, settings.span("output"), hint))
-    return Project(name, folder, output, _environments(data), (), settings)
+    place = settings.span() if settings else entity.name_span if entity else Span(folder or ".")
+    return Project(name, folder, output, _environments(data), (), place)
 
 
 def _settings_problems(settings: Document) -> Diagnostics:
@@ -461,4 +469,4 @@ def _check_outputs(projects: Sequence[Project], problems: Diagnostics) -> None:
         for other in projects:
             if other.prefix.startswith(inside):
                 message = f"project `{other.name}` lies in the output folder of `{project.name}`"
-                problems.append(Diagnostic(BAD_SETTINGS, message, other.span))
+                problems.append(Diagnostic(BAD_SETTINGS, message, other.place))

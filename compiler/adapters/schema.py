@@ -52,6 +52,15 @@ def property_names(schema: str, *path: str) -> tuple[str, ...]:
     return tuple(node["properties"])
 
 
+def example(schema: Mapping[str, Any], key: str) -> Any:
+    """The first example that a schema gives for one of its keys, or None."""
+    property_ = schema.get("properties", {}).get(key, {})
+    while "examples" not in property_ and "$ref" in property_:
+        file, _, name = property_["$ref"].rpartition("#/$defs/")
+        property_ = _schemas()[file]["$defs"][name]
+    return property_.get("examples", (None,))[0]
+
+
 @cache
 def _schemas() -> dict[str, Any]:
     files = sorted(data_folder("schemas").glob("*" + _SUFFIX))

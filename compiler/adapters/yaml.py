@@ -162,6 +162,7 @@ class _Builder:
         self.positions: array[int] = array("I")
         self.faults: list[Diagnostic] = []
         self.anchors: dict[str, tuple[Any, int]] = {}
+        self.expanded_too_far = False
 
     def _end(self, event: Any) -> None:
         faults = tuple(self.faults)
@@ -258,8 +259,10 @@ class _Builder:
             value = None
         size = node_count(value)
         if size > 1 and len(self.positions) // POSITION_WIDTH + size > ALIAS_NODE_LIMIT:
-            message = f"aliases expand to more than {ALIAS_NODE_LIMIT:,} values"
-            self._fault(BAD_ALIAS, message, event)
+            if not self.expanded_too_far:
+                message = f"aliases expand to more than {ALIAS_NODE_LIMIT:,} values"
+                self._fault(BAD_ALIAS, message, event)
+            self.expanded_too_far = True
             value, size = None, 1
         self._place(event)
         self.positions.extend(

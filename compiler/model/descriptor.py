@@ -119,14 +119,17 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A folder with its settings and descriptors; `folder` is relative to the tree."""
+    """A folder with its settings and descriptors; `folder` is relative to the tree.
+
+    `place` is where to point for what is wrong with the project as a whole.
+    """
 
     name: str
     folder: str
     output: str
     environments: tuple[Environment, ...]
     descriptors: tuple[Descriptor, ...]
-    settings: Document | None = None
+    place: Span
 
     @property
     def prefix(self) -> str:
@@ -135,10 +138,3 @@ class Project:
 
     def relative(self, path: str) -> str:
         return path.removeprefix(self.prefix)
-
-    @property
-    def span(self) -> Span:
-        """A place for what is wrong with the project as a whole."""
-        if self.settings is not None:
-            return self.settings.span()
-        return Span(self.folder or ".")

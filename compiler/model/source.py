@@ -68,8 +68,8 @@ class Tree:
     def lines(self, path: str) -> list[str]:
         """The text of a file, for showing a place in it; empty when there is none to show."""
         try:
-            content = self.files[path].content if path in self.files else b""
-        except Unreadable:
+            content = self.files[path].content
+        except (KeyError, Unreadable):
             return []
         return content.decode("utf-8-sig", errors="replace").split("\n")
 

@@ -1,0 +1,52 @@
+"""What the tests share: `--update`, trees made of text, and the folders of the repository."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from compiler.model.source import SourceFile, Tree
+
+ROOT = Path(__file__).resolve().parents[1]
+CASES = ROOT / "tests" / "cases"
+SAMPLE = ROOT / "sample-project"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update", action="store_true", help="rewrite the golden files")
+
+
+@pytest.fixture(scope="session")
+def update(pytestconfig: pytest.Config) -> bool:
+    return bool(pytestconfig.getoption("--update"))
+
+
+def tree_of(files: Mapping[str, str | bytes], folder: str = "demo") -> Tree:
+    """A tree out of texts, as scan would give it."""
+    contents = {
+        path: content.encode() if isinstance(content, str) else content
+        for path, content in files.items()
+    }
+    sources = {
+        path: SourceFile(path, lambda content=contents[path]: content) for path in sorted(contents)
+    }
+    return Tree(folder, sources)
+
+
+def tree_from(folder: Path, without: str = "\0") -> Tree:
+    """A tree out of a folder of the tests; paths that hold `without` are left out."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and without not in f"/{name}" and "__pycache__" not in name:
+            found[name] = SourceFile(name, path.read_bytes, os.access(path, os.X_OK))
+    return Tree(folder.name, dict(sorted(found.items())))
+
+
+def texts_from(folder: Path, without: str = "\0") -> dict[str, str]:
+    """The same as texts, for a test that changes one of them."""
+    tree = tree_from(folder, without)
+    return {path: file.content.decode() for path, file in tree.files.items()}

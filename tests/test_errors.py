@@ -1,0 +1,81 @@
+"""Each file in `errors/` says on its own lines what is wrong there; beside it stands the report.
+
+A comment `# !C302` expects that code with its place on that line, and nothing else anywhere. A
+first line `# as: gitopsc.yaml` gives the file another name than `descriptors.yaml`.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, tree_of
+
+from compiler.model.diagnostic import CODES, Diagnostic
+from compiler.pipeline import compile_tree
+from compiler.report.text import render_text
+
+ERRORS = ROOT / "tests" / "errors"
+FILES = sorted(path for path in ERRORS.iterdir() if path.suffix in (".yaml", ".json"))
+SIDE_FILES = {
+    "gitopsc.yaml": "project: demo\nregistry: registry.example.com\n",
+    "src/etl.py": "def run(country='IT'):\n    return country\n",
+    "src/serve.py": "def init(context, greeting): ...\n\n\ndef serve(context, event): ...\n",
+    "src/broken.py": "def run(:\n",
+}
+TESTED_ELSEWHERE = {"C101", "C102", "C103", "C312", "C504", "C701", "C702", "C703", "C704"}
+"""Codes that need a disk, or more than one project: test_scan, test_write, test_cli, cases."""
+
+
+def compiled(path: Path) -> tuple[Diagnostic, ...]:
+    text = path.read_bytes()
+    return compile_tree(tree_of({**SIDE_FILES, name_of(path): text})).diagnostics
+
+
+def name_of(path: Path) -> str:
+    renamed = re.match(r"# as: ([^!\n]+)", path.read_text(errors="replace"))
+    return renamed[1].strip() if renamed else f"descriptors{path.suffix}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_expected_codes_and_no_others(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    expected = {
+        (number, code)
+        for number, line in enumerate(lines, start=1)
+        for code in re.findall(r"!(C\d{3})", line)
+    }
+    found = {(each.span.line, each.code.id) for each in compiled(path)}
+    assert found == expected
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_report(path: Path, update: bool) -> None:
+    golden = path.with_suffix(".txt")
+    sources = {**SIDE_FILES, name_of(path): path.read_text(errors="replace")}
+    report = render_text(
+        compiled(path), lambda name: sources[name].split("\n") if name in sources else []
+    )
+    if update:
+        golden.write_text(report, encoding="utf-8")
+    assert golden.is_file(), "run pytest --update, and review what it writes"
+    assert report == golden.read_text(encoding="utf-8")
+
+
+def test_every_code_has_an_example() -> None:
+    shown = {
+        code
+        for path in FILES
+        for code in re.findall(r"!(C\d{3})", path.read_text(errors="replace"))
+    }
+    assert {code.id for code in CODES} - TESTED_ELSEWHERE == shown
+
+
+def test_every_report_belongs_to_a_file() -> None:
+    reports = {path.stem for path in ERRORS.glob("*.txt")}
+    assert reports == {path.stem for path in FILES}
+
+
+def test_codes_are_unique() -> None:
+    assert len({code.id for code in CODES}) == len(CODES) == len({code.slug for code in CODES})
