@@ -7,6 +7,7 @@ our kinds; a Helm template or a CI file is nobody's error here.
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -39,6 +40,8 @@ def parse(tree: Tree) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
     for path, file in tree.files.items():
         if _is_settings(path):
             found, trouble = _read(file, wanted=True)
+            if not found and not trouble:  # empty: every setting is optional
+                found = [Document(path, {}, array("I", (1, 1, 1, 1)))]
             documents += found
             problems += trouble
             filters[path.removesuffix(SETTINGS_FILE)] = _filter(found)

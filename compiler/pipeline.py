@@ -36,7 +36,7 @@ def compile_tree(tree: Tree) -> Compilation:
     diagnostics = [*syntax, *grammar]
     if has_errors(syntax):  # a name in a broken file is not unknown, only unread
         return Compilation((), (), in_order(diagnostics))
-    if not any(project.descriptors for project in projects) and not diagnostics:
+    if not any(project.descriptors for project in projects) and not has_errors(diagnostics):
         diagnostics.append(_nothing_found())
     programs = []
     for project in projects:

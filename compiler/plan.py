@@ -12,6 +12,7 @@ from compiler.model.diagnostic import (
     BAD_NAME,
     NO_REGISTRY,
     ONE_NAME,
+    OUTPUT_HOLDS_INPUT,
     PLATFORM_REFUSES,
     TOO_LARGE,
     Diagnostic,
@@ -77,6 +78,7 @@ def plan(program: Program) -> tuple[Plan, tuple[Diagnostic, ...]]:
     _check_services(runs, names, problems)
     _check_quantities(runs, problems)
     _check_sizes(runs, deployments, problems)
+    _check_output(program, problems)
     if images:
         problems += _registry_problems(project)
     result = Plan(
@@ -94,7 +96,7 @@ def plan(program: Program) -> tuple[Plan, tuple[Diagnostic, ...]]:
 # Names
 
 
-def clean(name: str) -> str:
+def _clean(name: str) -> str:
     """design.md section 4: lower case, each stretch of other characters one `-`, trimmed."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
@@ -109,7 +111,7 @@ def _names(program: Program, problems: list[Diagnostic]) -> dict[str, str]:
         if not run.local
     ]
     _check_names("run", runs, NAME_LIMIT, _RESERVED_RUNS, problems)
-    return {name: clean(name) for name, _, _ in runs}
+    return {name: _clean(name) for name, _, _ in runs}
 
 
 def _check_names(
@@ -121,7 +123,7 @@ def _check_names(
 ) -> None:
     first: dict[str, tuple[str, Span]] = {}
     for name, span, is_service in sorted(named, key=lambda each: each[1]):
-        cleaned = clean(name)
+        cleaned = _clean(name)
         if not cleaned:
             message = f"nothing is left of `{name}` as a name in a cluster"
             problems.append(Diagnostic(BAD_NAME, message, span, "use letters and digits"))
@@ -145,7 +147,7 @@ def _check_names(
 
 
 def _service_name(run: Run, name: str) -> str:
-    return clean(run.service_name) if run.service_name is not None else name
+    return _clean(run.service_name) if run.service_name is not None else name
 
 
 def _check_services(
@@ -235,7 +237,7 @@ def _read(reference: Reference, computes: Mapping[str, str]) -> dict[str, str]:
 def _image(function: Function) -> Image:
     description = function.descriptor.metadata.get("description")
     return Image(
-        name=clean(function.name),
+        name=_clean(function.name),
         function=function.name,
         description=description if isinstance(description, str) else None,
         base=function.base_image or f"python:{function.python_version}-slim",
@@ -260,7 +262,7 @@ def _workload(
         run=run.name,
         function=function.name,
         action=run.action,
-        image=clean(function.name) if function.image is None else None,
+        image=_clean(function.name) if function.image is None else None,
         ready_image=function.image,
         settings=readable_json(_settings(project, environment, run, computes)),
         variables=_variables(project, environment, run),
@@ -315,7 +317,7 @@ def _settings(
     return {key: value for key, value in settings.items() if value not in (None, {})}
 
 
-# Warnings
+# Limits
 
 
 def _check_quantities(runs: Iterable[Run], problems: list[Diagnostic]) -> None:
@@ -339,6 +341,17 @@ def _check_sizes(
                 message = f"the settings of run `{workload.run}` take over {SETTINGS_LIMIT:,} bytes"
                 hint = "put the data into a data entity, and pass its key"
                 problems.append(Diagnostic(TOO_LARGE, message, places[workload.run], hint))
+
+
+def _check_output(program: Program, problems: list[Diagnostic]) -> None:
+    """An output folder is never read again, so nothing that is read may lie in it."""
+    project = program.project
+    inside = f"{project.prefix}{project.output}/"
+    for path, span in program.inputs:
+        if path.startswith(inside):
+            message = f"`{project.relative(path)}` lies in the output folder `{project.output}`"
+            hint = "move it, or choose another `output` in gitopsc.yaml"
+            problems.append(Diagnostic(OUTPUT_HOLDS_INPUT, message, span, hint))
 
 
 def _registry_problems(project: Project) -> list[Diagnostic]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -63,15 +62,27 @@ def validate(
 ) -> tuple[tuple[Project, ...], tuple[Diagnostic, ...]]:
     """The projects of a tree, each with its descriptors; broken ones keep their names."""
     problems: Diagnostics = []
-    settings = [each for each in documents if each.path.split("/")[-1] == SETTINGS_FILE]
-    others = [each for each in documents if each.path.split("/")[-1] != SETTINGS_FILE]
-    descriptors = [
-        descriptor
-        for document in others
+    settings = _settings(documents, problems)
+    parts = [
+        part
+        for document in documents
+        if document.path not in {each.path for each in settings.values()}
         for part in _with_inline_entities(document)
-        if (descriptor := _descriptor(part, problems)) is not None
+        if _is_descriptor(part.data)
     ]
-    projects = _projects(tree, settings, descriptors, problems)
+    projects_at = {_folder(each.path) for each in parts if each.data["kind"] == "project"}
+    alone = {""} if parts else set()
+    folders = sorted({*settings, *projects_at} or alone)
+    owned: dict[str, list[Descriptor]] = {folder: [] for folder in folders}
+    for part in parts:
+        owner = _owner(part.path, owned)
+        if owner is None:
+            problems += _unowned(part)
+        elif (descriptor := _descriptor(part, problems)) is not None:
+            owned[owner].append(descriptor)
+    projects = tuple(
+        _project(tree, folder, settings.get(folder), owned[folder], problems) for folder in folders
+    )
     _check_outputs(projects, problems)
     return projects, tuple(problems)
 
@@ -104,8 +115,6 @@ def _is_descriptor(data: Any) -> bool:
 
 def _descriptor(document: Document, problems: Diagnostics) -> Descriptor | None:
     data = document.data
-    if not _is_descriptor(data):
-        return None
     kind: str = data["kind"]
     if kind not in COMPILED_KINDS:
         problems.append(_foreign_kind(document, kind))
@@ -315,55 +324,46 @@ def _listed(words: Iterable[str]) -> str:
 # Projects
 
 
-def _projects(
-    tree: Tree,
-    settings: Sequence[Document],
-    descriptors: Sequence[Descriptor],
-    problems: Diagnostics,
-) -> tuple[Project, ...]:
-    """design.md section 1: folders with settings or a project's descriptor; else the one read."""
-    by_folder = {_folder(document.path): document for document in settings}
-    entities: dict[str, Descriptor] = {}
-    for descriptor in descriptors:
-        if descriptor.kind == "project":
-            first = entities.setdefault(_folder(descriptor.path), descriptor)
-            if first is not descriptor:
-                problems.append(_second_project(first, descriptor))
-    folders = sorted({*by_folder, *entities} or {""})
-    owned: dict[str, list[Descriptor]] = {folder: [] for folder in folders}
-    for descriptor in descriptors:
-        owner = _owner(descriptor.path, folders)
-        if owner is not None:
-            owned[owner].append(descriptor)
-        elif descriptor.kind != "project":
-            problems.append(_unowned(descriptor))
-    projects = []
-    for folder in folders:
-        project = _project(tree, folder, by_folder.get(folder), entities.get(folder), problems)
-        mine = tuple(each for each in owned[folder] if _is_of(project, each, problems))
-        projects.append(replace(project, descriptors=mine))
-    return tuple(projects)
+def _settings(documents: Sequence[Document], problems: Diagnostics) -> dict[str, Document]:
+    """Folder -> its settings, one document each."""
+    settings: dict[str, Document] = {}
+    for document in documents:
+        if document.path.split("/")[-1] == SETTINGS_FILE:
+            first = settings.setdefault(_folder(document.path), document)
+            if first is not document:
+                message = "settings are one document, and this is a second"
+                problems.append(Diagnostic(BAD_SETTINGS, message, document.span(), "join them"))
+    return settings
 
 
 def _folder(path: str) -> str:
     return path.rpartition("/")[0]
 
 
-def _owner(path: str, folders: Sequence[str]) -> str | None:
+def _owner(path: str, folders: Container[str]) -> str | None:
+    """The nearest project's folder (design.md section 1)."""
     folder = _folder(path)
-    while True:
-        if folder in folders:
-            return folder
+    while folder not in folders:
         if not folder:
             return None
         folder = _folder(folder)
+    return folder
+
+
+def _unowned(document: Document) -> Diagnostics:
+    kind = document.data["kind"]
+    if kind not in COMPILED_KINDS:
+        return []
+    message = f"this {kind} is outside every project; it is left alone"
+    hint = f"add a {SETTINGS_FILE} to its folder or to one above it"
+    return [Diagnostic(UNOWNED, message, document.span("kind"), hint)]
 
 
 def _project(
     tree: Tree,
     folder: str,
     settings: Document | None,
-    entity: Descriptor | None,
+    descriptors: Sequence[Descriptor],
     problems: Diagnostics,
 ) -> Project:
     data: Mapping[str, Any] = {}
@@ -371,27 +371,30 @@ def _project(
         found = _settings_problems(settings)
         problems += found
         if not any(each.code.severity is Severity.ERROR for each in found):
-            data = settings.data or {}
-    name = data.get("project") or (entity.name if entity else None)
+            data = settings.data
+    entities = [each for each in descriptors if each.kind == "project"]
+    problems += [_second_project(entities[0], each) for each in entities[1:]]
+    place = Span(folder or ".")
+    if settings is not None or entities:
+        place = settings.span() if settings else entities[0].name_span
+    name = data.get("project") or (entities[0].name if entities else None)
     if name is None:
         name = (folder or tree.folder).rpartition("/")[2]
         if not _PROJECT_NAME.fullmatch(name):
-            span = settings.span() if settings else Span(folder or ".")
             message = f"the folder's name `{name}` cannot name a project"
             hint = f"write `project: <name>` into {SETTINGS_FILE}: small letters, digits and `-`"
-            problems.append(Diagnostic(BAD_PROJECT_NAME, message, span, hint))
-    output = str(data.get("output", DEFAULT_OUTPUT)).rstrip("/")
-    if settings is not None and not _is_inside(output):
-        hint = f"write a folder inside the project, such as `{DEFAULT_OUTPUT}`"
-        message = f"`output` must be a folder inside the project, not `{_short(output)}`"
-        problems.append(Diagnostic(BAD_SETTINGS, message, settings.span("output"), hint))
-    place = settings.span() if settings else entity.name_span if entity else Span(folder or ".")
-    return Project(name, folder, output, _environments(data), (), place)
+            problems.append(Diagnostic(BAD_PROJECT_NAME, message, place, hint))
+    return Project(
+        name=name,
+        folder=folder,
+        output=data.get("output", DEFAULT_OUTPUT).rstrip("/"),
+        environments=_environments(data),
+        descriptors=tuple(each for each in descriptors if _is_of(name, each, problems)),
+        place=place,
+    )
 
 
 def _settings_problems(settings: Document) -> Diagnostics:
-    if settings.data is None:
-        return []
     problems = [*settings.faults, *_shape_problems(settings, _SETTINGS_SCHEMA)]
     if not isinstance(settings.data, dict):
         return problems
@@ -402,13 +405,6 @@ def _settings_problems(settings: Document) -> Diagnostics:
                 span = settings.span(key, index)
                 problems.append(Diagnostic(WRONG_VALUE, f"`{pattern}` is no pattern", span))
     return problems
-
-
-def _is_inside(folder: str) -> bool:
-    parts = folder.split("/")
-    return (
-        bool(folder) and all(part not in ("", ".", "..") for part in parts) and folder.isprintable()
-    )
 
 
 def _environments(data: Mapping[str, Any]) -> tuple[Environment, ...]:
@@ -432,15 +428,14 @@ def _environment(name: str, top: Mapping[str, Any], own: Mapping[str, Any]) -> E
     )
 
 
-def _is_of(project: Project, descriptor: Descriptor, problems: Diagnostics) -> bool:
+def _is_of(project: str, descriptor: Descriptor, problems: Diagnostics) -> bool:
     named = descriptor.document.data.get("project")
-    if descriptor.kind == "project" or named is None or named == project.name:
+    if descriptor.kind == "project" or named is None or named == project:
         return True
     if isinstance(named, str):
-        message = (
-            f"this belongs to project `{_short(named)}`, but its folder is project `{project.name}`"
-        )
-        hint = f"remove the line, or write `project: {_short(named)}` into {SETTINGS_FILE}"
+        named = _short(named)
+        message = f"this belongs to project `{named}`, but its folder is project `{project}`"
+        hint = f"remove the line, or write `project: {named}` into {SETTINGS_FILE}"
         span = descriptor.span("project")
         problems.append(Diagnostic(OTHER_PROJECT, message, span, hint))
     return False
@@ -454,12 +449,6 @@ def _second_project(first: Descriptor, second: Descriptor) -> Diagnostic:
         "move one of them into a folder of its own",
         (Label(first.name_span, "first here"),),
     )
-
-
-def _unowned(descriptor: Descriptor) -> Diagnostic:
-    message = f"this {descriptor.kind} is outside every project; it is left alone"
-    hint = f"add a {SETTINGS_FILE} to its folder or to one above it"
-    return Diagnostic(UNOWNED, message, descriptor.name_span, hint)
 
 
 def _check_outputs(projects: Sequence[Project], problems: Diagnostics) -> None:

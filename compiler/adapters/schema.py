@@ -57,7 +57,7 @@ def example(schema: Mapping[str, Any], key: str) -> Any:
     property_ = schema.get("properties", {}).get(key, {})
     while "examples" not in property_ and "$ref" in property_:
         file, _, name = property_["$ref"].rpartition("#/$defs/")
-        property_ = _schemas()[file]["$defs"][name]
+        property_ = _schemas()[file or "definitions" + _SUFFIX]["$defs"][name]
     return property_.get("examples", (None,))[0]
 
 

@@ -55,15 +55,19 @@ def _target(root: Path, project: Project, chosen: str | None, projects: int) -> 
 
 
 def _unusable(root: Path, compilation: Compilation, targets: Sequence[Target]) -> list[Diagnostic]:
-    """An output folder is never read, so it can neither be a project's folder nor hold one."""
+    """An output folder is never read, so it cannot hold what a project reads, nor a project."""
+    inputs = {
+        os.path.realpath(root / path)
+        for program in compilation.programs
+        for path in (program.project.folder, *(each for each, _ in program.inputs))
+    }
     problems = []
     for target in targets:
         folder = os.path.realpath(target.folder)
-        for project, _ in compilation.outputs:
-            if f"{os.path.realpath(root / project.folder)}/".startswith(f"{folder}/"):
-                message = f"the output folder would hold project `{project.name}` itself"
-                hint = "choose a folder inside the project, or somewhere else"
-                problems.append(Diagnostic(BAD_OUTPUT, message, Span(target.shown), hint))
+        if any(f"{path}/".startswith(f"{folder}/") for path in inputs):
+            message = "the output folder would hold what is read, and it is never read itself"
+            hint = "choose a folder of its own"
+            problems.append(Diagnostic(BAD_OUTPUT, message, Span(target.shown), hint))
     return problems
 
 

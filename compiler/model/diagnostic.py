@@ -120,6 +120,9 @@ TOO_LARGE = Code("C504", "too-large", _ERROR, "settings of a run that do not fit
 PLATFORM_REFUSES = Code(
     "C505", "platform-refuses", _WARNING, "a value that Kubernetes takes and the platform does not"
 )
+OUTPUT_HOLDS_INPUT = Code(
+    "C506", "output-holds-input", _ERROR, "a descriptor or a source lies in the output folder"
+)
 
 FOREIGN_FILE = Code("C701", "foreign-file", _ERROR, "a file in the way that is not ours")
 BAD_OUTPUT = Code("C702", "bad-output", _ERROR, "an output folder that cannot be used")

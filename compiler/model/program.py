@@ -152,3 +152,15 @@ class Program:
     functions: tuple[Function, ...]
     runs: tuple[Run, ...]
     lineage: Lineage
+
+    @property
+    def inputs(self) -> tuple[tuple[str, Span], ...]:
+        """Every file that is read for the project, and the place that makes it so."""
+        descriptors = [(each.path, each.name_span) for each in self.project.descriptors]
+        sources = [
+            (file.origin, function.descriptor.span("spec", "source", "source"))
+            for function in self.functions
+            for file in function.files
+            if file.origin is not None
+        ]
+        return (*descriptors, *sources)

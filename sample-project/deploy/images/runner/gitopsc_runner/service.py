@@ -9,6 +9,7 @@ import socketserver
 import threading
 import traceback
 import uuid
+from base64 import b64decode
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -170,8 +171,8 @@ def _event(scope: Mapping[str, Any], body: bytes, identifier: str) -> nuclio_sdk
 
 
 async def _send(send: Send, response: Mapping[str, Any], identifier: str) -> None:
-    body = response["body"]
-    content = body if isinstance(body, bytes) else str(body).encode()
+    body = str(response["body"])
+    content = b64decode(body) if response["body_encoding"] == "base64" else body.encode()
     headers = {
         "content-type": response["content_type"],
         "x-request-id": identifier,
@@ -185,8 +186,8 @@ async def _send(send: Send, response: Mapping[str, Any], identifier: str) -> Non
 
 
 async def _send_text(send: Send, status: int, text: str, identifier: str) -> None:
-    response = {"status_code": status, "body": text, "content_type": "text/plain", "headers": {}}
-    await _send(send, response, identifier)
+    response = nuclio_sdk.Response(body=text, status_code=status)
+    await _send(send, nuclio_sdk.Response.from_entrypoint_output(str, response), identifier)
 
 
 class _Health:

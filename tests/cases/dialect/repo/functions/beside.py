@@ -1,0 +1,2 @@
+def run(*, country="IT"):
+    return country

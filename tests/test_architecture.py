@@ -1,0 +1,124 @@
+"""The layers of ARCHITECTURE.md, kept by a machine."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+COMPILER = ROOT / "compiler"
+STAGES = ("scan", "parse", "validate", "link", "plan", "emit", "write")
+PURE = (*STAGES[1:6], "pipeline", "model", "report")
+"""What touches no file, no clock, no environment and no random source."""
+
+IMPURE_MODULES = {
+    *("os", "io", "pathlib", "tempfile", "shutil", "glob", "subprocess", "socket", "time"),
+    *("datetime", "random", "secrets", "uuid", "locale", "getpass", "platform"),
+}
+LAYERS = ("model", "adapters report", " ".join(STAGES), "pipeline", "commands", "cli")
+"""From the bottom up; a module imports from layers below its own only."""
+
+DOORS = {
+    "jinja2": "adapters/template.py",
+    "jsonschema": "adapters/schema.py",
+    "networkx": "adapters/graph.py",
+    "pathspec": "adapters/glob.py",
+    "referencing": "adapters/schema.py",
+    "ruamel": "adapters/yaml.py",
+    "yaml": "adapters/yaml.py",
+    "subprocess": "adapters/git.py",
+    "ast": "adapters/python.py",
+    "importlib": None,
+}
+"""The only importer of each library."""
+
+WITHIN = {("commands", "commands"), ("adapters", "adapters"), ("model", "model")}
+"""Parts whose files may import one another; stages and reports may not."""
+
+VAGUE = {"util", "utils", "helper", "helpers", "manager", "common", "misc", "base"}
+
+
+def modules() -> list[Path]:
+    return [path for path in sorted(COMPILER.rglob("*.py")) if path.name != "__init__.py"]
+
+
+def part(path: Path) -> str:
+    return path.relative_to(COMPILER).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def layer(name: str) -> int:
+    return next(number for number, names in enumerate(LAYERS) if name in names.split())
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(COMPILER).as_posix())
+def test_imports_go_down_only(path: Path) -> None:
+    mine = part(path)
+    if mine == "__main__":
+        return
+    for name in imports(path):
+        parts = name.split(".")
+        if parts[0] == "compiler" and parts[1] not in ("__version__",):
+            other = parts[1]
+            assert (mine, other) in WITHIN or layer(other) < layer(mine), f"{path} imports {name}"
+
+
+def test_each_library_has_one_door() -> None:
+    for path in modules():
+        for name in imports(path):
+            root = name.split(".")[0]
+            if root in DOORS:
+                assert path.relative_to(COMPILER).as_posix() == DOORS[root], f"{path}: {name}"
+            elif root not in sys.stdlib_module_names:
+                assert root == "compiler", f"{path} imports {name}, which has no door"
+
+
+def test_pure_stages_touch_nothing() -> None:
+    for path in modules():
+        if part(path) in PURE:
+            found = {name.split(".")[0] for name in imports(path)} & IMPURE_MODULES
+            assert not found, f"{path} imports {found}"
+            called = {
+                node.func.id
+                for node in ast.walk(ast.parse(path.read_text()))
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+            }
+            assert not called & {"open", "print", "input", "exec", "eval", "__import__"}, path
+
+
+def test_only_commands_print() -> None:
+    for path in modules():
+        if part(path) not in ("commands", "cli"):
+            assert "sys.std" not in path.read_text(), path
+
+
+def test_each_stage_is_one_public_function() -> None:
+    for stage in STAGES:
+        tree = ast.parse((COMPILER / f"{stage}.py").read_text())
+        public = {
+            node.name
+            for node in tree.body
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+        }
+        assert public == ({"write", "drift"} if stage == "write" else {stage})
+
+
+def test_names_explain_themselves() -> None:
+    tracked = [*COMPILER.rglob("*"), *(ROOT / "tests").glob("*"), *(ROOT / "templates").rglob("*")]
+    assert not {path.stem for path in tracked} & VAGUE
+
+
+def test_every_module_says_what_it_does() -> None:
+    for path in [*COMPILER.rglob("*.py"), *(ROOT / "templates").rglob("*.py")]:
+        assert ast.get_docstring(ast.parse(path.read_text())), path

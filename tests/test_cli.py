@@ -1,0 +1,172 @@
+"""The command as its users meet it: exit codes, streams, summaries."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, SAMPLE
+
+
+def gitopsc(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-W", "error", "-m", "compiler", *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The sample project without its output, in a Git repository of its own."""
+    copy = tmp_path / "project"
+    shutil.copytree(SAMPLE, copy, ignore=shutil.ignore_patterns("deploy"))
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    return copy
+
+
+def test_compile_check_and_compile_again(project: Path) -> None:
+    stale = gitopsc("compile", project, "--check")
+    assert (stale.returncode, stale.stdout) == (1, "")
+    assert "gitopsc: stale: " in stale.stderr
+    assert "run `gitopsc compile`" in stale.stderr
+    assert not (project / "deploy").exists()
+    done = gitopsc("compile", project)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "created  deploy/manifests/staging/announce.yaml" in done.stderr
+    again = gitopsc("compile", project, "--fail-on-change")
+    assert (again.returncode, again.stderr) == (0, again.stderr)
+    assert again.stderr.startswith("gitopsc: up to date")
+    assert gitopsc("compile", project, "--check").returncode == 0
+
+
+def test_fail_on_change(project: Path) -> None:
+    assert gitopsc("compile", project, "--fail-on-change").returncode == 1
+    assert gitopsc("compile", project, "--fail-on-change").returncode == 0
+    (project / "deploy" / "reports" / "lineage.json").write_text("by hand")
+    changed = gitopsc("compile", project, "--fail-on-change")
+    assert changed.returncode == 1
+    assert changed.stderr.splitlines()[0] == "changed  deploy/reports/lineage.json"
+
+
+def test_the_committed_sample_is_fresh() -> None:
+    assert gitopsc("compile", "sample-project", "--check").returncode == 0
+
+
+def test_another_folder_gets_the_same_content(project: Path, tmp_path: Path) -> None:
+    assert gitopsc("compile", project).returncode == 0
+    assert gitopsc("compile", project, "-o", tmp_path / "elsewhere").returncode == 0
+    for path in (project / "deploy").rglob("*"):
+        if path.is_file():
+            other = tmp_path / "elsewhere" / path.relative_to(project / "deploy")
+            assert other.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("place", [".", "..", "src"])
+def test_an_output_folder_that_would_hold_the_project(project: Path, place: str) -> None:
+    before = sorted(project.rglob("*"))
+    done = gitopsc("compile", project, "-o", project / place)
+    assert done.returncode == 1
+    assert "error[C702]" in done.stderr
+    assert sorted(project.rglob("*")) == before
+
+
+def test_one_error_writes_nothing(project: Path) -> None:
+    path = project / "runs" / "nightly.yaml"
+    path.write_text(path.read_text().replace("function: announce", "function: anounce"))
+    done = gitopsc("compile", project)
+    assert done.returncode == 1
+    assert "runs/nightly.yaml:20:13: error[C401]" in done.stderr
+    assert "did you mean `announce`?" in done.stderr
+    assert "nothing was written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (project / "deploy").exists()
+
+
+def test_someone_s_file_in_the_output(project: Path) -> None:
+    manifest = project / "deploy" / "manifests" / "staging" / "announce.yaml"
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text("somebody's")
+    done = gitopsc("compile", project)
+    assert done.returncode == 1
+    assert "deploy/manifests/staging/announce.yaml:1:1: error[C701]" in done.stderr
+    assert [path for path in (project / "deploy").rglob("*") if path.is_file()] == [manifest]
+
+
+def test_json(project: Path) -> None:
+    done = gitopsc("compile", project, "--format", "json")
+    assert done.stderr == ""
+    found = json.loads(done.stdout)
+    assert found["diagnostics"] == []
+    assert {"path": "deploy/reports/lineage.json", "action": "created"} in found["changes"]
+
+
+def test_a_folder_without_descriptors(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    done = gitopsc("compile", tmp_path)
+    assert done.returncode == 0
+    assert "warning[C103]" in done.stderr
+
+
+def test_a_folder_outside_git(tmp_path: Path) -> None:
+    shutil.copytree(SAMPLE, tmp_path / "project", ignore=shutil.ignore_patterns("deploy"))
+    done = gitopsc("compile", tmp_path / "project")
+    assert done.returncode == 0
+    assert done.stderr.count("warning[") == done.stderr.count("warning[C102]") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["comple"], ["compile", "--chek"], ["compile", "x", "y"], ["compile", "/nonexistent"]],
+    ids=" ".join,
+)
+def test_wrong_usage(arguments: list[str]) -> None:
+    done = gitopsc(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+
+
+def test_help_names_the_exit_codes() -> None:
+    for arguments in (["--help"], ["compile", "--help"], ["graph", "--help"]):
+        done = gitopsc(*arguments)
+        assert done.returncode == 0
+        assert "2 wrong usage" in done.stdout
+
+
+def test_graph(project: Path) -> None:
+    done = gitopsc("graph", project)
+    assert done.returncode == 0
+    assert done.stdout.startswith("flowchart LR\n")
+    assert done.stderr == ""
+    (project / "runs" / "nightly.yaml").write_text("kind: python+job:run\nspec: [")
+    assert gitopsc("graph", project).returncode == 1
+
+
+def test_an_unreadable_folder(project: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root reads everything")
+    path = project / "runs" / "nightly.yaml"
+    path.chmod(0)
+    done = gitopsc("compile", project)
+    assert "runs/nightly.yaml:1:1: error[C101]" in done.stderr
+    assert done.returncode == 1
+
+
+def test_a_bug_of_ours_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from compiler import cli
+    from compiler.commands import graph
+
+    def broken(_: object) -> int:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(graph, "run", broken)
+    assert cli.main(["graph"]) == 3
+    assert "please report it" in capsys.readouterr().err

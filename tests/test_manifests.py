@@ -1,0 +1,167 @@
+"""Real checkers on real output: Kubernetes' schemas, kustomize, BuildKit's linter."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from conftest import CASES, SAMPLE
+
+BIN = Path(sys.executable).parent
+FOLDERS = sorted(
+    path.parent for root in (SAMPLE, CASES) for path in root.rglob("manifests/*/kustomization.yaml")
+)
+MANIFESTS = [
+    path
+    for folder in FOLDERS
+    for path in sorted(folder.glob("*.yaml"))
+    if path.name != "kustomization.yaml"
+]
+DOCKERFILES = sorted(path for root in (SAMPLE, CASES) for path in root.rglob("images/*/Dockerfile"))
+
+
+def name(path: Path) -> str:
+    return "/".join(path.parts[-3:])
+
+
+def objects(path: Path) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all(path.read_text()))
+
+
+def test_there_is_something_to_check() -> None:
+    assert len(FOLDERS) >= 5
+    assert len(MANIFESTS) >= 20
+    assert len(DOCKERFILES) >= 10
+
+
+@pytest.mark.parametrize("version", ["1.31", "1.34", "1.37"])
+@pytest.mark.parametrize("path", MANIFESTS, ids=name)
+def test_kubernetes_accepts_every_object(path: Path, version: str) -> None:
+    for each in objects(path):
+        kubernetes_validate.validate(each, version, strict=True)
+
+
+def test_the_checker_itself_as_a_command() -> None:
+    command = [BIN / "kubernetes-validate", "--strict", "-k", "1.36"]
+    files = [path for path in MANIFESTS if SAMPLE in path.parents]
+    subprocess.run([*command, *files], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=name)
+def test_kustomize_builds_the_folder(folder: Path) -> None:
+    command = [BIN / "kubectl", "kustomize", folder]
+    built = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    found = {(each["kind"], each["metadata"]["name"]) for each in yaml.safe_load_all(built) if each}
+    mine = {
+        (each["kind"], each["metadata"]["name"])
+        for path in folder.glob("*.yaml")
+        if path.name != "kustomization.yaml"
+        for each in objects(path)
+    }
+    assert found == mine
+
+
+@pytest.mark.parametrize("path", MANIFESTS, ids=name)
+def test_pods_meet_the_restricted_standard(path: Path) -> None:
+    """https://kubernetes.io/docs/concepts/security/pod-security-standards, each rule of it."""
+    for each in objects(path):
+        if each["kind"] not in ("Job", "Deployment"):
+            continue
+        pod = each["spec"]["template"]["spec"]
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["runAsUser"] == 65532
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert pod["automountServiceAccountToken"] is False
+        assert not pod.keys() & {"hostNetwork", "hostPID", "hostIPC"}
+        allowed = {"name", "configMap", "emptyDir", "persistentVolumeClaim", "ephemeral"}
+        assert all(volume.keys() <= allowed for volume in pod["volumes"])
+        (container,) = pod["containers"]
+        security = container["securityContext"]
+        assert security["allowPrivilegeEscalation"] is False
+        assert security["capabilities"] == {"drop": ["ALL"]}
+        assert security["readOnlyRootFilesystem"] is True
+        assert "privileged" not in security
+        limits = container["resources"]
+        assert limits["limits"]["memory"] == limits["requests"]["memory"]
+        assert "cpu" not in limits["limits"]
+
+
+@pytest.mark.parametrize("path", MANIFESTS, ids=name)
+def test_selectors_references_and_policy(path: Path) -> None:
+    found = {each["kind"]: each for each in objects(path)}
+    owner = found.get("Job") or found["Deployment"]
+    template = owner["spec"]["template"]
+    selector = {
+        key: template["metadata"]["labels"][key] for key in ("gitopsc/project", "gitopsc/run")
+    }
+    (settings,) = [each for each in template["spec"]["volumes"] if each["name"] == "settings"]
+    assert settings["configMap"]["name"] == found["ConfigMap"]["metadata"]["name"]
+    assert (
+        json.loads(found["ConfigMap"]["data"]["run.json"])["project"] == selector["gitopsc/project"]
+    )
+    annotations = template["metadata"].get("annotations", {})
+    assert annotations.keys() <= {"gitopsc/settings"}
+    for each in found.values():
+        assert "argocd.argoproj.io/sync-wave" in each["metadata"]["annotations"]
+    if "Job" in found:
+        assert owner["spec"]["backoffLimit"] == 0
+        rules = owner["spec"]["podFailurePolicy"]["rules"]
+        codes = [
+            (rule["action"], rule["onExitCodes"]["values"])
+            for rule in rules
+            if "onExitCodes" in rule
+        ]
+        assert codes == [("Ignore", [75]), ("FailJob", [76])]
+        assert "ttlSecondsAfterFinished" not in owner["spec"]
+        assert "suspend" not in owner["spec"]
+    else:
+        assert owner["spec"]["selector"] == {"matchLabels": selector}
+        assert found["Service"]["spec"]["selector"] == selector
+        assert len(found["Service"]["metadata"]["name"]) <= 63
+
+
+def test_the_builders_linter_has_nothing_to_say() -> None:
+    """BuildKit's own rules and hadolint's, but for a note: clusters ignore a HEALTHCHECK."""
+    command = [BIN / "tally", "lint", "--no-config", "--slow-checks", "off"]
+    rules = ["--select", "buildkit/*", "--select", "hadolint/*", "--ignore", "tally/*"]
+    linted = subprocess.run(
+        [*command, *rules, "--fail-level", "warning", *DOCKERFILES],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert linted.returncode == 0, linted.stdout + linted.stderr
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=name)
+def test_an_image_copies_what_its_ignore_file_lets_in(path: Path) -> None:
+    text = path.read_text()
+    copied = set()
+    for line in text.splitlines():
+        if line.startswith("COPY"):
+            copied |= set(json.loads(line[line.index("[") :])[:-1])
+    ignore = path.with_name("Dockerfile.dockerignore").read_text().splitlines()
+    assert ignore[1] == "*"
+    assert {line.removeprefix("!/") for line in ignore[2:]} == copied
+    assert "# syntax=" not in text
+
+
+def test_the_bake_file_names_every_image() -> None:
+    bake = json.loads((SAMPLE / "deploy/images/docker-bake.json").read_text())
+    assert set(bake["group"]["default"]["targets"]) == set(bake["target"])
+    used = {
+        each["spec"]["template"]["spec"]["containers"][0]["image"]
+        for path in MANIFESTS
+        if SAMPLE in path.parents
+        for each in objects(path)
+        if each["kind"] in ("Job", "Deployment")
+    }
+    assert used == {tag for target in bake["target"].values() for tag in target["tags"]}
+    for target in bake["target"].values():
+        assert (SAMPLE / target["dockerfile"]).is_file()

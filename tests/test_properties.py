@@ -1,0 +1,197 @@
+"""What holds for every input: neither order nor surroundings matter, and nothing ever raises."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import CASES, ROOT, SAMPLE, tree_from, tree_of
+
+from compiler.model.diagnostic import TOO_LARGE
+from compiler.model.source import Tree
+from compiler.pipeline import Compilation, compile_tree
+
+REPOS = [SAMPLE, *sorted(path / "repo" for path in CASES.iterdir())]
+
+
+def outputs(compilation: Compilation) -> dict[str, bytes]:
+    return {
+        f"{project.name}/{file.path}": file.content
+        for project, files in compilation.outputs
+        for file in files
+    }
+
+
+@pytest.mark.parametrize("repo", REPOS, ids=lambda path: path.parts[-2])
+def test_the_order_of_files_does_not_matter(repo: Path) -> None:
+    tree = tree_from(repo, without="/deploy/")
+    expected = compile_tree(tree)
+    assert expected.outputs
+    paths = list(tree.files)
+    for seed in range(5):
+        random.Random(seed).shuffle(paths)
+        shuffled = compile_tree(Tree(tree.folder, {path: tree.files[path] for path in paths}))
+        assert outputs(shuffled) == outputs(expected)
+        assert shuffled.diagnostics == expected.diagnostics
+
+
+def test_surroundings_do_not_matter(tmp_path: Path) -> None:
+    """Two folders, and in each another working directory, umask, hash seed, zone, locale, time."""
+    surroundings = [
+        ({"PYTHONHASHSEED": "1", "TZ": "UTC", "LC_ALL": "C", "HOME": "/nonexistent"}, 0o022, 0),
+        (
+            {"PYTHONHASHSEED": "2", "TZ": "Asia/Tokyo", "LC_ALL": "C.UTF-8", "USER": "other"},
+            0o077,
+            1_000_000_000,
+        ),
+    ]
+    found = []
+    for number, (variables, umask, mtime) in enumerate(surroundings):
+        project = tmp_path / f"place-{number}" / ("deeper" * number) / "checkout"
+        shutil.copytree(SAMPLE, project, ignore=shutil.ignore_patterns("deploy"))
+        for path in project.rglob("*"):
+            os.utime(path, (mtime, mtime))
+        here = project if number else tmp_path
+        command = [sys.executable, "-m", "compiler", "compile", os.path.relpath(project, here)]
+        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **variables}
+        subprocess.run(
+            command, cwd=here, env=environment, check=True, capture_output=True, umask=umask
+        )
+        deploy = project / "deploy"
+        found.append(
+            {
+                path.relative_to(deploy): path.read_bytes()
+                for path in deploy.rglob("*")
+                if path.is_file()
+            }
+        )
+    assert found[0] == found[1]
+    committed = {
+        path.relative_to(SAMPLE / "deploy"): path.read_bytes()
+        for path in (SAMPLE / "deploy").rglob("*")
+        if path.is_file()
+    }
+    assert found[0] == committed
+
+
+def damaged(text: bytes, chance: random.Random) -> bytes:
+    junk = [
+        b"\x00",
+        b"\t",
+        b":",
+        b"- ",
+        b"{",
+        b"]",
+        b"&a ",
+        b"*a",
+        b"!x ",
+        b"\xff",
+        b"'",
+        b"\n",
+        b"~",
+    ]
+    for _ in range(chance.randint(1, 4)):
+        at = chance.randrange(len(text) + 1)
+        end = min(len(text), at + chance.choice((0, 0, 1, 5, 40)))
+        text = text[:at] + chance.choice(junk) + text[end:]
+    return text
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_damage_is_reported_and_never_raised(seed: int) -> None:
+    chance = random.Random(seed)
+    for repo in REPOS:
+        tree = tree_from(repo, without="/deploy/")
+        files = {path: file.content for path, file in tree.files.items()}
+        victims = [path for path in files if path.endswith((".yaml", ".json", ".py"))]
+        for _ in range(5):
+            victim = chance.choice(victims)
+            broken = tree_of({**files, victim: damaged(files[victim], chance)}, tree.folder)
+            compilation = compile_tree(broken)
+            for diagnostic in compilation.diagnostics:
+                lines = broken.lines(diagnostic.span.path)
+                assert not lines or diagnostic.span.line <= len(lines)
+
+
+def test_an_unrelated_edit_changes_no_other_output() -> None:
+    tree = tree_from(SAMPLE, without="/deploy/")
+    files = {path: file.content for path, file in tree.files.items()}
+    before = outputs(compile_tree(tree_of(files)))
+    files["runs/nightly.yaml"] = files["runs/nightly.yaml"].replace(b"channel: geo", b"channel: x")
+    after = outputs(compile_tree(tree_of(files)))
+    different = {path for path in before if before[path] != after[path]}
+    assert different == {
+        "world-cities/manifests/staging/announce.yaml",
+        "world-cities/manifests/production/announce.yaml",
+        "world-cities/reports/lineage.json",
+    }
+
+
+def test_settings_too_large_for_a_cluster() -> None:
+    function = {
+        "kind": "python",
+        "name": "f",
+        "spec": {
+            "python_version": "PYTHON3_11",
+            "source": {"code": "def f(x): ...", "handler": "f"},
+        },
+    }
+    run = {
+        "kind": "python+job:run",
+        "name": "r",
+        "spec": {"function": "f", "parameters": {"x": "y" * 1_000_000}},
+    }
+    text = yaml.safe_dump_all([function, run])
+    compilation = compile_tree(tree_of({"gitopsc.yaml": "registry: r.example.com", "x.yaml": text}))
+    assert [each.code for each in compilation.diagnostics] == [TOO_LARGE]
+    assert compilation.outputs == ()
+
+
+HOSTILE = ["a\nb: c", '"', "'", "$X", "${X}", "$(X)", "`id`", "{{ x }}", "# x", "\\", "a: b", "---"]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_value_changes_no_shape(value: str) -> None:
+    """The same descriptors with a tame and a hostile value give objects of one shape."""
+
+    def objects(given: str) -> object:
+        function = {
+            "kind": "python",
+            "name": "f",
+            "metadata": {"description": given},
+            "spec": {
+                "python_version": "PYTHON3_11",
+                "source": {"code": "def f(**kwargs): ...", "handler": "f"},
+            },
+        }
+        run = {
+            "kind": "python+job:run",
+            "name": "r",
+            "spec": {
+                "function": "f",
+                "parameters": {given: given},
+                "envs": [{"name": "X", "value": given}],
+                "gitops": {"rerun": given},
+            },
+        }
+        text = yaml.safe_dump_all([function, run])
+        found = outputs(compile_tree(tree_of({"gitopsc.yaml": "project: p1", "x.yaml": text})))
+        manifest = found["p1/manifests/default/r.yaml"].decode()
+        dockerfile = found["p1/images/f/Dockerfile"].decode()
+        return shape(list(yaml.safe_load_all(manifest))), dockerfile
+
+    assert objects(value) == objects("tame")
+
+
+def shape(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: shape(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [shape(child) for child in value]
+    return type(value).__name__

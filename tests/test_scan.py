@@ -1,0 +1,98 @@
+"""Which files of a folder are read."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from compiler.model.diagnostic import NO_REPOSITORY, SOURCE_OUTSIDE
+from compiler.model.source import Unreadable
+from compiler.pipeline import compile_tree
+from compiler.scan import scan
+
+
+def git(folder: Path, *arguments: str) -> None:
+    subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    git(tmp_path, "init", "-q")
+    for path in ("a.yaml", "sub/b.yaml", "ignored/c.yaml", "out/.gitopsc-files", "out/d.yaml"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text("x: 1\n")
+    (tmp_path / ".gitignore").write_text("ignored/\n")
+    return tmp_path
+
+
+def test_git_says_what_is_read(repository: Path) -> None:
+    git(repository, "add", "a.yaml")
+    tree, problems = scan(str(repository))
+    assert list(tree.files) == [".gitignore", "a.yaml", "sub/b.yaml"]
+    assert problems == ()
+    assert tree.files["a.yaml"].content == b"x: 1\n"
+    tree, _ = scan(str(repository / "sub"))
+    assert list(tree.files) == ["b.yaml"]
+    assert tree.folder == "sub"
+
+
+def test_a_deleted_file_is_not_there(repository: Path) -> None:
+    git(repository, "add", "a.yaml")
+    (repository / "a.yaml").unlink()
+    tree, _ = scan(str(repository))
+    assert list(tree.files) == [".gitignore", "sub/b.yaml"]
+
+
+def test_a_hook_s_variables_do_not_mislead(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_DIR", "/nonexistent")
+    monkeypatch.setenv("GIT_INDEX_FILE", "/nonexistent")
+    tree, problems = scan(str(repository))
+    assert "a.yaml" in tree.files
+    assert problems == ()
+
+
+def test_without_a_repository_everything_is_read_with_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "a.yaml").write_text("x: 1\n")
+    tree, problems = scan(str(tmp_path))
+    assert list(tree.files) == ["deep/a.yaml"]
+    assert [each.code for each in problems] == [NO_REPOSITORY]
+
+
+def test_links(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "secret.yaml"
+    outside.write_text("kind: secret\n")
+    (repository / "inside.yaml").symlink_to("a.yaml")
+    (repository / "leads-out.yaml").symlink_to(outside)
+    (repository / "nowhere.yaml").symlink_to("nothing")
+    (repository / "folder").symlink_to(outside.parent)
+    tree, _ = scan(str(repository))
+    assert tree.files["inside.yaml"].content == b"x: 1\n"
+    for name in ("leads-out.yaml", "nowhere.yaml"):
+        with pytest.raises(Unreadable):
+            _ = tree.files[name].content
+    assert "folder" not in tree.files
+
+
+def test_a_source_that_is_a_link_out_is_refused(repository: Path) -> None:
+    (repository / "x.yaml").write_text(
+        "kind: python\nname: x\nspec:\n  python_version: PYTHON3_11\n"
+        "  source: {source: link.py, handler: run}\n"
+    )
+    (repository / "gitopsc.yaml").write_text("project: demo\n")
+    (repository / "link.py").symlink_to("/etc/hostname")
+    compilation = compile_tree(scan(str(repository))[0])
+    (problem,) = compilation.diagnostics
+    assert (problem.code, problem.span.line) == (SOURCE_OUTSIDE, 5)
+
+
+def test_the_executable_bit(repository: Path) -> None:
+    os.chmod(repository / "a.yaml", 0o755)
+    tree, _ = scan(str(repository))
+    assert tree.files["a.yaml"].executable
+    assert not tree.files["sub/b.yaml"].executable

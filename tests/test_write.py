@@ -1,0 +1,188 @@
+"""What a compile does to a folder: ownership, pruning, refusal, whole files."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from compiler.model.diagnostic import FOREIGN_FILE, NOT_WRITTEN
+from compiler.model.output import Change, OutputFile
+from compiler.model.source import OWNERSHIP_LIST
+from compiler.write import Target, drift, write
+
+
+def files(**contents: str) -> list[OutputFile]:
+    named = {name.replace("__", "/"): text for name, text in contents.items()}
+    owned = "".join(f"{name}\n" for name in sorted(named))
+    return [
+        OutputFile(name, text.encode())
+        for name, text in sorted({**named, OWNERSHIP_LIST: owned}.items())
+    ]
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Target:
+    return Target(tmp_path / "project" / "deploy", "deploy")
+
+
+def content(target: Target) -> dict[str, str]:
+    return {
+        path.relative_to(target.folder).as_posix(): path.read_text()
+        for path in target.folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_first_second_and_changed(target: Target) -> None:
+    first = files(a="1", sub__b="2")
+    assert drift(target, first)[0] == (
+        Change("deploy/a", "created"),
+        Change("deploy/sub/b", "created"),
+    )
+    assert not target.folder.exists()
+    assert write(target, first) == (
+        (Change("deploy/a", "created"), Change("deploy/sub/b", "created")),
+        (),
+    )
+    assert content(target) == {"a": "1", "sub/b": "2", OWNERSHIP_LIST: "a\nsub/b\n"}
+    times = {path: path.stat().st_mtime_ns for path in target.folder.rglob("*")}
+    assert write(target, first) == ((), ())
+    assert times == {path: path.stat().st_mtime_ns for path in target.folder.rglob("*")}
+    changes, _ = write(target, files(a="1", sub__c="3"))
+    assert changes == (Change("deploy/sub/b", "removed"), Change("deploy/sub/c", "created"))
+    changes, _ = write(target, files(a="edited"))
+    assert changes == (Change("deploy/a", "changed"), Change("deploy/sub/c", "removed"))
+    assert not (target.folder / "sub").exists()
+
+
+def test_an_owned_file_edited_by_hand_is_restored_and_named(target: Target) -> None:
+    write(target, files(a="1"))
+    (target.folder / "a").write_text("by hand")
+    assert write(target, files(a="1"))[0] == (Change("deploy/a", "changed"),)
+    assert (target.folder / "a").read_text() == "1"
+
+
+def test_a_foreign_file_is_refused_and_nothing_is_written(target: Target) -> None:
+    target.folder.mkdir(parents=True)
+    (target.folder / "a").write_text("somebody's")
+    (target.folder / "other").write_text("untouched")
+    _, problems = write(target, files(a="1", b="2"))
+    assert [each.code for each in problems] == [FOREIGN_FILE]
+    assert problems[0].span.path == "deploy/a"
+    assert content(target) == {"a": "somebody's", "other": "untouched"}
+    (target.folder / "a").unlink()
+    assert write(target, files(a="1", b="2"))[1] == ()
+    assert write(target, files())[1] == ()
+    assert content(target) == {"other": "untouched", OWNERSHIP_LIST: ""}
+
+
+def test_a_lost_list_is_made_again_when_the_files_are_ours(target: Target) -> None:
+    write(target, files(a="1"))
+    (target.folder / OWNERSHIP_LIST).unlink()
+    assert write(target, files(a="1"))[1] == ()
+    assert content(target)[OWNERSHIP_LIST] == "a\n"
+
+
+@pytest.mark.parametrize("what", ["folder", "file", "link", "linked folder"])
+def test_things_in_the_way(target: Target, what: str, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "b").write_text("not ours")
+    target.folder.mkdir(parents=True)
+    place = target.folder / "sub"
+    if what == "folder":
+        (place / "b").mkdir(parents=True)
+    elif what == "file":
+        place.write_text("a file")
+    elif what == "link":
+        place.mkdir()
+        (place / "b").symlink_to(elsewhere / "b")
+    else:
+        place.symlink_to(elsewhere)
+    _, problems = write(target, files(sub__b="1"))
+    assert [each.code for each in problems] == [FOREIGN_FILE]
+    assert (elsewhere / "b").read_text() == "not ours"
+
+
+def test_a_list_that_leads_out_owns_nothing(target: Target, tmp_path: Path) -> None:
+    precious = tmp_path / "project" / "precious"
+    write(target, files(a="1"))
+    precious.write_text("keep")
+    (target.folder / OWNERSHIP_LIST).write_text(
+        "../precious\n/etc/hostname\na\n\n.\n<<<<<<< HEAD\n"
+    )
+    _, problems = write(target, files(b="2"))
+    assert problems == ()
+    assert precious.read_text() == "keep"
+    assert content(target) == {"b": "2", OWNERSHIP_LIST: "b\n"}
+
+
+def test_a_write_that_the_machine_refuses(target: Target) -> None:
+    target.folder.parent.mkdir(parents=True)
+    target.folder.write_text("a file where the folder should be")
+    _, problems = write(target, files(a="1"))
+    assert [each.code for each in problems] == [NOT_WRITTEN]
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from compiler.model.output import OutputFile
+from compiler.write import Target, write
+folder, text = sys.argv[1:]
+names = [f"d{n % 7}/f{n}" for n in range(200) if text == "a" or n % 3]
+files = [OutputFile(name, (text * 20_000).encode()) for name in sorted(names)]
+files.append(OutputFile(".gitopsc-files", "".join(f"{n}\\n" for n in sorted(names)).encode()))
+print("start", flush=True)
+changes, problems = write(Target(Path(folder), "out"), files)
+assert not problems, problems
+"""
+
+
+def writer(folder: Path, text: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", WRITER, str(folder), text]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
+
+
+def test_a_kill_at_any_moment_leaves_whole_files(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "foreign").write_text("somebody's")
+    chance = random.Random(0)
+    for round_ in range(20):
+        process = writer(folder, "ab"[round_ % 2])
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(chance.random() * 0.03)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        for path in folder.rglob("f*[0-9]"):
+            if path.is_file():
+                assert path.read_bytes() in (b"a" * 20_000, b"b" * 20_000)
+    last = writer(folder, "b")
+    last.communicate()
+    assert last.returncode == 0
+    found = {path.name for path in folder.rglob("*") if path.is_file()}
+    expected = {f"f{n}" for n in range(200) if n % 3}
+    assert found == {*expected, OWNERSHIP_LIST, "foreign"}
+    assert all(path.read_bytes()[:1] == b"b" for path in folder.rglob("f*[0-9]") if path.is_file())
+
+
+def test_two_at_once_do_not_mix(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    both = [writer(folder, "a"), writer(folder, "b")]
+    for process in both:
+        process.communicate()
+        assert process.returncode == 0
+    found = {path.read_bytes()[:1] for path in folder.rglob("f*") if path.is_file()}
+    assert len(found) == 1
