@@ -70,7 +70,7 @@ def test_an_installed_command_compiles(way: str, repository: Path, tmp_path: Pat
     elif way == "editable":
         pip(python, "--force-reinstall", "--editable", str(repository))
     elif way == "git":
-        pip(python, "--force-reinstall", f"gitopsc @ git+file://{repository}")
+        pip(python, "--force-reinstall", f"git+file://{repository}")
     else:
         pip(python, "--force-reinstall", str(repository))
     project = tmp_path / "project"

@@ -42,7 +42,7 @@ def run_service(
     port: int,
     health_port: int,
 ) -> int:
-    """Serves until SIGTERM. Healthy from the start, ready once init has returned."""
+    """Serves until SIGTERM. Live from the start, ready once init has returned and it listens."""
     if data := sorted({*settings.inputs, *settings.references}):
         raise Unusable(f"this runner has no store yet, and the run needs one for {', '.join(data)}")
     health = _Health(health_port)
@@ -65,9 +65,9 @@ def run_service(
         access_log=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    health.ready = True
-    logger.info_with("ready", port=port)
-    uvicorn.Server(config).run()
+    health.server = uvicorn.Server(config)
+    logger.info_with("serving", port=port)
+    health.server.run()
     return DONE
 
 
@@ -194,12 +194,13 @@ class _Health:
     """`/live` and `/ready`, in a thread of its own: a busy handler cannot make it late."""
 
     def __init__(self, port: int) -> None:
-        self.ready = False
+        self.server: uvicorn.Server | None = None
         health = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                status = {"/live": 200, "/ready": 200 if health.ready else 503}.get(self.path, 404)
+                ready = health.server is not None and health.server.started
+                status = {"/live": 200, "/ready": 200 if ready else 503}.get(self.path, 404)
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
