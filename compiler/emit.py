@@ -21,6 +21,7 @@ _RUNTIME = "python"
 _TARGET = "targets/kubernetes"
 _SOURCE_FOLDER = "/opt/function"
 _RUNNER_FOLDER = "/opt/gitopsc"
+_REQUIREMENTS = "/opt/function.requirements.txt"
 
 
 def emit(plan: Plan) -> tuple[OutputFile, ...]:
@@ -71,7 +72,7 @@ def _image_files(plan: Plan, image: Image) -> dict[str, bytes]:
             f"{plan.output}/images/runner/requirements.txt",
             f"{_RUNNER_FOLDER}/requirements.txt",
         ],
-        requirements=requirements and [requirements, "/opt/function.requirements.txt"],
+        requirements=requirements and [requirements, _REQUIREMENTS],
         runner=_copies(
             [each for each in runner if each.path != "requirements.txt"], _RUNNER_FOLDER
         ),
@@ -116,17 +117,19 @@ def _copies(files: Iterable[FunctionFile], root: str) -> list[Mapping[str, Any]]
 
 def _tag(plan: Plan, image: Image, built: Mapping[str, bytes]) -> str:
     """16 hex digits of everything that goes into an image (design.md section 4)."""
+    folder = f"images/{image.name}"
     copied = [
         *((f"{_RUNNER_FOLDER}/{path}", False, content) for path, content in runner_files(_RUNTIME)),
         *((f"{_SOURCE_FOLDER}/{each.path}", each.executable, each.content) for each in image.files),
     ]
+    if image.requirements:
+        copied.append((_REQUIREMENTS, False, built[f"{folder}/requirements.txt"]))
     parts = {
         "files": sorted(
             [path, executable, identity.content_digest(content)]
             for path, executable, content in copied
         ),
-        "requirements": list(image.requirements),
-        "dockerfile": built[f"images/{image.name}/Dockerfile"].decode(),
+        "dockerfile": built[f"{folder}/Dockerfile"].decode(),
         "platform": PLATFORM,
     }
     return identity.content_digest(identity.canonical(parts))[:16]

@@ -1,21 +1,15 @@
-"""Project -> Program: who is meant by each reference, what each handler is, what waits for what."""
+"""Project and its functions -> Program: who is meant by each reference, what waits for what."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from compiler.adapters.graph import circles, generations
-from compiler.adapters.python import NotPython, Outline, Signature, outline
 from compiler.model.descriptor import DATA_TYPES, Descriptor, Project
 from compiler.model.diagnostic import (
-    BAD_INLINE_SOURCE,
     BAD_REFERENCE,
     CYCLE,
     DEFINED_TWICE,
@@ -24,12 +18,9 @@ from compiler.model.diagnostic import (
     NOT_SUPPORTED,
     OTHER_PROJECT,
     PARAMETERS_TO_INIT,
-    SOURCE_MISSING,
-    SOURCE_OUTSIDE,
     TWO_PRODUCERS,
     UNKNOWN_DATA,
     UNKNOWN_FUNCTION,
-    UNKNOWN_HANDLER,
     UNKNOWN_INPUT,
     UNKNOWN_TASK,
     UNKNOWN_VERSION,
@@ -37,13 +28,14 @@ from compiler.model.diagnostic import (
     Code,
     Diagnostic,
     Label,
+    did_you_mean,
+    listed,
 )
 from compiler.model.program import (
     RELATIONS,
     Action,
     Edge,
     Function,
-    FunctionFile,
     Lineage,
     Merged,
     Node,
@@ -53,30 +45,24 @@ from compiler.model.program import (
     Run,
 )
 from compiler.model.reference import FunctionKey, StoreKey, TaskKey
-from compiler.model.source import SourceFile, Span, Tree, Unreadable
-
-INLINE_MODULE = "main.py"
-"""Where the platform puts inline source that names no path (digitalhub.md section 1.2)."""
+from compiler.model.source import Span
 
 _RESERVED_ARGUMENTS = frozenset(("project", "run", "context", "event"))
 _DATA_TYPES = frozenset(DATA_TYPES.values())
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|git@")
 _BARE_NAME = re.compile(r"[A-Za-z0-9._+-]+")
-_COPYABLE = re.compile(r"[A-Za-z0-9_./+=,@ -]+")
 
 Problems = list[Diagnostic]
 
 
-def link(project: Project, tree: Tree) -> tuple[Program, tuple[Diagnostic, ...]]:
-    """Resolves a project. What cannot be resolved is left out of the program, with an error."""
+def link(
+    project: Project, functions: Mapping[str, Function]
+) -> tuple[Program, tuple[Diagnostic, ...]]:
+    """Resolves a project, whose loaded functions are given by name.
+
+    What cannot be resolved is left out of the program, with an error.
+    """
     problems: Problems = []
     symbols = _declare(project, problems)
-    functions = {
-        name: function
-        for name, descriptor in sorted(symbols.functions.items())
-        if descriptor.valid
-        and (function := _function(project, tree, descriptor, problems)) is not None
-    }
     drafts = [
         draft
         for descriptor in symbols.runs.values()
@@ -194,7 +180,7 @@ def _function_name(symbols: _Symbols, text: str, span: Span, problems: Problems)
         return None
     descriptor = symbols.functions.get(key.name)
     if descriptor is None:
-        hint = _did_you_mean(key.name, symbols.functions) or "define a `kind: python` of that name"
+        hint = did_you_mean(key.name, symbols.functions) or "define a `kind: python` of that name"
         message = f"no function `{key.name}` in project `{symbols.project}`"
         problems.append(Diagnostic(UNKNOWN_FUNCTION, message, span, hint))
         return None
@@ -208,232 +194,6 @@ def _function_name(symbols: _Symbols, text: str, span: Span, problems: Problems)
 def _other_project(what: str, project: str, span: Span) -> Diagnostic:
     message = f"{what} is of project `{project}`, and this run is not"
     return Diagnostic(OTHER_PROJECT, message, span, "define it in this project too")
-
-
-def _did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    close = get_close_matches(word, sorted(known), n=1)
-    return f"did you mean `{close[0]}`?" if close else None
-
-
-# Functions and their source
-
-
-def _function(
-    project: Project, tree: Tree, descriptor: Descriptor, problems: Problems
-) -> Function | None:
-    spec = descriptor.spec
-    image = spec.get("image")
-    source = _source(project, tree, descriptor, problems)
-    if source is None:
-        return None
-    if not source.files and image is None:
-        message = f"function `{descriptor.name}` has no source"
-        hint = "write `source:` with a path, or `code:` with the text"
-        span = descriptor.document.key_span("spec", "source")
-        problems.append(Diagnostic(SOURCE_MISSING, message, span, hint))
-        return None
-    module, _, handler = spec["source"]["handler"].rpartition(":")
-    function = Function(
-        name=descriptor.name,
-        descriptor=descriptor,
-        python_version=spec["python_version"].removeprefix("PYTHON").replace("_", "."),
-        requirements=tuple(spec.get("requirements", ())),
-        base_image=spec.get("base_image"),
-        image=image,
-        handler=handler,
-        module=module.replace(".", "/") + ".py" if module else source.module,
-        init=spec["source"].get("init_function"),
-        files=source.files,
-        origin=source.origin,
-    )
-    if source.files:
-        _check_names(function, problems)
-    return function
-
-
-class _Source(NamedTuple):
-    """A function's files, the file or folder they are, and the module of a bare handler.
-
-    The platform's column of digitalhub.md section 1.2 says which module that is.
-    """
-
-    files: tuple[FunctionFile, ...]
-    origin: str | None = None
-    module: str = INLINE_MODULE
-
-
-def _source(
-    project: Project, tree: Tree, descriptor: Descriptor, problems: Problems
-) -> _Source | None:
-    """None, with an error, when the source cannot be had."""
-    source = descriptor.spec["source"]
-    written = source.get("source")
-    inline = [key for key in ("code", "base64") if key in source]
-    if written is not None and _URL.match(written):
-        message = "this version of gitopsc compiles inline source, files and folders of the project"
-        hint = "copy the code into the repository, and name its path"
-        span = descriptor.span("spec", "source", "source")
-        problems.append(Diagnostic(NOT_SUPPORTED, message, span, hint))
-        return None
-    if inline:
-        file = _inline_file(descriptor, inline, written, problems)
-        return _Source((file,), None, file.path) if file else None
-    if written is None:
-        return _Source(())
-    return _local_source(project, tree, descriptor, written, problems)
-
-
-def _inline_file(
-    descriptor: Descriptor, keys: list[str], written: str | None, problems: Problems
-) -> FunctionFile | None:
-    source = descriptor.spec["source"]
-    span = descriptor.span("spec", "source", keys[-1])
-    if len(keys) > 1:
-        message = "the source has both `code` and `base64`"
-        problems.append(Diagnostic(BAD_INLINE_SOURCE, message, span, "keep one of them"))
-        return None
-    path = posixpath.normpath(written) if written else INLINE_MODULE
-    if not _is_relative(path) or not _COPYABLE.fullmatch(path):
-        span = descriptor.span("spec", "source", "source")
-        problems.append(_outside(written or "", span))
-        return None
-    try:
-        text = source.get("code")
-        content = (
-            text.encode()
-            if text is not None
-            else base64.b64decode("".join(source["base64"].split()), validate=True)
-        )
-        content.decode("utf-8")
-    except (binascii.Error, ValueError):
-        message = "`base64` does not decode to UTF-8 text"
-        hint = "encode the text again (`base64 -w0 FILE`), or write it under `code`"
-        problems.append(Diagnostic(BAD_INLINE_SOURCE, message, span, hint))
-        return None
-    return FunctionFile(path, content)
-
-
-def _local_source(
-    project: Project, tree: Tree, descriptor: Descriptor, written: str, problems: Problems
-) -> _Source | None:
-    """Looked up in the project's folder, then in the descriptor's (design.md section 1)."""
-    span = descriptor.span("spec", "source", "source")
-    beside = posixpath.dirname(project.relative(descriptor.path))
-    candidates = [posixpath.normpath(written), posixpath.normpath(posixpath.join(beside, written))]
-    inside = [each for each in dict.fromkeys(candidates) if _is_relative(each)]
-    if written.startswith("/") or not inside:
-        problems.append(_outside(written, span))
-        return None
-    for origin in inside:
-        path = posixpath.normpath(project.prefix + origin)
-        if path in tree.files:
-            # A file keeps the path it was given, so that `pkg.mod:fn` finds it.
-            return _files(
-                [(inside[0], tree.files[path])], origin, inside[0], project, span, problems
-            )
-        below = list(tree.below("" if path == "." else path))
-        if below:
-            named = [(posixpath.relpath(each.path, path), each) for each in below]
-            return _files(named, origin, INLINE_MODULE, project, span, problems)
-    message = f"no file or folder `{written}` that Git does not ignore in project `{project.name}`"
-    names = [project.relative(each) for each in tree.files if each.startswith(project.prefix)]
-    hint = _did_you_mean(candidates[0], names) or "paths start at the project's folder"
-    problems.append(Diagnostic(SOURCE_MISSING, message, span, hint))
-    return None
-
-
-def _files(
-    named: Sequence[tuple[str, SourceFile]],
-    origin: str,
-    module: str,
-    project: Project,
-    span: Span,
-    problems: Problems,
-) -> _Source | None:
-    if origin.endswith(".zip"):
-        message = "this version of gitopsc does not compile archives"
-        problems.append(Diagnostic(NOT_SUPPORTED, message, span, "unpack it into the repository"))
-        return None
-    files = []
-    for path, file in named:
-        if not _COPYABLE.fullmatch(file.path):
-            message = f"the name of `{file.path}` holds a character that a Dockerfile cannot copy"
-            hint = "rename it: letters, digits, spaces and `_ . / + = , @ -`"
-            problems.append(Diagnostic(NOT_SUPPORTED, message, span, hint))
-            return None
-        try:
-            files.append(FunctionFile(path, file.content, file.executable, file.path))
-        except Unreadable as error:
-            message = f"`{project.relative(file.path)}` cannot be read: {error}"
-            problems.append(Diagnostic(SOURCE_OUTSIDE, message, span, "copy it into the project"))
-            return None
-    return _Source(tuple(files), origin, module)
-
-
-def _is_relative(path: str) -> bool:
-    return not path.startswith("/") and path != ".." and not path.startswith("../")
-
-
-def _outside(written: str, span: Span) -> Diagnostic:
-    message = f"the source `{written}` leads outside the project"
-    hint = "write a path that starts at the project's folder, such as `src/etl.py`"
-    return Diagnostic(SOURCE_OUTSIDE, message, span, hint)
-
-
-def _check_names(function: Function, problems: Problems) -> None:
-    """The module, the handler and the init function are in the source."""
-    descriptor = function.descriptor
-    span = descriptor.span("spec", "source", "handler")
-    file = _module_file(function)
-    if file is None:
-        modules = [each.path for each in function.files if each.path.endswith(".py")]
-        message = f"the handler's module `{function.module}` is not in the source"
-        hint = _handler_hint(function, modules)
-        problems.append(Diagnostic(UNKNOWN_HANDLER, message, span, hint))
-        return
-    try:
-        names = outline(file.content)
-    except NotPython as error:
-        problems.append(_not_python(file, error, span))
-        return
-    if names.open:
-        return
-    wanted = [(function.handler, span)]
-    if function.init is not None:
-        wanted.append((function.init, descriptor.span("spec", "source", "init_function")))
-    for name, place in wanted:
-        if name not in names.names:
-            message = f"`{file.path}` defines no `{name}`"
-            hint = _did_you_mean(name, names.names) or f"it defines {_listed(names.names)}"
-            problems.append(Diagnostic(UNKNOWN_HANDLER, message, place, hint))
-
-
-def _module_file(function: Function) -> FunctionFile | None:
-    return next((each for each in function.files if each.path == function.module), None)
-
-
-def _handler_hint(function: Function, modules: list[str]) -> str:
-    written = function.descriptor.spec["source"]["handler"]
-    if ".py:" in written:
-        return f"leave `.py` out: `{written.replace('.py:', ':')}`"
-    if not modules:
-        return "the source holds no Python file"
-    close = get_close_matches(function.module, modules, n=1, cutoff=0.3) or modules[:1]
-    module = close[0].removesuffix(".py").replace("/", ".")
-    return f"write `{module}:{function.handler}`"
-
-
-def _not_python(file: FunctionFile, error: NotPython, span: Span) -> Diagnostic:
-    message = f"`{file.path}` is not valid Python: {error} (line {error.line})"
-    if file.origin is None:
-        return Diagnostic(UNKNOWN_HANDLER, message, span)
-    place = Span(file.origin, error.line, error.column, error.line, error.column + 1)
-    return Diagnostic(UNKNOWN_HANDLER, message, span, None, (Label(place, "here"),))
-
-
-def _listed(names: Iterable[str]) -> str:
-    shown = sorted(name for name in names if name != "*")
-    return ", ".join(f"`{name}`" for name in shown[:8]) or "nothing"
 
 
 # Runs
@@ -500,7 +260,7 @@ def _task(
     task = symbols.tasks_by_id.get((kind, key.id))
     if task is None:
         ids = [each for known, each in symbols.tasks_by_id if known == kind]
-        hint = _did_you_mean(key.id, ids) or "leave `task` out: the task of the function is found"
+        hint = did_you_mean(key.id, ids) or "leave `task` out: the task of the function is found"
         message = f"no `{kind}` task has the id `{key.id}`"
         problems.append(Diagnostic(UNKNOWN_TASK, message, span, hint))
     return task
@@ -604,7 +364,7 @@ class _Data(NamedTuple):
         for type_, name in known:
             if name == key.name:
                 return f"it is of type {type_}: write `{key._replace(type=type_, kind=type_)}`"
-        return _did_you_mean(key.name, (name for type_, name in known if type_ == key.type))
+        return did_you_mean(key.name, (name for type_, name in known if type_ == key.type))
 
 
 def _age(descriptor: Descriptor) -> tuple[str, str, str]:
@@ -624,13 +384,18 @@ def _run(
         return None
     spec = draft.merged.spec
     parameters, init_parameters = spec.get("parameters", {}), spec.get("init_parameters", {})
-    moved = draft.action == "serve" and parameters and not init_parameters and function.init
-    if moved:
+    init_key = "init_parameters"
+    if draft.action == "serve" and parameters:
         message = "a service's handler takes no parameters; they go to its init function"
         hint = "write `init_parameters`"
+        if init_parameters:
+            message = "a service has `init_parameters`, so nothing reads these parameters"
+            hint = "remove them, or move them into `init_parameters`"
+        else:
+            init_key, init_parameters = "parameters", parameters
         span = draft.merged.span("parameters")
         problems.append(Diagnostic(PARAMETERS_TO_INIT, message, span, hint))
-        parameters, init_parameters = {}, parameters
+        parameters = {}
     environment = _environment(draft, problems)
     run = Run(
         name=draft.name,
@@ -651,7 +416,7 @@ def _run(
         service_name=spec.get("service_name"),
         rerun=spec.get("gitops", {}).get("rerun"),
     )
-    _check_arguments(run, "parameters" if moved else "init_parameters", problems)
+    _check_arguments(run, init_key, problems)
     return run
 
 
@@ -719,69 +484,44 @@ def _strings(value: Any, pointer: tuple[str | int, ...]) -> Iterator[tuple[tuple
 def _check_arguments(run: Run, init_key: str, problems: Problems) -> None:
     """What a run gives is what its handler and its init take (digitalhub.md section 6)."""
     function = run.function
-    file = _module_file(function)
-    if file is None:
-        return
-    try:
-        names = outline(file.content)
-    except NotPython:
-        return
+    given: dict[str, tuple[str, str]] = {}
     if run.action == "job":
         given = {name: ("parameters", name) for name in run.parameters}
-        given |= {str(each.argument): ("inputs", each.argument or "") for each in run.inputs}
-        _check_call(run, file, names, function.handler, given, problems)
-    else:
-        _check_call(run, file, names, function.handler, {}, problems)
+        given |= {str(each.argument): ("inputs", str(each.argument)) for each in run.inputs}
+    _check_call(run, function.handler, given, problems)
     if function.init is not None:
         given = {name: (init_key, name) for name in run.init_parameters}
-        _check_call(run, file, names, function.init, given, problems)
+        _check_call(run, function.init, given, problems)
     elif run.init_parameters:
         message = f"function `{function.name}` has no init function for these parameters"
         hint = "name one as `init_function` in the function's `source`"
-        span = run.span("init_parameters")
+        span = run.span(init_key)
         problems.append(Diagnostic(HANDLER_MISFIT, message, span, hint))
 
 
 def _check_call(
-    run: Run,
-    file: FunctionFile,
-    names: Outline,
-    name: str,
-    given: Mapping[str, tuple[str, str]],
-    problems: Problems,
+    run: Run, name: str, given: Mapping[str, tuple[str, str]], problems: Problems
 ) -> None:
-    signature = names.names.get(name)
+    signature = run.function.signatures.get(name)
     if signature is None:
         return
-    related = _definition(file, signature, name)
-    taken = (*signature.required, *signature.optional)
-    for argument, (key, entry) in sorted(given.items()):
-        if argument not in taken and not signature.open:
+    related = (Label(signature.span, f"`{name}` is here"),) if signature.span else ()
+    own = [each for each in signature.arguments if each not in _RESERVED_ARGUMENTS]
+    for argument, place in sorted(given.items()):
+        if argument not in signature.arguments and not signature.open:
             message = f"`{name}` takes no argument `{argument}`"
-            hint = _did_you_mean(argument, set(taken) - _RESERVED_ARGUMENTS)
-            hint = hint or f"it takes {_listed(set(taken) - _RESERVED_ARGUMENTS)}"
-            span = run.span(key, entry)
+            hint = did_you_mean(argument, own) or f"it takes {listed(own) or 'none'}"
+            span = run.span(*place)
             problems.append(Diagnostic(HANDLER_MISFIT, message, span, hint, related))
     for argument in signature.required:
         if argument not in given and argument not in _RESERVED_ARGUMENTS:
             message = f"`{name}` needs the argument `{argument}`, and nothing gives it"
-            hint = f"add `{argument}:` under `{_where(run, name)}`"
+            where = "init_parameters" if name == run.function.init else "parameters` or `inputs"
+            hint = f"add `{argument}:` under `{where}`"
             if run.action == "serve" and name == run.function.handler:
                 hint = "a service's handler takes `context` and `event`; keep the rest in `context`"
-            problems.append(
-                Diagnostic(HANDLER_MISFIT, message, run.descriptor.name_span, hint, related)
-            )
-
-
-def _where(run: Run, name: str) -> str:
-    return "init_parameters" if name == run.function.init else "parameters` or `inputs"
-
-
-def _definition(file: FunctionFile, signature: Signature, name: str) -> tuple[Label, ...]:
-    if file.origin is None:
-        return ()
-    line, column = signature.line, signature.column
-    return (Label(Span(file.origin, line, column, line, column + 3), f"`{name}` is here"),)
+            span = run.descriptor.name_span
+            problems.append(Diagnostic(HANDLER_MISFIT, message, span, hint, related))
 
 
 # Lineage

@@ -14,14 +14,8 @@ from typing import Any
 from compiler.adapters.yaml import read_again, read_documents
 from compiler.model.descriptor import OUR_KINDS
 from compiler.model.diagnostic import NOT_UTF8, UNREADABLE, Diagnostic
-from compiler.model.source import (
-    SETTINGS_FILE,
-    Document,
-    SourceFile,
-    Span,
-    Tree,
-    Unreadable,
-)
+from compiler.model.document import Document
+from compiler.model.source import SETTINGS_FILE, SourceFile, Span, Tree, Unreadable
 
 Keep = Callable[[str], bool]
 

@@ -1,4 +1,4 @@
-"""The stages in their order: parse, validate, link, plan, emit. Scan comes before, write after.
+"""The stages in order: parse, validate, load, link, plan, emit. Scan is before, write after.
 
 One error anywhere means that nothing is emitted. Every stage still runs on what it can, so that
 one compile shows every problem.
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from compiler.emit import emit
 from compiler.link import link
+from compiler.load import load
 from compiler.model.descriptor import Project
 from compiler.model.diagnostic import NO_DESCRIPTORS, Diagnostic, has_errors, in_order
 from compiler.model.output import OutputFile
@@ -40,9 +41,10 @@ def compile_tree(tree: Tree) -> Compilation:
         diagnostics.append(_nothing_found())
     programs = []
     for project in projects:
-        program, binding = link(project, tree)
+        functions, loading = load(project, tree)
+        program, binding = link(project, functions)
         programs.append(program)
-        diagnostics += binding
+        diagnostics += [*loading, *binding]
     outputs = []
     if not has_errors(diagnostics):
         for program in programs:

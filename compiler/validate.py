@@ -38,7 +38,8 @@ from compiler.model.diagnostic import (
     Label,
     Severity,
 )
-from compiler.model.source import SETTINGS_FILE, Document, Pointer, Span, Tree
+from compiler.model.document import Document, Pointer
+from compiler.model.source import SETTINGS_FILE, Span, Tree
 
 Diagnostics = list[Diagnostic]
 

@@ -8,9 +8,10 @@ somebody else's; every file is replaced in one step, so none is ever half writte
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from compiler.model.diagnostic import (
     FOREIGN_FILE,
     NOT_WRITTEN,
     Diagnostic,
+    in_order,
 )
 from compiler.model.output import Change, OutputFile
 from compiler.model.source import OWNERSHIP_LIST, Span
@@ -28,71 +30,122 @@ _LOCK_SECONDS = 30
 
 
 class Target(NamedTuple):
-    """An output folder, and how people see it: `shown` goes before the names of its files."""
+    """An output folder, how people see it (`shown` goes before its files), and what it holds."""
 
     folder: Path
     shown: str
+    files: tuple[OutputFile, ...]
 
 
-def write(
-    target: Target, files: Sequence[OutputFile]
-) -> tuple[tuple[Change, ...], tuple[Diagnostic, ...]]:
-    """Makes the folder hold exactly these files of ours; returns what changed, sorted."""
+def write(targets: Sequence[Target]) -> tuple[tuple[Change, ...], tuple[Diagnostic, ...]]:
+    """Makes each folder hold exactly these files of ours; returns what changed, sorted.
+
+    All folders are locked and compared before the first is written: a refusal changes nothing.
+    """
     try:
-        target.folder.mkdir(parents=True, exist_ok=True)
-        with _locked(target.folder):
-            changes, problems = _compare(target, files)
-            if not problems and changes:
-                _apply(target, files, changes)
-            return changes, problems
-    except _Busy:
-        message = f"another compile has been writing {target.shown} for {_LOCK_SECONDS} seconds"
-        return (), (Diagnostic(BUSY, message, Span(target.shown), "wait for it, or stop it"),)
+        with ExitStack() as locks:
+            for target in sorted(targets):
+                target.folder.mkdir(parents=True, exist_ok=True)
+                locks.enter_context(_locked(target))
+            changes, problems = _compare(targets)
+            if not problems:
+                for target in targets:
+                    _apply(target, changes[target.shown])
+            return _flat(changes), problems
+    except _Busy as error:
+        message = f"another compile has been writing here for {_LOCK_SECONDS} seconds"
+        hint = "wait for it, or stop it"
+        return (), (Diagnostic(BUSY, message, Span(error.target.shown), hint),)
     except OSError as error:
-        return (), (_refused(target, error),)
+        return (), (_refused(error),)
 
 
-def drift(
-    target: Target, files: Sequence[OutputFile]
-) -> tuple[tuple[Change, ...], tuple[Diagnostic, ...]]:
+def drift(targets: Sequence[Target]) -> tuple[tuple[Change, ...], tuple[Diagnostic, ...]]:
     """What `write` would change. Touches nothing."""
     try:
-        return _compare(target, files)
+        changes, problems = _compare(targets)
+        return _flat(changes), problems
     except OSError as error:
-        return (), (_refused(target, error),)
+        return (), (_refused(error),)
 
 
 # Comparing
 
 
-def _compare(
-    target: Target, files: Sequence[OutputFile]
-) -> tuple[tuple[Change, ...], tuple[Diagnostic, ...]]:
-    owned = _owned(target.folder)
-    changes: list[Change] = []
+_Changes = dict[str, tuple[Change, ...]]
+"""What differs in each target, by its `shown`."""
+
+
+def _flat(changes: _Changes) -> tuple[Change, ...]:
+    return tuple(sorted(change for each in changes.values() for change in each))
+
+
+def _compare(targets: Sequence[Target]) -> tuple[_Changes, tuple[Diagnostic, ...]]:
+    changes: _Changes = {}
     problems: list[Diagnostic] = []
+    for target in targets:
+        changes[target.shown] = _differences(target, problems)
+    return changes, in_order(problems)
+
+
+def _differences(target: Target, problems: list[Diagnostic]) -> tuple[Change, ...]:
     if target.folder.exists() and not target.folder.is_dir():
-        return (), (_in_the_way(target.shown, "a file"),)
-    for file in files:
-        if obstacle := _obstacle(target, file.path):
-            problems.append(obstacle)
+        problems.append(_in_the_way(target.shown, "a file"))
+        return ()
+    owned = _owned(target.folder)
+    reached: dict[str, bool] = {}
+    changes = []
+    for file in target.files:
+        shown = f"{target.shown}/{file.path}"
+        if not _is_reachable(target, file.path, reached, problems):
             continue
         try:
-            found = (target.folder / file.path).read_bytes()
+            found = _read(target.folder / file.path)
         except FileNotFoundError:
-            changes.append(Change(f"{target.shown}/{file.path}", "created"))
+            changes.append(Change(shown, "created"))
             continue
-        if found == file.content:
-            continue
-        if file.path not in owned and file.path != OWNERSHIP_LIST:
-            problems.append(_in_the_way(f"{target.shown}/{file.path}", "a file that is not ours"))
-        changes.append(Change(f"{target.shown}/{file.path}", "changed"))
-    wanted = {file.path for file in files}
-    for path in sorted(owned - wanted):
-        if os.path.lexists(target.folder / path) and not _obstacle(target, path):
-            changes.append(Change(f"{target.shown}/{path}", "removed"))
-    shown = tuple(each for each in changes if not each.path.endswith("/" + OWNERSHIP_LIST))
-    return tuple(sorted(shown or changes)), tuple(sorted(set(problems), key=lambda each: each.span))
+        if found is None:
+            problems.append(_in_the_way(shown, "a link or a folder"))
+        elif found != file.content:
+            if file.path not in owned and file.path != OWNERSHIP_LIST:
+                problems.append(_in_the_way(shown, "a file"))
+            changes.append(Change(shown, "changed"))
+    wanted = {file.path for file in target.files}
+    changes += [
+        Change(f"{target.shown}/{path}", "removed")
+        for path in owned - wanted
+        if _is_reachable(target, path, reached, []) and os.path.lexists(target.folder / path)
+    ]
+    return _without_the_list(target, changes)
+
+
+def _without_the_list(target: Target, changes: list[Change]) -> tuple[Change, ...]:
+    """People need not hear of the ownership list, unless nothing else is to say."""
+    listed = f"{target.shown}/{OWNERSHIP_LIST}"
+    return tuple(each for each in changes if each.path != listed) or tuple(changes)
+
+
+def _is_reachable(
+    target: Target, path: str, reached: dict[str, bool], problems: list[Diagnostic]
+) -> bool:
+    """Whether the folders above a file are folders, or not there yet; `reached` remembers them."""
+    folder = path.rpartition("/")[0]
+    if folder not in reached:
+        place, shown = target.folder, target.shown
+        reached[folder] = True
+        for part in folder.split("/") if folder else ():
+            place, shown = place / part, f"{shown}/{part}"
+            if place.is_symlink() or (place.exists() and not place.is_dir()):
+                what = "a link" if place.is_symlink() else "a file"
+                problems.append(_in_the_way(shown, what))
+                reached[folder] = False
+                break
+    return reached[folder]
+
+
+def _read(place: Path) -> bytes | None:
+    """None when something stands there that is no file. Raises FileNotFoundError."""
+    return place.read_bytes() if stat.S_ISREG(place.lstat().st_mode) else None
 
 
 def _owned(folder: Path) -> frozenset[str]:
@@ -109,22 +162,6 @@ def _owned(folder: Path) -> frozenset[str]:
     )
 
 
-def _obstacle(target: Target, path: str) -> Diagnostic | None:
-    """What stands where one of our folders or files belongs: a link, a file, a folder."""
-    place = target.folder
-    parts = path.split("/")
-    for depth, part in enumerate(parts, start=1):
-        place = place / part
-        shown = "/".join((target.shown, *parts[:depth]))
-        if place.is_symlink():
-            return _in_the_way(shown, "a link")
-        if depth < len(parts) and place.exists() and not place.is_dir():
-            return _in_the_way(shown, "a file")
-        if depth == len(parts) and place.is_dir():
-            return _in_the_way(shown, "a folder")
-    return None
-
-
 def _in_the_way(shown: str, what: str) -> Diagnostic:
     return Diagnostic(
         FOREIGN_FILE,
@@ -134,20 +171,21 @@ def _in_the_way(shown: str, what: str) -> Diagnostic:
     )
 
 
-def _refused(target: Target, error: OSError) -> Diagnostic:
+def _refused(error: OSError) -> Diagnostic:
+    place = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else "."
     reason = (error.strerror or "the write failed").lower()
-    name = Path(os.fsdecode(error.filename)).name if error.filename else target.shown
     hint = "what was written is whole; mend the cause and compile again"
-    return Diagnostic(NOT_WRITTEN, f"`{name}`: {reason}", Span(target.shown), hint)
+    return Diagnostic(NOT_WRITTEN, reason, Span(place), hint)
 
 
 # Writing
 
 
-def _apply(target: Target, files: Sequence[OutputFile], changes: Sequence[Change]) -> None:
-    contents = {file.path: file.content for file in files}
-    prefix = target.shown + "/"
-    paths = {change.path.removeprefix(prefix): change.action for change in changes}
+def _apply(target: Target, changes: Sequence[Change]) -> None:
+    if not changes:
+        return
+    contents = {file.path: file.content for file in target.files}
+    paths = {change.path.removeprefix(target.shown + "/"): change.action for change in changes}
     owned_before = _owned(target.folder)
     owned_after = contents.keys() - {OWNERSHIP_LIST}
     try:
@@ -185,18 +223,20 @@ def _remove_empty_folders(folder: Path, path: str) -> None:
 
 
 class _Busy(Exception):
-    pass
+    def __init__(self, target: Target) -> None:
+        super().__init__()
+        self.target = target
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def _locked(target: Target) -> Iterator[None]:
     """One writer at a time. The folder itself is locked, so no lock file is left behind."""
     try:
         import fcntl
     except ImportError:  # no such locks on this system: each file is still replaced in one step
         yield
         return
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(target.folder, os.O_RDONLY)
     try:
         deadline = time.monotonic() + _LOCK_SECONDS
         while True:
@@ -205,7 +245,7 @@ def _locked(folder: Path) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise _Busy from None
+                    raise _Busy(target) from None
                 time.sleep(0.05)
         yield
     finally:

@@ -11,8 +11,8 @@ import pytest
 from conftest import ROOT
 
 COMPILER = ROOT / "compiler"
-STAGES = ("scan", "parse", "validate", "link", "plan", "emit", "write")
-PURE = (*STAGES[1:6], "pipeline", "model", "report")
+STAGES = ("scan", "parse", "validate", "load", "link", "plan", "emit", "write")
+PURE = (*STAGES[1:7], "pipeline", "model", "report")
 """What touches no file, no clock, no environment and no random source."""
 
 IMPURE_MODULES = {

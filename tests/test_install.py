@@ -6,6 +6,7 @@ the tests, so nothing is downloaded.
 
 from __future__ import annotations
 
+import os
 import shutil
 import site
 import subprocess
@@ -15,6 +16,8 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, SAMPLE
+
+CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +82,7 @@ def test_an_installed_command_compiles(way: str, repository: Path, tmp_path: Pat
     done = subprocess.run(
         [python.parent / "gitopsc", "compile", "--check"],
         cwd=project,
+        env=CLEAN,
         check=False,
         capture_output=True,
         text=True,
@@ -87,6 +91,7 @@ def test_an_installed_command_compiles(way: str, repository: Path, tmp_path: Pat
     where = subprocess.run(
         [python, "-c", "import compiler; print(compiler.__file__)"],
         cwd=tmp_path,
+        env=CLEAN,
         check=True,
         capture_output=True,
         text=True,

@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from compiler.model.diagnostic import FOREIGN_FILE, NOT_WRITTEN
+from compiler.model.diagnostic import FOREIGN_FILE, NOT_WRITTEN, Diagnostic
 from compiler.model.output import Change, OutputFile
 from compiler.model.source import OWNERSHIP_LIST
-from compiler.write import Target, drift, write
+from compiler.write import Target
+from compiler.write import drift as drift_all
+from compiler.write import write as write_all
 
 
 def files(**contents: str) -> list[OutputFile]:
@@ -30,7 +32,18 @@ def files(**contents: str) -> list[OutputFile]:
 
 @pytest.fixture
 def target(tmp_path: Path) -> Target:
-    return Target(tmp_path / "project" / "deploy", "deploy")
+    return Target(tmp_path / "project" / "deploy", "deploy", ())
+
+
+Outcome = tuple[tuple[Change, ...], tuple[Diagnostic, ...]]
+
+
+def write(target: Target, files: list[OutputFile]) -> Outcome:
+    return write_all([target._replace(files=tuple(files))])
+
+
+def drift(target: Target, files: list[OutputFile]) -> Outcome:
+    return drift_all([target._replace(files=tuple(files))])
 
 
 def content(target: Target) -> dict[str, str]:
@@ -142,7 +155,7 @@ names = [f"d{n % 7}/f{n}" for n in range(200) if text == "a" or n % 3]
 files = [OutputFile(name, (text * 20_000).encode()) for name in sorted(names)]
 files.append(OutputFile(".gitopsc-files", "".join(f"{n}\\n" for n in sorted(names)).encode()))
 print("start", flush=True)
-changes, problems = write(Target(Path(folder), "out"), files)
+changes, problems = write([Target(Path(folder), "out", tuple(files))])
 assert not problems, problems
 """
 
@@ -186,3 +199,13 @@ def test_two_at_once_do_not_mix(tmp_path: Path) -> None:
         assert process.returncode == 0
     found = {path.read_bytes()[:1] for path in folder.rglob("f*") if path.is_file()}
     assert len(found) == 1
+
+
+def test_a_refusal_in_one_folder_leaves_the_others_alone(tmp_path: Path) -> None:
+    first = Target(tmp_path / "a", "a", tuple(files(x="1")))
+    second = Target(tmp_path / "b", "b", tuple(files(x="1")))
+    second.folder.mkdir()
+    (second.folder / "x").write_text("somebody's")
+    _, problems = write_all([first, second])
+    assert [each.span.path for each in problems] == ["b/x"]
+    assert content(first) == {}

@@ -12,8 +12,8 @@ from ruamel.yaml import YAML
 
 from compiler.adapters.template import yaml_scalar
 from compiler.adapters.yaml import read_again, read_documents
+from compiler.model.document import Document
 from compiler.model.output import readable_json
-from compiler.model.source import Document
 from compiler.parse import parse
 
 SCALARS: list[tuple[str, Any]] = [

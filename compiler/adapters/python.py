@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -13,8 +13,8 @@ _TRANSPARENT_DECORATORS = frozenset(("handler",))
 """Decorators that leave the arguments as they are: the platform's own."""
 
 
-class Signature(NamedTuple):
-    """The arguments that can be given by name; `open` when it takes any name."""
+class Definition(NamedTuple):
+    """A function: the arguments that can be given by name; `open` when it takes any name."""
 
     line: int
     column: int
@@ -25,13 +25,13 @@ class Signature(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """Names at the top of a module. A signature is None where reading alone cannot tell it.
+    """Names at the top of a module. A definition is None where reading alone cannot tell it.
 
     `open` when names may come from elsewhere too: a star import, a `__getattr__`.
     """
 
-    names: Mapping[str, Signature | None] = field(default_factory=dict)
-    open: bool = False
+    definitions: Mapping[str, Definition | None]
+    open: bool
 
 
 class NotPython(Exception):
@@ -54,7 +54,7 @@ def outline(content: bytes) -> Outline:
         raise NotPython(error.msg, error.lineno or 1, error.offset or 1) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise NotPython(str(error) or "nested too deeply", 1, 1) from None
-    names: dict[str, Signature | None] = {}
+    names: dict[str, Definition | None] = {}
     for node in _statements(module.body):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             names[node.name] = _signature(node)
@@ -86,7 +86,7 @@ def _bound_names(node: ast.stmt) -> Iterator[str]:
             yield from (each.id for each in ast.walk(target) if isinstance(each, ast.Name))
 
 
-def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Signature | None:
+def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Definition | None:
     if not all(_is_transparent(each) for each in node.decorator_list) or node.args.posonlyargs:
         return None
     arguments = node.args
@@ -95,7 +95,7 @@ def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Signature | None
     required, optional = plain[:split], plain[split:]
     for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
         (required if default is None else optional).append(argument.arg)
-    return Signature(
+    return Definition(
         node.lineno,
         node.col_offset + 1,
         tuple(required),

@@ -15,7 +15,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from compiler.adapters.packaged import data_folder
-from compiler.model.source import Pointer
+from compiler.model.document import Pointer
 
 _SUFFIX = ".schema.json"
 

@@ -28,7 +28,8 @@ from compiler.model.diagnostic import (
     Diagnostic,
     Label,
 )
-from compiler.model.source import POSITION_WIDTH, Document, Span, node_count
+from compiler.model.document import POSITION_WIDTH, Document, node_count
+from compiler.model.source import Span
 
 DEPTH_LIMIT: Final = 64
 ALIAS_NODE_LIMIT: Final = 100_000

@@ -12,7 +12,7 @@ from pathlib import Path
 from compiler.commands.reading import read_tree, wants_colour
 from compiler.model.descriptor import Project
 from compiler.model.diagnostic import BAD_OUTPUT, Diagnostic, has_errors, in_order
-from compiler.model.output import Change
+from compiler.model.output import Change, OutputFile
 from compiler.model.source import Span
 from compiler.pipeline import Compilation, compile_tree
 from compiler.report.json import render_json
@@ -27,14 +27,13 @@ def run(arguments: argparse.Namespace) -> int:
     compilation = compile_tree(tree)
     root = Path(arguments.path)
     targets = [
-        _target(root, project, arguments.output, len(compilation.outputs))
-        for project, _ in compilation.outputs
+        _target(root, project, files, arguments.output, len(compilation.outputs))
+        for project, files in compilation.outputs
     ]
-    refused = _unusable(root, compilation, targets)
-    diagnostics = [*scanned, *compilation.diagnostics, *refused]
-    changes: list[Change] = []
+    diagnostics = [*scanned, *compilation.diagnostics, *_unusable(root, compilation, targets)]
+    changes: tuple[Change, ...] = ()
     if not has_errors(diagnostics):
-        changes, problems = _bring_up_to_date(compilation, targets, check=arguments.check)
+        changes, problems = drift(targets) if arguments.check else write(targets)
         diagnostics += problems
     found = in_order(diagnostics)
     if arguments.format == "json":
@@ -45,13 +44,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if has_errors(found) or stale else 0
 
 
-def _target(root: Path, project: Project, chosen: str | None, projects: int) -> Target:
+def _target(
+    root: Path, project: Project, files: tuple[OutputFile, ...], chosen: str | None, projects: int
+) -> Target:
     """`-o` says where to write, not what: the content speaks of the project's own output folder."""
     if chosen is None:
         inside = f"{project.prefix}{project.output}"
-        return Target(root / inside, inside)
+        return Target(root / inside, inside, files)
     folder = Path(chosen) / project.name if projects > 1 else Path(chosen)
-    return Target(folder, folder.as_posix())
+    return Target(folder, folder.as_posix(), files)
 
 
 def _unusable(root: Path, compilation: Compilation, targets: Sequence[Target]) -> list[Diagnostic]:
@@ -69,29 +70,6 @@ def _unusable(root: Path, compilation: Compilation, targets: Sequence[Target]) -
             hint = "choose a folder of its own"
             problems.append(Diagnostic(BAD_OUTPUT, message, Span(target.shown), hint))
     return problems
-
-
-def _bring_up_to_date(
-    compilation: Compilation, targets: Sequence[Target], *, check: bool
-) -> tuple[list[Change], list[Diagnostic]]:
-    """All targets are compared before the first is written, so that a refusal changes nothing."""
-    pairs = [
-        (target, files) for target, (_, files) in zip(targets, compilation.outputs, strict=True)
-    ]
-    changes: list[Change] = []
-    problems: list[Diagnostic] = []
-    for target, files in pairs:
-        found, refused = drift(target, files)
-        changes += found
-        problems += refused
-    if check or problems:
-        return changes, problems
-    changes = []
-    for target, files in pairs:
-        written, refused = write(target, files)
-        changes += written
-        problems += refused
-    return changes, problems
 
 
 def _print(

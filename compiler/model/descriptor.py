@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from compiler.model.source import Document, Span
+from compiler.model.document import Document
+from compiler.model.source import Span
 
 DATA_TYPES: Mapping[str, str] = {
     "artifact": "artifact",

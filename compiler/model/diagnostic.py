@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import Enum
 from typing import NamedTuple
 
@@ -142,3 +143,15 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
     return any(each.code.severity is Severity.ERROR for each in diagnostics)
+
+
+def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """A hint with the nearest known word, if one is near."""
+    close = get_close_matches(word, sorted(known), n=1, cutoff=cutoff)
+    return f"did you mean `{close[0]}`?" if close else None
+
+
+def listed(words: Iterable[str], most: int = 20) -> str:
+    """Words for a hint; the first of them when there are many."""
+    names = list(words)
+    return ", ".join(f"`{word}`" for word in names[:most]) + (", ..." if len(names) > most else "")

@@ -28,11 +28,28 @@ class FunctionFile:
     origin: str | None = None
 
 
+class Signature(NamedTuple):
+    """What can be given to a function by name; `open` when it takes any name.
+
+    `span` is its definition, None in inline text.
+    """
+
+    required: tuple[str, ...]
+    optional: tuple[str, ...]
+    open: bool
+    span: Span | None
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        return (*self.required, *self.optional)
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
     """`module` is the file of the handler, relative to the source's folder in the image.
 
     `origin` is the file or folder of the project that the source is; None for inline text.
+    `signatures` are those of the handler and the init function, where reading can tell them.
     """
 
     name: str
@@ -45,7 +62,8 @@ class Function:
     module: str
     init: str | None
     files: tuple[FunctionFile, ...]
-    origin: str | None = None
+    origin: str | None
+    signatures: Mapping[str, Signature]
 
 
 class Reference(NamedTuple):

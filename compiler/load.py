@@ -1,0 +1,266 @@
+"""Project and Tree -> Functions: the files of each function's source, and its handler in them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import posixpath
+import re
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from compiler.adapters.python import Definition, NotPython, outline
+from compiler.model.descriptor import Descriptor, Project
+from compiler.model.diagnostic import (
+    BAD_INLINE_SOURCE,
+    NOT_SUPPORTED,
+    SOURCE_MISSING,
+    SOURCE_OUTSIDE,
+    UNKNOWN_HANDLER,
+    Diagnostic,
+    Label,
+    did_you_mean,
+    listed,
+)
+from compiler.model.program import Function, FunctionFile, Signature
+from compiler.model.source import SourceFile, Span, Tree, Unreadable
+
+INLINE_MODULE = "main.py"
+"""Where the platform puts inline source that names no path (digitalhub.md section 1.2)."""
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|git@")
+_COPYABLE = re.compile(r"[A-Za-z0-9_./+=,@ -]+")
+
+Problems = list[Diagnostic]
+
+
+def load(project: Project, tree: Tree) -> tuple[Mapping[str, Function], tuple[Diagnostic, ...]]:
+    """The functions of a project by name, sorted; those whose source cannot be had are left out."""
+    problems: Problems = []
+    functions: dict[str, Function] = {}
+    for descriptor in sorted(project.descriptors, key=lambda each: each.name):
+        if descriptor.kind == "python" and descriptor.valid and descriptor.name not in functions:
+            function = _function(project, tree, descriptor, problems)
+            if function is not None:
+                functions[descriptor.name] = function
+    return functions, tuple(problems)
+
+
+def _function(
+    project: Project, tree: Tree, descriptor: Descriptor, problems: Problems
+) -> Function | None:
+    spec = descriptor.spec
+    image = spec.get("image")
+    source = _source(project, tree, descriptor, problems)
+    if source is None:
+        return None
+    if not source.files and image is None:
+        message = f"function `{descriptor.name}` has no source"
+        hint = "write `source:` with a path, or `code:` with the text"
+        span = descriptor.document.key_span("spec", "source")
+        problems.append(Diagnostic(SOURCE_MISSING, message, span, hint))
+        return None
+    module, _, handler = spec["source"]["handler"].rpartition(":")
+    module = module.replace(".", "/") + ".py" if module else source.module
+    return Function(
+        name=descriptor.name,
+        descriptor=descriptor,
+        python_version=spec["python_version"].removeprefix("PYTHON").replace("_", "."),
+        requirements=tuple(spec.get("requirements", ())),
+        base_image=spec.get("base_image"),
+        image=image,
+        handler=handler,
+        module=module,
+        init=spec["source"].get("init_function"),
+        files=source.files,
+        origin=source.origin,
+        signatures=_signatures(descriptor, source.files, module, problems),
+    )
+
+
+class _Source(NamedTuple):
+    """A function's files, the file or folder they are, and the module of a bare handler.
+
+    The platform's column of digitalhub.md section 1.2 says which module that is.
+    """
+
+    files: tuple[FunctionFile, ...]
+    origin: str | None = None
+    module: str = INLINE_MODULE
+
+
+def _source(
+    project: Project, tree: Tree, descriptor: Descriptor, problems: Problems
+) -> _Source | None:
+    """None, with an error, when the source cannot be had."""
+    source = descriptor.spec["source"]
+    written = source.get("source")
+    inline = [key for key in ("code", "base64") if key in source]
+    if written is not None and _URL.match(written):
+        message = "this version of gitopsc compiles inline source, files and folders of the project"
+        hint = "copy the code into the repository, and name its path"
+        span = descriptor.span("spec", "source", "source")
+        problems.append(Diagnostic(NOT_SUPPORTED, message, span, hint))
+        return None
+    if inline:
+        file = _inline_file(descriptor, inline, written, problems)
+        return _Source((file,), None, file.path) if file else None
+    if written is None:
+        return _Source(())
+    return _local_source(project, tree, descriptor, written, problems)
+
+
+def _inline_file(
+    descriptor: Descriptor, keys: list[str], written: str | None, problems: Problems
+) -> FunctionFile | None:
+    source = descriptor.spec["source"]
+    span = descriptor.span("spec", "source", keys[-1])
+    if len(keys) > 1:
+        message = "the source has both `code` and `base64`"
+        problems.append(Diagnostic(BAD_INLINE_SOURCE, message, span, "keep one of them"))
+        return None
+    path = posixpath.normpath(written) if written else INLINE_MODULE
+    if not _is_relative(path) or not _COPYABLE.fullmatch(path):
+        span = descriptor.span("spec", "source", "source")
+        problems.append(_outside(written or "", span))
+        return None
+    try:
+        text = source.get("code")
+        content = (
+            text.encode()
+            if text is not None
+            else base64.b64decode("".join(source["base64"].split()), validate=True)
+        )
+        content.decode("utf-8")
+    except (binascii.Error, ValueError):
+        message = "`base64` does not decode to UTF-8 text"
+        hint = "encode the text again (`base64 -w0 FILE`), or write it under `code`"
+        problems.append(Diagnostic(BAD_INLINE_SOURCE, message, span, hint))
+        return None
+    return FunctionFile(path, content)
+
+
+def _local_source(
+    project: Project, tree: Tree, descriptor: Descriptor, written: str, problems: Problems
+) -> _Source | None:
+    """Looked up in the project's folder, then in the descriptor's (design.md section 1)."""
+    span = descriptor.span("spec", "source", "source")
+    beside = posixpath.dirname(project.relative(descriptor.path))
+    candidates = [posixpath.normpath(written), posixpath.normpath(posixpath.join(beside, written))]
+    inside = [each for each in dict.fromkeys(candidates) if _is_relative(each)]
+    if written.startswith("/") or not inside:
+        problems.append(_outside(written, span))
+        return None
+    for origin in inside:
+        path = posixpath.normpath(project.prefix + origin)
+        if path in tree.files:
+            # A file keeps the path it was given, so that `pkg.mod:fn` finds it.
+            return _files(
+                [(inside[0], tree.files[path])], origin, inside[0], project, span, problems
+            )
+        below = list(tree.below("" if path == "." else path))
+        if below:
+            named = [(posixpath.relpath(each.path, path), each) for each in below]
+            return _files(named, origin, INLINE_MODULE, project, span, problems)
+    message = f"no file or folder `{written}` that Git does not ignore in project `{project.name}`"
+    names = [project.relative(each) for each in tree.files if each.startswith(project.prefix)]
+    hint = did_you_mean(candidates[0], names) or "paths start at the project's folder"
+    problems.append(Diagnostic(SOURCE_MISSING, message, span, hint))
+    return None
+
+
+def _files(
+    named: Sequence[tuple[str, SourceFile]],
+    origin: str,
+    module: str,
+    project: Project,
+    span: Span,
+    problems: Problems,
+) -> _Source | None:
+    if origin.endswith(".zip"):
+        message = "this version of gitopsc does not compile archives"
+        problems.append(Diagnostic(NOT_SUPPORTED, message, span, "unpack it into the repository"))
+        return None
+    files = []
+    for path, file in named:
+        if not _COPYABLE.fullmatch(file.path):
+            message = f"the name of `{file.path}` holds a character that a Dockerfile cannot copy"
+            hint = "rename it: letters, digits, spaces and `_ . / + = , @ -`"
+            problems.append(Diagnostic(NOT_SUPPORTED, message, span, hint))
+            return None
+        try:
+            files.append(FunctionFile(path, file.content, file.executable, file.path))
+        except Unreadable as error:
+            message = f"`{project.relative(file.path)}` cannot be read: {error}"
+            problems.append(Diagnostic(SOURCE_OUTSIDE, message, span, "copy it into the project"))
+            return None
+    return _Source(tuple(files), origin, module)
+
+
+def _is_relative(path: str) -> bool:
+    return not path.startswith("/") and path != ".." and not path.startswith("../")
+
+
+def _outside(written: str, span: Span) -> Diagnostic:
+    message = f"the source `{written}` leads outside the project"
+    hint = "write a path that starts at the project's folder, such as `src/etl.py`"
+    return Diagnostic(SOURCE_OUTSIDE, message, span, hint)
+
+
+def _signatures(
+    descriptor: Descriptor, files: Sequence[FunctionFile], module: str, problems: Problems
+) -> Mapping[str, Signature]:
+    """The handler and the init function, which have to be in the module, and it in the source."""
+    source = descriptor.spec["source"]
+    span = descriptor.span("spec", "source", "handler")
+    file = next((each for each in files if each.path == module), None)
+    if file is None:
+        if files:  # a ready image may have its source inside
+            message = f"the handler's module `{module}` is not in the source"
+            hint = _module_hint(source["handler"], module, files)
+            problems.append(Diagnostic(UNKNOWN_HANDLER, message, span, hint))
+        return {}
+    try:
+        names = outline(file.content)
+    except NotPython as error:
+        problems.append(_not_python(file, error, span))
+        return {}
+    wanted = {source["handler"].rpartition(":")[2]: span}
+    if "init_function" in source:
+        wanted[source["init_function"]] = descriptor.span("spec", "source", "init_function")
+    for name, place in wanted.items():
+        if name not in names.definitions and not names.open:
+            message = f"`{file.path}` defines no `{name}`"
+            known = sorted(names.definitions)
+            hint = did_you_mean(name, known) or f"it defines {listed(known) or 'nothing'}"
+            problems.append(Diagnostic(UNKNOWN_HANDLER, message, place, hint))
+    found = ((name, names.definitions.get(name)) for name in wanted)
+    return {name: _signature(file, each) for name, each in found if each is not None}
+
+
+def _signature(file: FunctionFile, found: Definition) -> Signature:
+    span = None
+    if file.origin is not None:
+        end = found.column + len("def")
+        span = Span(file.origin, found.line, found.column, found.line, end)
+    return Signature(found.required, found.optional, found.open, span)
+
+
+def _module_hint(written: str, module: str, files: Sequence[FunctionFile]) -> str:
+    if ".py:" in written:
+        return f"leave `.py` out: `{written.replace('.py:', ':')}`"
+    modules = [each.path for each in files if each.path.endswith(".py")]
+    if not modules:
+        return "the source holds no Python file"
+    close = get_close_matches(module, modules, n=1, cutoff=0.3) or modules[:1]
+    name = close[0].removesuffix(".py").replace("/", ".")
+    return f"write `{name}:{written.rpartition(':')[2]}`"
+
+
+def _not_python(file: FunctionFile, error: NotPython, span: Span) -> Diagnostic:
+    message = f"`{file.path}` is not valid Python: {error} (line {error.line})"
+    if file.origin is None:
+        return Diagnostic(UNKNOWN_HANDLER, message, span)
+    place = Span(file.origin, error.line, error.column, error.line, error.column + 1)
+    return Diagnostic(UNKNOWN_HANDLER, message, span, None, (Label(place, "here"),))
