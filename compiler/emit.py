@@ -11,8 +11,8 @@ from compiler.adapters.template import Text, render_dockerfile, render_yaml
 from compiler.model import identity
 from compiler.model.descriptor import SecretKey
 from compiler.model.output import OutputFile, readable_json
-from compiler.model.plan import Deployment, Image, Plan, Workload
-from compiler.model.program import FunctionFile, Node
+from compiler.model.plan import EnvironmentPlan, Image, Plan, Workload
+from compiler.model.program import FunctionFile
 from compiler.model.source import OWNERSHIP_LIST
 
 PLATFORM = "linux/amd64"
@@ -22,6 +22,9 @@ _TARGET = "targets/kubernetes"
 _SOURCE_FOLDER = "/opt/function"
 _RUNNER_FOLDER = "/opt/gitopsc"
 _REQUIREMENTS = "/opt/function.requirements.txt"
+_RUNNER = "gitopsc_runner"
+_RUNNER_PATTERNS = ("requirements.txt", f"{_RUNNER}/*.py")
+"""All of the runner; its folder is ours alone, so a pattern copies just what is named."""
 
 
 def emit(plan: Plan) -> tuple[OutputFile, ...]:
@@ -37,8 +40,8 @@ def emit(plan: Plan) -> tuple[OutputFile, ...]:
         tags[image.name] = _tag(plan, image, built)
     if plan.images:
         files["images/docker-bake.json"] = readable_json(_bake(plan, tags)).encode()
-    for deployment in plan.deployments:
-        files |= _manifests(plan, deployment, tags)
+    for planned in plan.environments:
+        files |= _manifests(plan, planned, tags)
     files["reports/lineage.json"] = readable_json(_lineage(plan)).encode()
     owned = "".join(f"{path}\n" for path in sorted(files))
     files[OWNERSHIP_LIST] = owned.encode()
@@ -58,10 +61,6 @@ def _image_files(plan: Plan, image: Image) -> dict[str, bytes]:
     if image.requirements:
         lines = "".join(f"{requirement}\n" for requirement in image.requirements)
         files[f"{folder}/requirements.txt"] = lines.encode()
-    runner = [
-        FunctionFile(path, content, False, f"{plan.output}/images/runner/{path}")
-        for path, content in runner_files(_RUNTIME)
-    ]
     source = [_placed(plan, folder, file) for file in image.files]
     requirements = f"{plan.output}/{folder}/requirements.txt" if image.requirements else None
     dockerfile = render_dockerfile(
@@ -73,12 +72,11 @@ def _image_files(plan: Plan, image: Image) -> dict[str, bytes]:
             f"{_RUNNER_FOLDER}/requirements.txt",
         ],
         requirements=requirements and [requirements, _REQUIREMENTS],
-        runner=_copies(
-            [each for each in runner if each.path != "requirements.txt"], _RUNNER_FOLDER
-        ),
+        runner=[f"{plan.output}/images/runner/{_RUNNER}/*.py", f"{_RUNNER_FOLDER}/{_RUNNER}/"],
         source=_copies(source, _SOURCE_FOLDER),
     )
-    copied = {str(each.origin) for each in (*runner, *source)}
+    copied = {str(each.origin) for each in source}
+    copied |= {f"{plan.output}/images/runner/{path}" for path in _RUNNER_PATTERNS}
     if requirements is not None:
         copied.add(requirements)
     ignore = render_dockerfile(
@@ -141,15 +139,12 @@ def _reference(plan: Plan, registry: str | None, name: str, tag: str) -> str:
 
 def _bake(plan: Plan, tags: Mapping[str, str]) -> Mapping[str, Any]:
     """Every image as a target for `docker buildx bake`, run from the project's folder."""
-    registries = sorted({each.environment.registry or "localhost" for each in plan.deployments})
+    registries = sorted({each.environment.registry or "localhost" for each in plan.environments})
     targets = {}
     for image in plan.images:
         targets[image.name] = {
             "context": ".",
             "dockerfile": f"{plan.output}/images/{image.name}/Dockerfile",
-            "labels": {"org.opencontainers.image.description": image.description}
-            if image.description
-            else {},
             "platforms": [PLATFORM],
             "tags": [
                 _reference(plan, registry, image.name, tags[image.name]) for registry in registries
@@ -161,26 +156,26 @@ def _bake(plan: Plan, tags: Mapping[str, str]) -> Mapping[str, Any]:
 # Manifests
 
 
-def _manifests(plan: Plan, deployment: Deployment, tags: Mapping[str, str]) -> dict[str, bytes]:
-    folder = f"manifests/{deployment.environment.name}"
+def _manifests(plan: Plan, planned: EnvironmentPlan, tags: Mapping[str, str]) -> dict[str, bytes]:
+    folder = f"manifests/{planned.environment.name}"
     files = {}
-    for workload in deployment.workloads:
+    for workload in planned.workloads:
         if workload.image is None:
             image = str(workload.ready_image)
         else:
-            registry = deployment.environment.registry
+            registry = planned.environment.registry
             image = _reference(plan, registry, workload.image, tags[workload.image])
-        manifest = _manifest(plan, deployment, workload, image)
+        manifest = _manifest(plan, planned, workload, image)
         files[f"{folder}/{workload.name}.yaml"] = manifest.encode()
     files[f"{folder}/kustomization.yaml"] = render_yaml(
         f"{_TARGET}/kustomization.yaml.j2",
-        name=f"{plan.project}-{deployment.environment.name}",
-        resources=[f"{each.name}.yaml" for each in deployment.workloads],
+        name=f"{plan.project}-{planned.environment.name}",
+        resources=[f"{each.name}.yaml" for each in planned.workloads],
     ).encode()
     return files
 
 
-def _manifest(plan: Plan, deployment: Deployment, workload: Workload, image: str) -> Text:
+def _manifest(plan: Plan, planned: EnvironmentPlan, workload: Workload, image: str) -> Text:
     """A run's objects. A Job and its settings are named after their content, a service's are not.
 
     Kubernetes lets no one change a Job's `spec`, so all of that text is in the Job's name. A
@@ -189,13 +184,13 @@ def _manifest(plan: Plan, deployment: Deployment, workload: Workload, image: str
     settings_digest = identity.content_digest(workload.settings.encode())[:10]
     is_job = workload.action == "job"
     config_name = f"{workload.name}-{settings_digest}" if is_job else workload.name
+    # Pods carry the selector's labels and no other: a label more would be another Job.
     selector = [("gitopsc/project", plan.project), ("gitopsc/run", workload.name)]
-    labels = sorted([*selector, *_recommended_labels(plan, workload)])
     pod = render_yaml(
         f"{_TARGET}/pod.yaml.j2",
         workload=workload,
         image=image,
-        labels=labels,
+        labels=selector,
         annotations=[] if is_job else [("gitopsc/settings", settings_digest)],
         variables=[_variable(name, value) for name, value in workload.variables.items()],
         config_name=config_name,
@@ -211,8 +206,8 @@ def _manifest(plan: Plan, deployment: Deployment, workload: Workload, image: str
         workload=workload,
         name=name,
         config_name=config_name,
-        namespace=deployment.environment.namespace,
-        labels=labels,
+        namespace=planned.environment.namespace,
+        labels=sorted([*selector, *_recommended_labels(plan, workload)]),
         annotations=_annotations(workload),
         lineage_annotations=_lineage_annotations(workload),
         selector=selector,
@@ -226,7 +221,7 @@ def _recommended_labels(plan: Plan, workload: Workload) -> list[tuple[str, str]]
         ("app.kubernetes.io/component", workload.action),
         ("app.kubernetes.io/instance", workload.name),
         ("app.kubernetes.io/managed-by", "gitopsc"),
-        ("app.kubernetes.io/name", workload.image or workload.name),
+        ("app.kubernetes.io/name", workload.application),
         ("app.kubernetes.io/part-of", plan.project),
     ]
 
@@ -265,10 +260,11 @@ def _unexpanded(value: str) -> str:
 
 
 def _lineage(plan: Plan) -> Mapping[str, Any]:
+    """Neither lines nor digests: an edit elsewhere in a file changes no line of the report."""
     lineage = plan.lineage
     return {
         "project": plan.project,
-        "nodes": [_node(plan, node) for node in lineage.nodes],
+        "nodes": [node._asdict() for node in lineage.nodes],
         "edges": [
             {
                 "source": edge.source,
@@ -276,16 +272,8 @@ def _lineage(plan: Plan) -> Mapping[str, Any]:
                 "relation": edge.relation,
                 "evidence": edge.evidence,
                 "file": edge.span.path.removeprefix(plan.prefix),
-                "line": edge.span.line,
             }
             for edge in lineage.edges
         ],
         "generations": [list(generation) for generation in lineage.generations],
     }
-
-
-def _node(plan: Plan, node: Node) -> Mapping[str, str]:
-    described = {"id": node.id, "type": node.type, "name": node.name}
-    if node.type == "run" and node.name in plan.computes:
-        described["compute"] = plan.computes[node.name]
-    return described

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -14,9 +14,11 @@ from compiler.model.diagnostic import (
     CYCLE,
     DEFINED_TWICE,
     HANDLER_MISFIT,
+    MADE_ELSEWHERE,
     MISSING_KEY,
     NOT_SUPPORTED,
     OTHER_PROJECT,
+    OVERRULED,
     PARAMETERS_TO_INIT,
     TWO_PRODUCERS,
     UNKNOWN_DATA,
@@ -69,7 +71,13 @@ def link(
         if (draft := _draft(symbols, descriptor, problems)) is not None
     ]
     producers = _producers(project, drafts, problems)
-    data = _Data(project.name, symbols.data, producers)
+    data = _Data(
+        project.name,
+        symbols.data,
+        producers,
+        promised=_promised(symbols, {draft.name for draft in drafts}),
+        local=frozenset(each.name for each in drafts if each.is_local),
+    )
     runs = {
         draft.name: run
         for draft in drafts
@@ -84,9 +92,9 @@ def link(
 # Symbols
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Symbols:
-    """What the descriptors of a project define, by name."""
+    """What the descriptors of a project define, by name. Broken ones are in it too."""
 
     project: str
     functions: dict[str, Descriptor] = field(default_factory=dict)
@@ -143,11 +151,11 @@ def _declare_data(symbols: _Symbols, descriptor: Descriptor, problems: Problems)
 
 
 def _declare_task(symbols: _Symbols, task: Descriptor, problems: Problems) -> None:
+    if task.id is not None:
+        symbols.tasks_by_id.setdefault((task.kind, task.id), task)
     text = task.spec.get("function")
     if not task.valid or not isinstance(text, str):
         return
-    if task.id is not None:
-        symbols.tasks_by_id.setdefault((task.kind, task.id), task)
     name = _function_name(symbols, text, task.span("spec", "function"), problems)
     if name is None:
         return
@@ -192,8 +200,8 @@ def _function_name(symbols: _Symbols, text: str, span: Span, problems: Problems)
 
 
 def _other_project(what: str, project: str, span: Span) -> Diagnostic:
-    message = f"{what} is of project `{project}`, and this run is not"
-    return Diagnostic(OTHER_PROJECT, message, span, "define it in this project too")
+    message = f"{what} is of project `{project}`, which is another one"
+    return Diagnostic(OTHER_PROJECT, message, span, "name one of this project")
 
 
 # Runs
@@ -207,6 +215,10 @@ class _Draft(NamedTuple):
     function: str
     merged: Merged
 
+    @property
+    def is_local(self) -> bool:
+        return bool(self.merged.spec.get("local_execution", False))
+
 
 def _draft(symbols: _Symbols, descriptor: Descriptor, problems: Problems) -> _Draft | None:
     if not descriptor.valid:
@@ -216,7 +228,7 @@ def _draft(symbols: _Symbols, descriptor: Descriptor, problems: Problems) -> _Dr
     task = None
     if "task" in spec:
         task = _task(symbols, descriptor, kind, problems)
-        if task is None:
+        if task is None or not task.valid:
             return None
     owner = descriptor if "function" in spec else task
     if owner is None:
@@ -314,6 +326,18 @@ def _producers(project: Project, drafts: Iterable[_Draft], problems: Problems) -
     return producers
 
 
+def _promised(symbols: _Symbols, sound: Container[str]) -> frozenset[tuple[str, str]]:
+    """Outputs of runs that have errors: nobody need hear that their data is unknown, too."""
+    promised = set()
+    for name, run in symbols.runs.items():
+        outputs = run.spec.get("outputs") if name not in sound else None
+        for text in outputs.values() if isinstance(outputs, dict) else ():
+            key = _data_key(symbols.project, str(text), run.name_span, [])
+            if key is not None:
+                promised.add((key.type, key.name))
+    return frozenset(promised)
+
+
 def _data_key(project: str, text: str, span: Span, problems: Problems) -> StoreKey | None:
     """A store key, or a bare name: a dataitem of this project."""
     if _BARE_NAME.fullmatch(text):
@@ -333,6 +357,8 @@ class _Data(NamedTuple):
     project: str
     declared: Mapping[tuple[str, str], Sequence[Descriptor]]
     producers: _Producers
+    promised: frozenset[tuple[str, str]]
+    local: frozenset[str]
 
     def resolve(self, reference: Reference, problems: Problems, unknown: Code) -> Reference | None:
         """A reference without a version means the newest: the one a run of this project makes."""
@@ -349,11 +375,14 @@ class _Data(NamedTuple):
                 )
                 hint = "leave the version out to read the newest"
                 problems.append(Diagnostic(UNKNOWN_VERSION, message, reference.span, hint))
-            return reference._replace(declared=declared)
+            return _found(reference, declared)
         if producer is not None:
-            return reference._replace(producer=producer[0])
+            # One entity has one key, however its kind is spelled here.
+            return reference._replace(producer=producer[0], key=producer[1].key)
         if versions:
-            return reference._replace(declared=max(versions, key=_age))
+            return _found(reference, max(versions, key=_age))
+        if (key.type, key.name) in self.promised:
+            return None
         message = f"no run produces {key.type} `{key.name}`, and no descriptor declares it"
         hint = self._similar(key) or f"declare it: `kind: {key.kind}`, `name: {key.name}`"
         problems.append(Diagnostic(unknown, message, reference.span, hint))
@@ -365,6 +394,13 @@ class _Data(NamedTuple):
             if name == key.name:
                 return f"it is of type {type_}: write `{key._replace(type=type_, kind=type_)}`"
         return did_you_mean(key.name, (name for type_, name in known if type_ == key.type))
+
+
+def _found(reference: Reference, declared: Descriptor | None) -> Reference:
+    if declared is None:
+        return reference
+    key = reference.key._replace(kind=declared.kind)
+    return reference._replace(declared=declared, key=key)
 
 
 def _age(descriptor: Descriptor) -> tuple[str, str, str]:
@@ -396,13 +432,14 @@ def _run(
         span = draft.merged.span("parameters")
         problems.append(Diagnostic(PARAMETERS_TO_INIT, message, span, hint))
         parameters = {}
+    _check_overruled(draft, function, problems)
     environment = _environment(draft, problems)
     run = Run(
         name=draft.name,
         action=draft.action,
         merged=draft.merged,
         function=function,
-        local=spec.get("local_execution", False),
+        local=draft.is_local,
         parameters=parameters,
         init_parameters=init_parameters,
         inputs=_inputs(draft, data, problems),
@@ -418,6 +455,17 @@ def _run(
     )
     _check_arguments(run, init_key, problems)
     return run
+
+
+def _check_overruled(draft: _Draft, function: Function, problems: Problems) -> None:
+    """On the platform the function's keys win over the run's (digitalhub.md section 3.1)."""
+    for key in ("source", "image", "base_image", "python_version", "requirements"):
+        own = draft.merged.descriptor.spec.get(key)
+        if own is not None and own != function.descriptor.spec.get(key):
+            message = f"`{key}` of function `{function.name}` is used, not this"
+            span = draft.merged.descriptor.document.key_span("spec", key)
+            hint = "change the function, or define another one"
+            problems.append(Diagnostic(OVERRULED, message, span, hint))
 
 
 def _environment(draft: _Draft, problems: Problems) -> Mapping[str, str]:
@@ -447,8 +495,18 @@ def _inputs(draft: _Draft, data: _Data, problems: Problems) -> tuple[Reference, 
         reference = Reference(argument, key, text, "inputs", span)
         resolved = data.resolve(reference, problems, UNKNOWN_INPUT)
         if resolved is not None:
+            _check_reachable(draft, resolved, data, problems)
             found.append(resolved)
     return tuple(found)
+
+
+def _check_reachable(draft: _Draft, read: Reference, data: _Data, problems: Problems) -> None:
+    if read.producer in data.local and not draft.is_local:
+        message = f"`{read.key.name}` is made by `{read.producer}`, which runs on a laptop only"
+        hint = (
+            "let that run write to a store that the cluster reads, or take `local_execution` away"
+        )
+        problems.append(Diagnostic(MADE_ELSEWHERE, message, read.span, hint))
 
 
 def _references(draft: _Draft, data: _Data, problems: Problems) -> tuple[Reference, ...]:
@@ -456,13 +514,17 @@ def _references(draft: _Draft, data: _Data, problems: Problems) -> tuple[Referen
     found = []
     for key in ("parameters", "init_parameters", "envs"):
         for pointer, text in _strings(draft.merged.spec.get(key), (key,)):
+            span = draft.merged.span(key, *pointer[1:])
             store_key = StoreKey.parse(text)
+            if store_key is None and text.startswith("store://"):
+                message = f"`{text}` is no key of anything in a store"
+                hint = f"write `store://{data.project}/<artifact|dataitem|model>/<kind>/<name>`"
+                problems.append(Diagnostic(UNKNOWN_DATA, message, span, hint))
             if store_key is not None and store_key.type in _DATA_TYPES:
-                reference = Reference(
-                    None, store_key, text, key, draft.merged.span(key, *pointer[1:])
-                )
+                reference = Reference(None, store_key, text, key, span)
                 resolved = data.resolve(reference, problems, UNKNOWN_DATA)
                 if resolved is not None:
+                    _check_reachable(draft, resolved, data, problems)
                     found.append(resolved)
     return tuple(found)
 
@@ -487,8 +549,9 @@ def _check_arguments(run: Run, init_key: str, problems: Problems) -> None:
     given: dict[str, tuple[str, str]] = {}
     if run.action == "job":
         given = {name: ("parameters", name) for name in run.parameters}
-        given |= {str(each.argument): ("inputs", str(each.argument)) for each in run.inputs}
+        given |= {name: ("inputs", name) for name in run.merged.spec.get("inputs", {})}
     _check_call(run, function.handler, given, problems)
+    _check_outputs(run, problems)
     if function.init is not None:
         given = {name: (init_key, name) for name in run.init_parameters}
         _check_call(run, function.init, given, problems)
@@ -497,6 +560,21 @@ def _check_arguments(run: Run, init_key: str, problems: Problems) -> None:
         hint = "name one as `init_function` in the function's `source`"
         span = run.span(init_key)
         problems.append(Diagnostic(HANDLER_MISFIT, message, span, hint))
+
+
+def _check_outputs(run: Run, problems: Problems) -> None:
+    """A decorator that names the handler's outputs names all of them (digitalhub.md section 6)."""
+    signature = run.function.signatures.get(run.function.handler)
+    if signature is None or signature.outputs is None:
+        return
+    related = (Label(signature.span, "its decorator is here"),) if signature.span else ()
+    for output in run.outputs:
+        if output.name not in signature.outputs:
+            message = f"`{run.function.handler}` has no output `{output.name}`"
+            known = signature.outputs
+            hint = did_you_mean(output.name, known) or f"its outputs are {listed(known)}"
+            span = run.merged.key_span("outputs", output.name)
+            problems.append(Diagnostic(HANDLER_MISFIT, message, span, hint, related))
 
 
 def _check_call(
@@ -511,7 +589,7 @@ def _check_call(
         if argument not in signature.arguments and not signature.open:
             message = f"`{name}` takes no argument `{argument}`"
             hint = did_you_mean(argument, own) or f"it takes {listed(own) or 'none'}"
-            span = run.span(*place)
+            span = run.merged.key_span(*place)
             problems.append(Diagnostic(HANDLER_MISFIT, message, span, hint, related))
     for argument in signature.required:
         if argument not in given and argument not in _RESERVED_ARGUMENTS:

@@ -6,7 +6,7 @@ import base64
 import binascii
 import posixpath
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -14,22 +14,27 @@ from compiler.adapters.python import Definition, NotPython, outline
 from compiler.model.descriptor import Descriptor, Project
 from compiler.model.diagnostic import (
     BAD_INLINE_SOURCE,
+    NOT_COPIED,
     NOT_SUPPORTED,
     SOURCE_MISSING,
     SOURCE_OUTSIDE,
     UNKNOWN_HANDLER,
+    UNREADABLE,
     Diagnostic,
     Label,
     did_you_mean,
     listed,
 )
 from compiler.model.program import Function, FunctionFile, Signature
-from compiler.model.source import SourceFile, Span, Tree, Unreadable
+from compiler.model.source import SETTINGS_FILE, SourceFile, Span, Tree, Unreadable
 
 INLINE_MODULE = "main.py"
 """Where the platform puts inline source that names no path (digitalhub.md section 1.2)."""
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|git@")
+_CACHED = re.compile(r"(^|/)__pycache__/|\.pyc$|(^|/)\.DS_Store$")
+"""What machines leave in folders; no function is made of it, ignored by Git or not."""
+
 _COPYABLE = re.compile(r"[A-Za-z0-9_./+=,@ -]+")
 
 Problems = list[Diagnostic]
@@ -66,7 +71,7 @@ def _function(
     return Function(
         name=descriptor.name,
         descriptor=descriptor,
-        python_version=spec["python_version"].removeprefix("PYTHON").replace("_", "."),
+        python_version=_version(descriptor),
         requirements=tuple(spec.get("requirements", ())),
         base_image=spec.get("base_image"),
         image=image,
@@ -75,7 +80,7 @@ def _function(
         init=spec["source"].get("init_function"),
         files=source.files,
         origin=source.origin,
-        signatures=_signatures(descriptor, source.files, module, problems),
+        signatures=_signatures(descriptor, source, module, tree, problems),
     )
 
 
@@ -88,6 +93,7 @@ class _Source(NamedTuple):
     files: tuple[FunctionFile, ...]
     origin: str | None = None
     module: str = INLINE_MODULE
+    is_file: bool = False
 
 
 def _source(
@@ -123,7 +129,8 @@ def _inline_file(
     path = posixpath.normpath(written) if written else INLINE_MODULE
     if not _is_relative(path) or not _COPYABLE.fullmatch(path):
         span = descriptor.span("spec", "source", "source")
-        problems.append(_outside(written or "", span))
+        problem = _not_copyable if _is_relative(path) else _outside
+        problems.append(problem(written or "", span))
         return None
     try:
         text = source.get("code")
@@ -152,17 +159,22 @@ def _local_source(
     if written.startswith("/") or not inside:
         problems.append(_outside(written, span))
         return None
+    # Descriptors say what is run and are not run: a label in one must not change an image.
+    unread = {each.path for each in project.descriptors} | {project.prefix + SETTINGS_FILE}
     for origin in inside:
         path = posixpath.normpath(project.prefix + origin)
         if path in tree.files:
             # A file keeps the path it was given, so that `pkg.mod:fn` finds it.
-            return _files(
-                [(inside[0], tree.files[path])], origin, inside[0], project, span, problems
-            )
-        below = list(tree.below("" if path == "." else path))
+            files = _read([(inside[0], tree.files[path])], project, span, problems)
+            return _Source(files, origin, inside[0], is_file=True) if files else None
+        below = [
+            (posixpath.relpath(each.path, path), each)
+            for each in tree.below("" if path == "." else path)
+            if each.path not in unread and not _CACHED.search(each.path)
+        ]
         if below:
-            named = [(posixpath.relpath(each.path, path), each) for each in below]
-            return _files(named, origin, INLINE_MODULE, project, span, problems)
+            files = _read(below, project, span, problems)
+            return _Source(files, origin) if files else None
     message = f"no file or folder `{written}` that Git does not ignore in project `{project.name}`"
     names = [project.relative(each) for each in tree.files if each.startswith(project.prefix)]
     hint = did_you_mean(candidates[0], names) or "paths start at the project's folder"
@@ -170,32 +182,42 @@ def _local_source(
     return None
 
 
-def _files(
-    named: Sequence[tuple[str, SourceFile]],
-    origin: str,
-    module: str,
-    project: Project,
-    span: Span,
-    problems: Problems,
-) -> _Source | None:
-    if origin.endswith(".zip"):
-        message = "this version of gitopsc does not compile archives"
-        problems.append(Diagnostic(NOT_SUPPORTED, message, span, "unpack it into the repository"))
-        return None
+def _read(
+    named: Sequence[tuple[str, SourceFile]], project: Project, span: Span, problems: Problems
+) -> tuple[FunctionFile, ...]:
+    """Files under the paths they get; none, with an error, when one cannot be had."""
     files = []
     for path, file in named:
-        if not _COPYABLE.fullmatch(file.path):
-            message = f"the name of `{file.path}` holds a character that a Dockerfile cannot copy"
-            hint = "rename it: letters, digits, spaces and `_ . / + = , @ -`"
+        relative = project.relative(file.path)
+        if relative.endswith(".zip") and len(named) == 1:
+            message = "this version of gitopsc does not compile archives"
+            hint = "unpack it into the repository"
             problems.append(Diagnostic(NOT_SUPPORTED, message, span, hint))
-            return None
+            return ()
+        if not _COPYABLE.fullmatch(file.path):
+            problems.append(_not_copyable(relative, span))
+            return ()
+        if file.is_link:
+            message = f"`{relative}` is a link, which an image build does not follow"
+            problems.append(Diagnostic(SOURCE_OUTSIDE, message, span, "put a copy in its place"))
+            return ()
         try:
             files.append(FunctionFile(path, file.content, file.executable, file.path))
         except Unreadable as error:
-            message = f"`{project.relative(file.path)}` cannot be read: {error}"
-            problems.append(Diagnostic(SOURCE_OUTSIDE, message, span, "copy it into the project"))
-            return None
-    return _Source(tuple(files), origin, module)
+            problems.append(Diagnostic(UNREADABLE, f"`{relative}` cannot be read: {error}", span))
+            return ()
+    return tuple(files)
+
+
+def _not_copyable(path: str, span: Span) -> Diagnostic:
+    message = f"the name of `{path}` holds a character that a Dockerfile cannot copy"
+    hint = "rename it: letters, digits, spaces and `_ . / + = , @ -`"
+    return Diagnostic(NOT_SUPPORTED, message, span, hint)
+
+
+def _version(descriptor: Descriptor) -> str:
+    version: str = descriptor.spec["python_version"]
+    return version.removeprefix("PYTHON").replace("_", ".")
 
 
 def _is_relative(path: str) -> bool:
@@ -209,9 +231,10 @@ def _outside(written: str, span: Span) -> Diagnostic:
 
 
 def _signatures(
-    descriptor: Descriptor, files: Sequence[FunctionFile], module: str, problems: Problems
+    descriptor: Descriptor, loaded: _Source, module: str, tree: Tree, problems: Problems
 ) -> Mapping[str, Signature]:
     """The handler and the init function, which have to be in the module, and it in the source."""
+    files = loaded.files
     source = descriptor.spec["source"]
     span = descriptor.span("spec", "source", "handler")
     file = next((each for each in files if each.path == module), None)
@@ -222,10 +245,12 @@ def _signatures(
             problems.append(Diagnostic(UNKNOWN_HANDLER, message, span, hint))
         return {}
     try:
-        names = outline(file.content)
+        names = outline(file.content, _version(descriptor))
     except NotPython as error:
         problems.append(_not_python(file, error, span))
         return {}
+    if loaded.is_file:
+        problems += _left_behind(descriptor, file, names.imports, tree)
     wanted = {source["handler"].rpartition(":")[2]: span}
     if "init_function" in source:
         wanted[source["init_function"]] = descriptor.span("spec", "source", "init_function")
@@ -244,7 +269,26 @@ def _signature(file: FunctionFile, found: Definition) -> Signature:
     if file.origin is not None:
         end = found.column + len("def")
         span = Span(file.origin, found.line, found.column, found.line, end)
-    return Signature(found.required, found.optional, found.open, span)
+    return Signature(found.required, found.optional, found.open, found.outputs, span)
+
+
+def _left_behind(
+    descriptor: Descriptor, file: FunctionFile, imports: Iterable[str], tree: Tree
+) -> Problems:
+    """Modules that the source imports, and that lie beside it and stay there."""
+    folder = posixpath.dirname(str(file.origin))
+    found = []
+    for name in sorted(imports):
+        beside = posixpath.join(folder, name)
+        if f"{beside}.py" in tree.files or f"{beside}/__init__.py" in tree.files:
+            message = f"`{name}` lies beside `{file.path}`, and a file source copies only itself"
+            stem = posixpath.basename(file.path).removesuffix(".py")
+            handler = descriptor.spec["source"]["handler"].rpartition(":")[2]
+            where = posixpath.dirname(file.path) or "."
+            hint = f"write `source: {where}` and `handler: {stem}:{handler}` to bring the folder"
+            span = descriptor.span("spec", "source", "source")
+            found.append(Diagnostic(NOT_COPIED, message, span, hint))
+    return found
 
 
 def _module_hint(written: str, module: str, files: Sequence[FunctionFile]) -> str:

@@ -35,26 +35,24 @@ def compile_tree(tree: Tree) -> Compilation:
     documents, syntax = parse(tree)
     projects, grammar = validate(tree, documents)
     diagnostics = [*syntax, *grammar]
-    if has_errors(syntax):  # a name in a broken file is not unknown, only unread
-        return Compilation((), (), in_order(diagnostics))
     if not any(project.descriptors for project in projects) and not has_errors(diagnostics):
         diagnostics.append(_nothing_found())
     programs = []
+    plans = []
     for project in projects:
+        if any(each.span.path.startswith(project.prefix) for each in syntax):
+            continue  # a name in a broken file is not unknown, only unread
         functions, loading = load(project, tree)
         program, binding = link(project, functions)
+        sound = not has_errors((*grammar, *loading, *binding))
+        planned, limits = plan(program, sound=sound)
         programs.append(program)
-        diagnostics += [*loading, *binding]
-    outputs = []
+        plans.append((project, planned))
+        diagnostics += [*loading, *binding, *limits]
+    outputs: tuple[tuple[Project, tuple[OutputFile, ...]], ...] = ()
     if not has_errors(diagnostics):
-        for program in programs:
-            planned, limits = plan(program)
-            diagnostics += limits
-            if not has_errors(limits):
-                outputs.append((program.project, emit(planned)))
-    if has_errors(diagnostics):
-        outputs = []
-    return Compilation(tuple(programs), tuple(outputs), in_order(diagnostics))
+        outputs = tuple((project, emit(each)) for project, each in plans if each is not None)
+    return Compilation(tuple(programs), outputs, in_order(diagnostics))
 
 
 def _nothing_found() -> Diagnostic:

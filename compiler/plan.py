@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from compiler.model import identity
 from compiler.model.descriptor import Environment, Project, SecretKey
 from compiler.model.diagnostic import (
     BAD_NAME,
+    NEEDS_STORE,
+    NO_RECORD,
     NO_REGISTRY,
     ONE_NAME,
     OUTPUT_HOLDS_INPUT,
@@ -17,9 +19,10 @@ from compiler.model.diagnostic import (
     TOO_LARGE,
     Diagnostic,
     Label,
+    listed,
 )
 from compiler.model.output import readable_json
-from compiler.model.plan import Deployment, Image, Plan, Workload
+from compiler.model.plan import EnvironmentPlan, Image, Plan, Workload
 from compiler.model.program import Function, Program, Reference, Run
 from compiler.model.source import Span
 
@@ -50,11 +53,29 @@ _DEFAULT_RESOURCES: Mapping[str, str] = {"cpu": "100m", "mem": "256Mi", "disk": 
 _PLATFORM_QUANTITY = re.compile(r"[0-9]+([a-zA-Z]+)?")
 
 
-def plan(program: Program) -> tuple[Plan, tuple[Diagnostic, ...]]:
-    """Lowers a program that has no errors."""
+def plan(program: Program, *, sound: bool) -> tuple[Plan | None, tuple[Diagnostic, ...]]:
+    """Checks a program against the limits of where it will run, and lowers a `sound` one.
+
+    A program that has errors lacks runs that others refer to: it is only checked.
+    """
     problems: list[Diagnostic] = []
-    project = program.project
     names = _names(program, problems)
+    runs = sorted((each for each in program.runs if not each.local), key=lambda r: names[r.name])
+    _check_services(runs, names, problems)
+    _check_quantities(runs, problems)
+    _check_output(program, problems)
+    if any(each.image is None for each in program.functions):
+        problems += _registry_problems(program.project)
+    if not sound:
+        return None, tuple(problems)
+    _check_stores(program, runs, problems)
+    result = _lowered(program, runs, names)
+    _check_sizes(runs, result.environments, problems)
+    return result, tuple(problems)
+
+
+def _lowered(program: Program, runs: Sequence[Run], names: Mapping[str, str]) -> Plan:
+    project = program.project
     computes: dict[str, str] = {}
     for run in program.runs:
         computes[run.name] = _compute(run, computes)
@@ -63,9 +84,8 @@ def plan(program: Program) -> tuple[Plan, tuple[Diagnostic, ...]]:
         for wave, generation in enumerate(program.lineage.generations)
         for name in generation
     }
-    runs = sorted((each for each in program.runs if not each.local), key=lambda r: names[r.name])
-    deployments = tuple(
-        Deployment(
+    environments = tuple(
+        EnvironmentPlan(
             environment,
             tuple(
                 _workload(project, environment, run, names[run.name], computes, waves)
@@ -74,23 +94,14 @@ def plan(program: Program) -> tuple[Plan, tuple[Diagnostic, ...]]:
         )
         for environment in project.environments
     )
-    images = tuple(_image(each) for each in program.functions if each.image is None)
-    _check_services(runs, names, problems)
-    _check_quantities(runs, problems)
-    _check_sizes(runs, deployments, problems)
-    _check_output(program, problems)
-    if images:
-        problems += _registry_problems(project)
-    result = Plan(
-        project.name,
-        project.prefix,
-        project.output,
-        images,
-        deployments,
-        program.lineage,
-        computes,
+    return Plan(
+        project=project.name,
+        prefix=project.prefix,
+        output=project.output,
+        images=tuple(_image(each) for each in program.functions if each.image is None),
+        environments=environments,
+        lineage=program.lineage,
     )
-    return result, tuple(problems)
 
 
 # Names
@@ -177,10 +188,11 @@ def _check_services(
 def _compute(run: Run, computes: Mapping[str, str]) -> str:
     """`computes` has the digests of all runs that this one reads from."""
     function = run.function
+    base = _base(function)
     fields = {
         "action": run.action,
-        "base_image": function.base_image,
-        "environment": dict(run.environment),
+        "base_image": None if base == _default_base(function) else base,
+        "envs": dict(run.environment),
         "handler": function.handler,
         "image": function.image,
         "init": function.init,
@@ -235,15 +247,21 @@ def _read(reference: Reference, computes: Mapping[str, str]) -> dict[str, str]:
 
 
 def _image(function: Function) -> Image:
-    description = function.descriptor.metadata.get("description")
     return Image(
         name=_clean(function.name),
         function=function.name,
-        description=description if isinstance(description, str) else None,
-        base=function.base_image or f"python:{function.python_version}-slim",
+        base=_base(function),
         requirements=function.requirements,
         files=function.files,
     )
+
+
+def _base(function: Function) -> str:
+    return function.base_image or _default_base(function)
+
+
+def _default_base(function: Function) -> str:
+    return f"python:{function.python_version}-slim"
 
 
 def _workload(
@@ -255,12 +273,14 @@ def _workload(
     waves: Mapping[str, int],
 ) -> Workload:
     function = run.function
+    version = function.descriptor.id
     resources = {**_DEFAULT_RESOURCES, **environment.resources, **run.resources}
     read = {str(each.key) for each in (*run.inputs, *run.references)}
     return Workload(
         name=name,
         run=run.name,
-        function=function.name,
+        function=f"{function.name}:{version}" if version else function.name,
+        application=_clean(function.name),
         action=run.action,
         image=_clean(function.name) if function.image is None else None,
         ready_image=function.image,
@@ -332,11 +352,11 @@ def _check_quantities(runs: Iterable[Run], problems: list[Diagnostic]) -> None:
 
 
 def _check_sizes(
-    runs: Iterable[Run], deployments: Iterable[Deployment], problems: list[Diagnostic]
+    runs: Iterable[Run], environments: Iterable[EnvironmentPlan], problems: list[Diagnostic]
 ) -> None:
     places = {run.name: run.descriptor.name_span for run in runs}
-    for deployment in deployments:
-        for workload in deployment.workloads:
+    for environment in environments:
+        for workload in environment.workloads:
             if len(workload.settings.encode()) > SETTINGS_LIMIT:
                 message = f"the settings of run `{workload.run}` take over {SETTINGS_LIMIT:,} bytes"
                 hint = "put the data into a data entity, and pass its key"
@@ -347,11 +367,26 @@ def _check_output(program: Program, problems: list[Diagnostic]) -> None:
     """An output folder is never read again, so nothing that is read may lie in it."""
     project = program.project
     inside = f"{project.prefix}{project.output}/"
-    for path, span in program.inputs:
+    for path, span in program.files_read:
         if path.startswith(inside):
             message = f"`{project.relative(path)}` lies in the output folder `{project.output}`"
             hint = "move it, or choose another `output` in gitopsc.yaml"
             problems.append(Diagnostic(OUTPUT_HOLDS_INPUT, message, span, hint))
+
+
+def _check_stores(program: Program, runs: Sequence[Run], problems: list[Diagnostic]) -> None:
+    """What the runner cannot do yet is said here, and not only by a pod that fails."""
+    needing = [run for run in runs if run.inputs or run.references or run.outputs]
+    if needing:
+        message = (
+            f"the runner has no store yet, so runs with data end with exit code 76: "
+            f"{listed(run.name for run in needing)}"
+        )
+        place = needing[0].descriptor.name_span
+        problems.append(Diagnostic(NEEDS_STORE, message, place))
+    if any(run.action == "job" for run in runs):
+        message = "jobs keep no record yet: one that is created again runs again"
+        problems.append(Diagnostic(NO_RECORD, message, program.project.place))
 
 
 def _registry_problems(project: Project) -> list[Diagnostic]:

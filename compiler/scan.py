@@ -6,9 +6,9 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 
-from compiler.adapters.git import list_files
-from compiler.model.diagnostic import NO_REPOSITORY, Diagnostic
-from compiler.model.source import OWNERSHIP_LIST, SourceFile, Span, Tree, Unreadable
+from compiler.adapters.git import GitRefused, list_files
+from compiler.model.diagnostic import GIT_REFUSED, NO_REPOSITORY, Diagnostic
+from compiler.model.source import OWNERSHIP_LIST, SETTINGS_FILE, SourceFile, Span, Tree, Unreadable
 
 
 def scan(folder: str) -> tuple[Tree, tuple[Diagnostic, ...]]:
@@ -19,42 +19,65 @@ def scan(folder: str) -> tuple[Tree, tuple[Diagnostic, ...]]:
     """
     root = os.path.realpath(folder)
     diagnostics: tuple[Diagnostic, ...] = ()
-    paths = list_files(root)
-    if paths is None:
-        paths = sorted(_walk(root, ""))
+    try:
+        listed = list_files(root)
+    except GitRefused as error:
+        hint = "mend that, or trust the folder: `git config --global --add safe.directory <it>`"
+        problem = Diagnostic(
+            GIT_REFUSED, f"Git does not list this folder: {error}", Span("."), hint
+        )
+        return Tree(os.path.basename(root), {}), (problem,)
+    if listed is None:
+        listed = dict.fromkeys(_walk(root, ""))
         message = "this folder is in no Git repository, so no file is ignored"
         hint = "run `git init`, or list what to leave out under `exclude` in gitopsc.yaml"
         diagnostics = (Diagnostic(NO_REPOSITORY, message, Span("."), hint),)
     outputs = tuple(
         path.removesuffix(OWNERSHIP_LIST)
-        for path in paths
+        for path in listed
         if path == OWNERSHIP_LIST or path.endswith("/" + OWNERSHIP_LIST)
     )
     files = {}
-    for path in paths:
+    for path in sorted(listed):
         if not path.startswith(outputs):
-            file = _source_file(root, path)
+            file = _source_file(root, path, listed[path])
             if file is not None:
                 files[path] = file
-    return Tree(os.path.basename(root), files), diagnostics
+    return Tree(os.path.basename(root), files, _enclosing(root)), diagnostics
 
 
-def _source_file(root: str, path: str) -> SourceFile | None:
+def _enclosing(root: str) -> str | None:
+    """The settings of the project around a folder of one, relative to it."""
+    above = ".."
+    while not os.path.exists(os.path.join(root, ".git")):
+        parent = os.path.dirname(root)
+        if parent == root:
+            return None
+        root = parent
+        if os.path.exists(os.path.join(root, SETTINGS_FILE)):
+            return f"{above}/{SETTINGS_FILE}"
+        above += "/.."
+    return None
+
+
+def _source_file(root: str, path: str, executable: bool | None) -> SourceFile | None:
     full = f"{root}/{path}"
     try:
         mode = os.lstat(full).st_mode
     except OSError:
         return None  # tracked, but deleted from the working tree
     if stat.S_ISREG(mode):
-        return SourceFile(path, _reader(full), bool(mode & stat.S_IXUSR))
+        if executable is None:
+            executable = bool(mode & stat.S_IXUSR)
+        return SourceFile(path, _reader(full), executable)
     if not stat.S_ISLNK(mode):
         return None  # a submodule, a socket
     target = os.path.realpath(full)
-    if os.path.isdir(target):
-        return None
     if not target.startswith(root + os.sep):
-        return SourceFile(path, _refusal("it is a link that leads outside the folder"))
-    return SourceFile(path, _reader(target), os.access(target, os.X_OK))
+        return SourceFile(
+            path, _refusal("it is a link that leads outside the folder"), is_link=True
+        )
+    return SourceFile(path, _reader(target), is_link=True)
 
 
 def _reader(full: str) -> Callable[[], bytes]:

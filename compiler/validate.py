@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 from compiler.adapters.glob import is_pattern
-from compiler.adapters.schema import Violation, example, property_names, violations
+from compiler.adapters.schema import Violation, example, nested_home, property_names, violations
 from compiler.model.descriptor import (
     COMPILED_KINDS,
     OTHER_RUNTIMES,
@@ -21,10 +21,12 @@ from compiler.model.descriptor import (
     SecretKey,
 )
 from compiler.model.diagnostic import (
+    ALMOST_DESCRIPTOR,
     BAD_PROJECT_NAME,
     BAD_SETTINGS,
     DEFINED_TWICE,
     FOREIGN_KIND,
+    INSIDE_PROJECT,
     MISSING_KEY,
     OTHER_PROJECT,
     RETIRED_KEY,
@@ -37,6 +39,8 @@ from compiler.model.diagnostic import (
     Diagnostic,
     Label,
     Severity,
+    did_you_mean,
+    listed,
 )
 from compiler.model.document import Document, Pointer
 from compiler.model.source import SETTINGS_FILE, Span, Tree
@@ -45,7 +49,15 @@ Diagnostics = list[Diagnostic]
 
 DEFAULT_OUTPUT = "deploy"
 
+_MEANT_KINDS = {
+    "function": "python",
+    "job": "python+job:run",
+    "run": "python+job:run",
+    "serve": "python+serve:run",
+    "service": "python+serve:run",
+}
 _PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,36}[a-z0-9]")
+_MISNAMED_SETTINGS = ("gitopsc.yml", "gitopsc.json")
 _SETTINGS_SCHEMA = "gitopsc"
 _TYPE_WORDS = {
     "array": "a list",
@@ -63,18 +75,21 @@ def validate(
 ) -> tuple[tuple[Project, ...], tuple[Diagnostic, ...]]:
     """The projects of a tree, each with its descriptors; broken ones keep their names."""
     problems: Diagnostics = []
-    settings = _settings(documents, problems)
+    settings = _settings(tree, documents, problems)
+    others = [each for each in documents if each.path.split("/")[-1] != SETTINGS_FILE]
     parts = [
         part
-        for document in documents
-        if document.path not in {each.path for each in settings.values()}
+        for document in others
         for part in _with_inline_entities(document)
         if _is_descriptor(part.data)
     ]
-    projects_at = {_folder(each.path) for each in parts if each.data["kind"] == "project"}
-    alone = {""} if parts else set()
-    folders = sorted({*settings, *projects_at} or alone)
-    owned: dict[str, list[Descriptor]] = {folder: [] for folder in folders}
+    problems += [problem for each in others for problem in _almost_descriptor(each)]
+    folders = {*settings, *(_folder(each.path) for each in parts if each.data["kind"] == "project")}
+    if not folders and parts:
+        folders = {""}
+        if tree.enclosing is not None:
+            problems.append(_inside_project(tree.enclosing))
+    owned: dict[str, list[Descriptor]] = {folder: [] for folder in sorted(folders)}
     for part in parts:
         owner = _owner(part.path, owned)
         if owner is None:
@@ -82,9 +97,10 @@ def validate(
         elif (descriptor := _descriptor(part, problems)) is not None:
             owned[owner].append(descriptor)
     projects = tuple(
-        _project(tree, folder, settings.get(folder), owned[folder], problems) for folder in folders
+        _project(tree, folder, settings.get(folder), mine, problems)
+        for folder, mine in owned.items()
     )
-    _check_outputs(projects, problems)
+    _check_projects(projects, problems)
     return projects, tuple(problems)
 
 
@@ -114,6 +130,31 @@ def _is_descriptor(data: Any) -> bool:
     )
 
 
+def _almost_descriptor(document: Document) -> Diagnostics:
+    """Nobody is told of files that are not ours; but one that is ours but for a key is lost."""
+    data = document.data
+    if not isinstance(data, dict) or "apiVersion" in data or _is_descriptor(data):
+        return []
+    kind, spec = data.get("kind"), data.get("spec")
+    if isinstance(kind, str) and kind.startswith("python"):
+        message = f"this `{kind}` has no `spec`, so it is left alone"
+        return [Diagnostic(ALMOST_DESCRIPTOR, message, document.span("kind"), "write `spec:`")]
+    looks_like_ours = isinstance(spec, dict) and (
+        "function" in spec or (isinstance(spec.get("source"), dict) and "handler" in spec["source"])
+    )
+    if isinstance(kind, str) or not looks_like_ours:
+        return []
+    message = "this looks like a descriptor, but has no `kind`, so it is left alone"
+    hint = "write `kind: python` for a function, `kind: python+job:run` for a run of it as a job"
+    return [Diagnostic(ALMOST_DESCRIPTOR, message, document.key_span("spec"), hint)]
+
+
+def _inside_project(settings: str) -> Diagnostic:
+    message = f"this folder is part of the project of `{settings}`, and no project itself"
+    hint = f"compile `{settings.removesuffix('/' + SETTINGS_FILE)}`"
+    return Diagnostic(INSIDE_PROJECT, message, Span("."), hint)
+
+
 def _descriptor(document: Document, problems: Diagnostics) -> Descriptor | None:
     data = document.data
     kind: str = data["kind"]
@@ -124,7 +165,7 @@ def _descriptor(document: Document, problems: Diagnostics) -> Descriptor | None:
     problems += found
     names = (data.get("name"), data.get("id"))
     name, identifier = (each if isinstance(each, str) else None for each in names)
-    if name is None and identifier is None and kind.endswith(":run"):
+    if "name" not in data and "id" not in data and kind.endswith(":run"):
         hint = "write `name:`; its objects in the cluster are called after it"
         found.append(Diagnostic(MISSING_KEY, "the run has no name", document.span("kind"), hint))
         problems.append(found[-1])
@@ -140,11 +181,15 @@ def _foreign_kind(document: Document, kind: str) -> Diagnostic:
     if re.split(r"[+:]", kind)[0] in OTHER_RUNTIMES:
         message = f"kind `{kind}` is of another runtime; it is left alone"
         return Diagnostic(FOREIGN_KIND, message, span)
-    if close := get_close_matches(kind, sorted(OUR_KINDS), n=1, cutoff=0.8):
+    close = get_close_matches(kind, sorted(OUR_KINDS), n=1, cutoff=0.8)
+    if close and close[0].startswith("python"):
         message = f"unknown kind `{kind}`"
         return Diagnostic(UNKNOWN_KIND, message, span, f"did you mean `{close[0]}`?")
     message = f"kind `{kind}` is none of ours; the document is left alone"
     hint = "if it is meant for something else, list its file under `exclude` in gitopsc.yaml"
+    meant = close[0] if close else _MEANT_KINDS.get(kind.lower())
+    if meant:
+        hint = f"did you mean `{meant}`?"
     return Diagnostic(FOREIGN_KIND, message, span, hint)
 
 
@@ -182,28 +227,40 @@ def _unknown_key(
     if reason := violation.schema.get("x-retired", {}).get(key):
         hint = "remove it; newer platforms ignore it too"
         return Diagnostic(RETIRED_KEY, f"{reason}; it is ignored", span, hint)
-    close = get_close_matches(key, known, n=1, cutoff=0.6)
     at_top = not violation.pointer and schema != _SETTINGS_SCHEMA
     if at_top and key in property_names(schema, "spec"):
         message = f"`{key}` stands beside `spec`, where nothing reads it"
         return Diagnostic(STRAY_KEY, message, span, f"move `{key}` into `spec`")
-    if at_top and not close:
+    near = did_you_mean(key, known)
+    if at_top and not near:
         message = f"nothing reads the key `{key}`"
-        hint = "remove it, or keep it under `metadata`, which is open"
-        return Diagnostic(STRAY_KEY, message, span, hint)
-    if close:
-        hint = f"did you mean `{close[0]}`?"
+        advice = "remove it, or keep it under `metadata`, which is open"
+        return Diagnostic(STRAY_KEY, message, span, advice)
+    hint = near or f"known here: {listed(known)}"
+    if violation.pointer == ("spec",):
+        hint = _other_home(schema, key) or hint
     elif key == "<<":
         hint = "YAML 1.2 has no merge keys; repeat the keys"
-    else:
-        hint = f"known here: {_listed(known)}"
     return Diagnostic(UNKNOWN_KEY, f"unknown key `{key}`", span, hint)
+
+
+def _other_home(schema: str, key: str) -> str | None:
+    """A key of `spec` that stands one level too high, or in a descriptor of the wrong kind."""
+    if home := nested_home(schema, "spec", key):
+        return f"move `{key}` into `{home}`"
+    runs_first = sorted(COMPILED_KINDS, key=lambda kind: (not kind.endswith(":run"), kind))
+    for kind in runs_first:
+        other = kind.replace(":", ".")
+        is_related = kind.startswith("python+") and schema.startswith("python+")
+        if is_related and other != schema and key in property_names(other, "spec"):
+            return f"only `kind: {kind}` has it"
+    return None
 
 
 def _missing_keys(document: Document, violation: Violation) -> list[Diagnostic]:
     """jsonschema reports each missing key by itself, without naming it but in prose."""
     span = document.key_span(*violation.pointer) if violation.pointer else document.span("kind")
-    where = f" in `{violation.pointer[-1]}`" if violation.pointer else ""
+    where = f" in {_place(violation.pointer)}" if violation.pointer else ""
     missing = [key for key in violation.expected if key not in violation.found]
     return [
         Diagnostic(MISSING_KEY, f"`{key}` is missing{where}", span, _example(violation.schema, key))
@@ -213,10 +270,18 @@ def _missing_keys(document: Document, violation: Violation) -> list[Diagnostic]:
 
 def _example(schema: Mapping[str, Any], key: str) -> str:
     shown = example(schema, key)
-    if isinstance(shown, dict):
-        inside = ", ".join(f"{name}: {_plain(value)}" for name, value in shown.items())
-        return f"write `{key}: {{{inside}}}`"
-    return f"write `{key}: {shown}`" if isinstance(shown, str) else f"write `{key}:`"
+    return (
+        f"add `{key}:`, such as `{key}: {_flow(shown)}`" if shown is not None else f"add `{key}:`"
+    )
+
+
+def _flow(value: Any) -> str:
+    """A value as people write it on one line of YAML."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_flow(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    return _plain(value)
 
 
 def _wrong_type(document: Document, violation: Violation) -> Diagnostic:
@@ -231,10 +296,10 @@ def _wrong_type(document: Document, violation: Violation) -> Diagnostic:
         hint = f'quote it: "{_plain(found)}"'
         if _plain(found) not in violation.schema.get("enum", (_plain(found),)):
             hint = f"YAML reads a number here; {_enum_hint(violation.schema, found)}"
-    elif found is None:
-        hint = "leave the key out, or give it a value"
     elif types == ["array"] and isinstance(found, str):
         hint = f"write `[{found}]`" if len(found) < 40 else "put `- ` before it"
+    elif examples := violation.schema.get("examples"):
+        hint = f"write for example `{_flow(examples[0])}`"
     return Diagnostic(WRONG_TYPE, message, span, hint)
 
 
@@ -248,7 +313,7 @@ def _enum_hint(schema: Mapping[str, Any], found: object) -> str | None:
         for choice in choices:
             if re.sub(r"\W|_", "", choice).endswith(wanted):
                 return f"write `{choice}`"
-    return f"write one of {_listed(choices)}"
+    return f"write one of {listed(choices)}"
 
 
 def _wrong_value(document: Document, violation: Violation) -> Diagnostic:
@@ -283,8 +348,7 @@ def _wrong_value(document: Document, violation: Violation) -> Diagnostic:
 def _not_one_of(
     place: str, found: object, choices: list[str], schema: Mapping[str, Any], span: Span
 ) -> Diagnostic:
-    close = get_close_matches(str(found), choices, n=1, cutoff=0.7)
-    hint = f"did you mean `{close[0]}`?" if close else _enum_hint(schema, found)
+    hint = did_you_mean(str(found), choices, cutoff=0.87) or _enum_hint(schema, found)
     return Diagnostic(WRONG_VALUE, f"{place} cannot be `{_short(found)}`", span, hint)
 
 
@@ -318,15 +382,18 @@ def _short(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _listed(words: Iterable[str]) -> str:
-    return ", ".join(f"`{word}`" for word in words)
-
-
 # Projects
 
 
-def _settings(documents: Sequence[Document], problems: Diagnostics) -> dict[str, Document]:
+def _settings(
+    tree: Tree, documents: Sequence[Document], problems: Diagnostics
+) -> dict[str, Document]:
     """Folder -> its settings, one document each."""
+    for path in tree.files:
+        if path.split("/")[-1] in _MISNAMED_SETTINGS:
+            hint = f"rename it to `{SETTINGS_FILE}`, or it is not read"
+            message = f"settings are called `{SETTINGS_FILE}`"
+            problems.append(Diagnostic(BAD_SETTINGS, message, Span(path), hint))
     settings: dict[str, Document] = {}
     for document in documents:
         if document.path.split("/")[-1] == SETTINGS_FILE:
@@ -423,7 +490,6 @@ def _environment(name: str, top: Mapping[str, Any], own: Mapping[str, Any]) -> E
         name=name,
         registry=own.get("registry", top.get("registry")),
         namespace=own.get("namespace", top.get("namespace")),
-        kubernetes=own.get("kubernetes", top.get("kubernetes", "1.34")),
         secrets={key: SecretKey(each["name"], each["key"]) for key, each in secrets.items()},
         resources={key: _plain(value) for key, value in resources.items()},
     )
@@ -452,8 +518,16 @@ def _second_project(first: Descriptor, second: Descriptor) -> Diagnostic:
     )
 
 
-def _check_outputs(projects: Sequence[Project], problems: Diagnostics) -> None:
-    """An output folder is never read, so no project may lie in another's."""
+def _check_projects(projects: Sequence[Project], problems: Diagnostics) -> None:
+    """Names are unique; an output folder is never read, so no project may lie in another's."""
+    first: dict[str, Project] = {}
+    for project in projects:
+        other = first.setdefault(project.name, project)
+        if other is not project:
+            message = f"project `{project.name}` is defined twice"
+            hint = f"write another `project:` into {SETTINGS_FILE}"
+            related = (Label(other.place, "first here"),)
+            problems.append(Diagnostic(DEFINED_TWICE, message, project.place, hint, related))
     for project in projects:
         inside = f"{project.prefix}{project.output}/"
         for other in projects:

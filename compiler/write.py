@@ -51,7 +51,7 @@ def write(targets: Sequence[Target]) -> tuple[tuple[Change, ...], tuple[Diagnost
             if not problems:
                 for target in targets:
                     _apply(target, changes[target.shown])
-            return _flat(changes), problems
+            return () if problems else _flat(changes), problems
     except _Busy as error:
         message = f"another compile has been writing here for {_LOCK_SECONDS} seconds"
         hint = "wait for it, or stop it"
@@ -64,7 +64,7 @@ def drift(targets: Sequence[Target]) -> tuple[tuple[Change, ...], tuple[Diagnost
     """What `write` would change. Touches nothing."""
     try:
         changes, problems = _compare(targets)
-        return _flat(changes), problems
+        return () if problems else _flat(changes), problems
     except OSError as error:
         return (), (_refused(error),)
 
@@ -167,7 +167,7 @@ def _in_the_way(shown: str, what: str) -> Diagnostic:
         FOREIGN_FILE,
         f"{what} is in the way, and gitopsc did not write it",
         Span(shown),
-        "move it, or choose another folder with `output` in gitopsc.yaml",
+        "delete it if it is an older output; else move it, or choose another `output` folder",
     )
 
 

@@ -9,7 +9,9 @@ import pytest
 from conftest import CASES, ROOT, SAMPLE, texts_from, tree_of
 
 from compiler.model import identity
+from compiler.model.program import Program
 from compiler.pipeline import compile_tree
+from compiler.plan import plan
 from compiler.scan import scan
 
 Texts = dict[str, str]
@@ -127,9 +129,13 @@ def test_the_runner_s_pods_are_in_every_name(sample: Texts) -> None:
 
 def computes(texts: Texts) -> dict[str, str]:
     (program,) = compile_tree(tree_of(texts)).programs
-    from compiler.plan import plan
+    return computes_of(program)
 
-    return dict(plan(program)[0].computes)
+
+def computes_of(program: Program) -> dict[str, str]:
+    planned, _ = plan(program, sound=True)
+    assert planned is not None
+    return {each.run: each.compute for each in planned.environments[0].workloads}
 
 
 def test_an_absent_field_equals_its_default() -> None:
@@ -153,11 +159,9 @@ def test_golden_digests(update: bool) -> None:
 
 
 def digests_of(repo: Path) -> list[str]:
-    from compiler.plan import plan
-
     tree, _ = scan(str(repo))
     return [
         f"{program.project.name} {run} {digest}"
         for program in compile_tree(tree).programs
-        for run, digest in sorted(plan(program)[0].computes.items())
+        for run, digest in sorted(computes_of(program).items())
     ]

@@ -70,8 +70,9 @@ def test_order() -> None:
 
 
 def test_json() -> None:
-    found = json.loads(render_json([PROBLEM], [Change("deploy/x", "created")]))
+    found = json.loads(render_json("written", [PROBLEM], [Change("deploy/x", "created")]))
     assert found["changes"] == [{"path": "deploy/x", "action": "created"}]
+    assert (found["version"], found["status"]) == (1, "written")
     (problem,) = found["diagnostics"]
     assert problem["code"] == "C302"
     assert (problem["file"], problem["line"], problem["column"]) == ("a.yaml", 2, 3)

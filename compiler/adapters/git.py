@@ -10,25 +10,61 @@ import os
 import subprocess
 
 
-def list_files(folder: str) -> list[str] | None:
+class GitRefused(Exception):
+    """There is a repository, and Git will not list it; the message is Git's."""
+
+
+def list_files(folder: str) -> dict[str, bool | None] | None:
     """Files below `folder` that Git tracks, or would if they were added; relative to it.
 
-    Names that are not UTF-8 are left out: no descriptor can refer to them. None when `folder` is
-    in no repository, or Git is not there, or will not say.
+    The value says whether a tracked file is executable, which Git knows on file systems that do
+    not; None for an untracked one. Names that are not UTF-8 are left out: no descriptor can refer
+    to them. None when `folder` is in no repository. Raises GitRefused.
     """
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    tracked = _run(folder, "--stage")
+    if tracked is None:
+        return None
+    files: dict[str, bool | None] = {}
+    for line in tracked:
+        mode, _, name = line.partition("\t")
+        files[name] = mode.startswith("100755")
+    for name in _run(folder, "--others", "--exclude-standard") or ():
+        if not name.endswith("/"):
+            files.setdefault(name, None)
+    return files
+
+
+def _run(folder: str, *options: str) -> list[str] | None:
     # A hook runs with GIT_DIR and GIT_INDEX_FILE of its own repository, which may not be this one.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    environment["LC_ALL"] = "C"
     try:
         done = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, check=False, timeout=60
+            ["git", "ls-files", "-z", *options],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            check=False,
+            timeout=60,
         )
-    except (OSError, subprocess.TimeoutExpired):
+    except (OSError, subprocess.TimeoutExpired) as error:
+        _raise_inside_repository(folder, str(error))
         return None
     if done.returncode != 0:
+        _raise_inside_repository(folder, done.stderr.decode("utf-8", "replace"))
         return None
-    listed = set(done.stdout.split(b"\0"))
-    return sorted(name for raw in listed if (name := _decoded(raw)) and not name.endswith("/"))
+    decoded = (_decoded(raw) for raw in done.stdout.split(b"\0"))
+    return [name for name in decoded if name]
+
+
+def _raise_inside_repository(folder: str, words: str) -> None:
+    """Outside every repository a refusal is an answer; inside one it is not."""
+    while not os.path.exists(os.path.join(folder, ".git")):
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return
+        folder = parent
+    raise GitRefused(words.strip().split("\n")[0].removeprefix("fatal: "))
 
 
 def _decoded(raw: bytes) -> str | None:

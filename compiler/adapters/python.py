@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,13 +15,17 @@ _TRANSPARENT_DECORATORS = frozenset(("handler",))
 
 
 class Definition(NamedTuple):
-    """A function: the arguments that can be given by name; `open` when it takes any name."""
+    """A function: the arguments that can be given by name; `open` when it takes any name.
+
+    `outputs` are the names in `@handler(outputs=[...])`, None where there are none to read.
+    """
 
     line: int
     column: int
     required: tuple[str, ...]
     optional: tuple[str, ...]
     open: bool
+    outputs: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +33,12 @@ class Outline:
     """Names at the top of a module. A definition is None where reading alone cannot tell it.
 
     `open` when names may come from elsewhere too: a star import, a `__getattr__`.
+    `imports` are the first parts of the modules that it imports, anywhere in it.
     """
 
     definitions: Mapping[str, Definition | None]
     open: bool
+    imports: frozenset[str]
 
 
 class NotPython(Exception):
@@ -44,13 +51,19 @@ class NotPython(Exception):
 
 
 @lru_cache(maxsize=256)
-def outline(content: bytes) -> Outline:
-    """Raises NotPython."""
+def outline(content: bytes, version: str) -> Outline:
+    """Raises NotPython.
+
+    `version` is the Python that will run the text, such as `3.12`. What a newer one than ours may
+    mean by it, reading cannot tell: then the outline is open and empty.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an invalid escape is its author's affair
             module = ast.parse(content)
     except SyntaxError as error:
+        if tuple(map(int, version.split("."))) > sys.version_info[:2]:
+            return Outline({}, open=True, imports=frozenset())
         raise NotPython(error.msg, error.lineno or 1, error.offset or 1) from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise NotPython(str(error) or "nested too deeply", 1, 1) from None
@@ -60,7 +73,16 @@ def outline(content: bytes) -> Outline:
             names[node.name] = _signature(node)
         else:
             names.update(dict.fromkeys(_bound_names(node)))
-    return Outline(names, open="*" in names or "__getattr__" in names)
+    is_open = "*" in names or "__getattr__" in names
+    return Outline(names, is_open, frozenset(_imports(module)))
+
+
+def _imports(module: ast.Module) -> Iterator[str]:
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.split(".")[0]
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
@@ -101,7 +123,29 @@ def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Definition | Non
         tuple(required),
         tuple(optional),
         arguments.kwarg is not None,
+        _outputs(node.decorator_list),
     )
+
+
+def _outputs(decorators: list[ast.expr]) -> tuple[str, ...] | None:
+    for decorator in decorators:
+        for keyword in decorator.keywords if isinstance(decorator, ast.Call) else ():
+            if keyword.arg == "outputs":
+                return _literal_names(keyword.value)
+    return None
+
+
+def _literal_names(value: ast.expr) -> tuple[str, ...] | None:
+    """Names of a literal list: strings, or mappings with a `name` (digitalhub.md section 6)."""
+    try:
+        items = ast.literal_eval(value)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return None
+    if not isinstance(items, (list, tuple)):
+        return None
+    names = [item.get("name") if isinstance(item, dict) else item for item in items]
+    literal = tuple(name for name in names if isinstance(name, str))
+    return literal if len(literal) == len(names) else None
 
 
 def _is_transparent(decorator: ast.expr) -> bool:

@@ -55,10 +55,27 @@ def property_names(schema: str, *path: str) -> tuple[str, ...]:
 def example(schema: Mapping[str, Any], key: str) -> Any:
     """The first example that a schema gives for one of its keys, or None."""
     property_ = schema.get("properties", {}).get(key, {})
-    while "examples" not in property_ and "$ref" in property_:
-        file, _, name = property_["$ref"].rpartition("#/$defs/")
-        property_ = _schemas()[file or "definitions" + _SUFFIX]["$defs"][name]
-    return property_.get("examples", (None,))[0]
+    return _resolved(property_, "examples").get("examples", (None,))[0]
+
+
+def nested_home(schema: str, *path: str) -> str | None:
+    """Below a key of a schema, the key that has an entry called as the last of `path`."""
+    *way, wanted = path
+    node = _schemas()[schema + _SUFFIX]
+    for step in way:
+        node = node["properties"][step]
+    for name, property_ in node["properties"].items():
+        if wanted in _resolved(property_, "properties").get("properties", {}):
+            return str(name)
+    return None
+
+
+def _resolved(schema: Mapping[str, Any], wanted: str) -> Mapping[str, Any]:
+    """What a reference into the shared definitions leads to, unless `wanted` is there already."""
+    while wanted not in schema and "$ref" in schema:
+        definitions = _schemas()["definitions" + _SUFFIX]["$defs"]
+        schema = definitions.get(schema["$ref"].rpartition("/")[2], {})
+    return schema
 
 
 @cache

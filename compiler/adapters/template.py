@@ -58,6 +58,9 @@ def _block(text: Text, width: int) -> Text:
 # What a YAML 1.1 reader takes for a boolean, null or number and a 1.2 reader for a string, or the
 # other way round, is quoted; so is all that is not plainly a word.
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*")
+_DIGEST = re.compile(r"[0-9a-f]{10,}")
+"""Quoted whatever it starts with, so that a new digest changes a digest and no quotes."""
+
 _WORDS = frozenset(("false", "n", "no", "null", "off", "on", "true", "y", "yes"))
 
 
@@ -69,7 +72,7 @@ def yaml_scalar(value: Any) -> str:
         return json.dumps(value)
     if not isinstance(value, str):
         raise TypeError(f"a template prints a {type(value).__name__}")
-    if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
+    if _PLAIN.fullmatch(value) and value.lower() not in _WORDS and not _DIGEST.fullmatch(value):
         return value
     return escape_unprintable(json.dumps(value, ensure_ascii=False))
 

@@ -69,12 +69,14 @@ def read_documents(path: str, text: str) -> tuple[tuple[Document, ...], Diagnost
         return (), _not_printable(path, text, unprintable.start())
     if path.endswith(".json"):
         text = _SURROGATES.sub(_joined_surrogates, text)
+    if not yaml.__with_libyaml__:
+        return read_again(path, text)
     return _read(path, text, _libyaml_events(text), yaml.events, yaml.error.YAMLError)
 
 
 def read_again(path: str, text: str) -> tuple[tuple[Document, ...], Diagnostic | None]:
     """The same for a file that `read_documents` could not read, by a reader of YAML 1.2."""
-    if len(text) > SECOND_READING_LIMIT or _NOT_PRINTABLE.search(text):
+    if yaml.__with_libyaml__ and (len(text) > SECOND_READING_LIMIT or _NOT_PRINTABLE.search(text)):
         return read_documents(path, text)
     import ruamel.yaml
     import ruamel.yaml.error
@@ -85,10 +87,8 @@ def read_again(path: str, text: str) -> tuple[tuple[Document, ...], Diagnostic |
 
 
 def _libyaml_events(text: str) -> Iterable[Any]:
-    try:
-        from yaml._yaml import CParser
-    except ImportError:  # PyYAML was built without libyaml: the same events, slower
-        return yaml.parse(text, Loader=yaml.SafeLoader)
+    from yaml._yaml import CParser
+
     parser = CParser(text)
     return iter(parser.get_event, None)
 
@@ -373,14 +373,30 @@ def _syntax(path: str, text: str, error: Exception) -> Diagnostic:
         line = text.count("\n", 0, conflict.start()) + 1
         span = Span(path, line, 1, line, 8)
         return Diagnostic(NOT_YAML, "a merge conflict is left in the file", span, "resolve it")
+    problem, context = (str(getattr(error, key, None) or "") for key in ("problem", "context"))
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    message, hint = f"not valid YAML: {problem or error} {context}".split("\n")[0].strip(), None
     lines = text.split("\n")
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     source = lines[line - 1] if line <= len(lines) else ""
-    parts = (getattr(error, "problem", None), getattr(error, "context", None))
-    problem = " ".join(part for part in parts if part) or str(error).split("\n")[0]
-    hint = "indent with spaces" if source.lstrip(" ").startswith("\t") else None
-    if "mapping values" in problem:
-        hint = 'a value that contains ": " needs quotes'
-    span = Span(path, line, column, line, column + 1)
-    return Diagnostic(NOT_YAML, f"not valid YAML: {problem}", span, hint)
+    if "simple key" in context and getattr(error, "context_mark", None):
+        mark = error.context_mark  # type: ignore[attr-defined]
+        line, column = mark.line + 1, mark.column + 1
+        message, hint = "not valid YAML: a line without a colon", "write `key: value`"
+    elif source.lstrip(" ").startswith("\t"):
+        message, hint = "not valid YAML: a tab before the key", "indent with spaces"
+    elif "mapping values" in problem:
+        if source[: column - 1].count(":"):
+            hint = 'a value that contains ": " needs quotes'
+        else:
+            message, hint, column = _misaligned(source)
+    elif "expected <block end>" in problem:
+        message, hint, column = _misaligned(source)
+    return Diagnostic(NOT_YAML, message, Span(path, line, column, line, column + 1), hint)
+
+
+def _misaligned(source: str) -> tuple[str, str, int]:
+    """What is wrong with a line that stands between its neighbours' indents, and where it starts."""
+    width = len(source) - len(source.lstrip(" "))
+    message = "not valid YAML: the line is indented unlike the lines it could belong to"
+    return message, f"it starts with {width} blanks; align it with its neighbours", width + 1

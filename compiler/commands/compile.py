@@ -9,58 +9,68 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from compiler.commands.reading import read_tree, wants_colour
+from compiler.commands.reading import Reading, read, wants_colour
 from compiler.model.descriptor import Project
 from compiler.model.diagnostic import BAD_OUTPUT, Diagnostic, has_errors, in_order
 from compiler.model.output import Change, OutputFile
 from compiler.model.source import Span
-from compiler.pipeline import Compilation, compile_tree
-from compiler.report.json import render_json
-from compiler.report.text import Lines, render_counts, render_text
+from compiler.report.json import Status, render_json
+from compiler.report.text import render_counts, render_text
 from compiler.write import Target, drift, write
 
 
 def run(arguments: argparse.Namespace) -> int:
-    tree, scanned = read_tree(arguments.path)
-    if tree is None:
+    reading = read(arguments.path)
+    if reading is None:
         return 2
-    compilation = compile_tree(tree)
-    root = Path(arguments.path)
+    compilation = reading.compilation
     targets = [
-        _target(root, project, files, arguments.output, len(compilation.outputs))
-        for project, files in compilation.outputs
+        _target(reading, project, files, arguments.output) for project, files in compilation.outputs
     ]
-    diagnostics = [*scanned, *compilation.diagnostics, *_unusable(root, compilation, targets)]
+    problems = [*reading.diagnostics, *_unusable(reading, targets)]
     changes: tuple[Change, ...] = ()
-    if not has_errors(diagnostics):
-        changes, problems = drift(targets) if arguments.check else write(targets)
-        diagnostics += problems
-    found = in_order(diagnostics)
+    if not has_errors(problems):
+        changes, refused = drift(targets) if arguments.check else write(targets)
+        problems += refused
+    diagnostics = in_order(problems)
+    status = _status(diagnostics, changes, check=arguments.check)
     if arguments.format == "json":
-        sys.stdout.write(render_json(found, changes))
+        sys.stdout.write(render_json(status, diagnostics, changes))
     else:
-        _print(found, changes, tree.lines, compilation, check=arguments.check)
-    stale = bool(changes) and (arguments.check or arguments.fail_on_change)
-    return 1 if has_errors(found) or stale else 0
+        sys.stderr.write(render_text(diagnostics, reading.lines, colour=wants_colour()))
+        _print_changes(changes, check=arguments.check)
+        files = sum(len(target.files) for target in targets)
+        print(f"gitopsc: {_summary(status, diagnostics, changes, files)}", file=sys.stderr)
+    failed = status in ("failed", "stale") or (status == "written" and arguments.fail_on_change)
+    return 1 if failed else 0
+
+
+def _status(diagnostics: Sequence[Diagnostic], changes: Sequence[Change], *, check: bool) -> Status:
+    if has_errors(diagnostics):
+        return "failed"
+    if not changes:
+        return "clean"
+    return "stale" if check else "written"
 
 
 def _target(
-    root: Path, project: Project, files: tuple[OutputFile, ...], chosen: str | None, projects: int
+    reading: Reading, project: Project, files: tuple[OutputFile, ...], chosen: str | None
 ) -> Target:
     """`-o` says where to write, not what: the content speaks of the project's own output folder."""
     if chosen is None:
         inside = f"{project.prefix}{project.output}"
-        return Target(root / inside, inside, files)
-    folder = Path(chosen) / project.name if projects > 1 else Path(chosen)
+        return Target(Path(reading.root, inside), reading.prefix + inside, files)
+    many = len(reading.compilation.outputs) > 1
+    folder = Path(chosen) / project.name if many else Path(chosen)
     return Target(folder, folder.as_posix(), files)
 
 
-def _unusable(root: Path, compilation: Compilation, targets: Sequence[Target]) -> list[Diagnostic]:
+def _unusable(reading: Reading, targets: Sequence[Target]) -> list[Diagnostic]:
     """An output folder is never read, so it cannot hold what a project reads, nor a project."""
     inputs = {
-        os.path.realpath(root / path)
-        for program in compilation.programs
-        for path in (program.project.folder, *(each for each, _ in program.inputs))
+        os.path.realpath(os.path.join(reading.root, path))
+        for program in reading.compilation.programs
+        for path in (program.project.folder, *(each for each, _ in program.files_read))
     }
     problems = []
     for target in targets:
@@ -72,29 +82,26 @@ def _unusable(root: Path, compilation: Compilation, targets: Sequence[Target]) -
     return problems
 
 
-def _print(
-    diagnostics: tuple[Diagnostic, ...],
-    changes: Sequence[Change],
-    lines: Lines,
-    compilation: Compilation,
-    *,
-    check: bool,
-) -> None:
-    sys.stderr.write(render_text(diagnostics, lines, colour=wants_colour()))
-    if has_errors(diagnostics):
-        print(f"gitopsc: {render_counts(diagnostics)}; nothing was written", file=sys.stderr)
-        return
+def _print_changes(changes: Sequence[Change], *, check: bool) -> None:
+    words = {"created": "missing", "changed": "differs", "removed": "left over"}
     for change in changes:
-        print(f"{change.action:8} {change.path}", file=sys.stderr)
+        word = words[change.action] if check else change.action
+        print(f"{word:9} {change.path}", file=sys.stderr)
+
+
+def _summary(
+    status: Status, diagnostics: Sequence[Diagnostic], changes: Sequence[Change], files: int
+) -> str:
     counts = Counter(change.action for change in changes)
-    total = sum(len(files) for _, files in compilation.outputs)
-    if not changes:
-        summary = f"up to date, {total} files"
-    else:
-        listed = ", ".join(f"{counts[action]} {action}" for action in sorted(counts))
-        summary = f"{'stale' if check else 'written'}: {listed}"
-    if warnings := render_counts(diagnostics):
-        summary += f"; {warnings}"
-    print(f"gitopsc: {summary}", file=sys.stderr)
-    if check and changes:
-        print("gitopsc: run `gitopsc compile` and commit what it writes", file=sys.stderr)
+    listed = ", ".join(f"{counts[action]} {action}" for action in sorted(counts))
+    found = render_counts(diagnostics)
+    match status:
+        case "failed":
+            return f"{found}; nothing was written" if not changes else f"{found}; {listed}"
+        case "clean":
+            summary = f"up to date, {files} files"
+        case "written":
+            summary = f"written: {listed}"
+        case "stale":
+            summary = f"stale: {len(changes)} of {files} files; `gitopsc compile` mends it"
+    return f"{summary}; {found}" if found else summary

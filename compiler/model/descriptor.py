@@ -113,7 +113,6 @@ class Environment:
     name: str
     registry: str | None = None
     namespace: str | None = None
-    kubernetes: str = "1.34"
     secrets: Mapping[str, SecretKey] = field(default_factory=dict)
     resources: Mapping[str, str] = field(default_factory=dict)
 

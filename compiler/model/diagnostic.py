@@ -54,6 +54,7 @@ UNREADABLE = Code("C101", "unreadable-file", _ERROR, "a file cannot be read")
 NO_REPOSITORY = Code(
     "C102", "no-repository", _WARNING, "the folder is in no Git repository, so every file is read"
 )
+GIT_REFUSED = Code("C104", "git-refused", _ERROR, "Git will not say which files are the project's")
 NO_DESCRIPTORS = Code("C103", "no-descriptors", _WARNING, "the folder holds no descriptor")
 
 NOT_YAML = Code("C201", "not-yaml", _ERROR, "a file with descriptors is not valid YAML or JSON")
@@ -78,6 +79,12 @@ NOT_SUPPORTED = Code(
 )
 BAD_SETTINGS = Code("C310", "bad-settings", _ERROR, "settings that contradict each other")
 BAD_PROJECT_NAME = Code("C311", "bad-project-name", _ERROR, "a project's name breaks the rules")
+ALMOST_DESCRIPTOR = Code(
+    "C313", "almost-descriptor", _WARNING, "a document that would be a descriptor but for one key"
+)
+INSIDE_PROJECT = Code(
+    "C314", "inside-project", _ERROR, "a folder of a project is compiled as if it were one"
+)
 UNOWNED = Code("C312", "unowned", _WARNING, "a descriptor outside every project is left alone")
 
 UNKNOWN_FUNCTION = Code("C401", "unknown-function", _ERROR, "a function that no one defines")
@@ -111,6 +118,11 @@ HANDLER_MISFIT = Code(
 PARAMETERS_TO_INIT = Code(
     "C415", "parameters-to-init", _WARNING, "a service's parameters go to its init function"
 )
+MADE_ELSEWHERE = Code(
+    "C417", "made-elsewhere", _WARNING, "a run in a cluster reads what only a laptop makes"
+)
+OVERRULED = Code("C418", "overruled", _WARNING, "a key of a run that its function overrules")
+NOT_COPIED = Code("C419", "not-copied", _WARNING, "a module beside the source that is not copied")
 UNKNOWN_VERSION = Code("C416", "unknown-version", _WARNING, "a version that no descriptor has")
 
 ONE_NAME = Code("C501", "one-name", _ERROR, "two names become one in the cluster or on disk")
@@ -120,6 +132,12 @@ TOO_LARGE = Code("C504", "too-large", _ERROR, "settings of a run that do not fit
 
 PLATFORM_REFUSES = Code(
     "C505", "platform-refuses", _WARNING, "a value that Kubernetes takes and the platform does not"
+)
+NEEDS_STORE = Code(
+    "C507", "needs-store", _WARNING, "runs that need a store, which the runner does not have yet"
+)
+NO_RECORD = Code(
+    "C508", "no-record", Severity.NOTE, "jobs that run again when they are created again"
 )
 OUTPUT_HOLDS_INPUT = Code(
     "C506", "output-holds-input", _ERROR, "a descriptor or a source lies in the output folder"

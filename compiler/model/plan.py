@@ -18,7 +18,6 @@ class Image:
 
     name: str
     function: str
-    description: str | None
     base: str
     requirements: tuple[str, ...]
     files: tuple[FunctionFile, ...]
@@ -26,7 +25,7 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A run in a cluster. `name` is fit for Kubernetes.
+    """A run in a cluster. `name` and `application` (its function's) are fit for Kubernetes.
 
     `image` names an `Image` of the plan, or `ready_image` is the reference of one that is there.
     `settings` is the JSON text that the runner reads. `variables` are values or keys of Secrets.
@@ -36,6 +35,7 @@ class Workload:
     name: str
     run: str
     function: str
+    application: str
     action: Action
     image: str | None
     ready_image: str | None
@@ -56,7 +56,7 @@ class Workload:
 
 
 @dataclass(frozen=True, slots=True)
-class Deployment:
+class EnvironmentPlan:
     """One environment and its workloads, sorted by name."""
 
     environment: Environment
@@ -65,7 +65,7 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A project's images and deployments. `computes` has the compute digest of every run.
+    """A project's images, and its workloads in each environment.
 
     `prefix` is what a place in the tree starts with, and a path in the project does not.
     """
@@ -74,6 +74,5 @@ class Plan:
     prefix: str
     output: str
     images: tuple[Image, ...]
-    deployments: tuple[Deployment, ...]
+    environments: tuple[EnvironmentPlan, ...]
     lineage: Lineage
-    computes: Mapping[str, str]

@@ -31,12 +31,14 @@ class FunctionFile:
 class Signature(NamedTuple):
     """What can be given to a function by name; `open` when it takes any name.
 
+    `outputs` are named by its decorator, None where that is not told by reading alone.
     `span` is its definition, None in inline text.
     """
 
     required: tuple[str, ...]
     optional: tuple[str, ...]
     open: bool
+    outputs: tuple[str, ...] | None
     span: Span | None
 
     @property
@@ -100,9 +102,16 @@ class Merged:
 
     def span(self, key: str, *more: str | int) -> Span:
         """The place of a value, in the run or in its task."""
+        return self._owner(key).document.span("spec", key, *more)
+
+    def key_span(self, key: str, *more: str | int) -> Span:
+        """The place of a key."""
+        return self._owner(key).document.key_span("spec", key, *more)
+
+    def _owner(self, key: str) -> Descriptor:
         if self.task is not None and key not in self.descriptor.spec:
-            return self.task.span("spec", key, *more)
-        return self.descriptor.span("spec", key, *more)
+            return self.task
+        return self.descriptor
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +181,7 @@ class Program:
     lineage: Lineage
 
     @property
-    def inputs(self) -> tuple[tuple[str, Span], ...]:
+    def files_read(self) -> tuple[tuple[str, Span], ...]:
         """Every file that is read for the project, and the place that makes it so."""
         descriptors = [(each.path, each.name_span) for each in self.project.descriptors]
         sources = [

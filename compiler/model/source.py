@@ -37,6 +37,7 @@ class SourceFile:
     path: str
     read: Callable[[], bytes]
     executable: bool = False
+    is_link: bool = False
 
     @cached_property
     def content(self) -> bytes:
@@ -45,10 +46,14 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """The files below one folder, sorted by path; from a disk, a commit or a test alike."""
+    """The files below one folder, sorted by path; from a disk, a commit or a test alike.
+
+    `folder` is its name; `enclosing` the settings file of a project that it lies in, if any.
+    """
 
     folder: str
     files: Mapping[str, SourceFile]
+    enclosing: str | None = None
 
     def below(self, folder: str) -> Iterator[SourceFile]:
         """The files in `folder` and its folders; `""` is the root."""

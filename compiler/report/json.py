@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from compiler.model.diagnostic import Diagnostic
 from compiler.model.output import Change, readable_json
 from compiler.model.source import Span
 
+Status = Literal["clean", "written", "stale", "failed"]
 
-def render_json(diagnostics: Iterable[Diagnostic], changes: Iterable[Change]) -> str:
-    """One object with `diagnostics` and `changes`, both sorted; places count from 1."""
+
+def render_json(
+    status: Status, diagnostics: Iterable[Diagnostic], changes: Iterable[Change]
+) -> str:
+    """One object: `version` of this format, `status`, and sorted `diagnostics` and `changes`.
+
+    Lines and columns count from 1. Of a `stale` output, `changes` are what is to be done.
+    """
     return readable_json(
         {
+            "version": 1,
+            "status": status,
             "diagnostics": [_diagnostic(each) for each in diagnostics],
             "changes": [{"path": each.path, "action": each.action} for each in changes],
         }

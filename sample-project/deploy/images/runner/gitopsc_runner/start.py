@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -10,13 +11,14 @@ from pathlib import Path
 
 import nuclio_sdk
 
-from gitopsc_runner.outcome import FAILED, UNUSABLE, Unusable
+from gitopsc_runner.outcome import FAILED, STOPPED, UNUSABLE, Stopped, Unusable
 from gitopsc_runner.settings import read_settings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0 done, 1 the handler raised, 76 trying again cannot help. Log lines go to stdout."""
     arguments = _parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _stop)  # the first process of a container has no default for it
     logger = nuclio_sdk.Logger("INFO")
     logger.set_handler("default", sys.stdout, nuclio_sdk.logger.JSONFormatter())
     try:
@@ -33,6 +35,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run_service(
             settings, arguments.source, logger, arguments.port, arguments.health_port
         )
+    except Stopped:
+        logger.info_with("stopped", exit_code=STOPPED)
+        return STOPPED
     except Unusable as error:
         logger.error_with("this run cannot work", error=str(error), exit_code=UNUSABLE)
         return UNUSABLE
@@ -44,6 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             exit_code=FAILED,
         )
         return FAILED
+
+
+def _stop(_: int, __: object) -> None:
+    raise Stopped
 
 
 def _parser() -> argparse.ArgumentParser:
