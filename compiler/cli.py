@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ _EXIT_CODES = (
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command. Never raises, but for SystemExit of argparse."""
     arguments = _parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # data is UTF-8, whatever the locale
     try:
         if arguments.command == "compile":
             from compiler.commands import compile as command

@@ -22,7 +22,13 @@ _TARGET = "targets/kubernetes"
 _SOURCE_FOLDER = "/opt/function"
 _RUNNER_FOLDER = "/opt/gitopsc"
 _REQUIREMENTS = "/opt/function.requirements.txt"
+_COPIES = 100
+"""Files of one COPY: a line of a Dockerfile may have 65,535 bytes."""
+
 _RUNNER = "gitopsc_runner"
+_ANNOTATION = 8_192
+"""Longest annotation: all of an object's may have 256 KiB. `reports/lineage.json` has the rest."""
+
 _RUNNER_PATTERNS = ("requirements.txt", f"{_RUNNER}/*.py")
 """All of the runner; its folder is ours alone, so a pattern copies just what is named."""
 
@@ -108,8 +114,9 @@ def _copies(files: Iterable[FunctionFile], root: str) -> list[Mapping[str, Any]]
         mode = "0755" if file.executable else "0644"
         groups.setdefault((target, mode), []).append(origin)
     return [
-        {"mode": Text(mode), "paths": [*origins, target]}
+        {"mode": Text(mode), "paths": [*origins[first : first + _COPIES], target]}
         for (target, mode), origins in sorted(groups.items())
+        for first in range(0, len(origins), _COPIES)
     ]
 
 
@@ -242,7 +249,7 @@ def _lineage_annotations(workload: Workload) -> list[tuple[str, str]]:
         "gitopsc/lineage-in": " ".join(workload.reads),
         "gitopsc/lineage-out": " ".join(workload.writes),
     }
-    return [(key, value) for key, value in annotations.items() if value]
+    return [(key, each) for key, each in annotations.items() if 0 < len(each) <= _ANNOTATION]
 
 
 def _variable(name: str, value: str | SecretKey) -> Mapping[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from compiler.adapters.graph import circles, generations
 from compiler.model.descriptor import DATA_TYPES, Descriptor, Project
@@ -44,6 +44,7 @@ from compiler.model.program import (
     Output,
     Program,
     Reference,
+    Relation,
     Run,
 )
 from compiler.model.reference import FunctionKey, StoreKey, TaskKey
@@ -316,7 +317,7 @@ def _producers(project: Project, drafts: Iterable[_Draft], problems: Problems) -
                 run, first = producers.setdefault(
                     (key.type, key.name), (draft.name, Output(name, key, span))
                 )
-                if first.span != span:
+                if (run, first.name) != (draft.name, name):
                     message = (
                         f"{key.type} `{key.name}` has two producers: `{run}` and `{draft.name}`"
                     )
@@ -403,9 +404,11 @@ def _found(reference: Reference, declared: Descriptor | None) -> Reference:
     return reference._replace(declared=declared, key=key)
 
 
-def _age(descriptor: Descriptor) -> tuple[str, str, str]:
+def _age(descriptor: Descriptor) -> tuple[str, ...]:
+    """Sorts versions by when they were made, else by version and id; `10` comes after `9`."""
     metadata = descriptor.metadata
-    return str(metadata.get("created", "")), str(metadata.get("version", "")), descriptor.id or ""
+    keys = (metadata.get("created", ""), metadata.get("version", ""), descriptor.id or "")
+    return tuple(re.sub(r"\d+", lambda digits: digits[0].zfill(20), str(key)) for key in keys)
 
 
 def _run(
@@ -722,14 +725,15 @@ def _recorded_lineage(
     nodes.add(owner)
     relationships = descriptor.metadata.get("relationships")
     for index, entry in enumerate(relationships if isinstance(relationships, list) else ()):
-        if not isinstance(entry, dict) or entry.get("type") not in RELATIONS:
+        relation = entry.get("type") if isinstance(entry, dict) else None
+        if not isinstance(relation, str) or relation not in RELATIONS:
             continue
         target = _recorded_node(symbols, entry.get("dest"))
         if target is not None:
             nodes.add(target)
             span = descriptor.span("metadata", "relationships", index)
-            relation = entry["type"]
-            edges.add(Edge(owner.id, target.id, relation, "metadata.relationships", span))
+            edge = (owner.id, target.id, cast(Relation, relation), "metadata.relationships", span)
+            edges.add(Edge(*edge))
     status = descriptor.document.data.get("status")
     outputs = status.get("outputs") if is_run and isinstance(status, dict) else None
     for name, key in (outputs if isinstance(outputs, dict) else {}).items():

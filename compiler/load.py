@@ -11,9 +11,11 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 from compiler.adapters.python import Definition, NotPython, outline
+from compiler.adapters.requirement import requirement_fault
 from compiler.model.descriptor import Descriptor, Project
 from compiler.model.diagnostic import (
     BAD_INLINE_SOURCE,
+    BAD_REQUIREMENT,
     NOT_COPIED,
     NOT_SUPPORTED,
     SOURCE_MISSING,
@@ -35,7 +37,7 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|git@")
 _CACHED = re.compile(r"(^|/)__pycache__/|\.pyc$|(^|/)\.DS_Store$")
 """What machines leave in folders; no function is made of it, ignored by Git or not."""
 
-_COPYABLE = re.compile(r"[A-Za-z0-9_./+=,@ -]+")
+_COPYABLE = re.compile(r"(?! )[A-Za-z0-9_./+=,@ -]+(?<! )")
 
 Problems = list[Diagnostic]
 
@@ -57,6 +59,7 @@ def _function(
 ) -> Function | None:
     spec = descriptor.spec
     image = spec.get("image")
+    problems += _requirement_problems(descriptor)
     source = _source(project, tree, descriptor, problems)
     if source is None:
         return None
@@ -82,6 +85,17 @@ def _function(
         origin=source.origin,
         signatures=_signatures(descriptor, source, module, tree, problems),
     )
+
+
+def _requirement_problems(descriptor: Descriptor) -> Problems:
+    problems = []
+    for index, text in enumerate(descriptor.spec.get("requirements", ())):
+        if fault := requirement_fault(text):
+            message = f"this is no requirement: {fault}"
+            hint = "write a name and a version, such as `pandas==2.2.3`"
+            span = descriptor.span("spec", "requirements", index)
+            problems.append(Diagnostic(BAD_REQUIREMENT, message, span, hint))
+    return problems
 
 
 class _Source(NamedTuple):
@@ -127,9 +141,9 @@ def _inline_file(
         problems.append(Diagnostic(BAD_INLINE_SOURCE, message, span, "keep one of them"))
         return None
     path = posixpath.normpath(written) if written else INLINE_MODULE
-    if not _is_relative(path) or not _COPYABLE.fullmatch(path):
+    if path == "." or not _is_relative(path) or not _COPYABLE.fullmatch(path):
         span = descriptor.span("spec", "source", "source")
-        problem = _not_copyable if _is_relative(path) else _outside
+        problem = _not_copyable if _is_relative(path) and path != "." else _outside
         problems.append(problem(written or "", span))
         return None
     try:
@@ -238,6 +252,10 @@ def _signatures(
     source = descriptor.spec["source"]
     span = descriptor.span("spec", "source", "handler")
     file = next((each for each in files if each.path == module), None)
+    if file is not None and not module.endswith(".py"):
+        message = f"the handler's module `{module}` is no Python file"
+        problems.append(Diagnostic(UNKNOWN_HANDLER, message, span, "name a `.py` file"))
+        return {}
     if file is None:
         if files:  # a ready image may have its source inside
             message = f"the handler's module `{module}` is not in the source"

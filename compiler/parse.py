@@ -13,7 +13,7 @@ from typing import Any
 
 from compiler.adapters.yaml import read_again, read_documents
 from compiler.model.descriptor import OUR_KINDS
-from compiler.model.diagnostic import NOT_UTF8, UNREADABLE, Diagnostic
+from compiler.model.diagnostic import BROKEN_LINK, NOT_UTF8, UNREADABLE, Diagnostic
 from compiler.model.document import Document
 from compiler.model.source import SETTINGS_FILE, SourceFile, Span, Tree, Unreadable
 
@@ -34,7 +34,8 @@ def parse(tree: Tree) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
     for path, file in tree.files.items():
         if _is_settings(path):
             found, trouble = _read(file, wanted=True)
-            if not found and not trouble:  # empty: every setting is optional
+            if not trouble and all(each.data is None for each in found):
+                # Empty: every setting is optional.
                 found = [Document(path, {}, array("I", (1, 1, 1, 1)))]
             documents += found
             problems += trouble
@@ -59,9 +60,8 @@ def _read(file: SourceFile, *, wanted: bool) -> tuple[list[Document], list[Diagn
     try:
         content = file.content
     except Unreadable as error:
-        return [], [
-            Diagnostic(UNREADABLE, f"`{file.path}` cannot be read: {error}", Span(file.path))
-        ]
+        code = BROKEN_LINK if file.is_link and not wanted else UNREADABLE
+        return [], [Diagnostic(code, f"`{file.path}` cannot be read: {error}", Span(file.path))]
     if not wanted and b"kind" not in content:
         return [], []
     try:
@@ -80,7 +80,7 @@ def _read(file: SourceFile, *, wanted: bool) -> tuple[list[Document], list[Diagn
 def _items(documents: Iterable[Document]) -> Iterable[Document]:
     for document in documents:
         if isinstance(document.data, list):
-            yield from (document.part(index) for index in range(len(document.data)))
+            yield from document.items()
         else:
             yield document
 

@@ -15,7 +15,7 @@ from compiler.model.descriptor import Project
 from compiler.model.diagnostic import NO_DESCRIPTORS, Diagnostic, has_errors, in_order
 from compiler.model.output import OutputFile
 from compiler.model.program import Program
-from compiler.model.source import Span, Tree
+from compiler.model.source import OWNERSHIP_LIST, Span, Tree
 from compiler.parse import parse
 from compiler.plan import plan
 from compiler.validate import validate
@@ -36,7 +36,7 @@ def compile_tree(tree: Tree) -> Compilation:
     projects, grammar = validate(tree, documents)
     diagnostics = [*syntax, *grammar]
     if not any(project.descriptors for project in projects) and not has_errors(diagnostics):
-        diagnostics.append(_nothing_found())
+        diagnostics.append(_nothing_found(tree))
     programs = []
     plans = []
     for project in projects:
@@ -55,10 +55,10 @@ def compile_tree(tree: Tree) -> Compilation:
     return Compilation(tuple(programs), outputs, in_order(diagnostics))
 
 
-def _nothing_found() -> Diagnostic:
-    return Diagnostic(
-        NO_DESCRIPTORS,
-        "there is no descriptor here",
-        Span("."),
-        "a descriptor is YAML or JSON with `kind:` and `spec:`, in a file that Git does not ignore",
+def _nothing_found(tree: Tree) -> Diagnostic:
+    hint = (
+        "a descriptor is YAML or JSON with `kind:` and `spec:`, in a file that Git does not ignore"
     )
+    if "" in tree.outputs:
+        hint = f"the folder holds `{OWNERSHIP_LIST}`, so it is taken for an output"
+    return Diagnostic(NO_DESCRIPTORS, "there is no descriptor here", Span("."), hint)

@@ -29,8 +29,9 @@ from compiler.model.source import Span
 NAME_LIMIT = 52
 """Longest cleaned name of a run: a Job adds `-` and ten digits, and a pod's name ends at 63."""
 
-SETTINGS_LIMIT = 1_000_000
-"""Bytes of a run's settings: a ConfigMap holds 1 MiB in all."""
+SETTINGS_LIMIT = 120_000
+"""Bytes of a run's settings: kubectl and Argo CD keep what they applied, quoted, in an annotation
+of at most 262,144."""
 
 FUNCTION_NAME_LIMIT = 63
 """Longest value of a label."""

@@ -28,7 +28,7 @@ def scan(folder: str) -> tuple[Tree, tuple[Diagnostic, ...]]:
         )
         return Tree(os.path.basename(root), {}), (problem,)
     if listed is None:
-        listed = dict.fromkeys(_walk(root, ""))
+        listed = dict.fromkeys(_walk(root))
         message = "this folder is in no Git repository, so no file is ignored"
         hint = "run `git init`, or list what to leave out under `exclude` in gitopsc.yaml"
         diagnostics = (Diagnostic(NO_REPOSITORY, message, Span("."), hint),)
@@ -43,7 +43,8 @@ def scan(folder: str) -> tuple[Tree, tuple[Diagnostic, ...]]:
             file = _source_file(root, path, listed[path])
             if file is not None:
                 files[path] = file
-    return Tree(os.path.basename(root), files, _enclosing(root)), diagnostics
+    known = tuple(sorted(path.rstrip("/") for path in outputs))
+    return Tree(os.path.basename(root), files, _enclosing(root), known), diagnostics
 
 
 def _enclosing(root: str) -> str | None:
@@ -73,6 +74,8 @@ def _source_file(root: str, path: str, executable: bool | None) -> SourceFile | 
     if not stat.S_ISLNK(mode):
         return None  # a submodule, a socket
     target = os.path.realpath(full)
+    if not os.path.isfile(target):
+        return SourceFile(path, _refusal("it is a link to no file"), is_link=True)
     if not target.startswith(root + os.sep):
         return SourceFile(
             path, _refusal("it is a link that leads outside the folder"), is_link=True
@@ -98,16 +101,20 @@ def _refusal(reason: str) -> Callable[[], bytes]:
     return read
 
 
-def _walk(root: str, folder: str) -> Iterator[str]:
-    try:
-        entries = list(os.scandir(f"{root}/{folder}"))
-    except OSError:
-        return
-    for entry in entries:
-        path = f"{folder}/{entry.name}" if folder else entry.name
-        if not path.isprintable():
+def _walk(root: str) -> Iterator[str]:
+    """Every file below a folder, relative to it, but for what is in a `.git`."""
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        try:
+            entries = list(os.scandir(f"{root}/{folder}"))
+        except OSError:
             continue
-        if not entry.is_dir(follow_symlinks=False):
-            yield path
-        elif entry.name != ".git":
-            yield from _walk(root, path)
+        for entry in entries:
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            if not path.isprintable():
+                continue
+            if not entry.is_dir(follow_symlinks=False):
+                yield path
+            elif entry.name != ".git":
+                folders.append(path)

@@ -28,6 +28,7 @@ from compiler.model.diagnostic import (
     FOREIGN_KIND,
     INSIDE_PROJECT,
     MISSING_KEY,
+    ORPHANED_OUTPUT,
     OTHER_PROJECT,
     RETIRED_KEY,
     STRAY_KEY,
@@ -101,6 +102,7 @@ def validate(
         for folder, mine in owned.items()
     )
     _check_projects(projects, problems)
+    problems += _orphaned_outputs(tree, projects)
     return projects, tuple(problems)
 
 
@@ -115,9 +117,10 @@ def _with_inline_entities(document: Document) -> Iterator[Document]:
     ):
         return
     for key, entries in data["spec"].items():
-        for index, entry in enumerate(entries if isinstance(entries, list) else ()):
-            if isinstance(entry, dict) and "spec" in entry:
-                yield document.part("spec", key, index)
+        if isinstance(entries, list):
+            for entry in document.part("spec", key).items():
+                if isinstance(entry.data, dict) and "spec" in entry.data:
+                    yield entry
 
 
 def _is_descriptor(data: Any) -> bool:
@@ -216,6 +219,12 @@ def _explain(document: Document, schema: str, violation: Violation) -> list[Diag
             return _missing_keys(document, violation)
         case "type":
             return [_wrong_type(document, violation)]
+        case "propertyNames":
+            name = violation.pointer[-1]
+            message = f"`{name}` cannot be a name in `{violation.pointer[-2]}`"
+            hint = violation.schema.get("x-hint")
+            span = document.key_span(*violation.pointer)
+            return [Diagnostic(WRONG_VALUE, message, span, hint)]
         case _:
             return [_wrong_value(document, violation)]
 
@@ -291,8 +300,10 @@ def _wrong_type(document: Document, violation: Violation) -> Diagnostic:
     wanted = " or ".join(_TYPE_WORDS[each] for each in types)
     found = violation.found
     message = f"{_place(violation.pointer)} must be {wanted}, not {_kind_word(found)}"
-    hint = None
-    if "string" in types and isinstance(found, (bool, int, float)):
+    hint = violation.schema.get("x-hint")
+    if "integer" in types and isinstance(found, float):
+        hint = hint or "write a whole number"
+    elif "string" in types and isinstance(found, (bool, int, float)):
         hint = f'quote it: "{_plain(found)}"'
         if _plain(found) not in violation.schema.get("enum", (_plain(found),)):
             hint = f"YAML reads a number here; {_enum_hint(violation.schema, found)}"
@@ -337,6 +348,8 @@ def _wrong_value(document: Document, violation: Violation) -> Diagnostic:
             message = f"{place} is longer than {expected} characters"
         case "minimum":
             message = f"{place} is {shown}, but cannot be less than {expected}"
+        case "maximum":
+            message = f"{place} is {shown}, but cannot be more than {expected}"
         case "minProperties":
             message = f"{place} is empty"
             hint = "name one, or leave the key out"
@@ -446,6 +459,16 @@ def _project(
     if settings is not None or entities:
         place = settings.span() if settings else entities[0].name_span
     name = data.get("project") or (entities[0].name if entities else None)
+    problems += [
+        Diagnostic(
+            BAD_SETTINGS,
+            f"the settings call the project `{name}`, and this `{each.name}`",
+            each.name_span,
+            "use one name",
+        )
+        for each in entities[:1]
+        if each.name != name
+    ]
     if name is None:
         name = (folder or tree.folder).rpartition("/")[2]
         if not _PROJECT_NAME.fullmatch(name):
@@ -528,9 +551,28 @@ def _check_projects(projects: Sequence[Project], problems: Diagnostics) -> None:
             hint = f"write another `project:` into {SETTINGS_FILE}"
             related = (Label(other.place, "first here"),)
             problems.append(Diagnostic(DEFINED_TWICE, message, project.place, hint, related))
+    _check_folders(projects, problems)
+
+
+def _orphaned_outputs(tree: Tree, projects: Sequence[Project]) -> Diagnostics:
+    """A controller may still apply what nobody compiles any more."""
+    written = {f"{project.prefix}{project.output}" for project in projects}
+    hint = "delete the folder, or bring back the project that made it"
+    return [
+        Diagnostic(ORPHANED_OUTPUT, "no project writes this output any more", Span(folder), hint)
+        for folder in tree.outputs
+        if folder and folder not in written
+    ]
+
+
+def _check_folders(projects: Sequence[Project], problems: Diagnostics) -> None:
     for project in projects:
         inside = f"{project.prefix}{project.output}/"
         for other in projects:
             if other.prefix.startswith(inside):
                 message = f"project `{other.name}` lies in the output folder of `{project.name}`"
                 problems.append(Diagnostic(BAD_SETTINGS, message, other.place))
+            elif other is not project and f"{other.prefix}{other.output}/".startswith(inside):
+                message = f"projects `{project.name}` and `{other.name}` write to one folder"
+                hint = "give each an `output` of its own"
+                problems.append(Diagnostic(BAD_SETTINGS, message, other.place, hint))

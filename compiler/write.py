@@ -206,7 +206,10 @@ def _apply(target: Target, changes: Sequence[Change]) -> None:
 def _replace(folder: Path, path: str, content: bytes) -> None:
     """In one step, by way of a file that only this process writes: the folder is locked."""
     temporary = folder / _TEMPORARY
-    temporary.write_bytes(content)
+    temporary.unlink(missing_ok=True)  # of a compile that was killed
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL  # never through a link that somebody put there
+    with open(os.open(temporary, flags, 0o666), "wb") as file:
+        file.write(content)
     place = folder / path
     place.parent.mkdir(parents=True, exist_ok=True)
     os.replace(temporary, place)

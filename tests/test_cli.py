@@ -77,6 +77,35 @@ def test_an_output_folder_that_would_hold_the_project(project: Path, place: str)
     assert sorted(project.rglob("*")) == before
 
 
+def test_an_output_folder_that_is_a_link_out(project: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (project / "deploy").symlink_to(elsewhere)
+    done = gitopsc("compile", project)
+    assert done.returncode == 1
+    assert "error[C702]" in done.stderr
+    assert list(elsewhere.iterdir()) == []
+    assert gitopsc("compile", project, "-o", elsewhere).returncode == 0
+
+
+def test_places_are_as_people_type_them(project: Path) -> None:
+    (project / "runs" / "nightly.yaml").write_text("kind: python+job:run\nspec: [")
+    assert gitopsc("compile", cwd=project).stderr.startswith("runs/nightly.yaml:2:")
+    assert gitopsc("compile", "..", cwd=project / "runs").stderr.startswith("../runs/nightly.yaml:")
+    found = gitopsc("compile", project, "--format", "json")
+    assert json.loads(found.stdout)["diagnostics"][0]["file"] == f"{project}/runs/nightly.yaml"
+    assert json.loads(found.stdout)["status"] == "failed"
+
+
+def test_data_is_utf_8_in_every_locale(project: Path) -> None:
+    (project / "runs" / "x.yaml").write_text("kind: python+job:run\nname: é\nspec: {}\n")
+    command = [sys.executable, "-m", "compiler", "compile", str(project), "--format", "json"]
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, env=environment, capture_output=True, check=False)
+    assert done.returncode == 1
+    assert "é" in done.stdout.decode("utf-8")
+
+
 def test_one_error_writes_nothing(project: Path) -> None:
     path = project / "runs" / "nightly.yaml"
     path.write_text(path.read_text().replace("function: announce", "function: anounce"))

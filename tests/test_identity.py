@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from conftest import CASES, ROOT, SAMPLE, texts_from, tree_of
 
+from compiler.emit import emit
 from compiler.model import identity
 from compiler.model.program import Program
 from compiler.pipeline import compile_tree
@@ -24,7 +26,7 @@ def sample() -> Texts:
 
 
 def names(texts: Texts) -> dict[str, str]:
-    """Run -> the name of its Job in staging; a service's stands for its rendered pods."""
+    """Run -> the name of its Job in staging; a service's stands for its whole Deployment."""
     compilation = compile_tree(tree_of(texts))
     assert not [each for each in compilation.diagnostics if each.code.severity.value == "error"]
     found = {}
@@ -34,10 +36,7 @@ def names(texts: Texts) -> dict[str, str]:
             if match:
                 text = file.content.decode()
                 job = re.search(r"kind: Job\nmetadata:\n  name: (\S+)", text)
-                rolled = re.search(r"gitopsc/settings: (\S+)", text)
-                image = re.search(r"image: (\S+)", text)
-                assert image is not None
-                found[match[1]] = job[1] if job else f"{rolled and rolled[1]} {image[1]}"
+                found[match[1]] = job[1] if job else text.split("\nspec:\n")[1]
     return found
 
 
@@ -96,6 +95,43 @@ def test_moved_descriptors_labels_and_annotations_move_nothing(sample: Texts) ->
     assert moved(before, {**sample, "runs/nightly.yaml": labelled}) == set()
     below = {f"some/folder/{path}": text for path, text in before.items()}
     assert moved(before, below) == set()
+
+
+def test_a_wave_moves_nothing(sample: Texts) -> None:
+    (program,) = compile_tree(tree_of(sample)).programs
+    planned, _ = plan(program, sound=True)
+    assert planned is not None
+    later = replace(
+        planned,
+        environments=tuple(
+            replace(each, workloads=tuple(replace(w, wave=w.wave + 7) for w in each.workloads))
+            for each in planned.environments
+        ),
+    )
+    names = [re.findall(rb"\n  name: (\S+)", file.content) for file in emit(planned)]
+    assert names == [re.findall(rb"\n  name: (\S+)", file.content) for file in emit(later)]
+    assert emit(planned) != emit(later)
+
+
+def test_spellings_of_one_thing_are_one_thing(sample: Texts) -> None:
+    """A default that is written out, and a key whose kind is told otherwise."""
+    version = "  python_version: PYTHON3_11\n"
+    written = version + "  base_image: python:3.11-slim\n"
+    assert computes(sample) == computes(changed(sample, "functions/cities.yaml", version, written))
+    path = "runs/cities-api.json"
+    after = changed(sample, path, "/dataitem/dataitem/world", "/dataitem/table/world")
+    # The parameter itself is another string, so the service differs, and nothing else.
+    assert moved(sample, after) == {"cities-api"}
+    run = "inputs: {cities: world-cities}"
+    full = "inputs: {cities: store://world-cities/dataitem/table/world-cities}"
+    assert moved(sample, changed(sample, "runs/nightly.yaml", run, full)) == set()
+
+
+def test_descriptors_in_a_folder_source_are_no_source(sample: Texts) -> None:
+    before = {**sample, "api/service.json": sample["runs/cities-api.json"]}
+    del before["runs/cities-api.json"]
+    after = changed(before, "api/service.json", '"spec"', '"metadata": {"labels": ["x"]}, "spec"')
+    assert moved(before, after) == set()
 
 
 def test_a_function_s_description_moves_nothing(sample: Texts) -> None:

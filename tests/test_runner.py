@@ -55,6 +55,13 @@ def prepare(context, word):
 def broken_init(context):
     raise RuntimeError("no model")
 
+def waits():
+    print("waiting")
+    try:
+        time.sleep(30)
+    except Exception:
+        print("caught")
+
 def where():
     print("cwd" if os.getcwd() in sys.path else "clean", os.path.dirname(__file__) in sys.path)
 
@@ -158,6 +165,17 @@ def test_log_lines_are_json(source: Path) -> None:
     lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     assert [line["message"] for line in lines] == ["starting", "the handler returned"]
     assert lines[1]["with"] == {"type": "int"}
+
+
+def test_a_job_stops_when_it_is_told_to(source: Path) -> None:
+    process = start(source, handler="waits")
+    assert process.stdout is not None
+    while "waiting" not in process.stdout.readline():
+        pass
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=10)
+    assert process.returncode == 143
+    assert "stopped" in output
 
 
 def test_settings_that_are_not_there(tmp_path: Path) -> None:

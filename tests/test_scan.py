@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from compiler.model.diagnostic import NO_REPOSITORY, SOURCE_OUTSIDE
+from compiler.model.diagnostic import (
+    BROKEN_LINK,
+    GIT_REFUSED,
+    INSIDE_PROJECT,
+    NO_DESCRIPTORS,
+    NO_REPOSITORY,
+    ORPHANED_OUTPUT,
+    SOURCE_OUTSIDE,
+)
 from compiler.model.source import Unreadable
 from compiler.pipeline import compile_tree
 from compiler.scan import scan
@@ -86,8 +94,8 @@ def test_a_source_that_is_a_link_out_is_refused(repository: Path) -> None:
     (repository / "gitopsc.yaml").write_text("project: demo\n")
     (repository / "link.py").symlink_to("/etc/hostname")
     compilation = compile_tree(scan(str(repository))[0])
-    (problem,) = compilation.diagnostics
-    assert (problem.code, problem.span.line) == (SOURCE_OUTSIDE, 5)
+    problem = next(each for each in compilation.diagnostics if each.code is SOURCE_OUTSIDE)
+    assert problem.span.line == 5
 
 
 def test_the_executable_bit(repository: Path) -> None:
@@ -95,3 +103,51 @@ def test_the_executable_bit(repository: Path) -> None:
     tree, _ = scan(str(repository))
     assert tree.files["a.yaml"].executable
     assert not tree.files["sub/b.yaml"].executable
+
+
+def test_links_to_no_descriptor_are_a_warning(repository: Path) -> None:
+    os.mkfifo(repository / "pipe")
+    (repository / "waits.yaml").symlink_to("pipe")
+    (repository / "nowhere.yaml").symlink_to("nothing")
+    compilation = compile_tree(scan(str(repository))[0])
+    codes = {each.code for each in compilation.diagnostics}
+    assert codes == {BROKEN_LINK, NO_DESCRIPTORS, ORPHANED_OUTPUT}
+
+
+def test_an_output_that_nobody_writes(repository: Path) -> None:
+    compilation = compile_tree(scan(str(repository))[0])
+    orphans = [each for each in compilation.diagnostics if each.code is ORPHANED_OUTPUT]
+    assert [each.span.path for each in orphans] == ["out"]
+
+
+def test_git_that_refuses_is_an_error(repository: Path) -> None:
+    """As when a container's user is not the owner: without Git, ignored files would be read."""
+    (repository / ".git" / "index").write_text("damaged")
+    tree, problems = scan(str(repository))
+    assert [each.code for each in problems] == [GIT_REFUSED]
+    assert not tree.files
+
+
+def test_the_executable_bit_of_a_tracked_file_is_git_s(repository: Path) -> None:
+    git(repository, "add", "a.yaml")
+    os.chmod(repository / "a.yaml", 0o755)
+    assert not scan(str(repository))[0].files["a.yaml"].executable
+    git(repository, "add", "a.yaml")
+    assert scan(str(repository))[0].files["a.yaml"].executable
+
+
+def test_a_folder_of_a_project(repository: Path) -> None:
+    (repository / "gitopsc.yaml").write_text("project: demo\n")
+    (repository / "sub" / "b.yaml").write_text("kind: artifact\nname: b\nspec: {}\n")
+    tree, _ = scan(str(repository / "sub"))
+    assert tree.enclosing == "../gitopsc.yaml"
+    assert INSIDE_PROJECT in [each.code for each in compile_tree(tree).diagnostics]
+
+
+def test_folders_nested_deeper_than_a_stack(tmp_path: Path) -> None:
+    folder = tmp_path
+    for _ in range(200):
+        folder = folder / "d"
+        folder.mkdir()
+    (folder / "a.yaml").write_text("x: 1\n")
+    assert len(scan(str(tmp_path))[0].files) == 1

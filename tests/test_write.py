@@ -125,6 +125,16 @@ def test_things_in_the_way(target: Target, what: str, tmp_path: Path) -> None:
     assert (elsewhere / "b").read_text() == "not ours"
 
 
+def test_the_temporary_file_goes_through_no_link(target: Target, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("keep")
+    target.folder.mkdir(parents=True)
+    (target.folder / ".gitopsc-tmp").symlink_to(victim)
+    assert write(target, files(a="1"))[1] == ()
+    assert victim.read_text() == "keep"
+    assert content(target) == {"a": "1", OWNERSHIP_LIST: "a\n"}
+
+
 def test_a_list_that_leads_out_owns_nothing(target: Target, tmp_path: Path) -> None:
     precious = tmp_path / "project" / "precious"
     write(target, files(a="1"))

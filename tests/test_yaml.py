@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from compiler.adapters.template import yaml_scalar
 from compiler.adapters.yaml import read_again, read_documents
+from compiler.model.diagnostic import NOT_JSON_VALUE
 from compiler.model.document import Document
 from compiler.model.output import readable_json
 from compiler.parse import parse
@@ -148,6 +149,11 @@ CRASHED_A_READER_ONCE = [
     '"\\ud800"',
     "a: |\n",
     "[" * 1000,
+    "{name: j, name: &a {x: 1, y: 2}, spec: {p: *a, foo: 1}}",
+    "a: &a " + "[" * 40 + "]" * 40 + "\nb: &b " + "[" * 20 + "*a" + "]" * 20 + "\nc: [[[[*b]]]]",
+    "a: &a [" + "1," * 2000 + "]\nb: [" + "*a," * 2000 + "]",
+    '"\\ud83d"',
+    "\n".join(f"k{n}: 1" for n in range(3000)) * 2,
     "{a: " * 100,
     "---\n---\n---",
     "# only a comment",
@@ -192,3 +198,17 @@ def test_readable_json_reads_back_from_a_block_of_yaml(value: str) -> None:
     assert json.loads(text)["key"] == value
     block = "x: |\n" + "".join(f"  {line}\n" for line in text.splitlines())
     assert yaml.safe_load(block) == {"x": text}
+
+
+def test_a_long_list_is_no_work_squared() -> None:
+    """Each item is a document of its own; quadratic, this took minutes."""
+    items = ",".join('{"kind": "x", "i": [1, 2, 3]}' for _ in range(20_000))
+    documents, problems = parse(tree_of({"x.json": f"[{items}]"}))
+    assert (len(documents), problems) == (20_000, ())
+    assert documents[-1].span("i", 2) == documents[-1].span("i", 2)
+    assert documents[-1].span("i", 2).column == len(items) - 1
+
+
+def test_only_the_end_of_a_pair_is_no_character() -> None:
+    (document,), _ = read_again("x.yaml", 'a: "x\\ud800y"\n')
+    assert [each.code for each in document.faults] == [NOT_JSON_VALUE]

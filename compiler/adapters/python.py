@@ -41,6 +41,9 @@ class Outline:
     imports: frozenset[str]
 
 
+_UNREAD = Outline({}, open=True, imports=frozenset())
+
+
 class NotPython(Exception):
     """The text does not parse; `line` and `column` count from 1."""
 
@@ -63,14 +66,18 @@ def outline(content: bytes, version: str) -> Outline:
             module = ast.parse(content)
     except SyntaxError as error:
         if tuple(map(int, version.split("."))) > sys.version_info[:2]:
-            return Outline({}, open=True, imports=frozenset())
-        raise NotPython(error.msg, error.lineno or 1, error.offset or 1) from None
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise NotPython(str(error) or "nested too deeply", 1, 1) from None
+            return _UNREAD
+        place = (max(1, error.lineno or 1), max(1, error.offset or 1))
+        raise NotPython(error.msg, *place) from None
+    except ValueError as error:
+        raise NotPython(str(error), 1, 1) from None
+    except (RecursionError, MemoryError):
+        return _UNREAD  # valid for all we know
     names: dict[str, Definition | None] = {}
     for node in _statements(module.body):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            names[node.name] = _signature(node)
+            # Of two definitions, only running the module tells which one stays.
+            names[node.name] = None if node.name in names else _signature(node)
         else:
             names.update(dict.fromkeys(_bound_names(node)))
     is_open = "*" in names or "__getattr__" in names
@@ -86,26 +93,45 @@ def _imports(module: ast.Module) -> Iterator[str]:
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Those of the module itself, also under `if`, `try` and `with`."""
-    for node in body:
+    """Those of the module itself, also under `if`, `try` and `with`; in order."""
+    waiting = body[::-1]
+    while waiting:
+        node = waiting.pop()
         yield node
-        for name in ("body", "orelse", "finalbody"):
-            if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-                yield from _statements(getattr(node, name, []))
-        for handler in getattr(node, "handlers", []):
-            yield from _statements(handler.body)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            continue
+        parts = [node, *getattr(node, "handlers", []), *getattr(node, "cases", [])]
+        inner = [
+            statement
+            for part in parts
+            for name in ("body", "orelse", "finalbody")
+            for statement in getattr(part, name, [])
+        ]
+        waiting += inner[::-1]
 
 
 def _bound_names(node: ast.stmt) -> Iterator[str]:
+    """Names that a statement of the module binds, whatever it is."""
     if isinstance(node, ast.ClassDef):
         yield node.name
     elif isinstance(node, (ast.Import, ast.ImportFrom)):
         for alias in node.names:
             yield (alias.asname or alias.name).split(".")[0]
-    elif isinstance(node, (ast.Assign, ast.AnnAssign)):
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-        for target in targets:
-            yield from (each.id for each in ast.walk(target) if isinstance(each, ast.Name))
+    else:
+        for each in _own_parts(node):
+            if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
+                yield each.id
+            elif isinstance(each, (ast.MatchAs, ast.MatchStar)) and each.name:
+                yield each.name
+
+
+def _own_parts(node: ast.stmt) -> Iterator[ast.AST]:
+    """The expressions and patterns of a statement, without the statements in it."""
+    waiting: list[ast.AST] = [node]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        waiting += [each for each in ast.iter_child_nodes(part) if not isinstance(each, ast.stmt)]
 
 
 def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Definition | None:

@@ -32,16 +32,16 @@ class Violation(NamedTuple):
 
 def violations(schema: str, data: Any) -> list[Violation]:
     """Everything that the schema (`python`, `gitopsc`, ...) has against `data`."""
-    return [
-        Violation(
-            tuple(error.absolute_path),
-            str(error.validator),
-            error.validator_value,
-            error.instance,
-            error.schema if isinstance(error.schema, dict) else {},
-        )
-        for error in _validator(schema).iter_errors(data)
-    ]
+    return [_violation(error) for error in _validator(schema).iter_errors(data)]
+
+
+def _violation(error: ValidationError) -> Violation:
+    pointer, keyword = tuple(error.absolute_path), str(error.validator)
+    if "propertyNames" in error.absolute_schema_path:
+        # jsonschema points at the mapping; the instance is the name.
+        pointer, keyword = (*pointer, str(error.instance)), "propertyNames"
+    broken = error.schema if isinstance(error.schema, dict) else {}
+    return Violation(pointer, keyword, error.validator_value, error.instance, broken)
 
 
 def property_names(schema: str, *path: str) -> tuple[str, ...]:
@@ -110,4 +110,13 @@ def _pattern(
         yield ValidationError("does not match")
 
 
-_Validator: type[Validator] = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
+def _is_integer(_: object, instance: object) -> bool:
+    """JSON Schema takes 2.0 for an integer; Kubernetes does not."""
+    return isinstance(instance, int) and not isinstance(instance, bool)
+
+
+_Validator: type[Validator] = extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator,
+    {"pattern": _pattern},
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
+)

@@ -12,7 +12,7 @@ import re
 from array import array
 from collections.abc import Callable, Iterable
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import yaml
 import yaml.error
@@ -28,12 +28,15 @@ from compiler.model.diagnostic import (
     Diagnostic,
     Label,
 )
-from compiler.model.document import POSITION_WIDTH, Document, node_count
+from compiler.model.document import POSITION_WIDTH, Document
 from compiler.model.source import Span
 
 DEPTH_LIMIT: Final = 64
 ALIAS_NODE_LIMIT: Final = 100_000
 DIGIT_LIMIT: Final = 1_000
+FAULT_LIMIT: Final = 100
+"""Faults of one document that are told; nobody mends more at once."""
+
 SECOND_READING_LIMIT: Final = 200_000
 """Characters of the largest file that is read a second time; that takes about a second."""
 
@@ -48,6 +51,7 @@ _WORDS: Final[dict[str, bool | None]] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+_HALF = re.compile("[\ud800-\udfff]")
 _CORE_TAG = "tag:yaml.org,2002:"
 _TAG_TYPES: Final[dict[str, tuple[type, ...]]] = {
     "bool": (bool,),
@@ -117,7 +121,7 @@ class _TooDeep(Exception):
 class _Frame:
     """A mapping or list under construction."""
 
-    __slots__ = ("anchor", "container", "key", "key_event", "node", "rewind")
+    __slots__ = ("anchor", "container", "height", "key", "key_event", "node", "rewind")
 
     def __init__(self, container: Any, anchor: str | None, node: int) -> None:
         self.container = container
@@ -126,6 +130,16 @@ class _Frame:
         self.key: Any = _UNSET
         self.key_event: Any = None
         self.rewind = 0
+        self.height = 1
+
+
+class _Anchored(NamedTuple):
+    """A value with an anchor: its first node, how many it has, and how deep it is nested."""
+
+    value: Any
+    node: int
+    size: int
+    height: int
 
 
 class _Builder:
@@ -162,8 +176,8 @@ class _Builder:
         self.stack: list[_Frame] = []
         self.positions: array[int] = array("I")
         self.faults: list[Diagnostic] = []
-        self.anchors: dict[str, tuple[Any, int]] = {}
-        self.expanded_too_far = False
+        self.anchors: dict[str, _Anchored] = {}
+        self.alias_faults: set[str] = set()
 
     def _end(self, event: Any) -> None:
         faults = tuple(self.faults)
@@ -179,27 +193,27 @@ class _Builder:
         start, end = event.start_mark, event.end_mark
         self.positions.extend((start.line + 1, start.column + 1, end.line + 1, end.column + 1))
 
+    def _next_node(self) -> int:
+        return len(self.positions) // POSITION_WIDTH
+
     def _scalar(self, event: Any) -> None:
         frame = self.stack[-1] if self.stack else None
+        node = self._next_node()
         if frame is not None and frame.key is _UNSET and type(frame.container) is dict:
             self._key(frame, event, event.value)
             if event.anchor:
-                self.anchors[event.anchor] = (
-                    event.value,
-                    len(self.positions) // POSITION_WIDTH - 1,
-                )
+                self.anchors[event.anchor] = _Anchored(event.value, node, 1, 0)
             return
-        node = len(self.positions) // POSITION_WIDTH
         self._place(event)
         value = self._resolve(event)
         if event.anchor:
-            self.anchors[event.anchor] = (value, node)
-        self._add(value)
+            self.anchors[event.anchor] = _Anchored(value, node, 1, 0)
+        self._add(value, 0)
 
     def _key(self, frame: _Frame, event: Any, key: str) -> None:
         frame.rewind = len(self.positions)
         frame.key_event = event
-        if key in frame.container:
+        if key in frame.container and len(self.faults) < FAULT_LIMIT:
             first = Document(self.path, frame.container, self.positions, frame.node).key_span(key)
             self._fault(
                 DUPLICATE_KEY,
@@ -208,9 +222,7 @@ class _Builder:
                 hint="keep one of the two",
                 related=(Label(first, "first here"),),
             )
-            frame.key = _REPEATED
-        else:
-            frame.key = key
+        frame.key = _REPEATED if key in frame.container else key
         self._place(event)
         if type(event) is self.scalar_event and type(self._resolve(event)) is not str:
             hint = f'quote it: "{key}"' if key else "write the key before the colon"
@@ -224,15 +236,15 @@ class _Builder:
             frame.rewind = len(self.positions)
             frame.key = _REPEATED
             self._fault(NOT_JSON_VALUE, "a key must be a string", event)
-            self.stack.append(_Frame([], None, len(self.positions) // POSITION_WIDTH))
+            self.stack.append(_Frame([], None, self._next_node()))
             self.stack[-1].key_event = _REPEATED
             self._place(event)
             return
-        node = len(self.positions) // POSITION_WIDTH
+        node = self._next_node()
         self._place(event)
         self._check_tag(event)
         if event.anchor:
-            self.anchors[event.anchor] = (_UNSET, node)
+            self.anchors[event.anchor] = _Anchored(_UNSET, node, 0, 0)
         self.stack.append(_Frame(container, event.anchor, node))
 
     def _close(self, event: Any) -> None:
@@ -244,42 +256,49 @@ class _Builder:
         if frame.key_event is _REPEATED and type(frame.container) is list:
             return  # it stood where a key belongs; its value is dropped with it
         if frame.anchor:
-            self.anchors[frame.anchor] = (frame.container, frame.node)
-        self._add(frame.container)
+            size = self._next_node() - frame.node
+            self.anchors[frame.anchor] = _Anchored(frame.container, frame.node, size, frame.height)
+        self._add(frame.container, frame.height)
 
     def _alias(self, event: Any) -> None:
-        value, node = self.anchors.get(event.anchor, (None, -1))
+        anchored = self.anchors.get(event.anchor)
         frame = self.stack[-1] if self.stack else None
         if frame is not None and frame.key is _UNSET and type(frame.container) is dict:
-            self._key(frame, event, value if isinstance(value, str) else f"*{event.anchor}")
+            text = anchored.value if anchored else None
+            self._key(frame, event, text if isinstance(text, str) else f"*{event.anchor}")
             return
-        if node < 0:
-            self._fault(BAD_ALIAS, f"no anchor `&{event.anchor}` stands before this alias", event)
-        elif value is _UNSET:
-            self._fault(BAD_ALIAS, f"`*{event.anchor}` lies inside the value it repeats", event)
-            value = None
-        size = node_count(value)
-        if size > 1 and len(self.positions) // POSITION_WIDTH + size > ALIAS_NODE_LIMIT:
-            if not self.expanded_too_far:
-                message = f"aliases expand to more than {ALIAS_NODE_LIMIT:,} values"
-                self._fault(BAD_ALIAS, message, event)
-            self.expanded_too_far = True
-            value, size = None, 1
         self._place(event)
-        self.positions.extend(
-            self.positions[(node + 1) * POSITION_WIDTH : (node + size) * POSITION_WIDTH]
-        )
-        self._add(value)
+        if anchored is None:
+            message = f"no anchor `&{event.anchor}` stands before this alias"
+        elif anchored.value is _UNSET:
+            message = f"`*{event.anchor}` lies inside the value it repeats"
+        elif len(self.stack) + anchored.height > DEPTH_LIMIT:
+            message = f"aliases nest values deeper than {DEPTH_LIMIT} levels"
+        elif anchored.size > 1 and self._next_node() + anchored.size > ALIAS_NODE_LIMIT:
+            message = f"aliases expand to more than {ALIAS_NODE_LIMIT:,} values"
+        else:
+            start = (anchored.node + 1) * POSITION_WIDTH
+            end = (anchored.node + anchored.size) * POSITION_WIDTH
+            self.positions.extend(self.positions[start:end])
+            self._add(anchored.value, anchored.height)
+            return
+        if message not in self.alias_faults:
+            self._fault(BAD_ALIAS, message, event)
+            self.alias_faults.add(message)
+        self._add(None, 0)
 
-    def _add(self, value: Any) -> None:
+    def _add(self, value: Any, height: int) -> None:
         if not self.stack:
             self.root = value
             return
         frame = self.stack[-1]
+        frame.height = max(frame.height, height + 1)
         if type(frame.container) is list:
             frame.container.append(value)
         elif frame.key is _REPEATED:
             del self.positions[frame.rewind :]
+            kept = self._next_node()
+            self.anchors = {name: each for name, each in self.anchors.items() if each.node < kept}
             frame.key = _UNSET
         else:
             frame.container[frame.key] = value
@@ -288,6 +307,9 @@ class _Builder:
     def _resolve(self, event: Any) -> Any:
         """A scalar's value by the YAML 1.2 core schema; what JSON lacks becomes a fault."""
         text: str = event.value
+        if not text.isascii() and _HALF.search(text):
+            self._fault(NOT_JSON_VALUE, "half of a surrogate pair is no character", event)
+            return ""
         tag = event.tag
         if tag is None or tag == "!":
             return text if not event.implicit[0] or tag == "!" else self._plain(event, text)
@@ -340,7 +362,8 @@ class _Builder:
         hint: str | None = None,
         related: tuple[Label, ...] = (),
     ) -> None:
-        self.faults.append(Diagnostic(code, message, self._span(event), hint, related))
+        if len(self.faults) < FAULT_LIMIT:
+            self.faults.append(Diagnostic(code, message, self._span(event), hint, related))
 
 
 def _short(tag: str) -> str:
@@ -396,7 +419,7 @@ def _syntax(path: str, text: str, error: Exception) -> Diagnostic:
 
 
 def _misaligned(source: str) -> tuple[str, str, int]:
-    """What is wrong with a line that stands between its neighbours' indents, and where it starts."""
+    """What is wrong with a line that fits no indent around it, and where it starts."""
     width = len(source) - len(source.lstrip(" "))
-    message = "not valid YAML: the line is indented unlike the lines it could belong to"
+    message = "not valid YAML: the line is indented unlike those it could belong to"
     return message, f"it starts with {width} blanks; align it with its neighbours", width + 1

@@ -27,7 +27,10 @@ def run(arguments: argparse.Namespace) -> int:
     targets = [
         _target(reading, project, files, arguments.output) for project, files in compilation.outputs
     ]
-    problems = [*reading.diagnostics, *_unusable(reading, targets)]
+    problems = [
+        *reading.diagnostics,
+        *_unusable(reading, targets, chosen=arguments.output is not None),
+    ]
     changes: tuple[Change, ...] = ()
     if not has_errors(problems):
         changes, refused = drift(targets) if arguments.check else write(targets)
@@ -65,19 +68,27 @@ def _target(
     return Target(folder, folder.as_posix(), files)
 
 
-def _unusable(reading: Reading, targets: Sequence[Target]) -> list[Diagnostic]:
-    """An output folder is never read, so it cannot hold what a project reads, nor a project."""
+def _unusable(reading: Reading, targets: Sequence[Target], *, chosen: bool) -> list[Diagnostic]:
+    """An output folder is never read, so it cannot hold what a project reads, nor a project.
+
+    Outside the folder that is compiled, it is only written to when somebody has `chosen` so.
+    """
     inputs = {
         os.path.realpath(os.path.join(reading.root, path))
         for program in reading.compilation.programs
         for path in (program.project.folder, *(each for each, _ in program.files_read))
     }
+    root = os.path.realpath(reading.root)
     problems = []
     for target in targets:
         folder = os.path.realpath(target.folder)
         if any(f"{path}/".startswith(f"{folder}/") for path in inputs):
             message = "the output folder would hold what is read, and it is never read itself"
             hint = "choose a folder of its own"
+            problems.append(Diagnostic(BAD_OUTPUT, message, Span(target.shown), hint))
+        elif not chosen and not f"{folder}/".startswith(f"{root}/"):
+            message = "the output folder is a link that leads outside"
+            hint = "remove the link, or say where to write with `-o`"
             problems.append(Diagnostic(BAD_OUTPUT, message, Span(target.shown), hint))
     return problems
 

@@ -55,6 +55,7 @@ NO_REPOSITORY = Code(
     "C102", "no-repository", _WARNING, "the folder is in no Git repository, so every file is read"
 )
 GIT_REFUSED = Code("C104", "git-refused", _ERROR, "Git will not say which files are the project's")
+BROKEN_LINK = Code("C105", "broken-link", _WARNING, "a link that leads to no file of the folder")
 NO_DESCRIPTORS = Code("C103", "no-descriptors", _WARNING, "the folder holds no descriptor")
 
 NOT_YAML = Code("C201", "not-yaml", _ERROR, "a file with descriptors is not valid YAML or JSON")
@@ -84,6 +85,9 @@ ALMOST_DESCRIPTOR = Code(
 )
 INSIDE_PROJECT = Code(
     "C314", "inside-project", _ERROR, "a folder of a project is compiled as if it were one"
+)
+ORPHANED_OUTPUT = Code(
+    "C315", "orphaned-output", _WARNING, "an output folder that no project writes any more"
 )
 UNOWNED = Code("C312", "unowned", _WARNING, "a descriptor outside every project is left alone")
 
@@ -123,6 +127,7 @@ MADE_ELSEWHERE = Code(
 )
 OVERRULED = Code("C418", "overruled", _WARNING, "a key of a run that its function overrules")
 NOT_COPIED = Code("C419", "not-copied", _WARNING, "a module beside the source that is not copied")
+BAD_REQUIREMENT = Code("C420", "bad-requirement", _ERROR, "a requirement that pip would not take")
 UNKNOWN_VERSION = Code("C416", "unknown-version", _WARNING, "a version that no descriptor has")
 
 ONE_NAME = Code("C501", "one-name", _ERROR, "two names become one in the cluster or on disk")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +45,13 @@ class Document:
         for step in pointer:
             data = data[step]
         return Document(self.path, data, self.positions, self._find(pointer)[1], self.faults)
+
+    def items(self) -> Iterator[Document]:
+        """Each item of a list as a document of its own."""
+        node = self.node + 1
+        for item in self.data:
+            yield Document(self.path, item, self.positions, node, self.faults)
+            node += node_count(item)
 
     def _find(self, pointer: Pointer) -> tuple[int, int]:
         key_node = node = self.node

@@ -48,12 +48,14 @@ class SourceFile:
 class Tree:
     """The files below one folder, sorted by path; from a disk, a commit or a test alike.
 
-    `folder` is its name; `enclosing` the settings file of a project that it lies in, if any.
+    `folder` is its name; `enclosing` the settings file of a project that it lies in, if any;
+    `outputs` are the folders in it that hold an output, whose files are left out.
     """
 
     folder: str
     files: Mapping[str, SourceFile]
     enclosing: str | None = None
+    outputs: tuple[str, ...] = ()
 
     def below(self, folder: str) -> Iterator[SourceFile]:
         """The files in `folder` and its folders; `""` is the root."""

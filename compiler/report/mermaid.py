@@ -2,70 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
-from compiler.model.program import Lineage, Program, Run
+from compiler.model.descriptor import DATA_TYPES
+from compiler.model.program import Node, Program
+from compiler.model.reference import StoreKey
 
+_DATA = frozenset(DATA_TYPES.values())
 _SHAPES = {"job": ("[", "]"), "serve": ("([", "])"), "data": ("[(", ")]")}
 
 
 def render_mermaid(programs: Iterable[Program]) -> str:
-    """One flowchart; several projects are drawn as one box each."""
+    """One flowchart; several projects are drawn as one box each, with what they share linked."""
     drawn = list(programs)
+    ids = _ids(drawn)
     lines = ["flowchart LR"]
-    for number, program in enumerate(drawn):
-        body = _program(program, f"p{number}" if len(drawn) > 1 else "")
-        if len(drawn) > 1:
-            lines.append(f"  subgraph p{number}[{_label(program.project.name)}]")
-            lines += [f"  {line}" for line in body]
-            lines.append("  end")
-        else:
-            lines += body
+    for program in drawn:
+        body = _boxes(program, ids)
+        if len(drawn) > 1 and body:
+            name = program.project.name
+            opening = f"  subgraph project_{_slug(name)}[{_label(name)}]"
+            body = [opening, *map("  {}".format, body), "  end"]
+        lines += body
+    arrows = {arrow for program in drawn for arrow in _arrows(program, ids)}
+    lines += [f"  {source} --> {target}" for source, target in sorted(arrows)]
     return "\n".join(lines) + "\n"
 
 
-def _program(program: Program, prefix: str) -> list[str]:
+Ids = dict[tuple[str, str], str]
+"""Project and node of its lineage -> what Mermaid calls it."""
+
+
+def _nodes(program: Program) -> list[Node]:
     """Runs and the data between them; functions stand in the boxes of their runs."""
+    runs = {f"run/{run.name}" for run in program.runs}
+    return [each for each in program.lineage.nodes if each.id in runs or each.type in _DATA]
+
+
+def _ids(programs: Sequence[Program]) -> Ids:
+    """Made of the nodes' own names, so that a new node renames no other.
+
+    Data of another project that is drawn too is one node with it.
+    """
+    ids: Ids = {}
+    taken: set[str] = set()
+    nodes = [(each.project.name, node) for each in programs for node in _nodes(each)]
+    for project, node in nodes:
+        if _stranger(node) is None:
+            name = f"{project}/{node.id}" if len(programs) > 1 else node.id
+            ids[project, node.id] = _unique(name, taken)
+    for project, node in nodes:
+        if home := _stranger(node):
+            ids[project, node.id] = ids.get(home) or _unique(node.id, taken)
+    return ids
+
+
+def _stranger(node: Node) -> tuple[str, str] | None:
+    """Where a node of another project has its home: that project, and its node there."""
+    key = StoreKey.parse(node.id)
+    if key is None:
+        return None
+    version = f":{key.version}" if key.version else ""
+    return key.project, f"{key.type}/{key.name}{version}"
+
+
+def _boxes(program: Program, ids: Ids) -> list[str]:
     runs = {f"run/{run.name}": run for run in program.runs}
-    drawn = [
-        node
-        for node in program.lineage.nodes
-        if node.id in runs or node.type in _data_types(program)
-    ]
-    ids = {node.id: f"{prefix}n{number}" for number, node in enumerate(drawn)}
     lines = []
-    for node in drawn:
+    for node in _nodes(program):
+        home = _stranger(node)
+        if home is not None and home in ids:
+            continue  # it stands in the box of its own project
         run = runs.get(node.id)
         opening, closing = _SHAPES[run.action if run else "data"]
-        label = _run_label(run) if run else _label(_data_label(node.id, node.name))
-        lines.append(f"  {ids[node.id]}{opening}{label}{closing}")
-    arrows = sorted(_arrows(program.lineage, ids))
-    return lines + [f"  {source} --> {target}" for source, target in arrows]
+        label = node.id if home else node.id.partition("/")[2]
+        if run is not None:
+            label = f"{run.name}\n{run.action} of {run.function.name}"
+        identifier = ids[program.project.name, node.id]
+        lines.append(f"  {identifier}{opening}{_label(label)}{closing}")
+    return lines
 
 
-def _data_types(program: Program) -> frozenset[str]:
-    return frozenset(("artifact", "dataitem", "model"))
-
-
-def _data_label(identifier: str, name: str) -> str:
-    """A stranger's data keeps its whole key; an own version says which it is."""
-    if identifier.startswith("store://"):
-        return identifier
-    return name + identifier.partition("/")[2].removeprefix(name)
-
-
-def _run_label(run: Run) -> str:
-    function = run.function.name
-    return _label(run.name if run.name == function else f"{run.name}\n{function}")
-
-
-def _arrows(lineage: Lineage, ids: dict[str, str]) -> set[tuple[str, str]]:
+def _arrows(program: Program, ids: Ids) -> Iterator[tuple[str, str]]:
     """The way the data goes: an edge of the lineage leads from what depends to what it needs."""
-    return {
-        (ids[edge.target], ids[edge.source])
-        for edge in lineage.edges
-        if edge.source in ids and edge.target in ids and edge.relation != "run_of"
-    }
+    project = program.project.name
+    for edge in program.lineage.edges:
+        ends = (project, edge.target), (project, edge.source)
+        if edge.relation != "run_of" and all(end in ids for end in ends):
+            yield ids[ends[0]], ids[ends[1]]
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    slug = _slug(name)
+    while slug in taken:
+        slug += "_"
+    taken.add(slug)
+    return slug
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "_", name)
 
 
 def _label(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 from compiler.model.diagnostic import Diagnostic, Severity
@@ -12,6 +13,8 @@ Lines = Callable[[str], list[str]]
 
 _COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.NOTE: "36"}
 _WIDTH = 100
+_CREDENTIALS = re.compile(r"://[^/\s@]+@")
+"""A user name or a password in a URL; masked in its own length, so that carets still fit."""
 
 
 def render_text(diagnostics: Iterable[Diagnostic], lines: Lines, *, colour: bool = False) -> str:
@@ -63,7 +66,8 @@ def _excerpt(span: Span, lines: Lines) -> str:
 
 
 def _printable(text: str) -> str:
-    """Nothing that a file holds may steer the reader's terminal."""
+    """Nothing that a file holds may steer the reader's terminal, nor put a password into a log."""
+    text = _CREDENTIALS.sub(lambda found: "://" + "*" * (len(found[0]) - 4) + "@", text)
     if text.isprintable():
         return text
     return "".join(
