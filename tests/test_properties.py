@@ -123,7 +123,7 @@ def test_an_unrelated_edit_changes_no_other_output() -> None:
     tree = tree_from(SAMPLE, without="/deploy/")
     files = {path: file.content for path, file in tree.files.items()}
     before = outputs(compile_tree(tree_of(files)))
-    files["runs/nightly.yaml"] = files["runs/nightly.yaml"].replace(b"channel: geo", b"channel: x")
+    files["runs/jobs.yaml"] = files["runs/jobs.yaml"].replace(b"channel: geo", b"channel: x")
     after = outputs(compile_tree(tree_of(files)))
     different = {path for path in before if before[path] != after[path]}
     assert different == {
