@@ -78,7 +78,8 @@ def _boxes(program: Program, ids: Ids) -> list[str]:
         opening, closing = _SHAPES[run.action if run else "data"]
         label = node.id if home else node.id.partition("/")[2]
         if run is not None:
-            label = f"{run.name}\n{run.action} of {run.function.name}"
+            what = "job" if run.action == "job" else "service"
+            label = f"{run.name}\n{what} of {run.function.name}"
         identifier = ids[program.project.name, node.id]
         lines.append(f"  {identifier}{opening}{_label(label)}{closing}")
     return lines
