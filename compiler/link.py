@@ -79,10 +79,13 @@ def link(
         promised=_promised(symbols, {draft.name for draft in drafts}),
         local=frozenset(each.name for each in drafts if each.is_local),
     )
+    outputs: dict[str, list[Output]] = {}
+    for name, output in producers.values():
+        outputs.setdefault(name, []).append(output)
     runs = {
         draft.name: run
         for draft in drafts
-        if (run := _run(draft, functions, data, producers, problems)) is not None
+        if (run := _run(draft, functions, data, tuple(outputs.get(draft.name, ())), problems))
     }
     order = _order(runs, problems)
     lineage = _lineage(symbols, functions, runs, order)
@@ -415,7 +418,7 @@ def _run(
     draft: _Draft,
     functions: Mapping[str, Function],
     data: _Data,
-    producers: _Producers,
+    outputs: tuple[Output, ...],
     problems: Problems,
 ) -> Run | None:
     function = functions.get(draft.function)
@@ -447,7 +450,7 @@ def _run(
         init_parameters=init_parameters,
         inputs=_inputs(draft, data, problems),
         references=_references(draft, data, problems),
-        outputs=tuple(output for run_name, output in producers.values() if run_name == draft.name),
+        outputs=outputs,
         environment=environment,
         secrets=tuple(sorted(spec.get("secrets", ()))),
         resources={key: str(value) for key, value in sorted(spec.get("resources", {}).items())},

@@ -6,7 +6,7 @@ import base64
 import binascii
 import posixpath
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -46,21 +46,33 @@ def load(project: Project, tree: Tree) -> tuple[Mapping[str, Function], tuple[Di
     """The functions of a project by name, sorted; those whose source cannot be had are left out."""
     problems: Problems = []
     functions: dict[str, Function] = {}
+    sources = _Sources(
+        project,
+        tree,
+        # Descriptors say what is run and are not run: a label in one must not change an image.
+        unread={each.path for each in project.descriptors} | {project.prefix + SETTINGS_FILE},
+    )
     for descriptor in sorted(project.descriptors, key=lambda each: each.name):
         if descriptor.kind == "python" and descriptor.valid and descriptor.name not in functions:
-            function = _function(project, tree, descriptor, problems)
+            function = _function(sources, descriptor, problems)
             if function is not None:
                 functions[descriptor.name] = function
     return functions, tuple(problems)
 
 
-def _function(
-    project: Project, tree: Tree, descriptor: Descriptor, problems: Problems
-) -> Function | None:
+class _Sources(NamedTuple):
+    """Where sources are looked up; `unread` files of the tree are none."""
+
+    project: Project
+    tree: Tree
+    unread: Container[str]
+
+
+def _function(sources: _Sources, descriptor: Descriptor, problems: Problems) -> Function | None:
     spec = descriptor.spec
     image = spec.get("image")
     problems += _requirement_problems(descriptor)
-    source = _source(project, tree, descriptor, problems)
+    source = _source(sources, descriptor, problems)
     if source is None:
         return None
     if not source.files and image is None:
@@ -83,7 +95,7 @@ def _function(
         init=spec["source"].get("init_function"),
         files=source.files,
         origin=source.origin,
-        signatures=_signatures(descriptor, source, module, tree, problems),
+        signatures=_signatures(descriptor, source, module, sources.tree, problems),
     )
 
 
@@ -110,9 +122,7 @@ class _Source(NamedTuple):
     is_file: bool = False
 
 
-def _source(
-    project: Project, tree: Tree, descriptor: Descriptor, problems: Problems
-) -> _Source | None:
+def _source(sources: _Sources, descriptor: Descriptor, problems: Problems) -> _Source | None:
     """None, with an error, when the source cannot be had."""
     source = descriptor.spec["source"]
     written = source.get("source")
@@ -128,7 +138,7 @@ def _source(
         return _Source((file,), None, file.path) if file else None
     if written is None:
         return _Source(())
-    return _local_source(project, tree, descriptor, written, problems)
+    return _local_source(sources, descriptor, written, problems)
 
 
 def _inline_file(
@@ -163,9 +173,10 @@ def _inline_file(
 
 
 def _local_source(
-    project: Project, tree: Tree, descriptor: Descriptor, written: str, problems: Problems
+    sources: _Sources, descriptor: Descriptor, written: str, problems: Problems
 ) -> _Source | None:
     """Looked up in the project's folder, then in the descriptor's (design.md section 1)."""
+    project, tree, unread = sources
     span = descriptor.span("spec", "source", "source")
     beside = posixpath.dirname(project.relative(descriptor.path))
     candidates = [posixpath.normpath(written), posixpath.normpath(posixpath.join(beside, written))]
@@ -173,8 +184,6 @@ def _local_source(
     if written.startswith("/") or not inside:
         problems.append(_outside(written, span))
         return None
-    # Descriptors say what is run and are not run: a label in one must not change an image.
-    unread = {each.path for each in project.descriptors} | {project.prefix + SETTINGS_FILE}
     for origin in inside:
         path = posixpath.normpath(project.prefix + origin)
         if path in tree.files:

@@ -168,9 +168,18 @@ def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
     return any(each.code.severity is Severity.ERROR for each in diagnostics)
 
 
+_MANY = 300
+
+
 def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """A hint with the nearest known word, if one is near."""
-    close = get_close_matches(word, sorted(known), n=1, cutoff=cutoff)
+    """A hint with the nearest known word, if one is near.
+
+    Of many words only those of about its length are compared: a hint is not worth a wait.
+    """
+    words = sorted(known)
+    if len(words) > _MANY:
+        words.sort(key=lambda each: (abs(len(each) - len(word)), each[:1] != word[:1], each))
+    close = get_close_matches(word, words[:_MANY], n=1, cutoff=cutoff)
     return f"did you mean `{close[0]}`?" if close else None
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import NamedTuple
 
 OWNERSHIP_LIST = ".gitopsc-files"
@@ -44,9 +46,9 @@ class SourceFile:
         return self.read()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tree:
-    """The files below one folder, sorted by path; from a disk, a commit or a test alike.
+    """The files below one folder; from a disk, a commit or a test alike.
 
     `folder` is its name; `enclosing` the settings file of a project that it lies in, if any;
     `outputs` are the folders in it that hold an output, whose files are left out.
@@ -57,10 +59,17 @@ class Tree:
     enclosing: str | None = None
     outputs: tuple[str, ...] = ()
 
+    @cached_property
+    def paths(self) -> Sequence[str]:
+        return sorted(self.files)
+
     def below(self, folder: str) -> Iterator[SourceFile]:
-        """The files in `folder` and its folders; `""` is the root."""
+        """The files in `folder` and its folders, sorted; `""` is the root."""
         prefix = folder + "/" if folder else ""
-        return (file for path, file in self.files.items() if path.startswith(prefix))
+        for path in islice(self.paths, bisect_left(self.paths, prefix), None):
+            if not path.startswith(prefix):
+                return
+            yield self.files[path]
 
     def lines(self, path: str) -> list[str]:
         """The text of a file, for showing a place in it; empty when there is none to show."""
