@@ -11,6 +11,7 @@ from conftest import CASES, ROOT, SAMPLE, texts_from, tree_of
 
 from compiler.emit import emit
 from compiler.model import identity
+from compiler.model.plan import Workload
 from compiler.model.program import Program
 from compiler.pipeline import compile_tree
 from compiler.plan import plan
@@ -195,9 +196,27 @@ def test_golden_digests(update: bool) -> None:
 
 
 def digests_of(repo: Path) -> list[str]:
+    """Of each run, and the name of its Job in each environment with an image that never changes."""
     tree, _ = scan(str(repo))
-    return [
-        f"{program.project.name} {run} {digest}"
-        for program in compile_tree(tree).programs
-        for run, digest in sorted(computes_of(program).items())
-    ]
+    lines = []
+    for program in compile_tree(tree).programs:
+        project = program.project.name
+        lines += [f"{project} {run} {each}" for run, each in sorted(computes_of(program).items())]
+        planned, _ = plan(program, sound=True)
+        assert planned is not None
+        fixed = replace(
+            planned,
+            images=(),
+            environments=tuple(
+                replace(each, workloads=tuple(map(with_a_fixed_image, each.workloads)))
+                for each in planned.environments
+            ),
+        )
+        for file in emit(fixed):
+            job = re.search(rb"kind: Job\nmetadata:\n  name: (\S+)", file.content)
+            lines += [f"{project} {file.path} {job[1].decode()}"] if job else []
+    return lines
+
+
+def with_a_fixed_image(workload: Workload) -> Workload:
+    return replace(workload, image=None, ready_image="registry.example.com/fixed:1")
