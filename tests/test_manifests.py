@@ -159,6 +159,16 @@ def test_an_image_copies_what_its_ignore_file_lets_in(path: Path) -> None:
     assert "# syntax=" not in text
 
 
+def test_every_file_of_the_runner_is_copied() -> None:
+    folder = SAMPLE / "deploy" / "images" / "runner"
+    files = {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
+    copied = [
+        Path("requirements.txt"),
+        *(path for path in files if path.match("gitopsc_runner/*.py")),
+    ]
+    assert files == set(copied)
+
+
 def test_the_bake_file_names_every_image() -> None:
     bake = json.loads((SAMPLE / "deploy/images/docker-bake.json").read_text())
     assert set(bake["group"]["default"]["targets"]) == set(bake["target"])
