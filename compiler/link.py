@@ -248,7 +248,7 @@ def _draft(symbols: _Symbols, descriptor: Descriptor, problems: Problems) -> _Dr
         return None
     if task is None:
         task = symbols.tasks.get((kind, name))
-    elif owner is descriptor and symbols.tasks.get((kind, name)) is not task:
+    elif owner is descriptor and _function_of(symbols, task) != name:
         message = f"the task is not of function `{name}`"
         problems.append(Diagnostic(BAD_REFERENCE, message, descriptor.span("spec", "task")))
         return None
@@ -257,6 +257,10 @@ def _draft(symbols: _Symbols, descriptor: Descriptor, problems: Problems) -> _Dr
     if not _is_supported(merged, problems):
         return None
     return _Draft(descriptor.name, action, name, merged)
+
+
+def _function_of(symbols: _Symbols, task: Descriptor) -> str | None:
+    return _function_name(symbols, task.spec["function"], task.span("spec", "function"), [])
 
 
 def _task(
@@ -520,9 +524,11 @@ def _references(draft: _Draft, data: _Data, problems: Problems) -> tuple[Referen
     found = []
     for key in ("parameters", "init_parameters", "envs"):
         for pointer, text in _strings(draft.merged.spec.get(key), (key,)):
+            if not text.startswith("store://"):
+                continue
             span = draft.merged.span(key, *pointer[1:])
             store_key = StoreKey.parse(text)
-            if store_key is None and text.startswith("store://"):
+            if store_key is None:
                 message = f"`{text}` is no key of anything in a store"
                 hint = f"write `store://{data.project}/<artifact|dataitem|model>/<kind>/<name>`"
                 problems.append(Diagnostic(UNKNOWN_DATA, message, span, hint))
@@ -578,7 +584,7 @@ def _check_outputs(run: Run, problems: Problems) -> None:
         if output.name not in signature.outputs:
             message = f"`{run.function.handler}` has no output `{output.name}`"
             known = signature.outputs
-            hint = did_you_mean(output.name, known) or f"its outputs are {listed(known)}"
+            hint = did_you_mean(output.name, known) or f"its outputs are {listed(known) or 'none'}"
             span = run.merged.key_span("outputs", output.name)
             problems.append(Diagnostic(HANDLER_MISFIT, message, span, hint, related))
 

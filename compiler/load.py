@@ -28,7 +28,7 @@ from compiler.model.diagnostic import (
     listed,
 )
 from compiler.model.program import Function, FunctionFile, Signature
-from compiler.model.source import SETTINGS_FILE, SourceFile, Span, Tree, Unreadable
+from compiler.model.source import SourceFile, Span, Tree, Unreadable
 
 INLINE_MODULE = "main.py"
 """Where the platform puts inline source that names no path (digitalhub.md section 1.2)."""
@@ -50,7 +50,7 @@ def load(project: Project, tree: Tree) -> tuple[Mapping[str, Function], tuple[Di
         project,
         tree,
         # Descriptors say what is run and are not run: a label in one must not change an image.
-        unread={each.path for each in project.descriptors} | {project.prefix + SETTINGS_FILE},
+        unread=project.described,
     )
     for descriptor in sorted(project.descriptors, key=lambda each: each.name):
         if descriptor.kind == "python" and descriptor.valid and descriptor.name not in functions:
@@ -83,6 +83,7 @@ def _function(sources: _Sources, descriptor: Descriptor, problems: Problems) -> 
         return None
     module, _, handler = spec["source"]["handler"].rpartition(":")
     module = module.replace(".", "/") + ".py" if module else source.module
+    signatures, imports = _signatures(descriptor, source, module, sources.tree, problems)
     return Function(
         name=descriptor.name,
         descriptor=descriptor,
@@ -95,7 +96,8 @@ def _function(sources: _Sources, descriptor: Descriptor, problems: Problems) -> 
         init=spec["source"].get("init_function"),
         files=source.files,
         origin=source.origin,
-        signatures=_signatures(descriptor, source, module, sources.tree, problems),
+        signatures=signatures,
+        imports=imports,
     )
 
 
@@ -217,7 +219,7 @@ def _read(
             hint = "unpack it into the repository"
             problems.append(Diagnostic(NOT_SUPPORTED, message, span, hint))
             return ()
-        if not _COPYABLE.fullmatch(file.path):
+        if not _COPYABLE.fullmatch(relative):
             problems.append(_not_copyable(relative, span))
             return ()
         if file.is_link:
@@ -255,8 +257,8 @@ def _outside(written: str, span: Span) -> Diagnostic:
 
 def _signatures(
     descriptor: Descriptor, loaded: _Source, module: str, tree: Tree, problems: Problems
-) -> Mapping[str, Signature]:
-    """The handler and the init function, which have to be in the module, and it in the source."""
+) -> tuple[Mapping[str, Signature], frozenset[str]]:
+    """Those of the handler and init, which have to be in the module; and what that imports."""
     files = loaded.files
     source = descriptor.spec["source"]
     span = descriptor.span("spec", "source", "handler")
@@ -264,20 +266,20 @@ def _signatures(
     if file is not None and not module.endswith(".py"):
         message = f"the handler's module `{module}` is no Python file"
         problems.append(Diagnostic(UNKNOWN_HANDLER, message, span, "name a `.py` file"))
-        return {}
+        return {}, frozenset()
     if file is None:
         if files:  # a ready image may have its source inside
             message = f"the handler's module `{module}` is not in the source"
             hint = _module_hint(source["handler"], module, files)
             problems.append(Diagnostic(UNKNOWN_HANDLER, message, span, hint))
-        return {}
+        return {}, frozenset()
     try:
         names = outline(file.content, _version(descriptor))
     except NotPython as error:
         problems.append(_not_python(file, error, span))
-        return {}
+        return {}, frozenset()
     if loaded.is_file:
-        problems += _left_behind(descriptor, file, names.imports, tree)
+        problems += _left_behind(descriptor, file, str(loaded.origin), names.imports, tree)
     wanted = {source["handler"].rpartition(":")[2]: span}
     if "init_function" in source:
         wanted[source["init_function"]] = descriptor.span("spec", "source", "init_function")
@@ -288,7 +290,8 @@ def _signatures(
             hint = did_you_mean(name, known) or f"it defines {listed(known) or 'nothing'}"
             problems.append(Diagnostic(UNKNOWN_HANDLER, message, place, hint))
     found = ((name, names.definitions.get(name)) for name in wanted)
-    return {name: _signature(file, each) for name, each in found if each is not None}
+    signatures = {name: _signature(file, each) for name, each in found if each is not None}
+    return signatures, names.imports
 
 
 def _signature(file: FunctionFile, found: Definition) -> Signature:
@@ -300,18 +303,18 @@ def _signature(file: FunctionFile, found: Definition) -> Signature:
 
 
 def _left_behind(
-    descriptor: Descriptor, file: FunctionFile, imports: Iterable[str], tree: Tree
+    descriptor: Descriptor, file: FunctionFile, origin: str, imports: Iterable[str], tree: Tree
 ) -> Problems:
     """Modules that the source imports, and that lie beside it and stay there."""
     folder = posixpath.dirname(str(file.origin))
+    stem = posixpath.basename(file.path).removesuffix(".py")
     found = []
-    for name in sorted(imports):
+    for name in sorted(set(imports) - {stem}):
         beside = posixpath.join(folder, name)
         if f"{beside}.py" in tree.files or f"{beside}/__init__.py" in tree.files:
             message = f"`{name}` lies beside `{file.path}`, and a file source copies only itself"
-            stem = posixpath.basename(file.path).removesuffix(".py")
             handler = descriptor.spec["source"]["handler"].rpartition(":")[2]
-            where = posixpath.dirname(file.path) or "."
+            where = posixpath.dirname(origin) or "."
             hint = f"write `source: {where}` and `handler: {stem}:{handler}` to bring the folder"
             span = descriptor.span("spec", "source", "source")
             found.append(Diagnostic(NOT_COPIED, message, span, hint))

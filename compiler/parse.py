@@ -34,9 +34,10 @@ def parse(tree: Tree) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
     for path, file in tree.files.items():
         if _is_settings(path):
             found, trouble = _read(file, wanted=True)
-            if not trouble and all(each.data is None for each in found):
-                # Empty: every setting is optional.
-                found = [Document(path, {}, array("I", (1, 1, 1, 1)))]
+            if all(each.data is None for each in found):
+                # Empty, for every setting is optional; or broken, and a project all the same.
+                data: Any = None if trouble else {}
+                found = [Document(path, data, array("I", (1, 1, 1, 1)))]
             documents += found
             problems += trouble
             filters[path.removesuffix(SETTINGS_FILE)] = _filter(found)

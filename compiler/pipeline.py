@@ -6,6 +6,7 @@ one compile shows every problem.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from compiler.emit import emit
@@ -37,10 +38,11 @@ def compile_tree(tree: Tree) -> Compilation:
     diagnostics = [*syntax, *grammar]
     if not any(project.descriptors for project in projects) and not has_errors(diagnostics):
         diagnostics.append(_nothing_found(tree))
+    broken = {_owner(each.span.path, projects) for each in syntax if has_errors([each])}
     programs = []
     plans = []
     for project in projects:
-        if any(each.span.path.startswith(project.prefix) for each in syntax):
+        if project.prefix in broken:
             continue  # a name in a broken file is not unknown, only unread
         functions, loading = load(project, tree)
         program, binding = link(project, functions)
@@ -53,6 +55,12 @@ def compile_tree(tree: Tree) -> Compilation:
     if not has_errors(diagnostics):
         outputs = tuple((project, emit(each)) for project, each in plans if each is not None)
     return Compilation(tuple(programs), outputs, in_order(diagnostics))
+
+
+def _owner(path: str, projects: Iterable[Project]) -> str:
+    """The prefix of the nearest project around a file."""
+    prefixes = (each.prefix for each in projects if path.startswith(each.prefix))
+    return max(prefixes, key=len, default="")
 
 
 def _nothing_found(tree: Tree) -> Diagnostic:

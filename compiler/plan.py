@@ -50,6 +50,7 @@ _VARIABLES: Mapping[str, str] = {
 }
 """Where libraries may write on a read-only root; a run's own variables win."""
 
+_SDK = "digitalhub_runtime_python"
 _DEFAULT_RESOURCES: Mapping[str, str] = {"cpu": "100m", "mem": "256Mi", "disk": "1Gi"}
 _PLATFORM_QUANTITY = re.compile(r"[0-9]+([a-zA-Z]+)?")
 
@@ -377,17 +378,21 @@ def _check_output(program: Program, problems: list[Diagnostic]) -> None:
 
 def _check_stores(program: Program, runs: Sequence[Run], problems: list[Diagnostic]) -> None:
     """What the runner cannot do yet is said here, and not only by a pod that fails."""
-    needing = [run for run in runs if run.inputs or run.references or run.outputs]
+    needing = [run for run in runs if run.inputs or run.references or run.outputs or _asks(run)]
     if needing:
-        message = (
-            f"the runner has no store yet, so runs with data end with exit code 76: "
-            f"{listed(run.name for run in needing)}"
-        )
+        names = listed(run.name for run in needing)
+        message = f"the runner has no store and no SDK yet, so runs that need them fail: {names}"
         place = needing[0].descriptor.name_span
         problems.append(Diagnostic(NEEDS_STORE, message, place))
     if any(run.action == "job" for run in runs):
         message = "jobs keep no record yet: one that is created again runs again"
         problems.append(Diagnostic(NO_RECORD, message, program.project.place))
+
+
+def _asks(run: Run) -> bool:
+    """Whether a function wants objects of the platform's SDK."""
+    arguments = {each for one in run.function.signatures.values() for each in one.arguments}
+    return bool(arguments & {"project", "run"}) or _SDK in run.function.imports
 
 
 def _registry_problems(project: Project) -> list[Diagnostic]:

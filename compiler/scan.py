@@ -35,7 +35,8 @@ def scan(folder: str) -> tuple[Tree, tuple[Diagnostic, ...]]:
     outputs = tuple(
         path.removesuffix(OWNERSHIP_LIST)
         for path in listed
-        if path == OWNERSHIP_LIST or path.endswith("/" + OWNERSHIP_LIST)
+        if (path == OWNERSHIP_LIST or path.endswith("/" + OWNERSHIP_LIST))
+        and os.path.lexists(f"{root}/{path}")
     )
     files = {}
     for path in sorted(listed):

@@ -97,8 +97,14 @@ def validate(
             problems += _unowned(part)
         elif (descriptor := _descriptor(part, problems)) is not None:
             owned[owner].append(descriptor)
+    described = frozenset(
+        (
+            *(each.path for each in settings.values()),
+            *(each.path for each in parts if each.data["kind"] in OUR_KINDS),
+        )
+    )
     projects = tuple(
-        _project(tree, folder, settings.get(folder), mine, problems)
+        _project(tree, folder, settings.get(folder), mine, described, problems)
         for folder, mine in owned.items()
     )
     _check_projects(projects, problems)
@@ -164,7 +170,9 @@ def _descriptor(document: Document, problems: Diagnostics) -> Descriptor | None:
     if kind not in COMPILED_KINDS:
         problems.append(_foreign_kind(document, kind))
         return None
-    found = [*document.faults, *_shape_problems(document, kind.replace(":", "."))]
+    told = {each.span for each in document.faults}
+    shape = _shape_problems(document, kind.replace(":", "."))
+    found = [*document.faults, *(each for each in shape if each.span not in told)]
     problems += found
     names = (data.get("name"), data.get("id"))
     name, identifier = (each if isinstance(each, str) else None for each in names)
@@ -445,57 +453,77 @@ def _project(
     folder: str,
     settings: Document | None,
     descriptors: Sequence[Descriptor],
+    described: frozenset[str],
     problems: Diagnostics,
 ) -> Project:
     data: Mapping[str, Any] = {}
-    if settings is not None:
-        found = _settings_problems(settings)
-        problems += found
-        if not any(each.code.severity is Severity.ERROR for each in found):
-            data = settings.data
+    if settings is not None and settings.data is not None:
+        data = _sound_settings(settings, problems)
     entities = [each for each in descriptors if each.kind == "project"]
     problems += [_second_project(entities[0], each) for each in entities[1:]]
     place = Span(folder or ".")
     if settings is not None or entities:
         place = settings.span() if settings else entities[0].name_span
-    name = data.get("project") or (entities[0].name if entities else None)
-    problems += [
+    declared = data.get("project") or (entities[0].name if entities else None)
+    name = declared or (folder or tree.folder).rpartition("/")[2]
+    # What is broken may say another name: then nothing follows from this one.
+    is_guess = not declared and (bool(entities) or _may_name_a_project(settings))
+    if not is_guess:
+        problems += _name_problems(name, is_declared=declared is not None, place=place)
+        problems += _other_names(name, entities)
+    mine = [each for each in descriptors if is_guess or _is_of(name, each, problems)]
+    return Project(
+        name=name,
+        folder=folder,
+        output=data.get("output", DEFAULT_OUTPUT).rstrip("/"),
+        environments=_environments(data),
+        descriptors=tuple(mine),
+        place=place,
+        described=described,
+    )
+
+
+def _may_name_a_project(settings: Document | None) -> bool:
+    return settings is not None and (settings.data is None or "project" in settings.data)
+
+
+def _name_problems(name: str, *, is_declared: bool, place: Span) -> Diagnostics:
+    if is_declared or _PROJECT_NAME.fullmatch(name):
+        return []  # the schema has checked a declared one
+    message = f"the folder's name `{name}` cannot name a project"
+    hint = f"write `project: <name>` into {SETTINGS_FILE}: small letters, digits and `-`"
+    return [Diagnostic(BAD_PROJECT_NAME, message, place, hint)]
+
+
+def _other_names(name: str, entities: Sequence[Descriptor]) -> Diagnostics:
+    return [
         Diagnostic(
             BAD_SETTINGS,
             f"the settings call the project `{name}`, and this `{each.name}`",
             each.name_span,
             "use one name",
         )
-        for each in entities[:1]
-        if each.name != name
+        for each in entities
+        if each.name and each.name != name
     ]
-    if name is None:
-        name = (folder or tree.folder).rpartition("/")[2]
-        if not _PROJECT_NAME.fullmatch(name):
-            message = f"the folder's name `{name}` cannot name a project"
-            hint = f"write `project: <name>` into {SETTINGS_FILE}: small letters, digits and `-`"
-            problems.append(Diagnostic(BAD_PROJECT_NAME, message, place, hint))
-    return Project(
-        name=name,
-        folder=folder,
-        output=data.get("output", DEFAULT_OUTPUT).rstrip("/"),
-        environments=_environments(data),
-        descriptors=tuple(each for each in descriptors if _is_of(name, each, problems)),
-        place=place,
-    )
 
 
-def _settings_problems(settings: Document) -> Diagnostics:
-    problems = [*settings.faults, *_shape_problems(settings, _SETTINGS_SCHEMA)]
+def _sound_settings(settings: Document, problems: Diagnostics) -> Mapping[str, Any]:
+    """The settings without the keys that are wrong, so that one mistake is one error."""
+    problems += [*settings.faults, *_shape_problems(settings, _SETTINGS_SCHEMA)]
     if not isinstance(settings.data, dict):
-        return problems
+        return {}
     for key in ("include", "exclude"):
         patterns = settings.data.get(key)
         for index, pattern in enumerate(patterns if isinstance(patterns, list) else ()):
             if isinstance(pattern, str) and not is_pattern(pattern):
                 span = settings.span(key, index)
                 problems.append(Diagnostic(WRONG_VALUE, f"`{pattern}` is no pattern", span))
-    return problems
+    wrong = {
+        each.pointer[0] for each in violations(_SETTINGS_SCHEMA, settings.data) if each.pointer
+    }
+    known = set(property_names(_SETTINGS_SCHEMA)) - wrong
+    return {key: value for key, value in settings.data.items() if key in known}
 
 
 def _environments(data: Mapping[str, Any]) -> tuple[Environment, ...]:

@@ -114,7 +114,7 @@ def _differences(target: Target, problems: list[Diagnostic]) -> tuple[Change, ..
     changes += [
         Change(f"{target.shown}/{path}", "removed")
         for path in owned - wanted
-        if _is_reachable(target, path, reached, []) and os.path.lexists(target.folder / path)
+        if _is_reachable(target, path, reached, []) and _is_removable(target.folder / path)
     ]
     return _without_the_list(target, changes)
 
@@ -141,6 +141,11 @@ def _is_reachable(
                 reached[folder] = False
                 break
     return reached[folder]
+
+
+def _is_removable(place: Path) -> bool:
+    """A folder that somebody put in the place of our file is theirs."""
+    return os.path.lexists(place) and (place.is_symlink() or not place.is_dir())
 
 
 def _read(place: Path) -> bytes | None:

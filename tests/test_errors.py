@@ -22,7 +22,7 @@ SIDE_FILES = {
     "gitopsc.yaml": "project: demo\nregistry: registry.example.com\n",
     "src/etl.py": "def run(country='IT'):\n    return country\n",
     "src/serve.py": "def init(context, greeting): ...\n\n\ndef serve(context, event): ...\n",
-    "src/broken.py": "def run(:\n",
+    "src/broken.py": "run = = 1\n",
     "src/data.csv": "a,b\n",
     "src/imports.py": "import etl\nimport os\n\n\ndef run(): ...\n",
     "src/named.py": "@handler(outputs=['cities'])\ndef run(): ...\n",

@@ -14,8 +14,10 @@ from compiler.model.diagnostic import (
     INSIDE_PROJECT,
     NO_DESCRIPTORS,
     NO_REPOSITORY,
+    NOT_YAML,
     ORPHANED_OUTPUT,
     SOURCE_OUTSIDE,
+    UNKNOWN_FUNCTION,
 )
 from compiler.model.source import Unreadable
 from compiler.pipeline import compile_tree
@@ -151,3 +153,48 @@ def test_folders_nested_deeper_than_a_stack(tmp_path: Path) -> None:
         folder.mkdir()
     (folder / "a.yaml").write_text("x: 1\n")
     assert len(scan(str(tmp_path))[0].files) == 1
+
+
+def test_a_broken_link_leaves_nothing_out(repository: Path) -> None:
+    """A warning about one file is no reason to compile less of a project."""
+    (repository / "gitopsc.yaml").write_text("project: demo\nregistry: r.example.com\n")
+    (repository / "f.yaml").write_text(
+        "kind: python\nname: f\nspec:\n  python_version: PYTHON3_11\n"
+        '  source: {code: "def f(): ...", handler: f}\n'
+    )
+    (repository / "nowhere.yaml").symlink_to("nothing")
+    compilation = compile_tree(scan(str(repository))[0])
+    assert BROKEN_LINK in {each.code for each in compilation.diagnostics}
+    ((_, files),) = compilation.outputs
+    assert "images/f/Dockerfile" in {file.path for file in files}
+
+
+def test_a_broken_file_hides_only_its_own_project(repository: Path) -> None:
+    (repository / "gitopsc.yaml").write_text("project: demo\n")
+    (repository / "sub" / "gitopsc.yaml").write_text("project: sub-demo\n")
+    (repository / "sub" / "b.yaml").write_text("kind: python\nspec: [")
+    (repository / "r.yaml").write_text("kind: python+job:run\nname: r\nspec: {function: nope}\n")
+    compilation = compile_tree(scan(str(repository))[0])
+    assert {each.code for each in compilation.diagnostics} >= {NOT_YAML, UNKNOWN_FUNCTION}
+
+
+def test_a_neighbours_descriptors_are_no_source(repository: Path) -> None:
+    """Neither a name above the project nor a label beside it is the project's affair."""
+    inner = repository / "a (b)" / "inner"
+    (inner / "nested").mkdir(parents=True)
+    (inner / "gitopsc.yaml").write_text("project: inner\nregistry: r.example.com\n")
+    (inner / "nested" / "gitopsc.yaml").write_text("project: nested\nregistry: r.example.com\n")
+    (inner / "nested" / "x.yaml").write_text("kind: artifact\nname: x\nspec: {}\n")
+    (inner / "m.py").write_text("def run(): ...\n")
+    (inner / "f.yaml").write_text(
+        "kind: python\nname: f\nspec:\n  python_version: PYTHON3_11\n"
+        "  source: {source: ., handler: 'm:run'}\n"
+    )
+    found = {}
+    for place in (repository, inner):
+        for project, files in compile_tree(scan(str(place))[0]).outputs:
+            found[place, project.name] = files
+    assert found[repository, "inner"] == found[inner, "inner"]
+    dockerfile = next(f for f in found[inner, "inner"] if f.path == "images/f/Dockerfile")
+    assert b"m.py" in dockerfile.content
+    assert b".yaml" not in dockerfile.content

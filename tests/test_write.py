@@ -125,6 +125,15 @@ def test_things_in_the_way(target: Target, what: str, tmp_path: Path) -> None:
     assert (elsewhere / "b").read_text() == "not ours"
 
 
+def test_a_folder_in_the_place_of_a_file_that_is_left_over(target: Target) -> None:
+    write(target, files(a="1", b="2"))
+    (target.folder / "b").unlink()
+    (target.folder / "b").mkdir()
+    assert write(target, files(a="3")) == ((Change("deploy/a", "changed"),), ())
+    assert (target.folder / "b").is_dir()
+    assert drift(target, files(a="3")) == ((), ())
+
+
 def test_the_temporary_file_goes_through_no_link(target: Target, tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("keep")

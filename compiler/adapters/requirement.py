@@ -12,12 +12,18 @@ def requirement_fault(text: str) -> str | None:
 
     An option, a second line or a comment cannot hide in a line that this accepts.
     """
-    if not text.isprintable() or text != text.strip() or "#" in text.split("@")[0]:
-        return "it holds blanks or characters that no requirement has"
+    if not text.isprintable() or text != text.strip() or " #" in text:
+        return "it holds blanks, a comment or characters that no requirement has"
     try:
         parsed = Requirement(text)
+        url = urlsplit(parsed.url or "")
     except InvalidRequirement as error:
-        return str(error).split("\n")[0]
-    if parsed.url and "@" in urlsplit(parsed.url).netloc:
-        return "its URL holds a user name or a password"
+        return str(error).split("\n")[0].lower()
+    except ValueError as error:  # of the URL
+        return str(error).lower()
+    except RecursionError:
+        return "it is nested too deeply"
+    is_ssh = url.scheme.split("+")[-1] == "ssh"
+    if url.password or (url.username and not is_ssh):
+        return "its URL holds a user name or a password, which belong in a secret of the build"
     return None

@@ -11,9 +11,16 @@ from pathlib import Path
 
 from compiler.commands.reading import Reading, read, wants_colour
 from compiler.model.descriptor import Project
-from compiler.model.diagnostic import BAD_OUTPUT, Diagnostic, has_errors, in_order
+from compiler.model.diagnostic import (
+    BAD_OUTPUT,
+    NOT_WRITTEN,
+    ORPHANED_OUTPUT,
+    Diagnostic,
+    has_errors,
+    in_order,
+)
 from compiler.model.output import Change, OutputFile
-from compiler.model.source import Span
+from compiler.model.source import OWNERSHIP_LIST, Span
 from compiler.report.json import Status, render_json
 from compiler.report.text import render_counts, render_text
 from compiler.write import Target, drift, write
@@ -27,10 +34,13 @@ def run(arguments: argparse.Namespace) -> int:
     targets = [
         _target(reading, project, files, arguments.output) for project, files in compilation.outputs
     ]
+    known = {os.path.realpath(target.folder) for target in targets}
     problems = [
-        *reading.diagnostics,
-        *_unusable(reading, targets, chosen=arguments.output is not None),
+        each
+        for each in reading.diagnostics
+        if each.code is not ORPHANED_OUTPUT or os.path.realpath(each.span.path) not in known
     ]
+    problems += _unusable(reading, targets, arguments.output)
     changes: tuple[Change, ...] = ()
     if not has_errors(problems):
         changes, refused = drift(targets) if arguments.check else write(targets)
@@ -68,7 +78,7 @@ def _target(
     return Target(folder, folder.as_posix(), files)
 
 
-def _unusable(reading: Reading, targets: Sequence[Target], *, chosen: bool) -> list[Diagnostic]:
+def _unusable(reading: Reading, targets: Sequence[Target], chosen: str | None) -> list[Diagnostic]:
     """An output folder is never read, so it cannot hold what a project reads, nor a project.
 
     Outside the folder that is compiled, it is only written to when somebody has `chosen` so.
@@ -86,10 +96,14 @@ def _unusable(reading: Reading, targets: Sequence[Target], *, chosen: bool) -> l
             message = "the output folder would hold what is read, and it is never read itself"
             hint = "choose a folder of its own"
             problems.append(Diagnostic(BAD_OUTPUT, message, Span(target.shown), hint))
-        elif not chosen and not f"{folder}/".startswith(f"{root}/"):
+        elif chosen is None and not f"{folder}/".startswith(f"{root}/"):
             message = "the output folder is a link that leads outside"
             hint = "remove the link, or say where to write with `-o`"
             problems.append(Diagnostic(BAD_OUTPUT, message, Span(target.shown), hint))
+    if chosen is not None and len(targets) > 1 and Path(chosen, OWNERSHIP_LIST).exists():
+        message = "the folder holds the output of one project, and here are several"
+        hint = "choose another folder, or empty this one first"
+        problems.append(Diagnostic(BAD_OUTPUT, message, Span(Path(chosen).as_posix()), hint))
     return problems
 
 
@@ -108,7 +122,8 @@ def _summary(
     found = render_counts(diagnostics)
     match status:
         case "failed":
-            return f"{found}; nothing was written" if not changes else f"{found}; {listed}"
+            is_partial = any(each.code is NOT_WRITTEN for each in diagnostics)
+            return found if is_partial else f"{found}; nothing was written"
         case "clean":
             summary = f"up to date, {files} files"
         case "written":

@@ -121,7 +121,8 @@ class Environment:
 class Project:
     """A folder with its settings and descriptors; `folder` is relative to the tree.
 
-    `place` is where to point for what is wrong with the project as a whole.
+    `place` is where to point for what is wrong with the project as a whole. `described` are the
+    files of the whole tree that hold descriptors or settings, of this project or another.
     """
 
     name: str
@@ -130,6 +131,7 @@ class Project:
     environments: tuple[Environment, ...]
     descriptors: tuple[Descriptor, ...]
     place: Span
+    described: frozenset[str]
 
     @property
     def prefix(self) -> str:

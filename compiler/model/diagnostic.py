@@ -168,7 +168,7 @@ def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
     return any(each.code.severity is Severity.ERROR for each in diagnostics)
 
 
-_MANY = 300
+_MANY = 60
 
 
 def did_you_mean(word: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:

@@ -51,7 +51,8 @@ class Function:
     """`module` is the file of the handler, relative to the source's folder in the image.
 
     `origin` is the file or folder of the project that the source is; None for inline text.
-    `signatures` are those of the handler and the init function, where reading can tell them.
+    `signatures` are those of the handler and the init function, where reading can tell them;
+    `imports` the first parts of the modules that the handler's module imports.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Function:
     files: tuple[FunctionFile, ...]
     origin: str | None
     signatures: Mapping[str, Signature]
+    imports: frozenset[str]
 
 
 class Reference(NamedTuple):
