@@ -398,7 +398,8 @@ def _syntax(path: str, text: str, error: Exception) -> Diagnostic:
         return Diagnostic(NOT_YAML, "a merge conflict is left in the file", span, "resolve it")
     problem, context = (str(getattr(error, key, None) or "") for key in ("problem", "context"))
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    message, hint = f"not valid YAML: {problem or error} {context}".split("\n")[0].strip(), None
+    message = f"not valid YAML: {problem or error} {context}".split("\n")[0].strip()
+    hint = "look for a bracket or a quote that is not closed, or a value that needs quotes"
     lines = text.split("\n")
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     source = lines[line - 1] if line <= len(lines) else ""
