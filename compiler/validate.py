@@ -171,7 +171,8 @@ def _descriptor(document: Document, problems: Diagnostics) -> Descriptor | None:
         problems.append(_foreign_kind(document, kind))
         return None
     told = {each.span for each in document.faults}
-    shape = _shape_problems(document, kind.replace(":", "."))
+    schema = kind.replace(":", ".")
+    shape = _shape_problems(document, schema, violations(schema, data))
     found = [*document.faults, *(each for each in shape if each.span not in told)]
     problems += found
     names = (data.get("name"), data.get("id"))
@@ -207,8 +208,9 @@ def _foreign_kind(document: Document, kind: str) -> Diagnostic:
 # Shape
 
 
-def _shape_problems(document: Document, schema: str) -> list[Diagnostic]:
-    found = violations(schema, document.data)
+def _shape_problems(
+    document: Document, schema: str, found: Sequence[Violation]
+) -> list[Diagnostic]:
     mistyped = {each.pointer for each in found if each.keyword == "type"}
     problems = []
     for violation in found:
@@ -254,10 +256,10 @@ def _unknown_key(
         advice = "remove it, or keep it under `metadata`, which is open"
         return Diagnostic(STRAY_KEY, message, span, advice)
     hint = near or f"known here: {listed(known)}"
-    if violation.pointer == ("spec",):
-        hint = _other_home(schema, key) or hint
-    elif key == "<<":
+    if key == "<<":
         hint = "YAML 1.2 has no merge keys; repeat the keys"
+    elif violation.pointer == ("spec",):
+        hint = _other_home(schema, key) or hint
     return Diagnostic(UNKNOWN_KEY, f"unknown key `{key}`", span, hint)
 
 
@@ -510,7 +512,8 @@ def _other_names(name: str, entities: Sequence[Descriptor]) -> Diagnostics:
 
 def _sound_settings(settings: Document, problems: Diagnostics) -> Mapping[str, Any]:
     """The settings without the keys that are wrong, so that one mistake is one error."""
-    problems += [*settings.faults, *_shape_problems(settings, _SETTINGS_SCHEMA)]
+    found = violations(_SETTINGS_SCHEMA, settings.data)
+    problems += [*settings.faults, *_shape_problems(settings, _SETTINGS_SCHEMA, found)]
     if not isinstance(settings.data, dict):
         return {}
     for key in ("include", "exclude"):
@@ -519,9 +522,7 @@ def _sound_settings(settings: Document, problems: Diagnostics) -> Mapping[str, A
             if isinstance(pattern, str) and not is_pattern(pattern):
                 span = settings.span(key, index)
                 problems.append(Diagnostic(WRONG_VALUE, f"`{pattern}` is no pattern", span))
-    wrong = {
-        each.pointer[0] for each in violations(_SETTINGS_SCHEMA, settings.data) if each.pointer
-    }
+    wrong = {each.pointer[0] for each in found if each.pointer}
     known = set(property_names(_SETTINGS_SCHEMA)) - wrong
     return {key: value for key, value in settings.data.items() if key in known}
 

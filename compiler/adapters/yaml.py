@@ -121,14 +121,14 @@ class _TooDeep(Exception):
 class _Frame:
     """A mapping or list under construction."""
 
-    __slots__ = ("anchor", "container", "height", "key", "key_event", "node", "rewind")
+    __slots__ = ("anchor", "container", "height", "is_key", "key", "node", "rewind")
 
     def __init__(self, container: Any, anchor: str | None, node: int) -> None:
         self.container = container
         self.anchor = anchor
         self.node = node
         self.key: Any = _UNSET
-        self.key_event: Any = None
+        self.is_key = False
         self.rewind = 0
         self.height = 1
 
@@ -212,7 +212,6 @@ class _Builder:
 
     def _key(self, frame: _Frame, event: Any, key: str) -> None:
         frame.rewind = len(self.positions)
-        frame.key_event = event
         if key in frame.container and len(self.faults) < FAULT_LIMIT:
             first = Document(self.path, frame.container, self.positions, frame.node).key_span(key)
             self._fault(
@@ -237,7 +236,7 @@ class _Builder:
             frame.key = _REPEATED
             self._fault(NOT_JSON_VALUE, "a key must be a string", event)
             self.stack.append(_Frame([], None, self._next_node()))
-            self.stack[-1].key_event = _REPEATED
+            self.stack[-1].is_key = True
             self._place(event)
             return
         node = self._next_node()
@@ -253,7 +252,7 @@ class _Builder:
         mark = event.end_mark
         self.positions[at + 2] = mark.line + 1
         self.positions[at + 3] = mark.column + 1
-        if frame.key_event is _REPEATED and type(frame.container) is list:
+        if frame.is_key:
             return  # it stood where a key belongs; its value is dropped with it
         if frame.anchor:
             size = self._next_node() - frame.node
