@@ -11,7 +11,7 @@ from compiler.adapters.template import Text, render_dockerfile, render_yaml
 from compiler.model import identity
 from compiler.model.descriptor import SecretKey
 from compiler.model.output import OutputFile, readable_json
-from compiler.model.plan import EnvironmentPlan, Image, Plan, Workload
+from compiler.model.plan import Claim, EnvironmentPlan, Image, Plan, Workload
 from compiler.model.program import FunctionFile
 from compiler.model.source import OWNERSHIP_LIST
 
@@ -25,6 +25,7 @@ _REQUIREMENTS = "/opt/function.requirements.txt"
 _COPIES = 100
 """Files of one COPY: a line of a Dockerfile may have 65,535 bytes."""
 
+_SCRATCH = (("shared", "/shared"), ("home", "/home/function"), ("tmp", "/tmp"))
 _RUNNER = "gitopsc_runner"
 _ANNOTATION = 8_192
 """Longest annotation: all of an object's may have 256 KiB. `reports/lineage.json` has the rest."""
@@ -73,6 +74,9 @@ def _image_files(plan: Plan, image: Image) -> dict[str, bytes]:
         f"runtimes/{_RUNTIME}/Dockerfile.j2",
         base=image.base,
         title=image.function,
+        variables=image.build.variables,
+        instructions=[["/bin/sh", "-c", each] for each in image.build.instructions],
+        secrets=image.build.secrets,
         runner_requirements=[
             f"{plan.output}/images/runner/requirements.txt",
             f"{_RUNNER_FOLDER}/requirements.txt",
@@ -140,23 +144,27 @@ def _tag(plan: Plan, image: Image, built: Mapping[str, bytes]) -> str:
     return identity.content_digest(identity.canonical(parts))[:16]
 
 
-def _reference(plan: Plan, registry: str | None, name: str, tag: str) -> str:
-    return f"{registry or 'localhost'}/{plan.project}-{name}:{tag}"
+def _reference(plan: Plan, registry: str | None, image: Image, tag: str) -> str:
+    return f"{registry or 'localhost'}/{plan.project}-{image.repository}:{tag}"
 
 
 def _bake(plan: Plan, tags: Mapping[str, str]) -> Mapping[str, Any]:
     """Every image as a target for `docker buildx bake`, run from the project's folder."""
     registries = sorted({each.environment.registry or "localhost" for each in plan.environments})
-    targets = {}
+    targets: dict[str, dict[str, Any]] = {}
     for image in plan.images:
         targets[image.name] = {
             "context": ".",
             "dockerfile": f"{plan.output}/images/{image.name}/Dockerfile",
             "platforms": [PLATFORM],
             "tags": [
-                _reference(plan, registry, image.name, tags[image.name]) for registry in registries
+                _reference(plan, registry, image, tags[image.name]) for registry in registries
             ],
         }
+        if image.build.secrets:
+            targets[image.name]["secret"] = [
+                f"id={each},env={each}" for each in image.build.secrets
+            ]
     return {"group": {"default": {"targets": sorted(targets)}}, "target": targets}
 
 
@@ -165,19 +173,25 @@ def _bake(plan: Plan, tags: Mapping[str, str]) -> Mapping[str, Any]:
 
 def _manifests(plan: Plan, planned: EnvironmentPlan, tags: Mapping[str, str]) -> dict[str, bytes]:
     folder = f"manifests/{planned.environment.name}"
+    images = {each.name: each for each in plan.images}
     files = {}
     for workload in planned.workloads:
         if workload.image is None:
             image = str(workload.ready_image)
         else:
             registry = planned.environment.registry
-            image = _reference(plan, registry, workload.image, tags[workload.image])
+            image = _reference(plan, registry, images[workload.image], tags[workload.image])
         manifest = _manifest(plan, planned, workload, image)
         files[f"{folder}/{workload.name}.yaml"] = manifest.encode()
+    for claim in planned.claims:
+        manifest = _claim(plan, planned, claim)
+        files[f"{folder}/claim-{claim.name}.yaml"] = manifest.encode()
+    listed = [f"claim-{each.name}.yaml" for each in planned.claims]
+    listed += [f"{each.name}.yaml" for each in planned.workloads]
     files[f"{folder}/kustomization.yaml"] = render_yaml(
         f"{_TARGET}/kustomization.yaml.j2",
         name=f"{plan.project}-{planned.environment.name}",
-        resources=[f"{each.name}.yaml" for each in planned.workloads],
+        resources=sorted(listed),
     ).encode()
     return files
 
@@ -200,6 +214,7 @@ def _manifest(plan: Plan, planned: EnvironmentPlan, workload: Workload, image: s
         labels=selector,
         annotations=[] if is_job else [("gitopsc/settings", settings_digest)],
         variables=[_variable(name, value) for name, value in workload.variables.items()],
+        scratch=_scratch(workload),
         config_name=config_name,
     )
     spec_template = "job-spec.yaml.j2" if is_job else "deployment-spec.yaml.j2"
@@ -220,6 +235,32 @@ def _manifest(plan: Plan, planned: EnvironmentPlan, workload: Workload, image: s
         selector=selector,
         settings=Text(workload.settings),
         spec=spec,
+    )
+
+
+def _claim(plan: Plan, planned: EnvironmentPlan, claim: Claim) -> Text:
+    """What keeps a claim is there from its first apply: afterwards would be too late."""
+    annotations = [
+        ("argocd.argoproj.io/sync-wave", str(claim.wave)),
+        ("gitopsc/source", claim.source),
+    ]
+    if claim.is_kept:
+        annotations += [
+            ("argocd.argoproj.io/compare-options", "IgnoreExtraneous"),
+            ("argocd.argoproj.io/sync-options", "Prune=false,Delete=false"),
+            ("kustomize.toolkit.fluxcd.io/prune", "disabled"),
+        ]
+    return render_yaml(
+        f"{_TARGET}/claim.yaml.j2",
+        claim=claim,
+        name=claim.name,
+        namespace=planned.environment.namespace,
+        labels=[
+            ("app.kubernetes.io/managed-by", "gitopsc"),
+            ("app.kubernetes.io/part-of", plan.project),
+            ("gitopsc/project", plan.project),
+        ],
+        annotations=sorted(annotations),
     )
 
 
@@ -250,6 +291,12 @@ def _lineage_annotations(workload: Workload) -> list[tuple[str, str]]:
         "gitopsc/lineage-out": " ".join(workload.writes),
     }
     return [(key, each) for key, each in annotations.items() if 0 < len(each) <= _ANNOTATION]
+
+
+def _scratch(workload: Workload) -> list[tuple[str, str]]:
+    """Folders that can be written; a volume of the run takes the place of the one it is at."""
+    taken = {mount.volume.mount_path for mount in workload.mounts}
+    return [(name, path) for name, path in _SCRATCH if path not in taken]
 
 
 def _variable(name: str, value: str | SecretKey) -> Mapping[str, Any]:

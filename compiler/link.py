@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, cast
 
 from compiler.adapters.graph import circles, generations
@@ -16,7 +16,6 @@ from compiler.model.diagnostic import (
     HANDLER_MISFIT,
     MADE_ELSEWHERE,
     MISSING_KEY,
-    NOT_SUPPORTED,
     OTHER_PROJECT,
     OVERRULED,
     PARAMETERS_TO_INIT,
@@ -24,8 +23,10 @@ from compiler.model.diagnostic import (
     UNKNOWN_DATA,
     UNKNOWN_FUNCTION,
     UNKNOWN_INPUT,
+    UNKNOWN_PROFILE,
     UNKNOWN_TASK,
     UNKNOWN_VERSION,
+    WRONG_TYPE,
     WRONG_VALUE,
     Code,
     Diagnostic,
@@ -36,8 +37,10 @@ from compiler.model.diagnostic import (
 from compiler.model.program import (
     RELATIONS,
     Action,
+    Build,
     Edge,
     Function,
+    FunctionVersion,
     Lineage,
     Merged,
     Node,
@@ -49,6 +52,7 @@ from compiler.model.program import (
 )
 from compiler.model.reference import FunctionKey, StoreKey, TaskKey
 from compiler.model.source import Span
+from compiler.model.volume import Volume
 
 _RESERVED_ARGUMENTS = frozenset(("project", "run", "context", "event"))
 _DATA_TYPES = frozenset(DATA_TYPES.values())
@@ -58,19 +62,22 @@ Problems = list[Diagnostic]
 
 
 def link(
-    project: Project, functions: Mapping[str, Function]
+    project: Project, functions: Mapping[FunctionVersion, Function]
 ) -> tuple[Program, tuple[Diagnostic, ...]]:
-    """Resolves a project, whose loaded functions are given by name.
+    """Resolves a project, whose loaded functions are given, each version.
 
     What cannot be resolved is left out of the program, with an error.
     """
     problems: Problems = []
     symbols = _declare(project, problems)
-    drafts = [
+    found = [
         draft
         for descriptor in symbols.runs.values()
         if (draft := _draft(symbols, descriptor, problems)) is not None
     ]
+    drafts = [draft for draft in found if draft.action is not None]
+    builds = [draft for draft in found if draft.action is None]
+    functions = _used(symbols, functions, drafts, builds, problems)
     producers = _producers(project, drafts, problems)
     data = _Data(
         project.name,
@@ -85,10 +92,14 @@ def link(
     runs = {
         draft.name: run
         for draft in drafts
-        if (run := _run(draft, functions, data, tuple(outputs.get(draft.name, ())), problems))
+        if (
+            run := _run(
+                project, draft, functions, data, tuple(outputs.get(draft.name, ())), problems
+            )
+        )
     }
     order = _order(runs, problems)
-    lineage = _lineage(symbols, functions, runs, order)
+    lineage = _lineage(symbols, functions, runs, builds, order)
     ordered = tuple(runs[name] for generation in order for name in generation)
     return Program(project, tuple(functions.values()), ordered, lineage), tuple(problems)
 
@@ -101,8 +112,8 @@ class _Symbols:
     """What the descriptors of a project define, by name. Broken ones are in it too."""
 
     project: str
-    functions: dict[str, Descriptor] = field(default_factory=dict)
-    tasks: dict[tuple[str, str], Descriptor] = field(default_factory=dict)
+    functions: dict[str, list[Descriptor]] = field(default_factory=dict)
+    tasks: dict[tuple[str, FunctionVersion], Descriptor] = field(default_factory=dict)
     tasks_by_id: dict[tuple[str, str], Descriptor] = field(default_factory=dict)
     runs: dict[str, Descriptor] = field(default_factory=dict)
     run_names: dict[str, str] = field(default_factory=dict)
@@ -131,18 +142,14 @@ def _declare(project: Project, problems: Problems) -> _Symbols:
 
 
 def _declare_function(symbols: _Symbols, descriptor: Descriptor, problems: Problems) -> None:
-    first = symbols.functions.setdefault(descriptor.name, descriptor)
-    if first is descriptor or not descriptor.name:
-        return
-    if first.id == descriptor.id:
+    """Versions of a name are told apart by their ids; the newest comes last."""
+    versions = symbols.functions.setdefault(descriptor.name, [])
+    first = next((each for each in versions if each.id == descriptor.id), None)
+    if first is None:
+        versions.append(descriptor)
+        versions.sort(key=_age)
+    elif descriptor.name:
         problems.append(_twice("function", first, descriptor))
-        return
-    message = (
-        f"function `{descriptor.name}` has several versions; this version of gitopsc compiles one"
-    )
-    hint = "keep the newest, and leave its `id` out"
-    related = (Label(first.name_span, "another version"),)
-    problems.append(Diagnostic(NOT_SUPPORTED, message, descriptor.name_span, hint, related))
 
 
 def _declare_data(symbols: _Symbols, descriptor: Descriptor, problems: Problems) -> None:
@@ -160,12 +167,12 @@ def _declare_task(symbols: _Symbols, task: Descriptor, problems: Problems) -> No
     text = task.spec.get("function")
     if not task.valid or not isinstance(text, str):
         return
-    name = _function_name(symbols, text, task.span("spec", "function"), problems)
-    if name is None:
+    function = _function(symbols, text, task.span("spec", "function"), problems)
+    if function is None:
         return
-    first = symbols.tasks.setdefault((task.kind, name), task)
+    first = symbols.tasks.setdefault((task.kind, _version(function)), task)
     if first is not task:
-        problems.append(_twice(f"{task.kind} task of `{name}`", first, task))
+        problems.append(_twice(f"{task.kind} task of `{function.name}`", first, task))
 
 
 def _twice(what: str, first: Descriptor, second: Descriptor) -> Diagnostic:
@@ -179,8 +186,12 @@ def _twice(what: str, first: Descriptor, second: Descriptor) -> Diagnostic:
     )
 
 
-def _function_name(symbols: _Symbols, text: str, span: Span, problems: Problems) -> str | None:
-    """The name of the function that is meant, if this project has it."""
+def _version(function: Descriptor) -> FunctionVersion:
+    return function.name, function.id
+
+
+def _function(symbols: _Symbols, text: str, span: Span, problems: Problems) -> Descriptor | None:
+    """The version of a function that is meant, if this project has it; without an id the newest."""
     key = FunctionKey.parse(text)
     if key is None:
         hint = "write the function's name, or `python://<project>/<name>`"
@@ -190,17 +201,21 @@ def _function_name(symbols: _Symbols, text: str, span: Span, problems: Problems)
     if key.project not in (None, symbols.project):
         problems.append(_other_project(f"function `{key.name}`", str(key.project), span))
         return None
-    descriptor = symbols.functions.get(key.name)
-    if descriptor is None:
+    versions = symbols.functions.get(key.name)
+    if versions is None:
         hint = did_you_mean(key.name, symbols.functions) or "define a `kind: python` of that name"
         message = f"no function `{key.name}` in project `{symbols.project}`"
         problems.append(Diagnostic(UNKNOWN_FUNCTION, message, span, hint))
         return None
-    if key.id is not None and descriptor.id is not None and key.id != descriptor.id:
-        message = f"function `{key.name}` has no version `{key.id}` here; `{descriptor.id}` is used"
-        related = (Label(descriptor.name_span, "defined here"),)
+    newest = versions[-1]
+    if key.id is None:
+        return newest
+    meant = next((each for each in versions if each.id == key.id), None)
+    if meant is None and newest.id is not None:
+        message = f"function `{key.name}` has no version `{key.id}` here; `{newest.id}` is used"
+        related = (Label(newest.name_span, "the newest is here"),)
         problems.append(Diagnostic(UNKNOWN_VERSION, message, span, "leave the id out", related))
-    return key.name
+    return meant or newest
 
 
 def _other_project(what: str, project: str, span: Span) -> Diagnostic:
@@ -212,11 +227,11 @@ def _other_project(what: str, project: str, span: Span) -> Diagnostic:
 
 
 class _Draft(NamedTuple):
-    """A run whose task and function are found."""
+    """A run whose task and function are found. A run without an action builds an image."""
 
     name: str
-    action: Action
-    function: str
+    action: Action | None
+    function: FunctionVersion
     merged: Merged
 
     @property
@@ -243,24 +258,37 @@ def _draft(symbols: _Symbols, descriptor: Descriptor, problems: Problems) -> _Dr
     # A task's own reference was resolved, with its problems, when the task was declared.
     heard = problems if owner is descriptor else []
     text = owner.spec["function"]
-    name = _function_name(symbols, text, owner.span("spec", "function"), heard)
-    if name is None:
+    function = _function(symbols, text, owner.span("spec", "function"), heard)
+    if function is None:
         return None
+    name = function.name
     if task is None:
-        task = symbols.tasks.get((kind, name))
+        task = symbols.tasks.get((kind, _version(function)))
     elif owner is descriptor and _function_of(symbols, task) != name:
         message = f"the task is not of function `{name}`"
         problems.append(Diagnostic(BAD_REFERENCE, message, descriptor.span("spec", "task")))
         return None
     merged = Merged(descriptor, task, {**(task.spec if task else {}), **spec})
-    action: Action = "serve" if kind == "python+serve" else "job"
-    if not _is_supported(merged, problems):
+    if merged.spec.get("service_type") == "ExternalName":
+        message = (
+            "a service that runs here cannot be an ExternalName, which stands for one elsewhere"
+        )
+        hint = "write `ClusterIP`, `NodePort` or `LoadBalancer`"
+        problems.append(Diagnostic(WRONG_VALUE, message, merged.span("service_type"), hint))
         return None
-    return _Draft(descriptor.name, action, name, merged)
+    return _Draft(descriptor.name, _ACTIONS[kind], _version(function), merged)
+
+
+_ACTIONS: Mapping[str, Action | None] = {
+    "python+build": None,
+    "python+job": "job",
+    "python+serve": "serve",
+}
 
 
 def _function_of(symbols: _Symbols, task: Descriptor) -> str | None:
-    return _function_name(symbols, task.spec["function"], task.span("spec", "function"), [])
+    function = _function(symbols, task.spec["function"], task.span("spec", "function"), [])
+    return function.name if function is not None else None
 
 
 def _task(
@@ -286,20 +314,62 @@ def _task(
     return task
 
 
-def _is_supported(merged: Merged, problems: Problems) -> bool:
-    """Keys that mean something on the platform and cannot be compiled yet stop the run."""
-    before = len(problems)
-    for key in ("volumes", "profile"):
-        if merged.spec.get(key):
-            message = f"this version of gitopsc does not compile `{key}`"
-            problems.append(Diagnostic(NOT_SUPPORTED, message, merged.span(key)))
-    if merged.spec.get("service_type") == "ExternalName":
-        message = (
-            "a service that runs here cannot be an ExternalName, which stands for one elsewhere"
-        )
-        hint = "write `ClusterIP`, `NodePort` or `LoadBalancer`"
-        problems.append(Diagnostic(WRONG_VALUE, message, merged.span("service_type"), hint))
-    return len(problems) == before
+# Functions
+
+
+def _used(
+    symbols: _Symbols,
+    functions: Mapping[FunctionVersion, Function],
+    drafts: Iterable[_Draft],
+    builds: Iterable[_Draft],
+    problems: Problems,
+) -> Mapping[FunctionVersion, Function]:
+    """The newest version of each function and those that runs name, with how they are built."""
+    wanted = {draft.function for draft in (*drafts, *builds)}
+    builders: dict[FunctionVersion, list[_Draft]] = {}
+    for draft in builds:
+        builders.setdefault(draft.function, []).append(draft)
+    used = {}
+    for version, function in functions.items():
+        is_newest = symbols.functions[function.name][-1] is function.descriptor
+        if is_newest or version in wanted:
+            build = _build(symbols, version, builders.get(version, ()), problems)
+            used[version] = replace(function, build=build, is_newest=is_newest)
+    return used
+
+
+def _build(
+    symbols: _Symbols,
+    version: FunctionVersion,
+    runs: Sequence[_Draft],
+    problems: Problems,
+) -> Build:
+    """What the build run of a function says, else its build task."""
+    task = symbols.tasks.get(("python+build", version))
+    found = [(_build_of(run.merged), run) for run in runs]
+    for build, run in found[1:]:
+        first, other = found[0]
+        if build != first:
+            message = f"`{other.name}` and `{run.name}` build `{version[0]}` in two ways"
+            related = (Label(other.merged.descriptor.name_span, f"`{other.name}` is here"),)
+            span = run.merged.descriptor.name_span
+            hint = "remove one, or give both the same instructions"
+            problems.append(Diagnostic(TWO_PRODUCERS, message, span, hint, related))
+    if found:
+        return found[0][0]
+    return _build_of(Merged(task, None, task.spec)) if task is not None else Build()
+
+
+def _build_of(merged: Merged) -> Build:
+    spec = merged.spec
+    return Build(
+        tuple(spec.get("instructions", ())),
+        tuple((each["name"], str(each["value"])) for each in spec.get("envs", ())),
+        tuple(sorted(set(spec.get("secrets", ())))),
+    )
+
+
+# Data
 
 
 _Producers = dict[tuple[str, str], tuple[str, Output]]
@@ -419,16 +489,18 @@ def _age(descriptor: Descriptor) -> tuple[str, ...]:
 
 
 def _run(
+    project: Project,
     draft: _Draft,
-    functions: Mapping[str, Function],
+    functions: Mapping[FunctionVersion, Function],
     data: _Data,
     outputs: tuple[Output, ...],
     problems: Problems,
 ) -> Run | None:
     function = functions.get(draft.function)
-    if function is None:
+    if function is None or draft.action is None:
         return None
     spec = draft.merged.spec
+    gitops = spec.get("gitops", {})
     parameters, init_parameters = spec.get("parameters", {}), spec.get("init_parameters", {})
     init_key = "init_parameters"
     if draft.action == "serve" and parameters:
@@ -443,6 +515,7 @@ def _run(
         problems.append(Diagnostic(PARAMETERS_TO_INIT, message, span, hint))
         parameters = {}
     _check_overruled(draft, function, problems)
+    _check_profile(project, draft, problems)
     environment = _environment(draft, problems)
     run = Run(
         name=draft.name,
@@ -458,10 +531,13 @@ def _run(
         environment=environment,
         secrets=tuple(sorted(spec.get("secrets", ()))),
         resources={key: str(value) for key, value in sorted(spec.get("resources", {}).items())},
+        volumes=tuple(map(Volume.of, spec.get("volumes", ()))),
+        profile=spec.get("profile"),
+        keeps_claims=gitops.get("on_delete", "keep") == "keep",
         replicas=spec.get("replicas", 1),
         service_type=spec.get("service_type", "ClusterIP"),
         service_name=spec.get("service_name"),
-        rerun=spec.get("gitops", {}).get("rerun"),
+        rerun=gitops.get("rerun"),
     )
     _check_arguments(run, init_key, problems)
     return run
@@ -478,6 +554,19 @@ def _check_overruled(draft: _Draft, function: Function, problems: Problems) -> N
             problems.append(Diagnostic(OVERRULED, message, span, hint))
 
 
+def _check_profile(project: Project, draft: _Draft, problems: Problems) -> None:
+    name = draft.merged.spec.get("profile")
+    if name is None or draft.is_local:
+        return
+    span = draft.merged.span("profile")
+    for environment in project.environments:
+        if name not in environment.profiles:
+            message = f"environment `{environment.name}` has no profile `{name}`"
+            known = environment.profiles
+            hint = did_you_mean(name, known) or f"write `profiles: {{{name}: ...}}` in gitopsc.yaml"
+            problems.append(Diagnostic(UNKNOWN_PROFILE, message, span, hint))
+
+
 def _environment(draft: _Draft, problems: Problems) -> Mapping[str, str]:
     """Variables by name. A cluster refuses a pod that sets one twice."""
     environment: dict[str, str] = {}
@@ -486,7 +575,14 @@ def _environment(draft: _Draft, problems: Problems) -> Mapping[str, str]:
         if name in environment:
             span = draft.merged.span("envs", index, "name")
             problems.append(Diagnostic(WRONG_VALUE, f"`{name}` is set twice", span, "keep one"))
-        environment[name] = variable["value"]
+        environment[name] = str(variable["value"])
+        span = draft.merged.span("envs", index, "value")
+        spelled = span.end_column - span.column
+        if isinstance(variable["value"], int) and spelled != len(environment[name]):
+            # Who writes 0123 means those characters, and not the number 123.
+            message = f"YAML reads this number as {environment[name]}"
+            hint = "quote it, as it is meant"
+            problems.append(Diagnostic(WRONG_TYPE, message, span, hint))
     secrets = draft.merged.spec.get("secrets", ())
     for index, name in enumerate(secrets):
         if name in environment or name in secrets[:index]:
@@ -649,8 +745,9 @@ def _circle(names: list[str], waits: Mapping[tuple[str, str], Reference]) -> Dia
 
 def _lineage(
     symbols: _Symbols,
-    functions: Mapping[str, Function],
+    functions: Mapping[FunctionVersion, Function],
     runs: Mapping[str, Run],
+    builds: Iterable[_Draft],
     order: tuple[tuple[str, ...], ...],
 ) -> Lineage:
     nodes: set[Node] = set()
@@ -659,6 +756,9 @@ def _lineage(
         _function_lineage(function, nodes, edges)
     for run in runs.values():
         _run_lineage(run, symbols.project, nodes, edges)
+    for draft in builds:
+        if draft.function in functions:
+            _build_lineage(draft, functions[draft.function], nodes, edges)
     for versions in symbols.data.values():
         nodes.update(_data_node(symbols.project, _own_key(symbols, each)) for each in versions)
     for descriptor in (*symbols.runs.values(), *_flat(symbols.data.values())):
@@ -670,10 +770,22 @@ def _flat(groups: Iterable[Sequence[Descriptor]]) -> Iterator[Descriptor]:
     return (each for group in groups for each in group)
 
 
+def _build_lineage(draft: _Draft, function: Function, nodes: set[Node], edges: set[Edge]) -> None:
+    node = Node(f"run/{draft.name}", "run", draft.name)
+    nodes.add(node)
+    span = draft.merged.span("function")
+    edges.add(Edge(node.id, f"function/{function.unique_name}", "run_of", "function", span))
+    edges.add(Edge(_image_node(function).id, node.id, "produced_by", "build", span))
+
+
+def _image_node(function: Function) -> Node:
+    name = function.image or function.unique_name
+    return Node(f"image/{name}", "image", name)
+
+
 def _function_lineage(function: Function, nodes: set[Node], edges: set[Edge]) -> None:
-    node = Node(f"function/{function.name}", "function", function.name)
-    image_name = function.image or function.name
-    image = Node(f"image/{image_name}", "image", image_name)
+    node = Node(f"function/{function.unique_name}", "function", function.name)
+    image = _image_node(function)
     nodes |= {node, image}
     spec = function.descriptor
     if function.image is None:
@@ -691,9 +803,8 @@ def _run_lineage(run: Run, project: str, nodes: set[Node], edges: set[Edge]) -> 
     nodes.add(node)
     span = run.span("function")
     function = run.function
-    edges.add(Edge(node.id, f"function/{function.name}", "run_of", "function", span))
-    image = f"image/{function.image or function.name}"
-    edges.add(Edge(node.id, image, "consumes", "function", span))
+    edges.add(Edge(node.id, f"function/{function.unique_name}", "run_of", "function", span))
+    edges.add(Edge(node.id, _image_node(function).id, "consumes", "function", span))
     for reference in (*run.inputs, *run.references):
         data = _data_node(project, _meant(reference))
         nodes.add(data)

@@ -27,7 +27,7 @@ from compiler.model.diagnostic import (
     did_you_mean,
     listed,
 )
-from compiler.model.program import Function, FunctionFile, Signature
+from compiler.model.program import Function, FunctionFile, FunctionVersion, Signature
 from compiler.model.source import SourceFile, Span, Tree, Unreadable
 
 INLINE_MODULE = "main.py"
@@ -42,21 +42,24 @@ _COPYABLE = re.compile(r"(?! )[A-Za-z0-9_./+=,@ -]+(?<! )")
 Problems = list[Diagnostic]
 
 
-def load(project: Project, tree: Tree) -> tuple[Mapping[str, Function], tuple[Diagnostic, ...]]:
-    """The functions of a project by name, sorted; those whose source cannot be had are left out."""
+def load(
+    project: Project, tree: Tree
+) -> tuple[Mapping[FunctionVersion, Function], tuple[Diagnostic, ...]]:
+    """All versions of a project's functions, sorted; what has no source is left out."""
     problems: Problems = []
-    functions: dict[str, Function] = {}
+    functions: dict[FunctionVersion, Function] = {}
     sources = _Sources(
         project,
         tree,
         # Descriptors say what is run and are not run: a label in one must not change an image.
         unread=project.described,
     )
-    for descriptor in sorted(project.descriptors, key=lambda each: each.name):
-        if descriptor.kind == "python" and descriptor.valid and descriptor.name not in functions:
+    for descriptor in sorted(project.descriptors, key=lambda each: (each.name, each.id or "")):
+        version = descriptor.name, descriptor.id
+        if descriptor.kind == "python" and descriptor.valid and version not in functions:
             function = _function(sources, descriptor, problems)
             if function is not None:
-                functions[descriptor.name] = function
+                functions[version] = function
     return functions, tuple(problems)
 
 

@@ -7,24 +7,31 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from compiler.model import identity
-from compiler.model.descriptor import Environment, Project, SecretKey
+from compiler.model.descriptor import Environment, Profile, Project, SecretKey
 from compiler.model.diagnostic import (
     BAD_NAME,
+    CLAIM_CONFLICT,
+    MOUNT_CLASH,
     NEEDS_STORE,
+    NEWER_KUBERNETES,
     NO_RECORD,
     NO_REGISTRY,
     ONE_NAME,
     OUTPUT_HOLDS_INPUT,
+    OVER_LIMIT,
     PLATFORM_REFUSES,
+    TINY_MEMORY,
     TOO_LARGE,
     Diagnostic,
     Label,
     listed,
 )
 from compiler.model.output import readable_json
-from compiler.model.plan import EnvironmentPlan, Image, Plan, Workload
+from compiler.model.plan import Claim, EnvironmentPlan, Image, Mount, Plan, Workload
 from compiler.model.program import Function, Program, Reference, Run
+from compiler.model.quantity import amount
 from compiler.model.source import Span
+from compiler.model.volume import Volume
 
 NAME_LIMIT = 52
 """Longest cleaned name of a run: a Job adds `-` and ten digits, and a pod's name ends at 63."""
@@ -50,6 +57,15 @@ _VARIABLES: Mapping[str, str] = {
 }
 """Where libraries may write on a read-only root; a run's own variables win."""
 
+_OURS = ("/opt/function", "/opt/gitopsc", "/etc/gitopsc")
+_KERNELS = ("/dev", "/proc", "/sys")
+"""Where no volume may be mounted: the source, the runner, its settings, and what no disk holds."""
+
+_IMAGE_VOLUMES = (1, 35)
+"""The first Kubernetes that has image volumes switched on; the restricted standard allows them."""
+
+_LEAST_MEMORY = amount("1Mi")
+
 _SDK = "digitalhub_runtime_python"
 _DEFAULT_RESOURCES: Mapping[str, str] = {"cpu": "100m", "mem": "256Mi", "disk": "1Gi"}
 _PLATFORM_QUANTITY = re.compile(r"[0-9]+([a-zA-Z]+)?")
@@ -65,6 +81,10 @@ def plan(program: Program, *, sound: bool) -> tuple[Plan | None, tuple[Diagnosti
     runs = sorted((each for each in program.runs if not each.local), key=lambda r: names[r.name])
     _check_services(runs, names, problems)
     _check_quantities(runs, problems)
+    for environment in program.project.environments:
+        _check_limits(environment, runs, problems)
+        _check_mounts(environment, runs, problems)
+        _claims(program, environment, runs, names, problems)
     _check_output(program, problems)
     if any(each.image is None for each in program.functions):
         problems += _registry_problems(program.project)
@@ -78,32 +98,34 @@ def plan(program: Program, *, sound: bool) -> tuple[Plan | None, tuple[Diagnosti
 
 def _lowered(program: Program, runs: Sequence[Run], names: Mapping[str, str]) -> Plan:
     project = program.project
-    computes: dict[str, str] = {}
-    for run in program.runs:
-        computes[run.name] = _compute(run, computes)
-    waves = {
-        name: wave
-        for wave, generation in enumerate(program.lineage.generations)
-        for name in generation
-    }
-    environments = tuple(
-        EnvironmentPlan(
-            environment,
-            tuple(
-                _workload(project, environment, run, names[run.name], computes, waves)
-                for run in runs
-            ),
+    waves = _waves(program)
+    environments = []
+    for environment in project.environments:
+        computes: dict[str, str] = {}
+        for run in program.runs:
+            computes[run.name] = _compute(environment, run, computes)
+        workloads = tuple(
+            _workload(project, environment, run, names[run.name], computes, waves) for run in runs
         )
-        for environment in project.environments
-    )
+        claims = _claims(program, environment, runs, names, [])
+        environments.append(EnvironmentPlan(environment, workloads, claims))
     return Plan(
         project=project.name,
         prefix=project.prefix,
         output=project.output,
         images=tuple(_image(each) for each in program.functions if each.image is None),
-        environments=environments,
+        environments=tuple(environments),
         lineage=program.lineage,
     )
+
+
+def _waves(program: Program) -> Mapping[str, int]:
+    """The generation of each run."""
+    return {
+        name: wave
+        for wave, generation in enumerate(program.lineage.generations)
+        for name in generation
+    }
 
 
 # Names
@@ -116,7 +138,7 @@ def _clean(name: str) -> str:
 
 def _names(program: Program, problems: list[Diagnostic]) -> dict[str, str]:
     """Runs that get objects in a cluster -> what those are called."""
-    functions = [(each.name, each.descriptor.name_span, False) for each in program.functions]
+    functions = [(each.unique_name, each.descriptor.name_span, False) for each in program.functions]
     _check_names("function", functions, FUNCTION_NAME_LIMIT, _RESERVED_IMAGES, problems)
     runs = [
         (run.name, run.descriptor.name_span, run.action == "serve")
@@ -187,14 +209,16 @@ def _check_services(
 # Identity
 
 
-def _compute(run: Run, computes: Mapping[str, str]) -> str:
+def _compute(environment: Environment, run: Run, computes: Mapping[str, str]) -> str:
     """`computes` has the digests of all runs that this one reads from."""
     function = run.function
+    build = function.build
     base = _base(function)
     fields = {
         "action": run.action,
         "base_image": None if base == _default_base(function) else base,
-        "envs": dict(run.environment),
+        "build": [build.instructions, build.variables] if build.instructions else None,
+        "envs": {**run.environment, **_profile(environment, run).variables},
         "handler": function.handler,
         "image": function.image,
         "init": function.init,
@@ -250,9 +274,11 @@ def _read(reference: Reference, computes: Mapping[str, str]) -> dict[str, str]:
 
 def _image(function: Function) -> Image:
     return Image(
-        name=_clean(function.name),
+        name=_clean(function.unique_name),
+        repository=_clean(function.name),
         function=function.name,
         base=_base(function),
+        build=function.build,
         requirements=function.requirements,
         files=function.files,
     )
@@ -276,7 +302,8 @@ def _workload(
 ) -> Workload:
     function = run.function
     version = function.descriptor.id
-    resources = {**_DEFAULT_RESOURCES, **environment.resources, **run.resources}
+    resources, limits = _resources(environment, run)
+    mounts = _mounts(environment, run, name)
     read = {str(each.key) for each in (*run.inputs, *run.references)}
     return Workload(
         name=name,
@@ -284,14 +311,19 @@ def _workload(
         function=f"{function.name}:{version}" if version else function.name,
         application=_clean(function.name),
         action=run.action,
-        image=_clean(function.name) if function.image is None else None,
+        image=_clean(function.unique_name) if function.image is None else None,
         ready_image=function.image,
         settings=readable_json(_settings(project, environment, run, computes)),
         variables=_variables(project, environment, run),
         cpu=resources["cpu"],
+        cpu_limit=limits.get("cpu"),
         memory=resources["mem"],
+        memory_limit=limits.get("mem", resources["mem"]),
         gpu=resources.get("gpu"),
         disk=resources["disk"],
+        mounts=mounts,
+        scheduling=_profile(environment, run).scheduling,
+        is_recreated=any(_is_for_one_node(each.volume) for each in mounts),
         replicas=run.replicas,
         service_type=run.service_type,
         service_name=_service_name(run, name),
@@ -310,7 +342,12 @@ def _variables(
     secrets = {
         name: environment.secrets.get(name, SecretKey(default, name)) for name in run.secrets
     }
-    variables: dict[str, str | SecretKey] = {**_VARIABLES, **run.environment, **secrets}
+    variables: dict[str, str | SecretKey] = {
+        **_VARIABLES,
+        **run.environment,
+        **secrets,
+        **_profile(environment, run).variables,
+    }
     variables["PROJECT_NAME"] = project.name  # as on the platform, whose own variables win
     return {name: variables[name] for name in sorted(variables)}
 
@@ -342,6 +379,158 @@ def _settings(
 # Limits
 
 
+# Profiles, volumes, claims
+
+
+def _profile(environment: Environment, run: Run) -> Profile:
+    """The one that a run names; linking has seen that every environment has it."""
+    return environment.profiles.get(run.profile, Profile()) if run.profile else Profile()
+
+
+def _resources(environment: Environment, run: Run) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Requests and limits. A profile wins over the run (digitalhub.md section 5.4)."""
+    profile = _profile(environment, run)
+    own = {**environment.resources, **run.resources}
+    return {**_DEFAULT_RESOURCES, **own, **profile.requests}, profile.limits
+
+
+def _volumes(environment: Environment, run: Run) -> tuple[Volume, ...]:
+    volumes = {_clean(each.name): each for each in run.volumes}
+    volumes |= {_clean(each.name): each for each in _profile(environment, run).volumes}
+    return tuple(volumes[name] for name in sorted(volumes))
+
+
+def _mounts(environment: Environment, run: Run, name: str) -> tuple[Mount, ...]:
+    return tuple(
+        Mount(f"v-{_clean(each.name)}", each, _claim_name(each, name))
+        for each in _volumes(environment, run)
+    )
+
+
+def _claim_name(volume: Volume, run: str) -> str | None:
+    """design.md section 4: a run's own claim is named after both, a shared one by its own name."""
+    if volume.type == "persistent_volume_claim":
+        return f"{run}-{_clean(volume.name)}"
+    if volume.type == "shared_volume":
+        return volume.claim or _clean(volume.name)
+    return None
+
+
+def _is_made(volume: Volume) -> bool:
+    """Whether its claim is ours to make; a shared one without a size is in the cluster already."""
+    return volume.type in ("persistent_volume_claim", "shared_volume") and volume.size is not None
+
+
+def _is_for_one_node(volume: Volume) -> bool:
+    return _is_made(volume) and volume.access_mode != "ReadWriteMany"
+
+
+def _claims(
+    program: Program,
+    environment: Environment,
+    runs: Iterable[Run],
+    names: Mapping[str, str],
+    problems: list[Diagnostic],
+) -> tuple[Claim, ...]:
+    """Claims to make, each once, in the wave of the first run that mounts it.
+
+    Not before it: many claims are bound only when a pod asks for them, and a wave waits for that.
+    """
+    claims: dict[str, tuple[Claim, Run]] = {}
+    manifests = {names[run.name]: run for run in runs}
+    waves = _waves(program)
+    for run in runs:
+        wave = waves.get(run.name, 0)
+        for volume in _volumes(environment, run):
+            name = _claim_name(volume, names[run.name])
+            if name is None or volume.size is None:
+                continue
+            source = program.project.relative(run.descriptor.path)
+            claim = Claim(
+                name,
+                volume.size,
+                volume.access_mode,
+                volume.storage_class,
+                run.keeps_claims,
+                wave,
+                source,
+            )
+            first, other = claims.setdefault(name, (claim, run))
+            if first._replace(wave=0, source="") != claim._replace(wave=0, source=""):
+                message = f"`{other.name}` and `{run.name}` want claim `{name}` to be two things"
+                related = (Label(other.descriptor.name_span, f"`{other.name}` is here"),)
+                hint = "give both the same size, class, access mode and `on_delete`"
+                place = _volume_place(run, volume)
+                problems.append(Diagnostic(CLAIM_CONFLICT, message, place, hint, related))
+            elif wave < first.wave:
+                claims[name] = (first._replace(wave=wave), other)
+            if namesake := manifests.get(f"claim-{name}"):
+                message = f"no run can be called `claim-{name}`: that is the file of a claim"
+                place = namesake.descriptor.name_span
+                problems.append(Diagnostic(ONE_NAME, message, place, "choose another name"))
+    return tuple(claims[name][0] for name in sorted(claims))
+
+
+def _volume_place(run: Run, volume: Volume) -> Span:
+    """In the run or its task, or else the profile that brings it."""
+    for index, each in enumerate(run.volumes):
+        if each is volume:
+            return run.span("volumes", index)
+    return run.span("profile")
+
+
+def _check_mounts(
+    environment: Environment, runs: Iterable[Run], problems: list[Diagnostic]
+) -> None:
+    for run in runs:
+        first: dict[str, Volume] = {}
+        names: dict[str, Volume] = {}
+        for volume in run.volumes:
+            other = names.setdefault(_clean(volume.name), volume)
+            if other is not volume:
+                message = f"two volumes are called `{_clean(volume.name)}`"
+                place = _volume_place(run, volume)
+                problems.append(Diagnostic(MOUNT_CLASH, message, place, "rename one"))
+        for volume in _volumes(environment, run):
+            place = _volume_place(run, volume)
+            path = volume.mount_path
+            other = first.setdefault(path, volume)
+            if other is not volume:
+                message = f"`{other.name}` and `{volume.name}` are both mounted at `{path}`"
+                problems.append(Diagnostic(MOUNT_CLASH, message, place, "move one"))
+            for taken in (*_OURS, *_KERNELS):
+                if f"{taken}/".startswith(f"{path.rstrip('/')}/") or path.startswith(f"{taken}/"):
+                    message = f"a volume at `{path}` would hide or change `{taken}`"
+                    hint = "mount it elsewhere, such as `/data`"
+                    problems.append(Diagnostic(MOUNT_CLASH, message, place, hint))
+                    break
+            if volume.type == "image" and _number(environment.kubernetes) < _IMAGE_VOLUMES:
+                message = f"Kubernetes {environment.kubernetes} has image volumes switched off"
+                hint = "write `kubernetes: '1.35'` in gitopsc.yaml, if the cluster is that new"
+                problems.append(Diagnostic(NEWER_KUBERNETES, message, place, hint))
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+def _check_limits(
+    environment: Environment, runs: Iterable[Run], problems: list[Diagnostic]
+) -> None:
+    """A cluster refuses a pod that asks for more than it may take."""
+    for run in runs:
+        requests, limits = _resources(environment, run)
+        for key, limit in limits.items():
+            if amount(requests[key]) > amount(limit):
+                message = (
+                    f"the run asks for {requests[key]} of `{key}`, and its profile allows {limit}"
+                )
+                asked = key in run.resources and key not in _profile(environment, run).requests
+                place = run.span("resources", key) if asked else run.span("profile")
+                hint = "ask for less, or raise the limit of the profile"
+                problems.append(Diagnostic(OVER_LIMIT, message, place, hint))
+
+
 def _check_quantities(runs: Iterable[Run], problems: list[Diagnostic]) -> None:
     """Kubernetes decides what a quantity is; what only the platform refuses is a warning."""
     for run in runs:
@@ -351,6 +540,11 @@ def _check_quantities(runs: Iterable[Run], problems: list[Diagnostic]) -> None:
                 hint = "write a whole number with a unit, such as `500m`"
                 span = run.span("resources", key)
                 problems.append(Diagnostic(PLATFORM_REFUSES, message, span, hint))
+        memory = run.resources.get("mem")
+        if memory is not None and amount(memory) < _LEAST_MEMORY:
+            message = f"`{memory}` of memory is less than a mebibyte; without a unit it is bytes"
+            hint = f"write `{int(amount(memory)) or 1}Gi`, or `Mi`"
+            problems.append(Diagnostic(TINY_MEMORY, message, run.span("resources", "mem"), hint))
 
 
 def _check_sizes(

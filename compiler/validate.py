@@ -12,12 +12,15 @@ from compiler.adapters.glob import is_pattern
 from compiler.adapters.schema import Violation, example, nested_home, property_names, violations
 from compiler.model.descriptor import (
     COMPILED_KINDS,
+    DEFAULT_KUBERNETES,
     OTHER_RUNTIMES,
     OUR_KINDS,
     PLANNED_KINDS,
     Descriptor,
     Environment,
+    Profile,
     Project,
+    Scheduling,
     SecretKey,
 )
 from compiler.model.diagnostic import (
@@ -45,6 +48,7 @@ from compiler.model.diagnostic import (
 )
 from compiler.model.document import Document, Pointer
 from compiler.model.source import SETTINGS_FILE, Span, Tree
+from compiler.model.volume import Volume
 
 Diagnostics = list[Diagnostic]
 
@@ -246,6 +250,9 @@ def _unknown_key(
     if reason := violation.schema.get("x-retired", {}).get(key):
         hint = "remove it; newer platforms ignore it too"
         return Diagnostic(RETIRED_KEY, f"{reason}; it is ignored", span, hint)
+    if ignored := violation.schema.get("x-ignored", {}).get(key):
+        reason, hint = ignored
+        return Diagnostic(RETIRED_KEY, f"{reason}; `{key}` is ignored", span, hint)
     at_top = not violation.pointer and schema != _SETTINGS_SCHEMA
     if at_top and key in property_names(schema, "spec"):
         message = f"`{key}` stands beside `spec`, where nothing reads it"
@@ -542,8 +549,34 @@ def _environment(name: str, top: Mapping[str, Any], own: Mapping[str, Any]) -> E
         name=name,
         registry=own.get("registry", top.get("registry")),
         namespace=own.get("namespace", top.get("namespace")),
+        kubernetes=own.get("kubernetes", top.get("kubernetes", DEFAULT_KUBERNETES)),
         secrets={key: SecretKey(each["name"], each["key"]) for key, each in secrets.items()},
-        resources={key: _plain(value) for key, value in resources.items()},
+        resources=_quantities(resources),
+        profiles={
+            profile: _profile(each)
+            for profile, each in {**top.get("profiles", {}), **own.get("profiles", {})}.items()
+        },
+    )
+
+
+def _quantities(resources: Mapping[str, Any]) -> Mapping[str, str]:
+    return {key: _plain(value) for key, value in resources.items()}
+
+
+def _profile(data: Mapping[str, Any]) -> Profile:
+    resources = data.get("resources", {})
+    return Profile(
+        requests=_quantities(resources.get("requests", {})),
+        limits=_quantities(resources.get("limits", {})),
+        variables={each["name"]: str(each["value"]) for each in data.get("envs", ())},
+        volumes=tuple(map(Volume.of, data.get("volumes", ()))),
+        scheduling=Scheduling(
+            node_selector=data.get("node_selector", {}),
+            tolerations=data.get("tolerations", ()),
+            affinity=data.get("affinity", {}),
+            runtime_class=data.get("runtime_class"),
+            priority_class=data.get("priority_class"),
+        ),
     )
 
 

@@ -19,7 +19,11 @@ from compiler.report.text import render_text
 ERRORS = ROOT / "tests" / "errors"
 FILES = sorted(path for path in ERRORS.iterdir() if path.suffix in (".yaml", ".json"))
 SIDE_FILES = {
-    "gitopsc.yaml": "project: demo\nregistry: registry.example.com\n",
+    "gitopsc.yaml": (
+        "project: demo\nregistry: registry.example.com\nprofiles:\n"
+        "  small: {resources: {limits: {mem: 1Gi, cpu: 4000m}}}\n"
+        "  tiny: {resources: {limits: {mem: 128Mi}}}\n"
+    ),
     "src/etl.py": "def run(country='IT'):\n    return country\n",
     "src/serve.py": "def init(context, greeting): ...\n\n\ndef serve(context, event): ...\n",
     "src/broken.py": "run = = 1\n",

@@ -17,12 +17,14 @@ BIN = Path(sys.executable).parent
 FOLDERS = sorted(
     path.parent for root in (SAMPLE, CASES) for path in root.rglob("manifests/*/kustomization.yaml")
 )
-MANIFESTS = [
+WRITTEN = [
     path
     for folder in FOLDERS
     for path in sorted(folder.glob("*.yaml"))
     if path.name != "kustomization.yaml"
 ]
+CLAIMS = [path for path in WRITTEN if path.name.startswith("claim-")]
+MANIFESTS = [path for path in WRITTEN if path not in CLAIMS]
 DOCKERFILES = sorted(path for root in (SAMPLE, CASES) for path in root.rglob("images/*/Dockerfile"))
 
 
@@ -41,7 +43,7 @@ def test_there_is_something_to_check() -> None:
 
 
 @pytest.mark.parametrize("version", ["1.31", "1.34", "1.37"])
-@pytest.mark.parametrize("path", MANIFESTS, ids=name)
+@pytest.mark.parametrize("path", WRITTEN, ids=name)
 def test_kubernetes_accepts_every_object(path: Path, version: str) -> None:
     for each in objects(path):
         kubernetes_validate.validate(each, version, strict=True)
@@ -81,7 +83,8 @@ def test_pods_meet_the_restricted_standard(path: Path) -> None:
         loosening = {"hostNetwork", "hostPID", "hostIPC", "hostUsers", "initContainers"}
         assert not pod.keys() & loosening
         assert not pod["securityContext"].keys() & {"sysctls", "seLinuxOptions", "appArmorProfile"}
-        allowed = {"name", "configMap", "emptyDir", "persistentVolumeClaim", "ephemeral"}
+        # The standard allows image volumes since 1.33 (kubernetes/kubernetes#130394).
+        allowed = {"name", "configMap", "emptyDir", "persistentVolumeClaim", "ephemeral", "image"}
         assert all(volume.keys() <= allowed for volume in pod["volumes"])
         (container,) = pod["containers"]
         security = container["securityContext"]
@@ -94,9 +97,27 @@ def test_pods_meet_the_restricted_standard(path: Path) -> None:
             "readOnlyRootFilesystem",
         }
         assert not any("hostPort" in port for port in container.get("ports", ()))
+        mounts = container["volumeMounts"]
+        assert [each["name"] for each in mounts] == [each["name"] for each in pod["volumes"]]
+        assert {"/shared", "/tmp", "/home/function"} <= {each["mountPath"] for each in mounts}
         limits = container["resources"]
-        assert limits["limits"]["memory"] == limits["requests"]["memory"]
-        assert "cpu" not in limits["limits"]
+        if "cpu" not in limits["limits"]:  # only a profile limits it
+            assert limits["limits"]["memory"] == limits["requests"]["memory"]
+
+
+@pytest.mark.parametrize("path", CLAIMS, ids=name)
+def test_a_claim_is_kept_from_birth_or_goes_when_told(path: Path) -> None:
+    (claim,) = objects(path)
+    annotations = claim["metadata"]["annotations"]
+    keepers = {
+        "argocd.argoproj.io/compare-options": "IgnoreExtraneous",
+        "argocd.argoproj.io/sync-options": "Prune=false,Delete=false",
+        "kustomize.toolkit.fluxcd.io/prune": "disabled",
+    }
+    goes = path.name == "claim-older-scratch.yaml"
+    assert bool(annotations.items() >= keepers.items()) != goes
+    assert claim["metadata"]["name"] == path.stem.removeprefix("claim-")
+    assert not any(key.startswith("app.kubernetes.io/version") for key in claim["metadata"])
 
 
 @pytest.mark.parametrize("path", MANIFESTS, ids=name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -47,12 +47,47 @@ def _environment(quote: Callable[[Any], str]) -> Environment:
         auto_reload=False,
     )
     environment.filters["block"] = _block
+    environment.filters["yaml"] = _yaml_block
     return environment
 
 
 def _block(text: Text, width: int) -> Text:
     """Text with each line after the first indented, without its final newline."""
     return Text(text.removesuffix("\n").replace("\n", "\n" + " " * width))
+
+
+def _yaml_block(value: Any, width: int) -> Text:
+    """A mapping or list of any shape as a block of YAML, indented like `block` does."""
+    return _block(Text("".join(f"{line}\n" for line in _lines(value))), width)
+
+
+def _lines(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping) and value:
+        for key in sorted(value):
+            yield from _entry(f"{yaml_scalar(key)}:", value[key])
+    elif isinstance(value, (list, tuple)) and value:
+        for item in value:
+            first, *rest = _lines(item)
+            yield f"- {first}"
+            yield from (f"  {line}" for line in rest)
+    else:
+        yield _leaf(value)
+
+
+def _entry(key: str, value: Any) -> Iterator[str]:
+    if isinstance(value, (Mapping, list, tuple)) and value:
+        yield key
+        yield from (f"  {line}" for line in _lines(value))
+    else:
+        yield f"{key} {_leaf(value)}"
+
+
+def _leaf(value: Any) -> str:
+    if value is None or isinstance(value, float):
+        return json.dumps(value, allow_nan=False)
+    if isinstance(value, (Mapping, list, tuple)):
+        return "{}" if isinstance(value, Mapping) else "[]"
+    return yaml_scalar(value)
 
 
 # What a YAML 1.1 reader takes for a boolean, null or number and a 1.2 reader for a string, or the
@@ -77,6 +112,7 @@ def yaml_scalar(value: Any) -> str:
     return escape_unprintable(json.dumps(value, ensure_ascii=False))
 
 
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
 _DOCKERFILE_WORD = re.compile(r"[A-Za-z0-9_./:@=+-]+")
 
 
@@ -90,6 +126,6 @@ def _dockerfile_word(value: Any) -> str:
         raise TypeError(f"a template prints a {type(value).__name__}")
     if _DOCKERFILE_WORD.fullmatch(value):
         return value
-    if not value.isprintable():
+    if _CONTROL.search(value):
         raise ValueError("a Dockerfile holds no such character")
     return '"' + re.sub(r'(["\\$])', r"\\\1", value) + '"'

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from compiler.model.document import Document
 from compiler.model.source import Span
+from compiler.model.volume import Volume
 
 DATA_TYPES: Mapping[str, str] = {
     "artifact": "artifact",
@@ -22,13 +23,14 @@ DATA_TYPES: Mapping[str, str] = {
 """Kind of a data entity -> its type in `store://<project>/<type>/<kind>/<name>`."""
 
 COMPILED_KINDS = frozenset(
-    ("project", "python", "python+job", "python+serve", "python+job:run", "python+serve:run")
+    (
+        *("project", "python", "python+build", "python+job", "python+serve"),
+        *("python+build:run", "python+job:run", "python+serve:run"),
+    )
 ) | frozenset(DATA_TYPES)
 """Kinds that have a schema."""
 
-PLANNED_KINDS = frozenset(
-    ("python+build", "python+build:run", "python+run", "scheduler", "lifecycle", "secret")
-)
+PLANNED_KINDS = frozenset(("python+run", "scheduler", "lifecycle", "secret"))
 """Kinds of the Python runtime that this version names and leaves alone."""
 
 OUR_KINDS = COMPILED_KINDS | PLANNED_KINDS
@@ -106,6 +108,30 @@ class SecretKey:
     key: str
 
 
+class Scheduling(NamedTuple):
+    """Which nodes pods go to, and before which others; in Kubernetes' own words."""
+
+    node_selector: Mapping[str, str] = {}
+    tolerations: Sequence[Mapping[str, Any]] = ()
+    affinity: Mapping[str, Any] = {}
+    runtime_class: str | None = None
+    priority_class: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What runs get that name it; it wins over what they say (digitalhub.md section 5.4)."""
+
+    requests: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    volumes: tuple[Volume, ...] = ()
+    scheduling: Scheduling = field(default_factory=Scheduling)
+
+
+DEFAULT_KUBERNETES = "1.34"
+
+
 @dataclass(frozen=True, slots=True)
 class Environment:
     """The settings for one folder of manifests, its own over the project's."""
@@ -113,8 +139,10 @@ class Environment:
     name: str
     registry: str | None = None
     namespace: str | None = None
+    kubernetes: str = DEFAULT_KUBERNETES
     secrets: Mapping[str, SecretKey] = field(default_factory=dict)
     resources: Mapping[str, str] = field(default_factory=dict)
+    profiles: Mapping[str, Profile] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

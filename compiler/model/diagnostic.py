@@ -104,7 +104,7 @@ UNKNOWN_INPUT = Code(
 UNKNOWN_DATA = Code(
     "C407", "unknown-data", _WARNING, "a `store://` string that leads to nothing known"
 )
-TWO_PRODUCERS = Code("C408", "two-producers", _ERROR, "two runs produce one data entity")
+TWO_PRODUCERS = Code("C408", "two-producers", _ERROR, "two runs produce one thing")
 CYCLE = Code("C409", "cycle", _ERROR, "runs that wait for each other in a circle")
 SOURCE_MISSING = Code("C410", "source-missing", _ERROR, "a function's source is not there")
 SOURCE_OUTSIDE = Code(
@@ -128,6 +128,7 @@ MADE_ELSEWHERE = Code(
 OVERRULED = Code("C418", "overruled", _WARNING, "a key of a run that its function overrules")
 NOT_COPIED = Code("C419", "not-copied", _WARNING, "a module beside the source that is not copied")
 BAD_REQUIREMENT = Code("C420", "bad-requirement", _ERROR, "a requirement that pip would not take")
+UNKNOWN_PROFILE = Code("C421", "unknown-profile", _ERROR, "a profile that no settings define")
 UNKNOWN_VERSION = Code("C416", "unknown-version", _WARNING, "a version that no descriptor has")
 
 ONE_NAME = Code("C501", "one-name", _ERROR, "two names become one in the cluster or on disk")
@@ -144,6 +145,15 @@ NEEDS_STORE = Code(
 NO_RECORD = Code(
     "C508", "no-record", Severity.NOTE, "jobs that run again when they are created again"
 )
+OVER_LIMIT = Code("C509", "over-limit", _ERROR, "a request that is larger than its limit")
+MOUNT_CLASH = Code("C510", "mount-clash", _ERROR, "volumes that are in each other's way")
+CLAIM_CONFLICT = Code(
+    "C511", "claim-conflict", _ERROR, "runs that want one claim to be different things"
+)
+NEWER_KUBERNETES = Code(
+    "C512", "newer-kubernetes", _WARNING, "something that newer clusters have, or have switched on"
+)
+TINY_MEMORY = Code("C513", "tiny-memory", _WARNING, "memory that no Python starts in")
 OUTPUT_HOLDS_INPUT = Code(
     "C506", "output-holds-input", _ERROR, "a descriptor or a source lies in the output folder"
 )

@@ -16,6 +16,7 @@ VERSION: Final = 1
 COMPUTE_FIELDS: Final[Mapping[str, Any]] = {
     "action": "job",
     "base_image": None,
+    "build": None,
     "envs": {},
     "handler": None,
     "image": None,

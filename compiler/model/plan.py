@@ -4,23 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from compiler.model.descriptor import Environment, SecretKey
-from compiler.model.program import Action, FunctionFile, Lineage
+from compiler.model.descriptor import Environment, Scheduling, SecretKey
+from compiler.model.program import Action, Build, FunctionFile, Lineage
+from compiler.model.volume import Volume
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image to build for a function. `name` is fit for a path and an image reference.
+    """An image to build for a function. `name` is fit for a path, `repository` for a reference.
 
-    `files` are relative to the project where they have an origin.
+    Versions of one function have one repository. `files` are relative to the project where they
+    have an origin.
     """
 
     name: str
+    repository: str
     function: str
     base: str
+    build: Build
     requirements: tuple[str, ...]
     files: tuple[FunctionFile, ...]
+
+
+class Mount(NamedTuple):
+    """A volume of a workload. `name` is unique in it; `claim` is what its claim is called."""
+
+    name: str
+    volume: Volume
+    claim: str | None
+
+
+class Claim(NamedTuple):
+    """A claim to make, for one run or for many. `is_kept` says that no controller may prune it."""
+
+    name: str
+    size: str
+    access_mode: str
+    storage_class: str | None
+    is_kept: bool
+    wave: int
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +54,7 @@ class Workload:
 
     `image` names an `Image` of the plan, or `ready_image` is the reference of one that is there.
     `settings` is the JSON text that the runner reads. `variables` are values or keys of Secrets.
+    `is_recreated` says that the old pods stop before new ones start.
     `source` is the descriptor's path in the project; `reads` and `writes` are keys of data.
     """
 
@@ -42,9 +68,14 @@ class Workload:
     settings: str
     variables: Mapping[str, str | SecretKey]
     cpu: str
+    cpu_limit: str | None
     memory: str
+    memory_limit: str
     gpu: str | None
     disk: str
+    mounts: tuple[Mount, ...]
+    scheduling: Scheduling
+    is_recreated: bool
     replicas: int
     service_type: str
     service_name: str
@@ -57,10 +88,11 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentPlan:
-    """One environment and its workloads, sorted by name."""
+    """One environment with its workloads and claims, each sorted by name."""
 
     environment: Environment
     workloads: tuple[Workload, ...]
+    claims: tuple[Claim, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
 from compiler.model.descriptor import Descriptor, Project
 from compiler.model.reference import StoreKey
 from compiler.model.source import Span
+from compiler.model.volume import Volume
 
 Action = Literal["job", "serve"]
 Relation = Literal["consumes", "produced_by", "run_of", "step_of"]
@@ -46,13 +47,26 @@ class Signature(NamedTuple):
         return (*self.required, *self.optional)
 
 
+FunctionVersion = tuple[str, str | None]
+"""The name of a function and the id of one of its versions."""
+
+
+class Build(NamedTuple):
+    """How an image is built besides its source and requirements; secrets are names only."""
+
+    instructions: tuple[str, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
+    secrets: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
     """`module` is the file of the handler, relative to the source's folder in the image.
 
     `origin` is the file or folder of the project that the source is; None for inline text.
     `signatures` are those of the handler and the init function, where reading can tell them;
-    `imports` the first parts of the modules that the handler's module imports.
+    `imports` the first parts of the modules that the handler's module imports. `is_newest` says
+    that no other version is the one that a bare name means.
     """
 
     name: str
@@ -68,6 +82,17 @@ class Function:
     origin: str | None
     signatures: Mapping[str, Signature]
     imports: frozenset[str]
+    build: Build = field(default_factory=Build)
+    is_newest: bool = True
+
+    @property
+    def version(self) -> FunctionVersion:
+        return self.name, self.descriptor.id
+
+    @property
+    def unique_name(self) -> str:
+        """The name; of a version that a bare name does not mean, with its id."""
+        return self.name if self.is_newest else f"{self.name}:{self.descriptor.id}"
 
 
 class Reference(NamedTuple):
@@ -133,6 +158,9 @@ class Run:
     environment: Mapping[str, str]
     secrets: tuple[str, ...]
     resources: Mapping[str, str]
+    volumes: tuple[Volume, ...]
+    profile: str | None
+    keeps_claims: bool
     replicas: int
     service_type: str
     service_name: str | None

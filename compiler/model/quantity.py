@@ -1,0 +1,24 @@
+"""Kubernetes quantities: `500m`, `2`, `1.5Gi`, `1e3` -> numbers that can be compared."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+_QUANTITY = re.compile(r"([0-9.]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?")
+_UNITS = {
+    "": Decimal(1),
+    **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", 1)},
+    **{unit: Decimal(1000) ** power for power, unit in enumerate("kMGTPE", 1)},
+    **{unit: Decimal(1000) ** -power for power, unit in enumerate("mun", 1)},
+}
+
+
+def amount(quantity: str) -> Decimal:
+    """The number that a quantity stands for; its schema has accepted it."""
+    match = _QUANTITY.fullmatch(quantity)
+    if match is None:
+        raise ValueError(f"not a quantity: {quantity}")
+    number, unit = Decimal(match[1]), match[2] or ""
+    factor = _UNITS.get(unit)
+    return number * (Decimal(f"1{unit}") if factor is None else factor)
