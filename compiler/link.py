@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from compiler.adapters.graph import circles, generations
 from compiler.model.descriptor import DATA_TYPES, Descriptor, Project
@@ -56,6 +56,9 @@ from compiler.model.volume import Volume
 
 _RESERVED_ARGUMENTS = frozenset(("project", "run", "context", "event"))
 _DATA_TYPES = frozenset(DATA_TYPES.values())
+_TOLD = 20
+"""Arguments of one run that are told of, when a handler does not take them."""
+
 _BARE_NAME = re.compile(r"[A-Za-z0-9._+-]+")
 
 Problems = list[Diagnostic]
@@ -619,10 +622,9 @@ def _references(draft: _Draft, data: _Data, problems: Problems) -> tuple[Referen
     """`store://` strings in parameters and variables: lineage that the platform does not see."""
     found = []
     for key in ("parameters", "init_parameters", "envs"):
-        for pointer, text in _strings(draft.merged.spec.get(key), (key,)):
+        for text, span in draft.merged.strings(key):
             if not text.startswith("store://"):
                 continue
-            span = draft.merged.span(key, *pointer[1:])
             store_key = StoreKey.parse(text)
             if store_key is None:
                 message = f"`{text}` is no key of anything in a store"
@@ -635,17 +637,6 @@ def _references(draft: _Draft, data: _Data, problems: Problems) -> tuple[Referen
                     _check_reachable(draft, resolved, data, problems)
                     found.append(resolved)
     return tuple(found)
-
-
-def _strings(value: Any, pointer: tuple[str | int, ...]) -> Iterator[tuple[tuple[Any, ...], str]]:
-    if isinstance(value, str):
-        yield pointer, value
-    elif isinstance(value, dict):
-        for key, child in value.items():
-            yield from _strings(child, (*pointer, key))
-    elif isinstance(value, list):
-        for index, child in enumerate(value):
-            yield from _strings(child, (*pointer, index))
 
 
 # Arguments
@@ -693,12 +684,12 @@ def _check_call(
         return
     related = (Label(signature.span, f"`{name}` is here"),) if signature.span else ()
     own = [each for each in signature.arguments if each not in _RESERVED_ARGUMENTS]
-    for argument, place in sorted(given.items()):
-        if argument not in signature.arguments and not signature.open:
-            message = f"`{name}` takes no argument `{argument}`"
-            hint = did_you_mean(argument, own) or f"it takes {listed(own) or 'none'}"
-            span = run.merged.key_span(*place)
-            problems.append(Diagnostic(HANDLER_MISFIT, message, span, hint, related))
+    strange = sorted(given.keys() - set(signature.arguments)) if not signature.open else []
+    for argument in strange[:_TOLD]:
+        message = f"`{name}` takes no argument `{argument}`"
+        hint = did_you_mean(argument, own) or f"it takes {listed(own) or 'none'}"
+        span = run.merged.key_span(*given[argument])
+        problems.append(Diagnostic(HANDLER_MISFIT, message, span, hint, related))
     for argument in signature.required:
         if argument not in given and argument not in _RESERVED_ARGUMENTS:
             message = f"`{name}` needs the argument `{argument}`, and nothing gives it"

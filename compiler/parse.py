@@ -6,6 +6,7 @@ our kinds; a Helm template or a CI file is nobody's error here.
 
 from __future__ import annotations
 
+import codecs
 import re
 from array import array
 from collections.abc import Callable, Iterable
@@ -13,13 +14,32 @@ from typing import Any
 
 from compiler.adapters.yaml import read_again, read_documents
 from compiler.model.descriptor import OUR_KINDS
-from compiler.model.diagnostic import BROKEN_LINK, NOT_UTF8, UNREADABLE, Diagnostic
+from compiler.model.diagnostic import (
+    BROKEN_LINK,
+    LINK_OUTSIDE,
+    NOT_UTF8,
+    TOO_LARGE_FILE,
+    UNREADABLE,
+    Diagnostic,
+)
 from compiler.model.document import Document
 from compiler.model.source import SETTINGS_FILE, SourceFile, Span, Tree, Unreadable
 
 Keep = Callable[[str], bool]
 
 _SUFFIXES = (".yaml", ".yml", ".json")
+_SIZE_LIMIT = 4 * 1024 * 1024
+"""Bytes of the largest file with descriptors. A run's settings have to fit into a ConfigMap, and
+data belongs into data entities."""
+
+_OTHER_ENCODINGS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+"""Byte order marks, the longer ones first: one starts like another."""
+
 _OUR_KIND_LINE = re.compile(
     rb"[\"']?\bkind[\"']?[ \t]*:[ \t]*[\"']?(?:%s)[\"']?[ \t\r]*(?:[,}#\n]|$)"
     % b"|".join(re.escape(kind.encode()) for kind in sorted(OUR_KINDS, reverse=True))
@@ -62,9 +82,20 @@ def _read(file: SourceFile, *, wanted: bool) -> tuple[list[Document], list[Diagn
         content = file.content
     except Unreadable as error:
         code = BROKEN_LINK if file.is_link and not wanted else UNREADABLE
-        return [], [Diagnostic(code, f"`{file.path}` cannot be read: {error}", Span(file.path))]
+        hint = None
+        if file.leads_outside:
+            code, hint = LINK_OUTSIDE, "put a copy in its place, or list the link under `exclude`"
+        message = f"`{file.path}` cannot be read: {error}"
+        return [], [Diagnostic(code, message, Span(file.path), hint)]
+    encoding = next((name for mark, name in _OTHER_ENCODINGS if content.startswith(mark)), None)
+    if encoding is not None:
+        content = content.decode(encoding, "replace").encode()
     if not wanted and b"kind" not in content:
         return [], []
+    if encoding is not None or len(content) > _SIZE_LIMIT:
+        if not wanted and not _OUR_KIND_LINE.search(content):
+            return [], []
+        return [], [_unusual(file.path, encoding, len(content))]
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -76,6 +107,16 @@ def _read(file: SourceFile, *, wanted: bool) -> tuple[list[Document], list[Diagn
         documents, problem = read_again(file.path, text)
         return list(_items(documents)), [problem] if problem else []
     return list(_items(documents)), []
+
+
+def _unusual(path: str, encoding: str | None, size: int) -> Diagnostic:
+    span = Span(path)
+    if encoding is not None:
+        message = f"the file is {encoding.upper()}, and descriptors are UTF-8"
+        return Diagnostic(NOT_UTF8, message, span, "save the file as UTF-8")
+    message = f"the file has {size:,} bytes, and at most {_SIZE_LIMIT:,} are read"
+    hint = "split it, and keep data out of descriptors"
+    return Diagnostic(TOO_LARGE_FILE, message, span, hint)
 
 
 def _items(documents: Iterable[Document]) -> Iterable[Document]:

@@ -212,12 +212,11 @@ def _check_services(
 def _compute(environment: Environment, run: Run, computes: Mapping[str, str]) -> str:
     """`computes` has the digests of all runs that this one reads from."""
     function = run.function
-    build = function.build
     base = _base(function)
     fields = {
         "action": run.action,
         "base_image": None if base == _default_base(function) else base,
-        "build": [build.instructions, build.variables] if build.instructions else None,
+        "build": _build(function),
         "envs": {**run.environment, **_profile(environment, run).variables},
         "handler": function.handler,
         "image": function.image,
@@ -235,6 +234,14 @@ def _compute(environment: Environment, run: Run, computes: Mapping[str, str]) ->
         "source": _source_digests(function),
     }
     return identity.compute_digest(fields)
+
+
+def _build(function: Function) -> Any:
+    """What instructions and variables put into an image; a ready image has it already."""
+    build = function.build
+    if function.image is not None or not (build.instructions or build.variables):
+        return None
+    return [build.instructions, build.variables]
 
 
 def _source_digests(function: Function) -> Any:

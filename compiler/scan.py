@@ -78,9 +78,8 @@ def _source_file(root: str, path: str, executable: bool | None) -> SourceFile | 
     if not os.path.isfile(target):
         return SourceFile(path, _refusal("it is a link to no file"), is_link=True)
     if not target.startswith(root + os.sep):
-        return SourceFile(
-            path, _refusal("it is a link that leads outside the folder"), is_link=True
-        )
+        refusal = _refusal("it is a link that leads outside the folder")
+        return SourceFile(path, refusal, is_link=True, leads_outside=True)
     return SourceFile(path, _reader(target), is_link=True)
 
 

@@ -367,6 +367,8 @@ def _wrong_value(document: Document, violation: Violation) -> Diagnostic:
             message = f"{place} is {shown}, but cannot be less than {expected}"
         case "maximum":
             message = f"{place} is {shown}, but cannot be more than {expected}"
+        case "maxItems" | "maxProperties":
+            message = f"{place} has {len(found):,} entries, and at most {expected:,} are read"
         case "minProperties":
             message = f"{place} is empty"
             hint = "name one, or leave the key out"

@@ -140,6 +140,49 @@ def test_a_function_s_description_moves_nothing(sample: Texts) -> None:
     assert moved(sample, after) == set()
 
 
+def test_a_volume_is_a_new_object_of_the_same_work(sample: Texts) -> None:
+    volume = "{volume_type: ephemeral, name: data, mount_path: /data}"
+    after = changed(
+        sample,
+        "runs/jobs.yaml",
+        "  outputs: {cities: world-cities}\n",
+        f"  outputs: {{cities: world-cities}}\n  volumes: [{volume}]\n",
+    )
+    assert moved(sample, after) == {"download-cities"}
+    assert computes(sample) == computes(after)
+
+
+def test_how_an_image_is_built_moves_downstream(sample: Texts) -> None:
+    build = (
+        "kind: python+build\nspec: {function: download-cities, instructions: [apt-get update]}\n"
+    )
+    after = {**sample, "build.yaml": build}
+    assert moved(sample, after) == {"download-cities", "summarise-countries", "cities-api"}
+
+
+def test_a_profile_s_variable_is_the_run_s(sample: Texts) -> None:
+    profile = "profiles: {p: {envs: [{name: X, value: 1}]}}\n"
+    with_profile = {**sample, "gitopsc.yaml": profile + sample["gitopsc.yaml"]}
+    assert moved(sample, with_profile) == set()
+    run = "  outputs: {cities: world-cities}\n"
+    named = changed(with_profile, "runs/jobs.yaml", run, run + "  profile: p\n")
+    said = changed(sample, "runs/jobs.yaml", run, run + "  envs: [{name: X, value: '1'}]\n")
+    assert names(named) == names(said)
+
+
+def test_a_newer_version_moves_who_means_the_newest(sample: Texts) -> None:
+    old = changed(sample, "functions/announce.yaml", "name: announce", "name: announce\nid: v1")
+    older = old["functions/announce.yaml"]
+    newer = older.replace("id: v1", "id: v2").replace("PYTHON3_11", "PYTHON3_13")
+    assert newer.replace("v2", "v1") != older
+    after = {**old, "functions/newer.yaml": newer}
+    assert computes(old)["announce"] != computes(after)["announce"]
+    pinned = changed(
+        after, "runs/jobs.yaml", "function: announce", "function: python://world-cities/announce:v1"
+    )
+    assert computes(old) == computes(pinned)
+
+
 def test_a_moved_source_is_a_new_object_whose_work_is_done(sample: Texts) -> None:
     after = changed(sample, "functions/cities.yaml", "src/etl.py", "lib/etl.py")
     after["lib/etl.py"] = after.pop("src/etl.py")

@@ -12,6 +12,7 @@ from compiler.model.diagnostic import (
     BROKEN_LINK,
     GIT_REFUSED,
     INSIDE_PROJECT,
+    LINK_OUTSIDE,
     NO_DESCRIPTORS,
     NO_REPOSITORY,
     NOT_YAML,
@@ -114,6 +115,15 @@ def test_links_to_no_descriptor_are_a_warning(repository: Path) -> None:
     compilation = compile_tree(scan(str(repository))[0])
     codes = {each.code for each in compilation.diagnostics}
     assert codes == {BROKEN_LINK, NO_DESCRIPTORS, ORPHANED_OUTPUT}
+
+
+def test_a_link_out_is_an_error_for_others_do_not_have_that_file(repository: Path) -> None:
+    (repository / "x.yaml").symlink_to("/etc/hostname")
+    compilation = compile_tree(scan(str(repository))[0])
+    assert LINK_OUTSIDE in [each.code for each in compilation.diagnostics]
+    (repository / "gitopsc.yaml").write_text("exclude: [x.yaml]\n")
+    compilation = compile_tree(scan(str(repository))[0])
+    assert LINK_OUTSIDE not in [each.code for each in compilation.diagnostics]
 
 
 def test_an_output_that_nobody_writes(repository: Path) -> None:

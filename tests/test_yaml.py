@@ -200,6 +200,24 @@ def test_readable_json_reads_back_from_a_block_of_yaml(value: str) -> None:
     assert yaml.safe_load(block) == {"x": text}
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32", "utf-32-be", "latin-1"])
+def test_other_encodings(encoding: str) -> None:
+    text = "kind: python\nname: é\nspec: {}\n"
+    mark = "\ufeff" if encoding.endswith("-be") else ""
+    tree = tree_of({"x.yaml": (mark + text).encode(encoding)})
+    assert [each.code.id for each in parse(tree)[1]] == ["C202"]
+    foreign = tree_of({"x.yaml": (mark + "kind: é\n").encode(encoding)})
+    assert parse(foreign)[1] == ()
+
+
+def test_a_file_too_large_for_descriptors() -> None:
+    pairs = "".join(f"    key{number}: value\n" for number in range(300_000))
+    text = f"kind: python+job:run\nname: r\nspec:\n  parameters:\n{pairs}"
+    assert [each.code.id for each in parse(tree_of({"x.yaml": text}))[1]] == ["C207"]
+    foreign = text.replace("python+job:run", "other")
+    assert parse(tree_of({"x.yaml": foreign}))[1] == ()
+
+
 def test_a_long_list_is_no_work_squared() -> None:
     """Each item is a document of its own; quadratic, this took minutes."""
     items = ",".join('{"kind": "x", "i": [1, 2, 3]}' for _ in range(20_000))

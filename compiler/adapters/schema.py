@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 from jsonschema import Draft202012Validator, ValidationError
@@ -30,9 +31,13 @@ class Violation(NamedTuple):
     schema: Mapping[str, Any]
 
 
+_MOST = 100
+"""Violations of one descriptor that are told; nobody mends more at once."""
+
+
 def violations(schema: str, data: Any) -> list[Violation]:
-    """Everything that the schema (`python`, `gitopsc`, ...) has against `data`."""
-    return [_violation(error) for error in _validator(schema).iter_errors(data)]
+    """What the schema (`python`, `gitopsc`, ...) has against `data`."""
+    return [_violation(error) for error in islice(_validator(schema).iter_errors(data), _MOST)]
 
 
 def _violation(error: ValidationError) -> Violation:

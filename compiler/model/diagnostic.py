@@ -55,6 +55,9 @@ NO_REPOSITORY = Code(
     "C102", "no-repository", _WARNING, "the folder is in no Git repository, so every file is read"
 )
 GIT_REFUSED = Code("C104", "git-refused", _ERROR, "Git will not say which files are the project's")
+LINK_OUTSIDE = Code(
+    "C106", "link-outside", _ERROR, "a link to a file outside the folder, which others do not have"
+)
 BROKEN_LINK = Code("C105", "broken-link", _WARNING, "a link that leads to no file of the folder")
 NO_DESCRIPTORS = Code("C103", "no-descriptors", _WARNING, "the folder holds no descriptor")
 
@@ -65,6 +68,7 @@ NOT_JSON_VALUE = Code(
     "C204", "not-a-json-value", _ERROR, "YAML can say it, but a descriptor cannot hold it"
 )
 BAD_ALIAS = Code("C205", "bad-alias", _ERROR, "an alias refers to itself or expands too far")
+TOO_LARGE_FILE = Code("C207", "too-large-file", _ERROR, "a file too large to hold descriptors")
 TOO_DEEP = Code("C206", "too-deep", _ERROR, "values are nested deeper than a descriptor needs")
 
 UNKNOWN_KIND = Code("C301", "unknown-kind", _ERROR, "a kind that is almost one of ours")

@@ -53,6 +53,20 @@ class Document:
             yield Document(self.path, item, self.positions, node, self.faults)
             node += node_count(item)
 
+    def strings(self) -> Iterator[tuple[str, Span]]:
+        """Every string value in the document with its place, in one walk."""
+        yield from self._strings(self.data, self.node)
+
+    def _strings(self, data: Any, node: int) -> Iterator[tuple[str, Span]]:
+        if isinstance(data, str):
+            yield data, self._span_of(node)
+        is_mapping = isinstance(data, dict)
+        cursor = node + 1
+        for child in data.values() if is_mapping else data if isinstance(data, list) else ():
+            cursor += is_mapping  # the key
+            yield from self._strings(child, cursor)
+            cursor += node_count(child)
+
     def _find(self, pointer: Pointer) -> tuple[int, int]:
         key_node = node = self.node
         data = self.data

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -134,6 +134,11 @@ class Merged:
     def key_span(self, key: str, *more: str | int) -> Span:
         """The place of a key."""
         return self._owner(key).document.key_span("spec", key, *more)
+
+    def strings(self, key: str) -> Iterator[tuple[str, Span]]:
+        """The strings anywhere in a value, with their places."""
+        if key in self.spec:
+            yield from self._owner(key).document.part("spec", key).strings()
 
     def _owner(self, key: str) -> Descriptor:
         if self.task is not None and key not in self.descriptor.spec:

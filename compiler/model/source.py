@@ -40,6 +40,7 @@ class SourceFile:
     read: Callable[[], bytes]
     executable: bool = False
     is_link: bool = False
+    leads_outside: bool = False
 
     @cached_property
     def content(self) -> bytes:

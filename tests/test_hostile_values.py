@@ -1,0 +1,246 @@
+"""A table of fields and of values that mean something to YAML, shells, Dockerfiles or terminals.
+
+Whatever stands in a field, either it is an error with a place, or every output has the shape that
+it has with a tame value: the same keys, the same instructions, the same number of lines.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections import Counter
+from typing import Any
+
+import pytest
+import yaml
+from conftest import tree_of
+
+from compiler.model.diagnostic import has_errors
+from compiler.pipeline import Compilation, compile_tree
+from compiler.report.mermaid import render_mermaid
+from compiler.report.text import render_text
+
+PROJECT: dict[str, Any] = {
+    "settings": {
+        "project": "demo",
+        "output": "deploy",
+        "registry": "registry.example.com/team",
+        "secrets": {"TOKEN": {"name": "tokens", "key": "main"}},
+        "profiles": {
+            "big": {
+                "resources": {"requests": {"mem": "2Gi"}, "limits": {"cpu": "4"}},
+                "envs": [{"name": "WORKERS", "value": "4"}],
+                "node_selector": {"zone": "a"},
+                "tolerations": [{"key": "gpu", "operator": "Equal", "value": "yes"}],
+                "affinity": {"podAffinity": {"x": ["y"]}},
+                "runtime_class": "nvidia",
+                "priority_class": "low",
+            }
+        },
+        "environments": {"prod": {"namespace": "prod"}},
+    },
+    "function": {
+        "kind": "python",
+        "name": "etl",
+        "id": "v1",
+        "metadata": {"description": "tame", "labels": ["tame"]},
+        "spec": {
+            "python_version": "PYTHON3_11",
+            "source": {
+                "source": "lib/etl.py",
+                "code": "def init(**k): ...\ndef run(**k): ...\n",
+                "handler": "run",
+                "init_function": "init",
+            },
+            "requirements": ["pandas==2.2.3"],
+            "base_image": "python:3.11-slim",
+        },
+    },
+    "build": {
+        "kind": "python+build",
+        "id": "b1",
+        "spec": {
+            "function": "etl",
+            "instructions": ["apt-get update"],
+            "envs": [{"name": "MODE", "value": "fast"}],
+            "secrets": ["GIT_TOKEN"],
+        },
+    },
+    "data": {"kind": "table", "name": "cities", "spec": {"path": "s3://bucket/cities"}},
+    "job": {
+        "kind": "python+job:run",
+        "name": "nightly",
+        "spec": {
+            "function": "etl",
+            "profile": "big",
+            "parameters": {"country": "IT"},
+            "init_parameters": {"x": "y"},
+            "inputs": {"cities": "store://demo/dataitem/table/cities"},
+            "outputs": {"out": "made"},
+            "envs": [{"name": "LEVEL", "value": "debug"}],
+            "secrets": ["TOKEN"],
+            "resources": {"cpu": "500m", "mem": "1Gi", "gpu": "1", "disk": "1Gi"},
+            "gitops": {"rerun": "again"},
+            "volumes": [
+                {
+                    "volume_type": "persistent_volume_claim",
+                    "name": "data",
+                    "mount_path": "/data",
+                    "spec": {"size": "1Gi", "storage_class": "fast"},
+                },
+                {
+                    "volume_type": "image",
+                    "name": "weights",
+                    "mount_path": "/weights",
+                    "spec": {"image": "registry.example.com/w:1", "subPath": "models"},
+                },
+                {
+                    "volume_type": "shared_volume",
+                    "name": "given",
+                    "mount_path": "/given",
+                    "spec": {"claimName": "there"},
+                },
+            ],
+        },
+    },
+    "service": {
+        "kind": "python+serve:run",
+        "name": "api",
+        "spec": {"function": "etl", "service_type": "ClusterIP", "service_name": "front"},
+    },
+}
+VALUES = [
+    *("a\nb: c", "a\r\nb", "\nRUN rm -rf /", "x\n---\nkind: Pod", "\t", "\0", "\x1b[31m", "\x7f"),
+    *("\u0085", "\u2028", "\ufeff", "\u202e", "e\u0301", "é", "😀", " ", " x ", ""),
+    *('"', "'", "`id`", "$X", "${X}", "$(X)", "$$", "$(rm -rf /)", "\\", "a\\", "%s", "&&", "; x"),
+    *(
+        "a: b",
+        "# x",
+        "a #b",
+        "- x",
+        "---",
+        "...",
+        "{{ x }}",
+        "{% x %}",
+        "{a: b}",
+        "[a]",
+        "*a",
+        "&a",
+    ),
+    *("!x", "!!python/object:os.system", "|", ">", "@x", "?", "<<", "<<EOF", "<script>", "]]>"),
+    *("no", "on", "y", "null", "~", "1e3", "012", "0x1f", "1_000", "22:30", ".inf", "2026-01-01"),
+    *("..", "../../etc/passwd", "/etc/passwd", "a/../../b", "//", "*", "a" * 300, "-x", "--option"),
+    *(
+        "=",
+        "a=b",
+        "a,b",
+        "store://x",
+        "python://x/y:z",
+        "http://user:pw@host/",
+        "ARG x",
+        "COPY . /",
+    ),
+]
+
+
+def leaves(value: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place of a string: values, and keys that people choose."""
+    if isinstance(value, dict):
+        chosen = way[-1:] in [("secrets",), ("profiles",), ("environments",), ("node_selector",)]
+        chosen |= way[-1:] in [("parameters",), ("inputs",), ("outputs",), ("init_parameters",)]
+        keys = [(*way, ("key", key)) for key in value if chosen]
+        return keys + [leaf for key, each in value.items() for leaf in leaves(each, (*way, key))]
+    if isinstance(value, list):
+        return [leaf for index, each in enumerate(value) for leaf in leaves(each, (*way, index))]
+    return [way]
+
+
+FIELDS = [way for way in leaves(PROJECT) if way[-1] != "kind"]
+
+
+def compiled(project: dict[str, Any]) -> Compilation:
+    settings, *descriptors = project.values()
+    files = {
+        "gitopsc.yaml": yaml.safe_dump(settings, allow_unicode=True),
+        "all.json": json.dumps(descriptors),
+    }
+    return compile_tree(tree_of(files))
+
+
+def with_value(way: tuple[Any, ...], value: str) -> dict[str, Any]:
+    project = copy.deepcopy(PROJECT)
+    target: Any = project
+    for step in way[:-1]:
+        target = target[step]
+    if isinstance(way[-1], tuple):
+        target[value] = target.pop(way[-1][1])
+    else:
+        target[way[-1]] = value
+    return project
+
+
+def shapes(compilation: Compilation) -> Counter[str]:
+    """What every file is, without the values that descriptors choose."""
+    ((_, files),) = compilation.outputs
+    return Counter(shape(file.path, file.content.decode()) for file in files)
+
+
+def shape(path: str, text: str) -> str:
+    name = path.rpartition("/")[2]
+    if name.endswith(".yaml"):
+        documents = list(yaml.safe_load_all(text))
+        for each in documents:
+            settings = each.get("data", {}).get("run.json")
+            if settings is not None:
+                json.loads(settings)
+        return repr([keys(each) for each in documents])
+    if name.endswith(".json"):
+        return repr(keys(json.loads(text)))
+    if name == "Dockerfile":
+        lines = text.split("\n")
+        return repr([re.match(r"\S*", line)[0] for line in lines])  # type: ignore[index]
+    return f"{len(text.split(chr(10)))} lines" if path.startswith("images/") else "list"
+
+
+def keys(value: Any) -> Any:
+    if isinstance(value, dict):
+        chosen = {"zone", "nodeSelector", "target", "podAffinity", "nvidia.com/gpu"}
+        return [
+            (key if re.fullmatch(r"[A-Za-z]+", key) and key not in chosen else "*", keys(each))
+            for key, each in value.items()
+            if key not in ("podAffinity", "annotations", "nodeSelector", "target", "nodes", "edges")
+        ]
+    if isinstance(value, list):
+        return [keys(each) for each in value]
+    return type(value).__name__
+
+
+@pytest.fixture(scope="module")
+def tame() -> Counter[str]:
+    compilation = compiled(PROJECT)
+    assert not has_errors(compilation.diagnostics), compilation.diagnostics
+    return shapes(compilation)
+
+
+@pytest.mark.parametrize("way", FIELDS, ids=lambda way: ".".join(map(str, way)))
+def test_no_value_changes_a_shape(way: tuple[Any, ...], tame: Counter[str]) -> None:
+    accepted = 0
+    for value in VALUES:
+        compilation = compiled(with_value(way, value))
+        report = render_text(compilation.diagnostics, lambda path: [])
+        assert report.replace("\n", "").isprintable(), (way, value)
+        if has_errors(compilation.diagnostics):
+            assert compilation.outputs == ()
+            assert all(each.message and each.span.path for each in compilation.diagnostics)
+            continue
+        accepted += 1
+        assert shapes(compilation) == tame, (way, value)
+        picture = render_mermaid(compilation.programs).split("\n")
+        assert all(re.match(r"flowchart LR$|  |$", line) for line in picture), (way, value)
+    assert (
+        accepted < len(VALUES)
+        or way[-1] in ("description", "code")
+        or "parameters" in way
+        or (way[-1] in ("rerun", "path", "labels", 0))
+    )
