@@ -10,6 +10,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from compiler import __version__
 
@@ -20,17 +21,13 @@ _EXIT_CODES = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command. Never raises, but for SystemExit of argparse."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # data is UTF-8, whatever the locale
     try:
-        if arguments.command == "compile":
-            from compiler.commands import compile as command
-
-            return command.run(arguments)
-        from compiler.commands import graph
-
-        return graph.run(arguments)
+        # Only the command that was asked for is imported, and what it needs.
+        command = import_module(f"compiler.commands.{arguments.command}")
+        status: int = command.run(arguments)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -38,54 +35,118 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except Exception:
         return _our_bug()
+    return status
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    root = argparse.ArgumentParser(
         prog="gitopsc",
         description="Compile function and run descriptors for a GitOps controller.",
         epilog=_EXIT_CODES,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"gitopsc {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    compile_ = commands.add_parser(
-        "compile",
-        help="write the images and manifests of a project or a repository",
-        description="Compile PATH and write what differs. With --check, write nothing.",
-        epilog=_EXIT_CODES,
-        allow_abbrev=False,
+    root.add_argument("--version", action="version", version=f"gitopsc {__version__}")
+    commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, summary: str, description: str) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=summary,
+            description=description,
+            epilog=_EXIT_CODES,
+            allow_abbrev=False,
+        )
+
+    _add_compile(
+        command(
+            "compile",
+            "write the images and manifests of a project or a repository",
+            "Compile PATH and write what differs. With --check, write nothing.",
+        )
     )
-    _add_path(compile_)
-    compile_.add_argument(
+    validate = command(
+        "validate",
+        "say what is wrong, and write nothing",
+        "Say what is wrong with the descriptors below PATH. Nothing is written.",
+    )
+    _add_path(validate)
+    _add_format(validate)
+    graph = command(
+        "graph", "print the lineage", "Print the lineage of PATH: what reads and makes what."
+    )
+    _add_path(graph)
+    graph.add_argument(
+        "--format",
+        choices=("mermaid", "dot", "json"),
+        default="mermaid",
+        help="a Mermaid flowchart, Graphviz' DOT, or JSON (default: mermaid)",
+    )
+    explain = command(
+        "explain",
+        "explain a diagnostic by its code",
+        "Explain CODE, such as C401, with an example. Without CODE, list all.",
+    )
+    explain.add_argument("code", nargs="?", metavar="CODE", help="a code or a name of a diagnostic")
+    schema = command(
+        "schema",
+        "print or write the JSON Schemas",
+        "Print the JSON Schema NAME, complete in itself. Without NAME, list all.",
+    )
+    schema.add_argument(
+        "name", nargs="?", metavar="NAME", help="a kind, `descriptor` for all kinds, or `gitopsc`"
+    )
+    schema.add_argument(
+        "-o", "--output", metavar="DIR", help="write all of them there, for editors"
+    )
+    init = command(
+        "init",
+        "start a project",
+        "Write a small project that compiles at once into PATH. No file is overwritten.",
+    )
+    _add_path(init)
+    completion = command(
+        "completion",
+        "print the completion script of a shell",
+        "Print a script that completes gitopsc's commands and options in SHELL.",
+    )
+    completion.add_argument(
+        "shell", choices=("bash", "fish", "zsh"), metavar="SHELL", help="bash, fish or zsh"
+    )
+    completion.set_defaults(parser=root)
+    return root
+
+
+def _add_compile(parser: argparse.ArgumentParser) -> None:
+    _add_path(parser)
+    parser.add_argument(
         "-o",
         "--output",
         metavar="DIR",
         help="write there instead of the project's output folder; the content is the same",
     )
-    compile_.add_argument(
+    parser.add_argument(
         "--check", action="store_true", help="write nothing; exit 1 when the output is stale"
     )
-    compile_.add_argument(
-        "--fail-on-change", action="store_true", help="exit 1 when a file was written or removed"
+    parser.add_argument(
+        "--fail-on-change",
+        action="store_true",
+        help="for hooks: exit 1 when a file was written or removed, or is not staged yet",
     )
-    compile_.add_argument(
-        "--format", choices=("text", "json"), default="text", help="how to report (default: text)"
-    )
-    graph = commands.add_parser(
-        "graph",
-        help="print the lineage as a Mermaid flowchart",
-        description="Print the lineage of PATH as a Mermaid flowchart.",
-        epilog=_EXIT_CODES,
-        allow_abbrev=False,
-    )
-    _add_path(graph)
-    return parser
+    _add_format(parser)
 
 
 def _add_path(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "path", nargs="?", default=".", metavar="PATH", help="a folder (default: this one)"
+    )
+
+
+def _add_format(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--format",
+        choices=("text", "json", "github", "sarif"),
+        default="text",
+        help="how to report: text for people, JSON, annotations of a GitHub workflow, or SARIF",
     )
 
 

@@ -30,6 +30,7 @@ DOORS = {
     "pathspec": "adapters/glob.py",
     "referencing": "adapters/schema.py",
     "ruamel": "adapters/yaml.py",
+    "shtab": "commands/completion.py",
     "yaml": "adapters/yaml.py",
     "subprocess": "adapters/git.py",
     "ast": "adapters/python.py",

@@ -40,7 +40,7 @@ def test_compile_check_and_compile_again(project: Path) -> None:
     done = gitopsc("compile", project)
     assert (done.returncode, done.stdout) == (0, "")
     assert f"created   {project}/deploy/manifests/staging/announce.yaml" in done.stderr
-    again = gitopsc("compile", project, "--fail-on-change")
+    again = gitopsc("compile", project)
     assert again.returncode == 0
     assert "gitopsc: up to date, 34 files" in again.stderr
     assert gitopsc("compile", project, "--check").returncode == 0
@@ -48,6 +48,10 @@ def test_compile_check_and_compile_again(project: Path) -> None:
 
 def test_fail_on_change(project: Path) -> None:
     assert gitopsc("compile", project, "--fail-on-change").returncode == 1
+    unstaged = gitopsc("compile", project, "--fail-on-change")
+    assert unstaged.returncode == 1
+    assert f"stage the output: `git add {project}/deploy`" in unstaged.stderr
+    subprocess.run(["git", "add", "."], cwd=project, check=True)
     assert gitopsc("compile", project, "--fail-on-change").returncode == 0
     (project / "deploy" / "reports" / "lineage.json").write_text("by hand")
     changed = gitopsc("compile", project, "--fail-on-change")

@@ -1,17 +1,23 @@
 """Each file in `errors/` says on its own lines what is wrong there; beside it stands the report.
 
 A comment `# !C302` expects that code with its place on that line, and nothing else in the file. A
-first line `# as: gitopsc.yaml` gives the file another name than `descriptors.yaml`.
+first line `# as: gitopsc.yaml` gives the file another name than `descriptors.yaml`. What needs a
+disk is a script, whose last line is the command that reports. `gitopsc explain` shows them all.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 from conftest import ROOT, tree_of
 
+from compiler.cli import main
 from compiler.model.diagnostic import CODES, Diagnostic
 from compiler.pipeline import compile_tree
 from compiler.report.text import render_text
@@ -31,11 +37,7 @@ SIDE_FILES = {
     "src/imports.py": "import etl\nimport os\n\n\ndef run(): ...\n",
     "src/named.py": "@handler(outputs=['cities'])\ndef run(): ...\n",
 }
-TESTED_ELSEWHERE = {
-    *("C101", "C102", "C103", "C104", "C105", "C106", "C207", "C312", "C314", "C315"),
-    *("C504", "C701", "C702", "C703", "C704"),
-}
-"""Codes that need a disk, or more than one project: test_scan, test_write, test_cli, cases."""
+SCRIPTS = sorted(ERRORS.glob("*.sh"))
 
 
 def compiled(path: Path) -> tuple[Diagnostic, ...]:
@@ -74,18 +76,50 @@ def test_report(path: Path, update: bool) -> None:
     assert report == golden.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_report_of_a_script(
+    path: Path,
+    update: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C"}
+    clock = iter(range(0, 1_000_000, 10))
+    parts = re.split(r"(?m)^gitopsc (.*)\n", path.read_text())
+    assert parts.pop() == ""  # the last line is a command of ours
+    monkeypatch.chdir(folder)
+    for number, part in enumerate(parts):
+        if number % 2 == 0:
+            process = subprocess.Popen(["sh", "-e", "-c", part], cwd=folder, env=environment)
+            assert process.wait() == 0
+        else:
+            capfd.readouterr()
+            with monkeypatch.context() as patched:
+                patched.setattr(time, "monotonic", lambda: next(clock))  # nobody waits for a lock
+                main(shlex.split(part))
+    report = "".join(capfd.readouterr())
+    golden = path.with_suffix(".txt")
+    if update:
+        golden.write_text(report, encoding="utf-8")
+    assert report == golden.read_text(encoding="utf-8")
+
+
 def test_every_code_has_an_example() -> None:
     shown = {
         code
-        for path in FILES
-        for code in re.findall(r"!(C\d{3})", path.read_text(errors="replace"))
+        for path in ERRORS.glob("*.txt")
+        for code in re.findall(r"\[(C\d{3})\]|title=(C\d{3}) ", path.read_text())
     }
-    assert {code.id for code in CODES} - TESTED_ELSEWHERE == shown
+    assert {code.id for code in CODES} == {first or second for first, second in shown}
 
 
 def test_every_report_belongs_to_a_file() -> None:
     reports = {path.stem for path in ERRORS.glob("*.txt")}
-    assert reports == {path.stem for path in FILES}
+    assert reports == {path.stem for path in (*FILES, *SCRIPTS)}
+    assert len(reports) == len(FILES) + len(SCRIPTS)
 
 
 def test_codes_are_unique() -> None:

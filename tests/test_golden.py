@@ -14,7 +14,7 @@ import pytest
 from conftest import CASES, SAMPLE
 
 from compiler.pipeline import compile_tree
-from compiler.report.mermaid import render_mermaid
+from compiler.report.lineage import render_mermaid
 from compiler.report.text import render_text
 from compiler.scan import scan
 

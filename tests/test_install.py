@@ -15,33 +15,9 @@ import venv
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, SAMPLE
+from conftest import SAMPLE
 
 CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-
-
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The working tree as a commit of another repository."""
-    copy = tmp_path_factory.mktemp("repository")
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    for name in listed.stdout.split("\0"):
-        if name and (ROOT / name).is_file():
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, copy / name)
-    for command in (
-        ["init", "-q"],
-        ["add", "-A"],
-        ["-c", "user.name=t", "-c", "user.email=t@example.com", "commit", "-qm", "all"],
-    ):
-        subprocess.run(["git", *command], cwd=copy, check=True)
-    return copy
 
 
 def environment(folder: Path) -> Path:

@@ -76,7 +76,8 @@ def edit(project: Path, version: str) -> None:
     extra.unlink(missing_ok=True)
     if version == "b":
         extra.write_text(
-            "kind: python+job:run\nname: extra\nspec: {function: announce, parameters: {channel: x}}\n"
+            "kind: python+job:run\nname: extra\n"
+            "spec: {function: announce, parameters: {channel: x}}\n"
         )
 
 

@@ -34,10 +34,22 @@ def list_files(folder: str) -> dict[str, bool | None] | None:
     return files
 
 
+def has_unstaged(folder: str) -> bool:
+    """Whether a commit would leave out a file below `folder`, or take it in an older state."""
+    if not os.path.isdir(folder):
+        return False
+    try:
+        return bool(_run(folder, "--others", "--exclude-standard") or _run(folder, "--modified"))
+    except GitRefused:
+        return False
+
+
 def _run(folder: str, *options: str) -> list[str] | None:
     # A hook runs with GIT_DIR and GIT_INDEX_FILE of its own repository, which may not be this one.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     environment["LC_ALL"] = "C"
+    if index := _index_of_hook(folder):
+        environment["GIT_INDEX_FILE"] = index
     try:
         done = subprocess.run(
             ["git", "ls-files", "-z", *options],
@@ -57,14 +69,30 @@ def _run(folder: str, *options: str) -> list[str] | None:
     return [name for name in decoded if name]
 
 
+def _index_of_hook(folder: str) -> str | None:
+    """The index that `git commit` makes for some of the files, when it is of this repository."""
+    named = os.environ.get("GIT_INDEX_FILE")
+    path = os.path.realpath(named) if named else ""
+    root = _repository(folder)
+    inside = root is not None and path.startswith(os.path.realpath(f"{root}/.git") + os.sep)
+    return path if inside and os.path.isfile(path) else None
+
+
 def _raise_inside_repository(folder: str, words: str) -> None:
     """Outside every repository a refusal is an answer; inside one it is not."""
+    if _repository(folder) is not None:
+        raise GitRefused(words.strip().split("\n")[0].removeprefix("fatal: "))
+
+
+def _repository(folder: str) -> str | None:
+    """The nearest folder around it, or itself, that holds a `.git`."""
+    folder = os.path.abspath(folder)
     while not os.path.exists(os.path.join(folder, ".git")):
         parent = os.path.dirname(folder)
         if parent == folder:
-            return
+            return None
         folder = parent
-    raise GitRefused(words.strip().split("\n")[0].removeprefix("fatal: "))
+    return folder
 
 
 def _decoded(raw: bytes) -> str | None:

@@ -6,16 +6,17 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+_IN_CHECKOUT = {"errors": "tests/errors"}
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def data_folder(name: str) -> Path:
-    """`schemas` or `templates`, from the package itself or from the checkout around it.
+    """`schemas`, `templates` or `errors`, from the package itself or the checkout around it.
 
     The package is asked first: site-packages may hold other folders of such names.
     """
     packaged = _PACKAGE / "_data" / name
-    return packaged if packaged.is_dir() else _PACKAGE.parent / name
+    return packaged if packaged.is_dir() else _PACKAGE.parent / _IN_CHECKOUT.get(name, name)
 
 
 @cache

@@ -83,9 +83,67 @@ def _resolved(schema: Mapping[str, Any], wanted: str) -> Mapping[str, Any]:
     return schema
 
 
+def schema_titles() -> Mapping[str, str]:
+    """What `schema_document` can give: names and titles, sorted."""
+    titles = {name.removesuffix(_SUFFIX): each["title"] for name, each in _schemas().items()}
+    del titles[_SHARED]
+    return dict(sorted({**titles, _ANY: "Any descriptor, told apart by `kind`"}.items()))
+
+
+def schema_document(name: str) -> Mapping[str, Any]:
+    """A schema with all that it refers to inside, for editors; `descriptor` is all kinds in one."""
+    shared = {
+        f"{_SHARED}.{key}": _rebased(each, f"{_SHARED}.")
+        for key, each in _schemas()[_SHARED + _SUFFIX]["$defs"].items()
+    }
+    if name != _ANY:
+        own = _rebased(_schemas()[name + _SUFFIX], "")
+        return {**own, "$defs": {**own.get("$defs", {}), **shared}}
+    kinds = {
+        file.removesuffix(_SUFFIX): _rebased(each, "")
+        for file, each in _schemas().items()
+        if "kind" in each.get("properties", {})
+    }
+    choices = [
+        {
+            "if": {"required": ["kind"], "properties": {"kind": each["properties"]["kind"]}},
+            "then": {"$ref": f"#/$defs/{kind}"},
+        }
+        for kind, each in kinds.items()
+    ]
+    known = [each["properties"]["kind"]["const"] for each in kinds.values()]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Descriptor",
+        "description": "A function, a task, a run, data or a project.",
+        "type": "object",
+        "required": ["kind"],
+        "properties": {"kind": {"description": "What it is.", "examples": known}},
+        "allOf": choices,
+        "$defs": {**kinds, **shared},
+    }
+
+
+_SHARED = "definitions"
+_ANY = "descriptor"
+
+
+def _rebased(schema: Any, prefix: str) -> Any:
+    """References into this file and into the shared one, as references into one document."""
+    if isinstance(schema, list):
+        return [_rebased(each, prefix) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    rebased = {key: _rebased(each, prefix) for key, each in schema.items() if key != "$schema"}
+    if isinstance(reference := schema.get("$ref"), str):
+        file, _, name = reference.partition("#/$defs/")
+        rebased["$ref"] = f"#/$defs/{f'{_SHARED}.' if file else prefix}{name}"
+    return rebased
+
+
 @cache
 def _schemas() -> dict[str, Any]:
-    files = sorted(data_folder("schemas").glob("*" + _SUFFIX))
+    files = sorted(data_folder("schemas").rglob("*" + _SUFFIX))
     return {file.name: json.loads(file.read_text(encoding="utf-8")) for file in files}
 
 

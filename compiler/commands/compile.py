@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from compiler.commands.reading import Reading, read, wants_colour
+from compiler.adapters.git import has_unstaged
+from compiler.commands.reading import Reading, read
+from compiler.commands.reporting import report
 from compiler.model.descriptor import Project
 from compiler.model.diagnostic import (
     BAD_OUTPUT,
@@ -19,10 +20,9 @@ from compiler.model.diagnostic import (
     has_errors,
     in_order,
 )
-from compiler.model.output import Change, OutputFile
+from compiler.model.output import Change, OutputFile, Status
 from compiler.model.source import OWNERSHIP_LIST, Span
-from compiler.report.json import Status, render_json
-from compiler.report.text import render_counts, render_text
+from compiler.report.text import render_counts
 from compiler.write import Target, drift, write
 
 
@@ -47,15 +47,19 @@ def run(arguments: argparse.Namespace) -> int:
         problems += refused
     diagnostics = in_order(problems)
     status = _status(diagnostics, changes, check=arguments.check)
-    if arguments.format == "json":
-        sys.stdout.write(render_json(status, diagnostics, changes))
-    else:
-        sys.stderr.write(render_text(diagnostics, reading.lines, colour=wants_colour()))
-        _print_changes(changes, check=arguments.check)
-        files = sum(len(target.files) for target in targets)
-        print(f"gitopsc: {_summary(status, diagnostics, changes, files)}", file=sys.stderr)
+    files = sum(len(target.files) for target in targets)
+    summary = _summary(status, diagnostics, changes, files)
+    unstaged = _unstaged(targets) if arguments.fail_on_change and status != "failed" else []
+    if unstaged:
+        summary += f"; stage the output: `git add {' '.join(unstaged)}`"
+    report(arguments.format, status, diagnostics, changes, lines=reading.lines, summary=summary)
     failed = status in ("failed", "stale") or (status == "written" and arguments.fail_on_change)
-    return 1 if failed else 0
+    return 1 if failed or unstaged else 0
+
+
+def _unstaged(targets: Sequence[Target]) -> list[str]:
+    """Output folders with files that a commit would leave out, or take in an older state."""
+    return sorted(target.shown for target in targets if has_unstaged(str(target.folder)))
 
 
 def _status(diagnostics: Sequence[Diagnostic], changes: Sequence[Change], *, check: bool) -> Status:
@@ -105,13 +109,6 @@ def _unusable(reading: Reading, targets: Sequence[Target], chosen: str | None) -
         hint = "choose another folder, or empty this one first"
         problems.append(Diagnostic(BAD_OUTPUT, message, Span(Path(chosen).as_posix()), hint))
     return problems
-
-
-def _print_changes(changes: Sequence[Change], *, check: bool) -> None:
-    words = {"created": "missing", "changed": "differs", "removed": "left over"}
-    for change in changes:
-        word = words[change.action] if check else change.action
-        print(f"{word:9} {change.path}", file=sys.stderr)
 
 
 def _summary(

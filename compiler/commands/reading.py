@@ -42,11 +42,6 @@ def read(path: str) -> Reading | None:
     return Reading(path, prefix, tree, compilation, found)
 
 
-def wants_colour() -> bool:
-    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return sys.stderr.isatty() and not plain
-
-
 def _placed(diagnostic: Diagnostic, prefix: str) -> Diagnostic:
     related = tuple(Label(_moved(each.span, prefix), each.text) for each in diagnostic.related)
     return replace(diagnostic, span=_moved(diagnostic.span, prefix), related=related)

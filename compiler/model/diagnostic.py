@@ -167,6 +167,10 @@ BAD_OUTPUT = Code("C702", "bad-output", _ERROR, "an output folder that cannot be
 NOT_WRITTEN = Code("C703", "not-written", _ERROR, "the machine refused a write")
 BUSY = Code("C704", "busy", _ERROR, "another compile is writing the same output")
 
+STALE_OUTPUT = Code(
+    "C705", "stale-output", _ERROR, "a file of the output that is not what the descriptors say"
+)
+
 CODES: tuple[Code, ...] = tuple(
     sorted(value for value in list(globals().values()) if isinstance(value, Code))
 )

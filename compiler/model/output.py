@@ -23,6 +23,10 @@ class Change(NamedTuple):
     action: Literal["created", "changed", "removed"]
 
 
+Status = Literal["clean", "written", "stale", "failed"]
+"""How a command ended."""
+
+
 def readable_json(value: Any) -> str:
     """JSON for people: indented, sorted, one final newline; also fit for a block of YAML."""
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any
 
 from compiler.model.diagnostic import Diagnostic
-from compiler.model.output import Change, readable_json
+from compiler.model.output import Change, Status, readable_json
 from compiler.model.source import Span
-
-Status = Literal["clean", "written", "stale", "failed"]
 
 
 def render_json(

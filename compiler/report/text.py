@@ -65,9 +65,13 @@ def _excerpt(span: Span, lines: Lines) -> str:
     return f"{number}{shown}\n{' ' * (len(number) + start - cut)}{'^' * width}\n"
 
 
+def without_credentials(text: str) -> str:
+    return _CREDENTIALS.sub(lambda found: "://" + "*" * (len(found[0]) - 4) + "@", text)
+
+
 def _printable(text: str) -> str:
     """Nothing that a file holds may steer the reader's terminal, nor put a password into a log."""
-    text = _CREDENTIALS.sub(lambda found: "://" + "*" * (len(found[0]) - 4) + "@", text)
+    text = without_credentials(text)
     if text.isprintable():
         return text
     return "".join(

@@ -1,0 +1,65 @@
+"""`gitopsc init`: a folder -> a small project in it that compiles at once, with editor settings."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from compiler.adapters.packaged import data_folder
+from compiler.adapters.schema import schema_document
+from compiler.adapters.template import render_yaml
+from compiler.model.output import readable_json
+
+_FOLDER = "project"
+_SCHEMAS = ("descriptor", "gitopsc", "python", "python+job.run", "python+serve.run")
+_NAME_LIMIT = 38
+
+
+def run(arguments: argparse.Namespace) -> int:
+    root = Path(arguments.path)
+    files = _files(_name(root))
+    existing = [path for path in files if (root / path).exists() or (root / path).is_symlink()]
+    if existing:
+        listed = ", ".join(f"`{path}`" for path in sorted(existing))
+        print(f"gitopsc: nothing was written: {listed} exists already", file=sys.stderr)
+        return 1
+    try:
+        for path, text in files.items():
+            place = root / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with place.open("x", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+    except OSError as error:
+        reason = (error.strerror or "the write failed").lower()
+        print(f"gitopsc: `{error.filename}` cannot be written: {reason}", file=sys.stderr)
+        return 1
+    for path in files:
+        print(f"created   {(root / path).as_posix()}", file=sys.stderr)
+    where = "" if arguments.path == "." else f" {arguments.path}"
+    print(f"gitopsc: a new project; now run `gitopsc compile{where}`", file=sys.stderr)
+    return 0
+
+
+def _files(name: str) -> dict[str, str]:
+    """Path below the project's folder -> text."""
+    folder = data_folder("templates") / _FOLDER
+    files: dict[str, str] = {}
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder).as_posix()
+        if path.suffix == ".j2":
+            template = f"{_FOLDER}/{relative}"
+            files[relative.removesuffix(".j2")] = render_yaml(template, name=name)
+        elif path.is_file():
+            files[relative] = path.read_text(encoding="utf-8")
+    for schema in _SCHEMAS:
+        text = readable_json(schema_document(schema))
+        files[f".gitopsc/schemas/{schema}.schema.json"] = text
+    return files
+
+
+def _name(root: Path) -> str:
+    """The folder's name as the name of a project."""
+    cleaned = re.sub(r"[^a-z0-9]+", "-", root.resolve().name.lower())[:_NAME_LIMIT].strip("-")
+    return cleaned if len(cleaned) > 1 else "my-project"

@@ -1,0 +1,43 @@
+"""`gitopsc schema`: a name -> its JSON Schema; or a folder -> all of them, for editors."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from compiler.adapters.schema import schema_document, schema_titles
+from compiler.model.diagnostic import did_you_mean
+from compiler.model.output import readable_json
+
+
+def run(arguments: argparse.Namespace) -> int:
+    titles = schema_titles()
+    if arguments.output is not None:
+        return _write(Path(arguments.output), [arguments.name] if arguments.name else [*titles])
+    if arguments.name is None:
+        width = max(map(len, titles))
+        for name, title in titles.items():
+            print(f"{name:{width}}  {title}")
+        return 0
+    name = arguments.name.replace(":", ".")
+    if name not in titles:
+        hint = did_you_mean(name, titles) or "`gitopsc schema` lists all"
+        print(f"gitopsc: no schema is called `{arguments.name}`; {hint}", file=sys.stderr)
+        return 2
+    sys.stdout.write(readable_json(schema_document(name)))
+    return 0
+
+
+def _write(folder: Path, names: list[str]) -> int:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            text = readable_json(schema_document(name))
+            (folder / f"{name}.schema.json").write_text(text, encoding="utf-8")
+    except OSError as error:
+        reason = (error.strerror or "the write failed").lower()
+        print(f"gitopsc: `{folder}` cannot be written: {reason}", file=sys.stderr)
+        return 1
+    print(f"gitopsc: {len(names)} schemas in {folder}", file=sys.stderr)
+    return 0

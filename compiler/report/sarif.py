@@ -1,0 +1,92 @@
+"""Diagnostics -> SARIF 2.1.0, as code scanning services read it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote
+
+from compiler.model.diagnostic import Code, Diagnostic
+from compiler.model.output import readable_json
+from compiler.model.source import Span
+from compiler.report.text import without_credentials
+
+_ROOT = "%SRCROOT%"
+
+
+def render_sarif(diagnostics: Iterable[Diagnostic]) -> str:
+    """One run. Paths are relative to the working directory, which is the repository's in CI."""
+    found = list(diagnostics)
+    codes = sorted({each.code for each in found})
+    seen: Counter[str] = Counter()
+    log = {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {"driver": {"name": "gitopsc", "rules": [_rule(code) for code in codes]}},
+                "columnKind": "unicodeCodePoints",
+                "results": [_result(each, codes, seen) for each in found],
+            }
+        ],
+    }
+    return readable_json(log)
+
+
+def _rule(code: Code) -> dict[str, Any]:
+    return {
+        "id": code.id,
+        "name": code.slug,
+        "shortDescription": {"text": code.summary},
+        "help": {"text": f"`gitopsc explain {code.id}` shows an example"},
+        "defaultConfiguration": {"level": code.severity.value},
+    }
+
+
+def _result(diagnostic: Diagnostic, codes: list[Code], seen: Counter[str]) -> dict[str, Any]:
+    text = diagnostic.message
+    if diagnostic.hint:
+        text += f"\nhint: {diagnostic.hint}"
+    text = without_credentials(text)
+    result: dict[str, Any] = {
+        "ruleId": diagnostic.code.id,
+        "ruleIndex": codes.index(diagnostic.code),
+        "level": diagnostic.code.severity.value,
+        "message": {"text": text},
+        "locations": [_location(diagnostic.span)],
+        "partialFingerprints": {"gitopsc/v1": _fingerprint(diagnostic, seen)},
+    }
+    if diagnostic.related:
+        result["relatedLocations"] = [
+            {"id": number, "message": {"text": without_credentials(label.text)}}
+            | _location(label.span)
+            for number, label in enumerate(diagnostic.related)
+        ]
+    return result
+
+
+def _location(span: Span) -> dict[str, Any]:
+    artifact = {"uri": quote(span.path)}
+    if not span.path.startswith(("/", "../")):
+        artifact["uriBaseId"] = _ROOT
+    return {
+        "physicalLocation": {
+            "artifactLocation": artifact,
+            "region": {
+                "startLine": span.line,
+                "startColumn": span.column,
+                "endLine": span.end_line,
+                "endColumn": span.end_column,
+            },
+        }
+    }
+
+
+def _fingerprint(diagnostic: Diagnostic, seen: Counter[str]) -> str:
+    """The same for the same problem on another line: a number tells equal ones apart."""
+    parts = f"{diagnostic.code.id}\0{diagnostic.span.path}\0{diagnostic.message}"
+    number = seen[parts]
+    seen[parts] += 1
+    return hashlib.sha256(f"{parts}\0{number}".encode("utf-8", "replace")).hexdigest()[:32]

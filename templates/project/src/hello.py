@@ -1,0 +1,5 @@
+"""What the function `hello` runs."""
+
+
+def hello(name):
+    print(f"Hello, {name}!")

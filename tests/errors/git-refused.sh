@@ -1,0 +1,3 @@
+git init -q .
+echo broken > .git/HEAD
+gitopsc compile

@@ -1,0 +1,11 @@
+git init -q .
+echo 'registry: registry.example.com' > gitopsc.yaml
+mkdir functions
+cat > functions/hello.yaml <<EOF
+kind: python
+name: hello
+spec:
+  python_version: PYTHON3_11
+  source: {code: 'def hello(): ...', handler: hello}
+EOF
+gitopsc compile functions

@@ -1,0 +1,11 @@
+git init -q .
+echo 'registry: registry.example.com' > gitopsc.yaml
+cat > hello.yaml <<EOF
+kind: python
+name: hello
+spec:
+  python_version: PYTHON3_11
+  source: {code: 'def hello(): ...', handler: hello}
+EOF
+head -c 5000000 /dev/zero | tr '\0' '#' >> hello.yaml
+gitopsc compile

@@ -1,0 +1,3 @@
+git init -q .
+ln -s nothing gitopsc.yaml
+gitopsc compile

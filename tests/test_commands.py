@@ -1,0 +1,269 @@
+"""What the smaller commands print and write: explain, schema, init, completion, graph, validate."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import CASES, ROOT, SAMPLE
+from jsonschema import Draft202012Validator
+
+from compiler.cli import main
+from compiler.model.descriptor import COMPILED_KINDS
+from compiler.model.diagnostic import CODES
+
+SARIF = ROOT.parent / "shared" / "official"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    shutil.copytree(SAMPLE, folder)
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    return folder
+
+
+def out(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -> str:
+    assert main(arguments) == status
+    return capsys.readouterr().out
+
+
+# explain
+
+
+@pytest.mark.parametrize("code", CODES, ids=lambda code: code.id)
+def test_every_code_is_explained_by_its_test(code: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    text = out(capsys, "explain", code.id)
+    assert text.startswith(f"{code.id} {code.slug} ({code.severity.value}): {code.summary}\n")
+    assert f"[{code.id}]" in text or f"title={code.id} " in text
+    assert "For example:" in text
+    assert "# !C" not in text
+    assert text == out(capsys, "explain", code.slug)
+
+
+def test_codes_are_listed_and_misspelled(capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(out(capsys, "explain").splitlines()) == len(CODES)
+    assert main(["explain", "unknown-functoin"]) == 2
+    assert "did you mean `unknown-function`?" in capsys.readouterr().err
+
+
+# schema
+
+
+def test_a_schema_is_complete_in_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    names = [line.split()[0] for line in out(capsys, "schema").splitlines()]
+    assert {*(kind.replace(":", ".") for kind in COMPILED_KINDS), "gitopsc"} < set(names)
+    for name in names:
+        schema = json.loads(out(capsys, "schema", name))
+        Draft202012Validator.check_schema(schema)
+        for example in schema.get("examples", ()):
+            Draft202012Validator(schema).validate(example)
+        text = json.dumps(schema)
+        assert "schema.json#" not in text
+
+
+def test_one_schema_for_every_descriptor(capsys: pytest.CaptureFixture[str]) -> None:
+    validator = Draft202012Validator(json.loads(out(capsys, "schema", "descriptor")))
+    files = [*SAMPLE.glob("functions/*.yaml"), *SAMPLE.glob("runs/*")]
+    descriptors = [each for path in files for each in yaml.safe_load_all(path.read_text())]
+    assert len(descriptors) >= 6
+    for each in descriptors:
+        validator.validate(each)
+        assert not validator.is_valid({**each, "spec": {**each["spec"], "functoin": "x"}})
+
+
+def test_schemas_are_written_for_editors(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "a" / "schemas"
+    assert main(["schema", "-o", str(folder)]) == 0
+    names = [line.split()[0] for line in out(capsys, "schema").splitlines()]
+    assert {path.name for path in folder.iterdir()} == {f"{name}.schema.json" for name in names}
+    (tmp_path / "file").write_text("")
+    assert main(["schema", "-o", str(tmp_path / "file")]) == 1
+    assert main(["schema", "pyton"]) == 2
+    assert "did you mean `python`?" in capsys.readouterr().err
+
+
+# init
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"), [("cities", "cities"), ("My Cities_2", "my-cities-2"), ("é", "my-project")]
+)
+def test_a_new_project_compiles_at_once(
+    tmp_path: Path, folder: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / folder
+    assert main(["init", str(place)]) == 0
+    subprocess.run(["git", "init", "-q"], cwd=place, check=True)
+    assert yaml.safe_load((place / "gitopsc.yaml").read_text()) == {"project": name}
+    assert main(["compile", str(place)]) == 0
+    assert (place / "deploy" / "manifests" / "default" / "hello-world.yaml").is_file()
+    assert main(["compile", "--check", str(place)]) == 0
+    for path in place.glob("*/*.yaml"):
+        first = path.read_text().split("\n")[0]
+        assert (path.parent / first.partition("$schema=")[2]).is_file(), path
+    settings = json.loads((place / ".vscode" / "settings.json").read_text())
+    assert all((place / path).is_file() for path in settings["yaml.schemas"])
+    before = capsys.readouterr().err
+    assert "gitopsc compile" in before
+    (place / "src" / "hello.py").write_text("mine\n")
+    assert main(["init", str(place)]) == 1
+    assert (place / "src" / "hello.py").read_text() == "mine\n"
+    assert "`src/hello.py`" in capsys.readouterr().err
+
+
+# completion
+
+
+@pytest.mark.parametrize("shell", ["bash", "fish", "zsh"])
+def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    script = out(capsys, "completion", shell)
+    assert "--fail-on-change" in script or "fail-on-change" in script
+    assert "explain" in script
+    if shutil.which(shell):
+        subprocess.run([shell, "-n"], input=script, text=True, check=True)
+
+
+def test_completion_of_bash_completes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    script = tmp_path / "gitopsc.bash"
+    script.write_text(out(capsys, "completion", "bash"))
+    ask = (
+        f"source {script}; COMP_WORDS=(gitopsc comp); COMP_CWORD=1; "
+        "_shtab_gitopsc gitopsc comp gitopsc; printf '%s\\n' ${COMPREPLY[@]}"
+    )
+    done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True)
+    assert {each.strip() for each in done.stdout.split()} == {"compile", "completion"}
+
+
+# graph
+
+
+@pytest.mark.parametrize("repo", [SAMPLE, CASES / "many-projects" / "repo"])
+def test_the_graph_as_json_fits_its_schema(repo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    graph = json.loads(out(capsys, "graph", str(repo), "--format", "json"))
+    schema = json.loads((ROOT / "schemas" / "reports" / "graph.schema.json").read_text())
+    Draft202012Validator(schema).validate(graph)
+    for project in graph["projects"]:
+        ids = {node["id"] for node in project["nodes"]}
+        assert all({edge["source"], edge["target"]} <= ids for edge in project["edges"])
+        assert all((repo / edge["file"]).is_file() for edge in project["edges"])
+        runs = {node["name"] for node in project["nodes"] if node["type"] == "run"}
+        assert {name for each in project["generations"] for name in each} <= runs
+
+
+def test_the_graph_as_dot(capsys: pytest.CaptureFixture[str]) -> None:
+    dot = out(capsys, "graph", str(SAMPLE), "--format", "dot")
+    assert dot.startswith("digraph lineage {\n  rankdir=LR\n")
+    assert '  run_announce [label="announce\\njob of announce" shape=box]\n' in dot
+    assert "  run_download_cities -> dataitem_world_cities\n" in dot
+    many = out(capsys, "graph", str(CASES / "many-projects" / "repo"), "--format", "dot")
+    assert many.count("subgraph cluster_") == 2
+    assert many.count("{") == many.count("}")
+    if shutil.which("dot"):
+        subprocess.run(["dot", "-Tsvg", "-o/dev/null"], input=many, text=True, check=True)
+
+
+# validate, and reports for machines
+
+
+def test_validate_writes_nothing(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.rmtree(project / "deploy")
+    assert main(["validate", str(project)]) == 0
+    runs = project / "runs" / "jobs.yaml"
+    runs.write_text(runs.read_text().replace("function: announce", "function: anounce"))
+    assert main(["validate", str(project)]) == 1
+    report = capsys.readouterr().err
+    assert "error[C401]" in report
+    assert report.endswith("gitopsc: 1 error\n")
+    assert not (project / "deploy").exists()
+
+
+def broken(project: Path) -> None:
+    runs = project / "runs" / "jobs.yaml"
+    text = runs.read_text().replace("function: announce", "function: anounce")
+    runs.write_text(
+        text + "---\nkind: python+job:run\nname: announce\nspec: {function: announce}\n"
+    )
+
+
+def test_report_schema(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    schema = json.loads((ROOT / "schemas" / "reports" / "report.schema.json").read_text())
+    validator = Draft202012Validator(schema)
+    arguments = ("compile", str(project), "--format", "json")
+    validator.validate(json.loads(out(capsys, *arguments)))
+    shutil.rmtree(project / "deploy" / "images")
+    stale = json.loads(out(capsys, *arguments, "--check", status=1))
+    validator.validate(stale)
+    assert stale["status"] == "stale"
+    broken(project)
+    failed = json.loads(out(capsys, *arguments, status=1))
+    validator.validate(failed)
+    assert {each["code"] for each in failed["diagnostics"]} >= {"C401", "C402"}
+
+
+def test_annotations_of_a_workflow(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    (project / "deploy" / ".gitopsc-files").unlink()
+    (project / "odd,na:me%.yaml").write_text("kind: python+job:run\nname: o\nspec: {function: x}\n")
+    broken(project)
+    lines = out(capsys, "validate", "--format", "github", status=1).splitlines()
+    assert any(line.startswith("::error file=runs/jobs.yaml,line=20,endLine=20,") for line in lines)
+    assert any("file=odd%2Cna%3Ame%25.yaml,line=3" in line for line in lines)
+    kinds = [line.split()[0] for line in lines]
+    assert kinds == sorted(kinds, key=["::error", "::warning", "::notice"].index)
+    assert all("%0Ahint: " in line for line in lines if "C401" in line)
+
+
+def test_a_stale_output_is_annotated(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    (project / "deploy" / "manifests" / "staging" / "announce.yaml").write_text("x")
+    found = out(capsys, "compile", "--check", "--format", "github", status=1)
+    assert "::error file=deploy/manifests/staging/announce.yaml,line=1" in found
+    assert "title=C705 stale-output::" in found
+
+
+@pytest.mark.parametrize("state", ["clean", "stale", "broken"])
+def test_sarif(
+    project: Path, state: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    if state == "stale":
+        (project / "deploy" / "reports" / "lineage.json").unlink()
+    if state == "broken":
+        broken(project)
+    arguments = ("compile", "--check", "--format", "sarif")
+    log = json.loads(out(capsys, *arguments, status=int(state != "clean")))
+    (run,) = log["runs"]
+    assert all((project / place(each)).exists() for each in run["results"] if state != "stale")
+    rules = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    assert all(rules[each["ruleIndex"]] == each["ruleId"] for each in run["results"])
+    prints = [each["partialFingerprints"]["gitopsc/v1"] for each in run["results"]]
+    assert len(set(prints)) == len(prints) > 0
+    schemas = [path for path in SARIF.rglob("*sarif*") if path.suffix == ".json"]
+    if not schemas:
+        pytest.skip("the official schema of SARIF is not here")
+    schema = json.loads(schemas[0].read_text())
+    validator = Draft202012Validator if "2020-12" in schema["$schema"] else _draft(schema)
+    validator(schema).validate(log)
+
+
+def _draft(schema: Any) -> Any:
+    from jsonschema.validators import validator_for
+
+    return validator_for(schema)
+
+
+def place(result: Any) -> str:
+    uri: str = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+    return uri
