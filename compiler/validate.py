@@ -495,7 +495,8 @@ def _project(
 
 
 def _may_name_a_project(settings: Document | None) -> bool:
-    return settings is not None and (settings.data is None or "project" in settings.data)
+    data = settings.data if settings is not None else {}
+    return not isinstance(data, dict) or "project" in data
 
 
 def _name_problems(name: str, *, is_declared: bool, place: Span) -> Diagnostics:

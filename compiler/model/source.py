@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,11 @@ OWNERSHIP_LIST = ".gitopsc-files"
 """Names the files that an output folder owns; the folder that holds it is never read."""
 
 SETTINGS_FILE = "gitopsc.yaml"
+
+
+_LINE_BREAK = re.compile("\r\n|[\r\n]")
+_YAML_LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+"""What readers of YAML 1.1 count as the end of a line."""
 
 
 class Span(NamedTuple):
@@ -78,4 +84,5 @@ class Tree:
             content = self.files[path].content
         except (KeyError, Unreadable):
             return []
-        return content.decode("utf-8-sig", errors="replace").split("\n")
+        text = content.decode("utf-8-sig", errors="replace")
+        return (_LINE_BREAK if path.endswith(".py") else _YAML_LINE_BREAK).split(text)
