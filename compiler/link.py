@@ -711,10 +711,10 @@ def _order(runs: Mapping[str, Run], problems: Problems) -> tuple[tuple[str, ...]
         for reference in (*run.inputs, *run.references):
             if reference.producer is not None and reference.producer in runs:
                 waits.setdefault((run.name, reference.producer), reference)
-    found = circles(waits)
-    for circle in found:
-        problems.append(_circle(circle, waits))
-    return () if found else generations(runs, waits)
+    order = generations(runs, waits)
+    if order is None:
+        problems += [_circle(circle, waits) for circle in circles(waits)]
+    return order or ()
 
 
 def _circle(names: list[str], waits: Mapping[tuple[str, str], Reference]) -> Diagnostic:

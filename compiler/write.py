@@ -92,6 +92,7 @@ def _differences(target: Target, problems: list[Diagnostic]) -> tuple[Change, ..
     if target.folder.exists() and not target.folder.is_dir():
         problems.append(_in_the_way(target.shown, "a file"))
         return ()
+    folder = os.fspath(target.folder)
     owned = _owned(target.folder)
     reached: dict[str, bool] = {}
     changes = []
@@ -100,7 +101,7 @@ def _differences(target: Target, problems: list[Diagnostic]) -> tuple[Change, ..
         if not _is_reachable(target, file.path, reached, problems):
             continue
         try:
-            found = _read(target.folder / file.path)
+            found = _read(f"{folder}/{file.path}")
         except FileNotFoundError:
             changes.append(Change(shown, "created"))
             continue
@@ -148,9 +149,12 @@ def _is_removable(place: Path) -> bool:
     return os.path.lexists(place) and (place.is_symlink() or not place.is_dir())
 
 
-def _read(place: Path) -> bytes | None:
+def _read(place: str) -> bytes | None:
     """None when something stands there that is no file. Raises FileNotFoundError."""
-    return place.read_bytes() if stat.S_ISREG(place.lstat().st_mode) else None
+    if not stat.S_ISREG(os.lstat(place).st_mode):
+        return None
+    with open(place, "rb", buffering=0) as file:
+        return file.read()
 
 
 def _owned(folder: Path) -> frozenset[str]:
@@ -193,31 +197,39 @@ def _apply(target: Target, changes: Sequence[Change]) -> None:
     paths = {change.path.removeprefix(target.shown + "/"): change.action for change in changes}
     owned_before = _owned(target.folder)
     owned_after = contents.keys() - {OWNERSHIP_LIST}
+    (target.folder / _TEMPORARY).unlink(missing_ok=True)  # of a compile that was killed
+    made: set[str] = set()
     try:
         if not owned_after <= owned_before:
             claimed = "".join(f"{path}\n" for path in sorted(owned_before | owned_after))
-            _replace(target.folder, OWNERSHIP_LIST, claimed.encode())
+            _replace(target.folder, OWNERSHIP_LIST, claimed.encode(), made)
         for path, action in paths.items():
             if action == "removed":
                 (target.folder / path).unlink(missing_ok=True)
                 _remove_empty_folders(target.folder, path)
             elif path != OWNERSHIP_LIST:
-                _replace(target.folder, path, contents[path])
-        _replace(target.folder, OWNERSHIP_LIST, contents[OWNERSHIP_LIST])
+                _replace(target.folder, path, contents[path], made)
+        _replace(target.folder, OWNERSHIP_LIST, contents[OWNERSHIP_LIST], made)
     finally:
         (target.folder / _TEMPORARY).unlink(missing_ok=True)
 
 
-def _replace(folder: Path, path: str, content: bytes) -> None:
-    """In one step, by way of a file that only this process writes: the folder is locked."""
-    temporary = folder / _TEMPORARY
-    temporary.unlink(missing_ok=True)  # of a compile that was killed
+def _replace(folder: Path, path: str, content: bytes, made: set[str]) -> None:
+    """In one step, by way of a file that only this process writes: the folder is locked.
+
+    `made` remembers the folders that are there.
+    """
+    parent = path.rpartition("/")[0]
+    if parent not in made:
+        (folder / parent).mkdir(parents=True, exist_ok=True)
+        made.add(parent)
+    temporary = f"{folder}/{_TEMPORARY}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL  # never through a link that somebody put there
-    with open(os.open(temporary, flags, 0o666), "wb") as file:
-        file.write(content)
-    place = folder / path
-    place.parent.mkdir(parents=True, exist_ok=True)
-    os.replace(temporary, place)
+    with open(os.open(temporary, flags, 0o666), "wb", buffering=0) as file:
+        written = file.write(content)
+        while written < len(content):  # a disk that fills up says so with the next one
+            written += file.write(content[written:])
+    os.replace(temporary, f"{folder}/{path}")
 
 
 def _remove_empty_folders(folder: Path, path: str) -> None:

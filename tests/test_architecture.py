@@ -25,6 +25,7 @@ LAYERS = ("model", "adapters report", " ".join(STAGES), "pipeline", "commands", 
 DOORS = {
     "jinja2": "adapters/template.py",
     "jsonschema": "adapters/schema.py",
+    "jsonschema_rs": "adapters/schema.py",
     "networkx": "adapters/graph.py",
     "packaging": "adapters/requirement.py",
     "pathspec": "adapters/glob.py",

@@ -1,35 +1,49 @@
-"""Edges -> order and circles, by networkx. Edges lead from a run to what it waits for."""
+"""Edges -> order and circles. Edges lead from a run to what it waits for.
+
+The standard library puts a graph in order; networkx, whose import takes longer than a small compile, is
+asked for the circles of one that has no order.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING
 
-import networkx as nx
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 def generations(
     nodes: Iterable[str], edges: Iterable[tuple[str, str]]
-) -> tuple[tuple[str, ...], ...]:
-    """Nodes by how long their longest way is, each generation sorted. The graph has no circle."""
-    graph = _graph(nodes, edges).reverse(copy=False)
-    return tuple(tuple(sorted(each)) for each in nx.topological_generations(graph))
+) -> tuple[tuple[str, ...], ...] | None:
+    """Nodes by how long their longest way is, each generation sorted; None with a circle."""
+    sorter: TopologicalSorter[str] = TopologicalSorter(dict.fromkeys(nodes, ()))
+    for node, needed in edges:
+        sorter.add(node, needed)
+    try:
+        sorter.prepare()
+    except CycleError:
+        return None
+    found = []
+    while sorter.is_active():
+        ready = sorter.get_ready()
+        found.append(tuple(sorted(ready)))
+        sorter.done(*ready)
+    return tuple(found)
 
 
 def circles(edges: Iterable[tuple[str, str]]) -> list[list[str]]:
     """The shortest circle of each knot of edges, from its smallest node; sorted."""
-    graph = _graph((), edges)
+    import networkx as nx
+
+    graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+    graph.add_edges_from(sorted(edges))
     found = []
     for knot in nx.strongly_connected_components(graph):
         if len(knot) > 1 or any(graph.has_edge(node, node) for node in knot):
             found.append(_shortest_circle(graph.subgraph(knot)))
     return sorted(found)
-
-
-def _graph(nodes: Iterable[str], edges: Iterable[tuple[str, str]]) -> nx.MultiDiGraph[str]:
-    graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
-    graph.add_nodes_from(sorted(nodes))
-    graph.add_edges_from(sorted(edges))
-    return graph
 
 
 def _shortest_circle(knot: nx.MultiDiGraph[str]) -> list[str]:

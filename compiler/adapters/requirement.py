@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from urllib.parse import urlsplit
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 
+@cache
 def requirement_fault(text: str) -> str | None:
     """None when pip takes the line as one requirement, and nothing else (PEP 508).
 

@@ -1,4 +1,8 @@
-"""A descriptor and the name of its schema -> what is wrong with its shape."""
+"""A descriptor and the name of its schema -> what is wrong with its shape.
+
+Nearly every descriptor is right, and jsonschema-rs says so fifty times faster than jsonschema, which is
+imported for one that is not: it tells what is wrong, and where, one violation at a time.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,16 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jsonschema import Draft202012Validator, ValidationError
-from jsonschema.protocols import Validator
-from jsonschema.validators import extend
-from referencing import Registry, Resource
-from referencing.jsonschema import DRAFT202012
+import jsonschema_rs
 
 from compiler.adapters.packaged import data_folder
 from compiler.model.document import Pointer
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+    from jsonschema.protocols import Validator
 
 _SUFFIX = ".schema.json"
 
@@ -37,6 +41,8 @@ _MOST = 100
 
 def violations(schema: str, data: Any) -> list[Violation]:
     """What the schema (`python`, `gitopsc`, ...) has against `data`."""
+    if _is_valid(schema, data):
+        return []
     return [_violation(error) for error in islice(_validator(schema).iter_errors(data), _MOST)]
 
 
@@ -147,24 +153,74 @@ def _schemas() -> dict[str, Any]:
     return {file.name: json.loads(file.read_text(encoding="utf-8")) for file in files}
 
 
+# The fast answer
+
+
+def _is_valid(schema: str, data: Any) -> bool:
+    """True only when jsonschema would say so, too; what it cannot hold, it does not know."""
+    try:
+        return _gate(schema).is_valid(data)
+    except (ValueError, OverflowError):  # half a surrogate pair, a number beyond 64 bits
+        return False
+
+
 @cache
-def _registry() -> Registry[Any]:
-    resources = (
-        (name, Resource.from_contents(schema, default_specification=DRAFT202012))
-        for name, schema in _schemas().items()
-    )
-    return Registry().with_resources(resources)
+def _gate(schema: str) -> jsonschema_rs.Draft202012Validator:
+    document = _with_integers(schema_document(schema))
+    return jsonschema_rs.Draft202012Validator(document, keywords={"x-integer": _Integer})
+
+
+def _with_integers(schema: Any) -> Any:
+    """JSON Schema takes 2.0 for an integer; Kubernetes does not."""
+    if isinstance(schema, list):
+        return [_with_integers(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    marked = {key: _with_integers(each) for key, each in schema.items()}
+    types = schema.get("type", ())
+    if "integer" in ([types] if isinstance(types, str) else types):
+        marked["x-integer"] = True
+    return marked
+
+
+class _Integer:
+    """The keyword `x-integer`."""
+
+    def __init__(self, parent: Any, value: Any, path: Any) -> None: ...
+
+    def validate(self, instance: Any) -> None:
+        if isinstance(instance, float):
+            raise ValueError("a float")
+
+
+# The long answer
 
 
 @cache
 def _validator(schema: str) -> Validator:
-    return _Validator(_schemas()[schema + _SUFFIX], registry=_registry())
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend
+    from referencing import Registry, Resource
+    from referencing.jsonschema import DRAFT202012
+
+    resources = (
+        (name, Resource.from_contents(each, default_specification=DRAFT202012))
+        for name, each in _schemas().items()
+    )
+    integer = Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer)
+    extended: type[Validator] = extend(  # type: ignore[no-untyped-call]
+        Draft202012Validator, {"pattern": _pattern}, type_checker=integer
+    )
+    registry: Registry[Any] = Registry().with_resources(resources)
+    return extended(_schemas()[schema + _SUFFIX], registry=registry)
 
 
 def _pattern(
     _: Validator, pattern: str, instance: object, __: Mapping[str, Any]
 ) -> Iterator[ValidationError]:
     """ECMA 262's `$` is the end; Python's also matches before a final newline."""
+    from jsonschema import ValidationError
+
     if not isinstance(instance, str):
         return
     if pattern.endswith("$"):
@@ -174,12 +230,4 @@ def _pattern(
 
 
 def _is_integer(_: object, instance: object) -> bool:
-    """JSON Schema takes 2.0 for an integer; Kubernetes does not."""
     return isinstance(instance, int) and not isinstance(instance, bool)
-
-
-_Validator: type[Validator] = extend(  # type: ignore[no-untyped-call]
-    Draft202012Validator,
-    {"pattern": _pattern},
-    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
-)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -101,12 +101,17 @@ _WORDS = frozenset(("false", "n", "no", "null", "off", "on", "true", "y", "yes")
 
 def yaml_scalar(value: Any) -> str:
     """One scalar on one line, the same for readers of YAML 1.1 and 1.2."""
+    if type(value) is str:
+        return _yaml_string(value)
     if isinstance(value, Text):
         return value
     if isinstance(value, (bool, int)):
         return json.dumps(value)
-    if not isinstance(value, str):
-        raise TypeError(f"a template prints a {type(value).__name__}")
+    raise TypeError(f"a template prints a {type(value).__name__}")
+
+
+@lru_cache(maxsize=10_000)
+def _yaml_string(value: str) -> str:
     if _PLAIN.fullmatch(value) and value.lower() not in _WORDS and not _DIGEST.fullmatch(value):
         return value
     return escape_unprintable(json.dumps(value, ensure_ascii=False))

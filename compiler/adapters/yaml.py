@@ -164,9 +164,39 @@ class _Builder:
         }
 
     def take(self, events: Iterable[Any]) -> None:
-        take_event = self.take_event
+        take_event, scalar_event = self.take_event, self.scalar_event
         for event in events:
-            take_event[type(event)](event)
+            if type(event) is not scalar_event or not self._usual_scalar(event):
+                take_event[type(event)](event)
+
+    def _usual_scalar(self, event: Any) -> bool:
+        """Nearly every scalar is a new key or a value, of ASCII, without anchor and tag.
+
+        What `_scalar` would do for one of those, in one step; False for all others.
+        """
+        text: str = event.value
+        if event.tag is not None or event.anchor is not None or not text.isascii():
+            return False
+        if not self.stack:
+            return False
+        frame = self.stack[-1]
+        container, key = frame.container, frame.key
+        is_word = not event.implicit[0] or (text not in _WORDS and text[0] not in _MAYBE_NUMBER)
+        if key is _UNSET and type(container) is dict:
+            if not is_word or text in container:
+                return False
+            frame.rewind = len(self.positions)
+            frame.key = text
+        elif key is _REPEATED or not is_word:
+            return False
+        elif type(container) is dict:
+            container[key] = text
+            frame.key = _UNSET
+        else:
+            container.append(text)
+        start, end = event.start_mark, event.end_mark
+        self.positions.extend((start.line + 1, start.column + 1, end.line + 1, end.column + 1))
+        return True
 
     def _ignore(self, event: Any) -> None:
         """A stream has no value."""

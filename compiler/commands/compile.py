@@ -87,11 +87,15 @@ def _unusable(reading: Reading, targets: Sequence[Target], chosen: str | None) -
 
     Outside the folder that is compiled, it is only written to when somebody has `chosen` so.
     """
-    inputs = {
-        os.path.realpath(os.path.join(reading.root, path))
+    folders = {
+        path
         for program in reading.compilation.programs
-        for path in (program.project.folder, *(each for each, _ in program.files_read))
+        for path in (
+            program.project.folder,
+            *(os.path.dirname(each) for each, _ in program.files_read),
+        )
     }
+    inputs = {os.path.realpath(os.path.join(reading.root, each)) for each in folders}
     root = os.path.realpath(reading.root)
     problems = []
     for target in targets:

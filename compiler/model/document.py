@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from compiler.model.diagnostic import Diagnostic
@@ -12,6 +12,8 @@ from compiler.model.source import Span
 
 Pointer = tuple[str | int, ...]
 """The way from a document's root to a value: mapping keys and list indexes."""
+
+_Children = dict[str | int, tuple[int, int]]
 
 POSITION_WIDTH = 4
 """Numbers kept per key or value in `Document.positions`: line, column, end line, end column."""
@@ -30,6 +32,8 @@ class Document:
     positions: array[int]
     node: int = 0
     faults: tuple[Diagnostic, ...] = ()
+    _found: dict[Pointer, _Children] = field(default_factory=dict, compare=False, repr=False)
+    """The children of containers that were asked for: a descriptor's places are asked for often."""
 
     def span(self, *pointer: str | int) -> Span:
         """The place of a value; of the nearest container that exists when it does not."""
@@ -68,33 +72,52 @@ class Document:
             cursor += node_count(child)
 
     def _find(self, pointer: Pointer) -> tuple[int, int]:
-        key_node = node = self.node
+        """Nodes of the key and the value that a pointer leads to, or gets nearest to."""
+        place = (self.node, self.node)
         data = self.data
-        for step in pointer:
-            cursor = node + 1
-            if isinstance(data, dict) and step in data:
-                for key, child in data.items():
-                    if key == step:
-                        break
-                    cursor += 1 + node_count(child)
-                key_node, node = cursor, cursor + 1
-            elif isinstance(data, list) and isinstance(step, int) and step < len(data):
-                node = key_node = cursor + sum(map(node_count, data[:step]))
-            else:
+        for depth, step in enumerate(pointer):
+            way = pointer[:depth]
+            children = self._found.get(way)
+            if children is None:
+                children = self._found[way] = _children(data, place[1])
+            if step not in children:
                 break
+            place = children[step]
             data = data[step]
-        return key_node, node
+        return place
 
     def _span_of(self, node: int) -> Span:
         at = node * POSITION_WIDTH
-        line, column, end_line, end_column = self.positions[at : at + POSITION_WIDTH]
-        return Span(self.path, line, column, end_line, end_column)
+        positions = self.positions
+        return Span(
+            self.path, positions[at], positions[at + 1], positions[at + 2], positions[at + 3]
+        )
+
+
+def _children(data: Any, node: int) -> _Children:
+    """Each key or index of a container -> the nodes of its key and of its value."""
+    children: _Children = {}
+    cursor = node + 1
+    if isinstance(data, dict):
+        for key, child in data.items():
+            children[key] = (cursor, cursor + 1)
+            cursor += 1 + node_count(child)
+    elif isinstance(data, list):
+        for index, child in enumerate(data):
+            children[index] = (cursor, cursor)
+            cursor += node_count(child)
+    return children
 
 
 def node_count(data: Any) -> int:
     """How many positions a value takes: itself, and the keys and values in it."""
     if isinstance(data, dict):
-        return 1 + len(data) + sum(map(node_count, data.values()))
-    if isinstance(data, list):
-        return 1 + sum(map(node_count, data))
-    return 1
+        count = 1 + len(data)
+        data = data.values()
+    elif isinstance(data, list):
+        count = 1
+    else:
+        return 1
+    for child in data:
+        count += node_count(child) if isinstance(child, (dict, list)) else 1
+    return count

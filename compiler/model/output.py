@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from json.encoder import encode_basestring as _quoted
 from typing import Any, Literal, NamedTuple
 
 _UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
@@ -29,10 +31,25 @@ Status = Literal["clean", "written", "stale", "failed"]
 
 def readable_json(value: Any) -> str:
     """JSON for people: indented, sorted, one final newline; also fit for a block of YAML."""
-    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    return escape_unprintable(text) + "\n"
+    return escape_unprintable(_indented(value, "\n")) + "\n"
+
+
+def _indented(value: Any, newline: str) -> str:
+    """As `json.dumps(value, indent=2, sort_keys=True)`, whose C encoder does not indent."""
+    if isinstance(value, str):
+        return _quoted(value)
+    if not value or not isinstance(value, (Mapping, list, tuple)):
+        return json.dumps(value, allow_nan=False)
+    inner = newline + "  "
+    if isinstance(value, Mapping):
+        pairs = [f"{_quoted(key)}: {_indented(value[key], inner)}" for key in sorted(value)]
+        return f"{{{inner}{f',{inner}'.join(pairs)}{newline}}}"
+    items = [_indented(item, inner) for item in value]
+    return f"[{inner}{f',{inner}'.join(items)}{newline}]"
 
 
 def escape_unprintable(quoted: str) -> str:
     """Escapes, inside JSON strings, what JSON prints and YAML does not."""
+    if quoted.isascii() and "\x7f" not in quoted:
+        return quoted
     return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)
