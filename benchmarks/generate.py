@@ -1,7 +1,8 @@
 """A number and a folder -> a repository of that many descriptors, the same for the same number.
 
-One third are functions and two thirds runs, 70 in 100 of those jobs; a project has 300 descriptors. Half
-of the functions have their source in a file. Jobs read what earlier jobs of their project make.
+One third are functions and two thirds runs, 70 in 100 of those jobs; a project has 300 descriptors.
+Half of the functions have their source in a file. Jobs read what earlier jobs of their project
+make.
 
     python benchmarks/generate.py 1000 /tmp/repository
 """

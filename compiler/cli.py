@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
 from compiler import __version__
 
@@ -20,12 +21,23 @@ _EXIT_CODES = (
 )
 
 
+def console() -> NoReturn:
+    """The process is this command's alone: nothing is swept up that ends with it anyway."""
+    gc.disable()
+    status = main()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        status = status or 1  # nobody reads any more
+    os._exit(status)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command. Never raises, but for SystemExit of argparse."""
     arguments = parser().parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # data is UTF-8, whatever the locale
-    gc.disable()  # a compile makes few cycles and much else; walking that takes a tenth of its time
     try:
         # Only the command that was asked for is imported, and what it needs.
         command = import_module(f"compiler.commands.{arguments.command}")
@@ -133,6 +145,9 @@ def _add_compile(parser: argparse.ArgumentParser) -> None:
         "--fail-on-change",
         action="store_true",
         help="for hooks: exit 1 when a file was written or removed, or is not staged yet",
+    )
+    parser.add_argument(
+        "--no-cache", action="store_true", help="compile all, and remember nothing of it"
     )
     _add_format(parser)
 

@@ -10,10 +10,10 @@ from compiler.adapters.packaged import runner_files
 from compiler.adapters.template import Text, render_dockerfile, render_yaml
 from compiler.model import identity
 from compiler.model.descriptor import SecretKey
+from compiler.model.files import OWNERSHIP_LIST
 from compiler.model.output import OutputFile, readable_json
 from compiler.model.plan import Claim, EnvironmentPlan, Image, Plan, Workload
 from compiler.model.program import FunctionFile
-from compiler.model.source import OWNERSHIP_LIST
 
 PLATFORM = "linux/amd64"
 

@@ -23,7 +23,8 @@ from compiler.model.diagnostic import (
     Diagnostic,
 )
 from compiler.model.document import Document
-from compiler.model.source import SETTINGS_FILE, SourceFile, Span, Tree, Unreadable
+from compiler.model.files import SETTINGS_FILE
+from compiler.model.source import SourceFile, Span, Tree, Unreadable
 
 Keep = Callable[[str], bool]
 

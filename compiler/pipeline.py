@@ -1,43 +1,45 @@
-"""The stages in order: parse, validate, load, link, plan, emit. Scan is before, write after.
+"""The stages in order: divide, parse, validate, load, link, plan, emit, combine.
 
-One error anywhere means that nothing is emitted. Every stage still runs on what it can, so that
-one compile shows every problem.
+Scan is before, write after. One error anywhere means that nothing is emitted. Every stage still
+runs on what it can, so that one compile shows every problem.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import posixpath
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
+from compiler.adapters.processes import spread
+from compiler.combine import combine
+from compiler.divide import divide
 from compiler.emit import emit
 from compiler.link import link
 from compiler.load import load
+from compiler.model.compilation import Compilation, Compiled
 from compiler.model.descriptor import Project
-from compiler.model.diagnostic import NO_DESCRIPTORS, Diagnostic, has_errors, in_order
+from compiler.model.diagnostic import has_errors
 from compiler.model.output import OutputFile
 from compiler.model.program import Program
-from compiler.model.source import OWNERSHIP_LIST, Span, Tree
+from compiler.model.source import Tree
 from compiler.parse import parse
 from compiler.plan import plan
 from compiler.validate import validate
 
-
-@dataclass(frozen=True, slots=True)
-class Compilation:
-    """What compiling a tree gave. `outputs` is empty when `diagnostics` has an error."""
-
-    programs: tuple[Program, ...]
-    outputs: tuple[tuple[Project, tuple[OutputFile, ...]], ...]
-    diagnostics: tuple[Diagnostic, ...]
+_MANY = 1_500
+"""Files from which on a second process is worth its start."""
 
 
 def compile_tree(tree: Tree) -> Compilation:
     """Everything a tree's projects become. Nothing is read but the tree, nothing is written."""
+    return combine(tree, [compile_part(part) for part in divide(tree)])
+
+
+def compile_part(tree: Tree) -> Compilation:
+    """The same for one part of a divided tree."""
     documents, syntax = parse(tree)
     projects, grammar = validate(tree, documents)
     diagnostics = [*syntax, *grammar]
-    if not any(project.descriptors for project in projects) and not has_errors(diagnostics):
-        diagnostics.append(_nothing_found(tree))
     broken = {_owner(each.span.path, projects) for each in syntax if has_errors([each])}
     programs = []
     plans = []
@@ -49,12 +51,31 @@ def compile_tree(tree: Tree) -> Compilation:
         sound = not has_errors((*grammar, *loading, *binding))
         planned, limits = plan(program, sound=sound)
         programs.append(program)
-        plans.append((project, planned))
+        plans.append((program, planned))
         diagnostics += [*loading, *binding, *limits]
-    outputs: tuple[tuple[Project, tuple[OutputFile, ...]], ...] = ()
+    outputs: tuple[tuple[Compiled, tuple[OutputFile, ...]], ...] = ()
     if not has_errors(diagnostics):
-        outputs = tuple((project, emit(each)) for project, each in plans if each is not None)
-    return Compilation(tuple(programs), outputs, in_order(diagnostics))
+        outputs = tuple((_short(each), emit(made)) for each, made in plans if made is not None)
+    linked = {program.project.folder: program for program in programs}
+    return Compilation(
+        projects=tuple(_short(linked.get(each.folder) or each) for each in projects),
+        programs=tuple(programs),
+        outputs=outputs,
+        diagnostics=tuple(diagnostics),
+        is_empty=not any(project.descriptors for project in projects),
+    )
+
+
+def compile_parts(parts: Sequence[Tree]) -> list[Compilation]:
+    """Each part without its programs; where they are many, in several processes."""
+    files = sum(len(part.files) for part in parts)
+    if files < _MANY:
+        return [_without_programs(part) for part in parts]
+    return spread(_without_programs, parts)
+
+
+def _without_programs(tree: Tree) -> Compilation:
+    return replace(compile_part(tree), programs=())
 
 
 def _owner(path: str, projects: Iterable[Project]) -> str:
@@ -63,10 +84,11 @@ def _owner(path: str, projects: Iterable[Project]) -> str:
     return max(prefixes, key=len, default="")
 
 
-def _nothing_found(tree: Tree) -> Diagnostic:
-    hint = (
-        "a descriptor is YAML or JSON with `kind:` and `spec:`, in a file that Git does not ignore"
+def _short(linked: Program | Project) -> Compiled:
+    project = linked if isinstance(linked, Project) else linked.project
+    read = {project.folder}
+    if isinstance(linked, Program):
+        read |= {posixpath.dirname(path) for path, _ in linked.files_read}
+    return Compiled(
+        project.name, project.folder, project.output, project.place, tuple(sorted(read))
     )
-    if "" in tree.outputs:
-        hint = f"the folder holds `{OWNERSHIP_LIST}`, so it is taken for an output"
-    return Diagnostic(NO_DESCRIPTORS, "there is no descriptor here", Span("."), hint)

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from compiler.adapters.git import GitRefused, list_files
+from compiler.adapters.folder import enclosing_settings, output_folders, walk
+from compiler.adapters.git import GitRefused, Listing, start_listing
+from compiler.adapters.memory import stamp_of
 from compiler.model.diagnostic import GIT_REFUSED, NO_REPOSITORY, Diagnostic
-from compiler.model.source import OWNERSHIP_LIST, SETTINGS_FILE, SourceFile, Span, Tree, Unreadable
+from compiler.model.source import SourceFile, Span, Tree, Unreadable
 
 
-def scan(folder: str) -> tuple[Tree, tuple[Diagnostic, ...]]:
+def scan(folder: str, listing: Listing | None = None) -> tuple[Tree, tuple[Diagnostic, ...]]:
     """The files below `folder` that Git does not ignore, without those in an output folder.
 
     design.md section 1: untracked files count, so a new descriptor compiles before `git add`.
-    Outside a repository every file counts, and a warning says so.
+    Outside a repository every file counts, and a warning says so. `listing` is Git's, when it was
+    asked before.
     """
     root = os.path.realpath(folder)
     diagnostics: tuple[Diagnostic, ...] = ()
     try:
-        listed = list_files(root)
+        listed = (listing or start_listing(root))()
     except GitRefused as error:
         hint = "mend that, or trust the folder: `git config --global --add safe.directory <it>`"
         problem = Diagnostic(
@@ -28,16 +31,11 @@ def scan(folder: str) -> tuple[Tree, tuple[Diagnostic, ...]]:
         )
         return Tree(os.path.basename(root), {}), (problem,)
     if listed is None:
-        listed = dict.fromkeys(_walk(root))
+        listed = dict.fromkeys(walk(root))
         message = "this folder is in no Git repository, so no file is ignored"
         hint = "run `git init`, or list what to leave out under `exclude` in gitopsc.yaml"
         diagnostics = (Diagnostic(NO_REPOSITORY, message, Span("."), hint),)
-    outputs = tuple(
-        path.removesuffix(OWNERSHIP_LIST)
-        for path in listed
-        if (path == OWNERSHIP_LIST or path.endswith("/" + OWNERSHIP_LIST))
-        and os.path.lexists(f"{root}/{path}")
-    )
+    outputs = output_folders(root, listed)
     files = {}
     for path in sorted(listed):
         if not path.startswith(outputs):
@@ -45,33 +43,20 @@ def scan(folder: str) -> tuple[Tree, tuple[Diagnostic, ...]]:
             if file is not None:
                 files[path] = file
     known = tuple(sorted(path.rstrip("/") for path in outputs))
-    return Tree(os.path.basename(root), files, _enclosing(root), known), diagnostics
-
-
-def _enclosing(root: str) -> str | None:
-    """The settings of the project around a folder of one, relative to it."""
-    above = ".."
-    while not os.path.exists(os.path.join(root, ".git")):
-        parent = os.path.dirname(root)
-        if parent == root:
-            return None
-        root = parent
-        if os.path.exists(os.path.join(root, SETTINGS_FILE)):
-            return f"{above}/{SETTINGS_FILE}"
-        above += "/.."
-    return None
+    return Tree(os.path.basename(root), files, enclosing_settings(root), known), diagnostics
 
 
 def _source_file(root: str, path: str, executable: bool | None) -> SourceFile | None:
     full = f"{root}/{path}"
     try:
-        mode = os.lstat(full).st_mode
+        status = os.lstat(full)
     except OSError:
         return None  # tracked, but deleted from the working tree
+    mode = status.st_mode
     if stat.S_ISREG(mode):
         if executable is None:
             executable = bool(mode & stat.S_IXUSR)
-        return SourceFile(path, _reader(full), executable)
+        return SourceFile(path, _reader(full), executable, stamp=stamp_of(status))
     if not stat.S_ISLNK(mode):
         return None  # a submodule, a socket
     target = os.path.realpath(full)
@@ -80,7 +65,7 @@ def _source_file(root: str, path: str, executable: bool | None) -> SourceFile | 
     if not target.startswith(root + os.sep):
         refusal = _refusal("it is a link that leads outside the folder")
         return SourceFile(path, refusal, is_link=True, leads_outside=True)
-    return SourceFile(path, _reader(target), is_link=True)
+    return SourceFile(path, _reader(target), is_link=True, stamp=stamp_of(os.stat(target)))
 
 
 def _reader(full: str) -> Callable[[], bytes]:
@@ -99,22 +84,3 @@ def _refusal(reason: str) -> Callable[[], bytes]:
         raise Unreadable(reason)
 
     return read
-
-
-def _walk(root: str) -> Iterator[str]:
-    """Every file below a folder, relative to it, but for what is in a `.git`."""
-    folders = [""]
-    while folders:
-        folder = folders.pop()
-        try:
-            entries = list(os.scandir(f"{root}/{folder}"))
-        except OSError:
-            continue
-        for entry in entries:
-            path = f"{folder}/{entry.name}" if folder else entry.name
-            if not path.isprintable():
-                continue
-            if not entry.is_dir(follow_symlinks=False):
-                yield path
-            elif entry.name != ".git":
-                folders.append(path)

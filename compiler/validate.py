@@ -31,7 +31,6 @@ from compiler.model.diagnostic import (
     FOREIGN_KIND,
     INSIDE_PROJECT,
     MISSING_KEY,
-    ORPHANED_OUTPUT,
     OTHER_PROJECT,
     RETIRED_KEY,
     STRAY_KEY,
@@ -47,7 +46,8 @@ from compiler.model.diagnostic import (
     listed,
 )
 from compiler.model.document import Document, Pointer
-from compiler.model.source import SETTINGS_FILE, Span, Tree
+from compiler.model.files import SETTINGS_FILE
+from compiler.model.source import Span, Tree
 from compiler.model.volume import Volume
 
 Diagnostics = list[Diagnostic]
@@ -90,7 +90,7 @@ def validate(
     ]
     problems += [problem for each in others for problem in _almost_descriptor(each)]
     folders = {*settings, *(_folder(each.path) for each in parts if each.data["kind"] == "project")}
-    if not folders and parts:
+    if not folders and parts and not tree.is_part:
         folders = {""}
         if tree.enclosing is not None:
             problems.append(_inside_project(tree.enclosing))
@@ -111,8 +111,6 @@ def validate(
         _project(tree, folder, settings.get(folder), mine, described, problems)
         for folder, mine in owned.items()
     )
-    _check_projects(projects, problems)
-    problems += _orphaned_outputs(tree, projects)
     return projects, tuple(problems)
 
 
@@ -604,40 +602,3 @@ def _second_project(first: Descriptor, second: Descriptor) -> Diagnostic:
         "move one of them into a folder of its own",
         (Label(first.name_span, "first here"),),
     )
-
-
-def _check_projects(projects: Sequence[Project], problems: Diagnostics) -> None:
-    """Names are unique; an output folder is never read, so no project may lie in another's."""
-    first: dict[str, Project] = {}
-    for project in projects:
-        other = first.setdefault(project.name, project)
-        if other is not project:
-            message = f"project `{project.name}` is defined twice"
-            hint = f"write another `project:` into {SETTINGS_FILE}"
-            related = (Label(other.place, "first here"),)
-            problems.append(Diagnostic(DEFINED_TWICE, message, project.place, hint, related))
-    _check_folders(projects, problems)
-
-
-def _orphaned_outputs(tree: Tree, projects: Sequence[Project]) -> Diagnostics:
-    """A controller may still apply what nobody compiles any more."""
-    written = {f"{project.prefix}{project.output}" for project in projects}
-    hint = "delete the folder, or bring back the project that made it"
-    return [
-        Diagnostic(ORPHANED_OUTPUT, "no project writes this output any more", Span(folder), hint)
-        for folder in tree.outputs
-        if folder and folder not in written
-    ]
-
-
-def _check_folders(projects: Sequence[Project], problems: Diagnostics) -> None:
-    for project in projects:
-        inside = f"{project.prefix}{project.output}/"
-        for other in projects:
-            if other.prefix.startswith(inside):
-                message = f"project `{other.name}` lies in the output folder of `{project.name}`"
-                problems.append(Diagnostic(BAD_SETTINGS, message, other.place))
-            elif other is not project and f"{other.prefix}{other.output}/".startswith(inside):
-                message = f"projects `{project.name}` and `{other.name}` write to one folder"
-                hint = "give each an `output` of its own"
-                problems.append(Diagnostic(BAD_SETTINGS, message, other.place, hint))

@@ -22,8 +22,9 @@ from compiler.model.diagnostic import (
     Diagnostic,
     in_order,
 )
+from compiler.model.files import OWNERSHIP_LIST
 from compiler.model.output import Change, OutputFile
-from compiler.model.source import OWNERSHIP_LIST, Span
+from compiler.model.source import Span
 
 _TEMPORARY = ".gitopsc-tmp"
 _LOCK_SECONDS = 30

@@ -16,8 +16,9 @@ import pytest
 import yaml
 from conftest import tree_of
 
+from compiler.model.compilation import Compilation
 from compiler.model.diagnostic import has_errors
-from compiler.pipeline import Compilation, compile_tree
+from compiler.pipeline import compile_tree
 from compiler.report.lineage import render_mermaid
 from compiler.report.text import render_text
 

@@ -17,7 +17,7 @@ import pytest
 from conftest import SAMPLE
 
 from compiler.cli import main
-from compiler.model.source import OWNERSHIP_LIST
+from compiler.model.files import OWNERSHIP_LIST
 from compiler.pipeline import compile_tree
 from compiler.scan import scan
 

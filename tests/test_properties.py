@@ -13,9 +13,10 @@ import pytest
 import yaml
 from conftest import CASES, ROOT, SAMPLE, tree_from, tree_of
 
+from compiler.model.compilation import Compilation
 from compiler.model.diagnostic import TOO_LARGE
 from compiler.model.source import Tree
-from compiler.pipeline import Compilation, compile_tree
+from compiler.pipeline import compile_tree
 
 REPOS = [SAMPLE, *sorted(path / "repo" for path in CASES.iterdir())]
 

@@ -14,8 +14,8 @@ import pytest
 from conftest import ROOT
 
 from compiler.model.diagnostic import FOREIGN_FILE, NOT_WRITTEN, Diagnostic
+from compiler.model.files import OWNERSHIP_LIST
 from compiler.model.output import Change, OutputFile
-from compiler.model.source import OWNERSHIP_LIST
 from compiler.write import Target
 from compiler.write import drift as drift_all
 from compiler.write import write as write_all

@@ -8,30 +8,45 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Callable
+from functools import cache
 
 
 class GitRefused(Exception):
     """There is a repository, and Git will not list it; the message is Git's."""
 
 
-def list_files(folder: str) -> dict[str, bool | None] | None:
-    """Files below `folder` that Git tracks, or would if they were added; relative to it.
+Files = dict[str, bool | None]
+Listing = Callable[[], Files | None]
+"""Waits for Git, once, and says what it found."""
 
-    The value says whether a tracked file is executable, which Git knows on file systems that do
-    not; None for an untracked one. Names that are not UTF-8 are left out: no descriptor can refer
-    to them. None when `folder` is in no repository. Raises GitRefused.
+
+def start_listing(folder: str) -> Listing:
+    """Has Git list the files below `folder` that it tracks, or would if they were added.
+
+    What is returned gives their paths, relative to it. The value says whether a tracked file is
+    executable, which Git knows on file systems that do not; None for an untracked one. Names that
+    are not UTF-8 are left out: no descriptor can refer to them. None when `folder` is in no
+    repository. Raises GitRefused.
     """
-    tracked = _run(folder, "--stage")
-    if tracked is None:
-        return None
-    files: dict[str, bool | None] = {}
-    for line in tracked:
-        mode, _, name = line.partition("\t")
-        files[name] = mode.startswith("100755")
-    for name in _run(folder, "--others", "--exclude-standard") or ():
-        if not name.endswith("/"):
-            files.setdefault(name, None)
-    return files
+    running = [_start(folder, *each) for each in (["--stage"], ["--others", "--exclude-standard"])]
+
+    @cache
+    def listing() -> Files | None:
+        outcomes = [_outcome(each) for each in running]
+        tracked, untracked = (_lines(folder, each) for each in outcomes)
+        if tracked is None:
+            return None
+        files: Files = {}
+        for line in tracked:
+            mode, _, name = line.partition("\t")
+            files[name] = mode.startswith("100755")
+        for name in untracked or ():
+            if not name.endswith("/"):
+                files.setdefault(name, None)
+        return files
+
+    return listing
 
 
 def has_unstaged(folder: str) -> bool:
@@ -39,34 +54,51 @@ def has_unstaged(folder: str) -> bool:
     if not os.path.isdir(folder):
         return False
     try:
-        return bool(_run(folder, "--others", "--exclude-standard") or _run(folder, "--modified"))
+        options = (["--others", "--exclude-standard"], ["--modified"])
+        return any(_lines(folder, _outcome(_start(folder, *each))) for each in options)
     except GitRefused:
         return False
 
 
-def _run(folder: str, *options: str) -> list[str] | None:
+Running = subprocess.Popen[bytes] | OSError
+
+
+def _start(folder: str, *options: str) -> Running:
     # A hook runs with GIT_DIR and GIT_INDEX_FILE of its own repository, which may not be this one.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     environment["LC_ALL"] = "C"
     if index := _index_of_hook(folder):
         environment["GIT_INDEX_FILE"] = index
+    command = ["git", "ls-files", "-z", *options]
+    pipe = subprocess.PIPE
     try:
-        done = subprocess.run(
-            ["git", "ls-files", "-z", *options],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            check=False,
-            timeout=60,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        _raise_inside_repository(folder, str(error))
+        return subprocess.Popen(command, cwd=folder, env=environment, stdout=pipe, stderr=pipe)
+    except OSError as error:
+        return error
+
+
+def _outcome(running: Running) -> bytes | str:
+    """What Git printed, or why it did not."""
+    if isinstance(running, OSError):
+        return str(running)
+    with running:
+        try:
+            out, err = running.communicate(timeout=60)
+        except subprocess.TimeoutExpired as error:
+            running.kill()
+            return str(error)
+    return out if running.returncode == 0 else err.decode("utf-8", "replace")
+
+
+def _lines(folder: str, outcome: bytes | str) -> list[str] | None:
+    if isinstance(outcome, str):
+        _raise_inside_repository(folder, outcome)
         return None
-    if done.returncode != 0:
-        _raise_inside_repository(folder, done.stderr.decode("utf-8", "replace"))
-        return None
-    decoded = (_decoded(raw) for raw in done.stdout.split(b"\0"))
-    return [name for name in decoded if name]
+    try:
+        return outcome.decode("utf-8").split("\0")[:-1]
+    except UnicodeDecodeError:
+        decoded = (_decoded(raw) for raw in outcome.split(b"\0"))
+        return [name for name in decoded if name]
 
 
 def _index_of_hook(folder: str) -> str | None:

@@ -1,7 +1,7 @@
 """Edges -> order and circles. Edges lead from a run to what it waits for.
 
-The standard library puts a graph in order; networkx, whose import takes longer than a small compile, is
-asked for the circles of one that has no order.
+The standard library puts a graph in order; networkx, whose import takes longer than a small
+compile, is asked for the circles of one that has no order.
 """
 
 from __future__ import annotations

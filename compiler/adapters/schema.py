@@ -1,7 +1,7 @@
 """A descriptor and the name of its schema -> what is wrong with its shape.
 
-Nearly every descriptor is right, and jsonschema-rs says so fifty times faster than jsonschema, which is
-imported for one that is not: it tells what is wrong, and where, one violation at a time.
+Nearly every descriptor is right, and jsonschema-rs says so fifty times faster than jsonschema,
+which is imported for one that is not: it tells what is wrong, and where.
 """
 
 from __future__ import annotations

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from compiler.commands.reading import read
-from compiler.commands.reporting import wants_colour
+from compiler.commands.terminal import wants_colour
 from compiler.model.diagnostic import has_errors, in_order
+from compiler.pipeline import compile_tree
 from compiler.report.lineage import render_dot, render_lineage_json, render_mermaid
 from compiler.report.text import render_counts, render_text
 
@@ -15,14 +17,18 @@ _RENDERERS = {"dot": render_dot, "json": render_lineage_json, "mermaid": render_
 
 
 def run(arguments: argparse.Namespace) -> int:
-    reading = read(arguments.path)
-    if reading is None:
+    if not os.path.isdir(arguments.path):
+        print(f"gitopsc: `{arguments.path}` is no folder", file=sys.stderr)
         return 2
-    diagnostics = in_order(reading.diagnostics)
+    reading = read(arguments.path)
+    found = [*reading.scanned]
+    if not has_errors(found):
+        compilation = compile_tree(reading.tree)
+        found += reading.placed(compilation.diagnostics)
+    diagnostics = in_order(found)
     if has_errors(diagnostics):
         sys.stderr.write(render_text(diagnostics, reading.lines, colour=wants_colour()))
         print(f"gitopsc: {render_counts(diagnostics)}", file=sys.stderr)
         return 1
-    render = _RENDERERS[arguments.format]
-    sys.stdout.write(render(reading.compilation.programs))
+    sys.stdout.write(_RENDERERS[arguments.format](compilation.programs))
     return 0

@@ -1,45 +1,43 @@
-"""A folder named on the command line -> what compiling it gave, with places as people type them."""
+"""A folder named on the command line -> its tree, with places as people type them."""
 
 from __future__ import annotations
 
 import os
-import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from compiler.model.diagnostic import Diagnostic, Label, has_errors
+from compiler.adapters.git import Listing
+from compiler.model.diagnostic import Diagnostic, Label
 from compiler.model.source import Span, Tree
-from compiler.pipeline import Compilation, compile_tree
 from compiler.scan import scan
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`prefix` goes before a path of the tree to make one of the working directory."""
+    """`prefix` goes before a path of the tree to make one of the working directory.
+
+    `scanned` is what was wrong with the folder itself; with an error, the tree is no use.
+    """
 
     root: str
     prefix: str
     tree: Tree
-    compilation: Compilation
-    diagnostics: tuple[Diagnostic, ...]
+    scanned: tuple[Diagnostic, ...]
 
     def lines(self, path: str) -> list[str]:
         """The lines of a file that a diagnostic names."""
         return self.tree.lines(path.removeprefix(self.prefix))
 
+    def placed(self, diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+        return tuple(_placed(each, self.prefix) for each in diagnostics)
 
-def read(path: str) -> Reading | None:
-    """None, and a sentence on stderr, when there is no such folder."""
-    if not os.path.isdir(path):
-        print(f"gitopsc: `{path}` is no folder", file=sys.stderr)
-        return None
+
+def read(path: str, listing: Listing | None = None) -> Reading:
+    """`path` is a folder; `listing`, when it was listed already, spares doing it again."""
     normal = os.path.normpath(path)
     prefix = "" if normal == "." else normal.rstrip("/") + "/"
-    tree, scanned = scan(path)
-    compilation = Compilation((), (), ())
-    if not has_errors(scanned):
-        compilation = compile_tree(tree)
-    found = tuple(_placed(each, prefix) for each in (*scanned, *compilation.diagnostics))
-    return Reading(path, prefix, tree, compilation, found)
+    tree, scanned = scan(path, listing)
+    return Reading(path, prefix, tree, tuple(_placed(each, prefix) for each in scanned))
 
 
 def _placed(diagnostic: Diagnostic, prefix: str) -> Diagnostic:

@@ -1,20 +1,20 @@
-"""Diagnostics, changes and a summary -> stdout and stderr, in the format that was asked for."""
+"""Diagnostics, changes and a summary -> what goes to stdout and stderr, in the chosen format."""
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
 
+from compiler.commands.terminal import wants_colour
 from compiler.model.diagnostic import STALE_OUTPUT, Diagnostic
 from compiler.model.output import Change, Status
 from compiler.model.source import Span
 from compiler.report.text import Lines, render_text
 
 _STALE_WORDS = {"created": "missing", "changed": "differs", "removed": "left over"}
+_STALE_PHRASES = {"created": "is missing", "changed": "differs", "removed": "is left over"}
 
 
-def report(
+def printed(
     form: str,
     status: Status,
     diagnostics: Sequence[Diagnostic],
@@ -22,34 +22,26 @@ def report(
     *,
     lines: Lines,
     summary: str,
-) -> None:
-    """People's text goes to stderr, data to stdout; data for machines comes without a summary."""
+) -> tuple[str, str]:
+    """People's text is for stderr, data for stdout; documents for machines have no summary."""
     if form == "json":
         from compiler.report.json import render_json
 
-        sys.stdout.write(render_json(status, diagnostics, changes))
-        return
+        return render_json(status, diagnostics, changes), ""
     if form == "sarif":
         from compiler.report.sarif import render_sarif
 
-        sys.stdout.write(render_sarif([*diagnostics, *_stale(status, changes)]))
-        return
+        return render_sarif([*diagnostics, *_stale(status, changes)]), ""
+    last = f"gitopsc: {summary}\n"
     if form == "github":
         from compiler.report.github import render_github
 
-        sys.stdout.write(render_github([*diagnostics, *_stale(status, changes)]))
-        sys.stdout.flush()
-    else:
-        sys.stderr.write(render_text(diagnostics, lines, colour=wants_colour()))
-        for change in changes:
-            word = _STALE_WORDS[change.action] if status == "stale" else change.action
-            print(f"{word:9} {change.path}", file=sys.stderr)
-    print(f"gitopsc: {summary}", file=sys.stderr)
-
-
-def wants_colour() -> bool:
-    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return sys.stderr.isatty() and not plain
+        return render_github([*diagnostics, *_stale(status, changes)]), last
+    text = render_text(diagnostics, lines, colour=wants_colour())
+    for change in changes:
+        word = _STALE_WORDS[change.action] if status == "stale" else change.action
+        text += f"{word:9} {change.path}\n"
+    return "", text + last
 
 
 def _stale(status: Status, changes: Sequence[Change]) -> list[Diagnostic]:
@@ -66,6 +58,3 @@ def _stale(status: Status, changes: Sequence[Change]) -> list[Diagnostic]:
         )
         for change in changes
     ]
-
-
-_STALE_PHRASES = {"created": "is missing", "changed": "differs", "removed": "is left over"}

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 
 from compiler.commands.reading import read
-from compiler.commands.reporting import report
+from compiler.commands.reporting import printed
 from compiler.model.diagnostic import has_errors, in_order
+from compiler.pipeline import compile_tree
 from compiler.report.text import render_counts
 
 
 def run(arguments: argparse.Namespace) -> int:
-    reading = read(arguments.path)
-    if reading is None:
+    if not os.path.isdir(arguments.path):
+        print(f"gitopsc: `{arguments.path}` is no folder", file=sys.stderr)
         return 2
-    diagnostics = in_order(reading.diagnostics)
+    reading = read(arguments.path)
+    found = [*reading.scanned]
+    if not has_errors(found):
+        found += reading.placed(compile_tree(reading.tree).diagnostics)
+    diagnostics = in_order(found)
     failed = has_errors(diagnostics)
-    summary = render_counts(diagnostics) or "no problems"
-    report(
+    out, err = printed(
         arguments.format,
         "failed" if failed else "clean",
         diagnostics,
         lines=reading.lines,
-        summary=summary,
+        summary=render_counts(diagnostics) or "no problems",
     )
+    sys.stdout.write(out)
+    sys.stderr.write(err)
     return 1 if failed else 0

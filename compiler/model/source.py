@@ -10,12 +10,6 @@ from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
 
-OWNERSHIP_LIST = ".gitopsc-files"
-"""Names the files that an output folder owns; the folder that holds it is never read."""
-
-SETTINGS_FILE = "gitopsc.yaml"
-
-
 _LINE_BREAK = re.compile("\r\n|[\r\n]")
 _YAML_LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 """What readers of YAML 1.1 count as the end of a line."""
@@ -34,23 +28,37 @@ class Span(NamedTuple):
     end_column: int = 1
 
 
+Stamp = tuple[int, int, int, int, int]
+"""When a file and its inode were changed, its size, inode and mode."""
+
+
 class Unreadable(Exception):
     """A file of the tree whose bytes cannot be had; the message says why, for people."""
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file. `content` is read once, at first use, and raises `Unreadable`."""
+    """One file. `content` is read once, at first use, and raises `Unreadable`.
+
+    `stamp` tells whether it is still the same one; a tree that is not from a disk has none.
+    """
 
     path: str
     read: Callable[[], bytes]
     executable: bool = False
     is_link: bool = False
     leads_outside: bool = False
+    stamp: Stamp | None = None
 
     @cached_property
     def content(self) -> bytes:
         return self.read()
+
+    @property
+    def content_read(self) -> bytes | None:
+        """The content, when somebody has asked for it in this process."""
+        found: bytes | None = self.__dict__.get("content")
+        return found
 
 
 @dataclass(frozen=True)
@@ -58,13 +66,16 @@ class Tree:
     """The files below one folder; from a disk, a commit or a test alike.
 
     `folder` is its name; `enclosing` the settings file of a project that it lies in, if any;
-    `outputs` are the folders in it that hold an output, whose files are left out.
+    `outputs` are the folders in it that hold an output, whose files are left out. `is_part` says
+    that projects lie in other parts of the same folder, and `part` what its own paths start with.
     """
 
     folder: str
     files: Mapping[str, SourceFile]
     enclosing: str | None = None
     outputs: tuple[str, ...] = ()
+    is_part: bool = False
+    part: str = ""
 
     @cached_property
     def paths(self) -> Sequence[str]:

@@ -1,0 +1,87 @@
+"""A folder -> what is in it that Git does not ignore, and whether that is still the same.
+
+Only light modules are imported here, as in `memory`: most compiles need no more than these two.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Container, Iterable, Iterator
+
+from compiler.adapters.git import Files, GitRefused, Listing
+from compiler.adapters.memory import Part, digest, part
+from compiler.model.files import OWNERSHIP_LIST, SETTINGS_FILE
+
+
+def listing_digest(root: str, listing: Listing) -> bytes | None:
+    """Of all paths outside of outputs, of the outputs' folders, and of a project around it all."""
+    try:
+        files = _listed(root, listing)
+    except GitRefused:
+        return None
+    outputs = output_folders(root, files)
+    names = [
+        f"{path}\0{executable}"
+        for path, executable in files.items()
+        if not path.startswith(outputs)
+    ]
+    names.sort()
+    text = "\0".join((*names, "\0", *outputs, str(enclosing_settings(root))))
+    return digest(text.encode("utf-8", "surrogateescape"))
+
+
+def left_out(root: str, listing: Listing, read: Container[str]) -> Part:
+    """What is listed and not `read`: a file that was deleted, a socket, a folder of a submodule."""
+    files = _listed(root, listing)
+    outputs = output_folders(root, files)
+    paths = [path for path in files if path not in read and not path.startswith(outputs)]
+    return part((), [], [], None, others=[f"{root}/{path}" for path in paths])
+
+
+def output_folders(root: str, files: Iterable[str]) -> tuple[str, ...]:
+    """Folders that hold an ownership list, each with `/` at its end; `""` for the root."""
+    return tuple(
+        path.removesuffix(OWNERSHIP_LIST)
+        for path in files
+        if path.endswith(OWNERSHIP_LIST)
+        and path.rpartition("/")[2] == OWNERSHIP_LIST
+        and os.path.lexists(f"{root}/{path}")
+    )
+
+
+def enclosing_settings(root: str) -> str | None:
+    """The settings of the project around a folder of one, relative to it."""
+    above = ".."
+    while not os.path.exists(os.path.join(root, ".git")):
+        parent = os.path.dirname(root)
+        if parent == root:
+            return None
+        root = parent
+        if os.path.exists(os.path.join(root, SETTINGS_FILE)):
+            return f"{above}/{SETTINGS_FILE}"
+        above += "/.."
+    return None
+
+
+def walk(root: str) -> Iterator[str]:
+    """Every file below a folder, relative to it, but for what is in a `.git`."""
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        try:
+            entries = list(os.scandir(f"{root}/{folder}"))
+        except OSError:
+            continue
+        for entry in entries:
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            if not path.isprintable():
+                continue
+            if not entry.is_dir(follow_symlinks=False):
+                yield path
+            elif entry.name != ".git":
+                folders.append(path)
+
+
+def _listed(root: str, listing: Listing) -> Files:
+    found = listing()
+    return dict.fromkeys(walk(root)) if found is None else found

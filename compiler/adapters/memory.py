@@ -1,0 +1,183 @@
+"""What a compile found, kept in the user's cache: the next one starts with what has not changed.
+
+A file counts as unchanged when its times, size, inode and mode are. Two writes within one tick of
+a file system's clock can look alike, so files that were young when they were remembered are
+compared by content, too (Git calls these racy). The cache is outside of every repository; whatever is wrong
+with it, or when it is gone, everything is compiled. Only light modules are imported here: most
+compiles end after this one.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import sys
+import time
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+_FOLDER = "gitopsc"
+_WIDTH = 5
+GONE = (0, 0, 0, 0, 0)
+_YOUNG = 100_000_000
+_YOUNG_AND_COARSE = 3_000_000_000
+"""Nanoseconds that a file may look unchanged after it was; longer where times are whole
+milliseconds, which is how coarse clocks look."""
+
+_UNKNOWN = b""
+"""The hash of a young file whose content another process has read: nothing is equal to it."""
+
+_KEPT = 200
+"""Memories in the cache; the oldest go."""
+
+Stamp = tuple[int, int, int, int, int]
+Names = tuple[tuple[str, bool], ...]
+
+
+class Part(NamedTuple):
+    """What is known of a part. `paths` are inputs, then outputs, absolute; `racy` their hashes.
+
+    `names` are the inputs as they are listed, with their executable bits. `result` is plain data.
+    """
+
+    names: Names
+    paths: tuple[str, ...]
+    stamps: bytes
+    racy: Mapping[int, bytes]
+    result: Any
+
+    def is_fresh(self) -> bool:
+        return _stamps(self.paths) == self.stamps and all(
+            _hash(self.paths[index]) == known for index, known in self.racy.items()
+        )
+
+
+class Memory(NamedTuple):
+    """`listing` is a digest of the files there were; `printed` goes to stdout and stderr again.
+
+    `targets` are the output folders, and how people see them.
+    """
+
+    listing: bytes
+    printed: tuple[str, str]
+    targets: tuple[tuple[str, str], ...]
+    parts: Mapping[str, Part]
+
+
+def recall(key: bytes) -> Memory | None:
+    """What `remember` kept under a key; None when there is none, or it is damaged."""
+    try:
+        with open(_place(key), "rb", buffering=0) as file:
+            content = file.read()
+    except (OSError, ValueError):
+        return None
+    if digest(content[32:]) != content[:32]:
+        return None
+    listing, printed, targets, parts = marshal.loads(content[32:])
+    return Memory(listing, printed, targets, {name: Part(*each) for name, each in parts.items()})
+
+
+def remember(key: bytes, memory: Memory) -> None:
+    """A machine that refuses is no problem: then the next compile is a whole one."""
+    parts = {name: tuple(each) for name, each in memory.parts.items()}
+    content = marshal.dumps((*memory[:3], parts))
+    place = _place(key)
+    temporary = f"{place}.{os.getpid()}"
+    try:
+        os.makedirs(os.path.dirname(place), mode=0o700, exist_ok=True)
+        _forget_the_oldest(os.path.dirname(place))
+        with open(temporary, "xb", buffering=0) as file:
+            file.write(digest(content) + content)
+        os.replace(temporary, place)
+    except OSError:
+        try:
+            os.unlink(temporary)
+        except OSError:
+            return
+
+
+def part(
+    names: Names,
+    inputs: Sequence[tuple[str, Stamp, bytes | None]],
+    outputs: Iterable[tuple[str, bytes]],
+    result: Any,
+    others: Sequence[str] = (),
+) -> Part:
+    """Inputs as they were before they were read, with the content if it is at hand; outputs."""
+    contents = {path: content for path, _, content in inputs} | dict(outputs)
+    paths = (*contents, *others)
+    numbers = array("q", [number for _, stamp, _ in inputs for number in stamp])
+    numbers.frombytes(_stamps(paths[len(inputs) :]))
+    now = time.time_ns()
+    racy = {}
+    for index, path in enumerate(paths):
+        changed = max(numbers[index * _WIDTH], numbers[index * _WIDTH + 1])
+        if now - changed < (_YOUNG if changed % 1_000_000 else _YOUNG_AND_COARSE):
+            content = contents.get(path)
+            racy[index] = _UNKNOWN if content is None else digest(content)
+    return Part(names, paths, numbers.tobytes(), racy, result)
+
+
+def key(*parts: object) -> bytes:
+    """Of everything besides files that decides what is printed and written; gitopsc itself, too."""
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    code = [path for name in ("compiler", "schemas", "templates") for path in _below(root, name)]
+    libraries = [path for path in sys.path if path.endswith("-packages")]
+    own = _stamps([*code, *libraries])
+    return digest(repr((sys.version, code, own, parts)).encode("utf-8", "surrogateescape"))
+
+
+def _below(root: str, name: str) -> list[str]:
+    found = []
+    for folder, folders, files in os.walk(os.path.join(root, name)):
+        folders[:] = sorted(each for each in folders if each != "__pycache__")
+        found += [os.path.join(folder, each) for each in sorted(files)]
+    return found
+
+
+def _place(key: bytes) -> str:
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(base, _FOLDER, key.hex())
+
+
+def _forget_the_oldest(folder: str) -> None:
+    places = [entry.path for entry in os.scandir(folder)]
+    if len(places) >= _KEPT:
+        for place in sorted(places, key=os.path.getmtime)[: len(places) - _KEPT + 1]:
+            os.unlink(place)
+
+
+def stamp_of(status: os.stat_result) -> Stamp:
+    return (
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        status.st_size,
+        status.st_ino & 0x7FFF_FFFF_FFFF_FFFF,
+        status.st_mode,
+    )
+
+
+def _stamps(paths: Iterable[str]) -> bytes:
+    numbers: list[int] = []
+    for path in paths:
+        try:
+            status = os.stat(path)
+        except (OSError, ValueError):
+            numbers += GONE
+            continue
+        numbers += stamp_of(status)
+    return array("q", numbers).tobytes()
+
+
+def _hash(path: str) -> bytes | None:
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return digest(file.read())
+    except OSError:
+        return None
+
+
+def digest(content: bytes) -> bytes:
+    return blake2b(content, digest_size=32).digest()

@@ -1,0 +1,248 @@
+"""`gitopsc compile` where something has changed: those parts are compiled, and remembered."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections import Counter
+from collections.abc import Container, Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from compiler.adapters import memory
+from compiler.adapters.folder import left_out, listing_digest
+from compiler.adapters.git import Listing
+from compiler.combine import combine
+from compiler.commands.compile import staged_status
+from compiler.commands.reading import Reading, read
+from compiler.commands.reporting import printed
+from compiler.divide import divide
+from compiler.model.compilation import Compilation, Compiled
+from compiler.model.diagnostic import (
+    BAD_OUTPUT,
+    NOT_WRITTEN,
+    ORPHANED_OUTPUT,
+    Diagnostic,
+    has_errors,
+    in_order,
+)
+from compiler.model.files import OWNERSHIP_LIST
+from compiler.model.output import Change, OutputFile, Status
+from compiler.model.source import Span, Tree
+from compiler.pipeline import compile_parts
+from compiler.report.text import render_counts
+from compiler.write import Target, drift, write
+
+
+def compile_changed(
+    arguments: argparse.Namespace,
+    listing: Listing,
+    key: bytes,
+    remembered: memory.Memory | None,
+    fresh: Container[str],
+) -> int:
+    """`fresh` are the parts of what is remembered whose files are the same."""
+    reading = read(arguments.path, listing)
+    parts = _compiled(reading, remembered, fresh)
+    compilation = Compilation()
+    if not has_errors(reading.scanned):
+        compilation = combine(reading.tree, [part.compilation for part in parts])
+    problems = [*reading.scanned, *reading.placed(compilation.diagnostics)]
+    made = dict(compilation.outputs)
+    targets = {
+        project: _target(reading, project, made.get(project, ()), arguments.output, compilation)
+        for project in compilation.projects
+    }
+    known = {os.path.realpath(target.folder) for target in targets.values()}
+    problems = [
+        each
+        for each in problems
+        if each.code is not ORPHANED_OUTPUT or os.path.realpath(each.span.path) not in known
+    ]
+    if not has_errors(problems):
+        problems += _unusable(reading, targets, arguments.output)
+    changes: tuple[Change, ...] = ()
+    if not has_errors(problems):
+        changed = [target for project, target in targets.items() if project in made]
+        changes, refused = drift(changed) if arguments.check else write(changed)
+        problems += refused
+    diagnostics = in_order(problems)
+    status = _status(diagnostics, changes, check=arguments.check)
+    files = sum(len(made.get(each, ())) for each in targets) + sum(part.kept for part in parts)
+    say = _Report(arguments.format, reading, diagnostics, files)
+    for stream, text in zip((sys.stdout, sys.stderr), say.text(status, changes), strict=True):
+        stream.write(text)
+    if status in ("failed", "stale"):
+        return 1
+    shown = tuple(sorted((str(each.folder), each.shown) for each in targets.values()))
+    if not arguments.no_cache:
+        _remember(reading, listing, key, parts, made, targets, say.text("clean", ()), shown)
+    unstaged = staged_status(arguments, shown)
+    return 1 if status == "written" and arguments.fail_on_change else unstaged
+
+
+class _Part(NamedTuple):
+    """A part of the tree and what compiling it gave; `kept` counts the files it gave before."""
+
+    tree: Tree
+    compilation: Compilation
+    remembered: memory.Part | None
+    kept: int
+
+
+def _compiled(
+    reading: Reading, remembered: memory.Memory | None, fresh: Container[str]
+) -> list[_Part]:
+    if has_errors(reading.scanned):
+        return []
+    trees = divide(reading.tree)
+    known: dict[str, memory.Part] = {}
+    for tree in trees if remembered is not None else ():
+        part = remembered.parts.get(_name(tree)) if remembered is not None else None
+        if part is not None and _name(tree) in fresh and part.names == _names(tree):
+            known[tree.part] = part
+    new = iter(compile_parts([tree for tree in trees if tree.part not in known]))
+    return [
+        _Part(
+            tree,
+            Compilation.from_plain(part.result) if part is not None else next(new),
+            part,
+            len(part.paths) - len(part.names) if part is not None else 0,
+        )
+        for tree in trees
+        for part in (known.get(tree.part),)
+    ]
+
+
+def _name(tree: Tree) -> str:
+    """A whole tree and what is left of a divided one both have no folder."""
+    return f"{tree.part} (part)" if tree.is_part else tree.part
+
+
+def _names(tree: Tree) -> memory.Names:
+    return tuple((path, tree.files[path].executable) for path in tree.paths)
+
+
+def _remember(
+    reading: Reading,
+    listing: Listing,
+    key: bytes,
+    parts: Iterable[_Part],
+    made: dict[Compiled, tuple[OutputFile, ...]],
+    targets: dict[Compiled, Target],
+    text: tuple[str, str],
+    shown: tuple[tuple[str, str], ...],
+) -> None:
+    root = os.path.realpath(reading.root)
+    known = {}
+    for part in parts:
+        if part.remembered is not None:
+            known[_name(part.tree)] = part.remembered
+            continue
+        files = (part.tree.files[path] for path in part.tree.paths)
+        inputs = [
+            (f"{root}/{file.path}", file.stamp or memory.GONE, file.content_read) for file in files
+        ]
+        outputs = [
+            (f"{os.path.realpath(targets[project].folder)}/{file.path}", file.content)
+            for project in part.compilation.projects
+            for file in made.get(project, ())
+        ]
+        plain = part.compilation.plain()
+        known[_name(part.tree)] = memory.part(_names(part.tree), inputs, outputs, plain)
+    known["(left out)"] = left_out(root, listing, reading.tree.files)
+    digest = listing_digest(root, listing)
+    if digest is not None:
+        memory.remember(key, memory.Memory(digest, text, shown, known))
+
+
+class _Report(NamedTuple):
+    form: str
+    reading: Reading
+    diagnostics: tuple[Diagnostic, ...]
+    files: int
+
+    def text(self, status: Status, changes: Sequence[Change]) -> tuple[str, str]:
+        """For stdout, and for stderr."""
+        summary = _summary(status, self.diagnostics, changes, self.files)
+        return printed(
+            self.form,
+            status,
+            self.diagnostics,
+            changes,
+            lines=self.reading.lines,
+            summary=summary,
+        )
+
+
+def _status(diagnostics: Sequence[Diagnostic], changes: Sequence[Change], *, check: bool) -> Status:
+    if has_errors(diagnostics):
+        return "failed"
+    if not changes:
+        return "clean"
+    return "stale" if check else "written"
+
+
+def _target(
+    reading: Reading,
+    project: Compiled,
+    files: tuple[OutputFile, ...],
+    chosen: str | None,
+    compilation: Compilation,
+) -> Target:
+    """`-o` says where to write, not what: the content speaks of the project's own output folder."""
+    if chosen is None:
+        inside = f"{project.prefix}{project.output}"
+        return Target(Path(reading.root, inside), reading.prefix + inside, files)
+    many = len(compilation.projects) > 1
+    folder = Path(chosen) / project.name if many else Path(chosen)
+    return Target(folder, folder.as_posix(), files)
+
+
+def _unusable(
+    reading: Reading, targets: dict[Compiled, Target], chosen: str | None
+) -> list[Diagnostic]:
+    """An output folder is never read, so it cannot hold what a project reads, nor a project.
+
+    Outside the folder that is compiled, it is only written to when somebody has `chosen` so.
+    """
+    folders = {folder for project in targets for folder in project.read}
+    inputs = {os.path.realpath(os.path.join(reading.root, each)) for each in folders}
+    around = {folder for path in inputs for folder in (path, *map(str, Path(path).parents))}
+    root = os.path.realpath(reading.root)
+    problems = []
+    for target in targets.values():
+        folder = os.path.realpath(target.folder)
+        if folder in around:
+            message = "the output folder would hold what is read, and it is never read itself"
+            hint = "choose a folder of its own"
+            problems.append(Diagnostic(BAD_OUTPUT, message, Span(target.shown), hint))
+        elif chosen is None and not f"{folder}/".startswith(f"{root}/"):
+            message = "the output folder is a link that leads outside"
+            hint = "remove the link, or say where to write with `-o`"
+            problems.append(Diagnostic(BAD_OUTPUT, message, Span(target.shown), hint))
+    if chosen is not None and len(targets) > 1 and Path(chosen, OWNERSHIP_LIST).exists():
+        message = "the folder holds the output of one project, and here are several"
+        hint = "choose another folder, or empty this one first"
+        problems.append(Diagnostic(BAD_OUTPUT, message, Span(Path(chosen).as_posix()), hint))
+    return problems
+
+
+def _summary(
+    status: Status, diagnostics: Sequence[Diagnostic], changes: Sequence[Change], files: int
+) -> str:
+    counts = Counter(change.action for change in changes)
+    listed = ", ".join(f"{counts[action]} {action}" for action in sorted(counts))
+    found = render_counts(diagnostics)
+    match status:
+        case "failed":
+            is_partial = any(each.code is NOT_WRITTEN for each in diagnostics)
+            return found if is_partial else f"{found}; nothing was written"
+        case "clean":
+            summary = f"up to date, {files} files"
+        case "written":
+            summary = f"written: {listed}"
+        case "stale":
+            summary = f"stale: {len(changes)} of {files} files; `gitopsc compile` mends it"
+    return f"{summary}; {found}" if found else summary

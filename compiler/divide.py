@@ -1,0 +1,44 @@
+"""Tree -> Trees: the parts of a repository that are compiled apart.
+
+A part is the folder of a settings file with all in it, when no other settings are above. Nothing
+that compiling a part needs is outside of it, so parts may be compiled in any order, at once, or not
+at all when nothing in one has changed. What is in no such folder is a part, too.
+"""
+
+from __future__ import annotations
+
+import re
+
+from compiler.model.files import SETTINGS_FILE
+from compiler.model.source import SourceFile, Tree, Unreadable
+
+_PROJECT = re.compile(rb"""["']?\bkind["']?[ \t]*:[ \t]*["']?project\b""")
+
+
+def divide(tree: Tree) -> tuple[Tree, ...]:
+    """Parts by folder; the one of what is left comes last, and has no folder of its own."""
+    tops: list[str] = []
+    for path in tree.paths:
+        if path.endswith("/" + SETTINGS_FILE) or path == SETTINGS_FILE:
+            folder = path.removesuffix(SETTINGS_FILE)
+            if not tops or not folder.startswith(tops[-1]):
+                tops.append(folder)
+    if not tops or "" in tops:
+        return (tree,)
+    parts = [{each.path: each for each in tree.below(top.rstrip("/"))} for top in tops]
+    taken = {path for files in parts for path in files}
+    rest = {path: file for path, file in tree.files.items() if path not in taken}
+    if any(_may_be_a_project(file) for file in rest.values()):
+        return (tree,)  # its sources may lie in another project's folder
+    return tuple(
+        Tree(tree.folder, files, tree.enclosing, is_part=True, part=top)
+        for top, files in [*zip(tops, parts, strict=True), ("", rest)]
+    )
+
+
+def _may_be_a_project(file: SourceFile) -> bool:
+    try:
+        suffix = file.path.rpartition(".")[2]
+        return suffix in ("yaml", "yml", "json") and bool(_PROJECT.search(file.content))
+    except Unreadable:
+        return False

@@ -1,0 +1,75 @@
+"""What compiling gives: of one part of a repository, or of all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from compiler.model.diagnostic import CODES, Diagnostic, Label
+from compiler.model.output import OutputFile
+from compiler.model.program import Program
+from compiler.model.source import Span
+
+
+class Compiled(NamedTuple):
+    """A project in short: where it is, where it writes, and which folders it read from.
+
+    `place` is where to point for what is wrong with it as a whole.
+    """
+
+    name: str
+    folder: str
+    output: str
+    place: Span
+    read: tuple[str, ...]
+
+    @property
+    def prefix(self) -> str:
+        """What every path of the project starts with in the tree."""
+        return self.folder + "/" if self.folder else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """`outputs` has files for each project, in the order of `projects`; none after an error.
+
+    `programs` are left out when nobody asks for them: they hold everything that was read.
+    """
+
+    projects: tuple[Compiled, ...] = ()
+    programs: tuple[Program, ...] = ()
+    outputs: tuple[tuple[Compiled, tuple[OutputFile, ...]], ...] = ()
+    diagnostics: tuple[Diagnostic, ...] = ()
+    is_empty: bool = True
+
+    def plain(self) -> Any:
+        """Without programs and outputs, and out of plain values that can be stored."""
+        projects = [(*each[:3], tuple(each.place), each.read) for each in self.projects]
+        return projects, [_plain(each) for each in self.diagnostics], self.is_empty
+
+    @classmethod
+    def from_plain(cls, plain: Any) -> Compilation:
+        projects, diagnostics, is_empty = plain
+        return cls(
+            projects=tuple(
+                Compiled(name, folder, output, Span(*place), read)
+                for name, folder, output, place, read in projects
+            ),
+            diagnostics=tuple(map(_diagnostic, diagnostics)),
+            is_empty=is_empty,
+        )
+
+
+def _plain(diagnostic: Diagnostic) -> Any:
+    related = [(tuple(label.span), label.text) for label in diagnostic.related]
+    place = tuple(diagnostic.span)
+    return diagnostic.code.id, diagnostic.message, place, diagnostic.hint, related
+
+
+def _diagnostic(plain: Any) -> Diagnostic:
+    code, message, place, hint, related = plain
+    labels = tuple(Label(Span(*span), text) for span, text in related)
+    return Diagnostic(_CODES[code], message, Span(*place), hint, labels)
+
+
+_CODES = {code.id: code for code in CODES}

@@ -1,0 +1,11 @@
+"""Names of files that mean something, wherever they lie."""
+
+from __future__ import annotations
+
+from typing import Final
+
+OWNERSHIP_LIST: Final = ".gitopsc-files"
+"""Names the files that an output folder owns; the folder that holds it is never read."""
+
+SETTINGS_FILE: Final = "gitopsc.yaml"
+"""Makes its folder a project."""
