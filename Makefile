@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types pytest golden clean
+.PHONY: demo test lint types pytest golden fuzz checkov benchmarks clean
 
 demo: .venv/run
 	$(BIN)/gitopsc compile sample-project
@@ -27,6 +27,15 @@ golden: .venv/dev  ## rewrite the expected outputs; review them as code
 	$(BIN)/pytest -q --update tests/test_golden.py tests/test_errors.py
 	$(BIN)/gitopsc compile sample-project
 
+fuzz: .venv/dev  ## 5,000 random examples of each kind, and not the same ones each time
+	GITOPSC_FUZZ=5000 $(BIN)/pytest -q tests/test_fuzz.py
+
+checkov: .venv/checkov/run  ## a policy checker over all output; tests/checkov.yaml has what is skipped, and why
+	.venv/checkov/bin/checkov --config-file tests/checkov.yaml
+
+benchmarks: .venv/run  ## the table of figures in the README
+	$(BIN)/python benchmarks/figures.py
+
 clean:
 	rm -rf .venv
 
@@ -35,6 +44,11 @@ clean:
 
 .venv/run: .venv/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/checkov/run:
+	$(PYTHON) -m venv .venv/checkov
+	.venv/checkov/bin/python -m pip install --quiet --disable-pip-version-check 'checkov>=3.2'
 	@touch $@
 
 .venv/dev: .venv/bin/python pyproject.toml

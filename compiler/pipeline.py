@@ -68,10 +68,8 @@ def compile_part(tree: Tree) -> Compilation:
 
 def compile_parts(parts: Sequence[Tree]) -> list[Compilation]:
     """Each part without its programs; where they are many, in several processes."""
-    files = sum(len(part.files) for part in parts)
-    if files < _MANY:
-        return [_without_programs(part) for part in parts]
-    return spread(_without_programs, parts)
+    many = sum(len(part.files) for part in parts) >= _MANY
+    return spread(_without_programs, parts, worthwhile=many)
 
 
 def _without_programs(tree: Tree) -> Compilation:

@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from compiler.adapters.processes import spread
 from compiler.model.diagnostic import (
     BUSY,
     FOREIGN_FILE,
@@ -28,6 +29,8 @@ from compiler.model.source import Span
 
 _TEMPORARY = ".gitopsc-tmp"
 _LOCK_SECONDS = 30
+_MANY = 1_000
+"""Changed files from which on folders are written by several processes: making a file is work."""
 
 
 class Target(NamedTuple):
@@ -50,8 +53,9 @@ def write(targets: Sequence[Target]) -> tuple[tuple[Change, ...], tuple[Diagnost
                 locks.enter_context(_locked(target))
             changes, problems = _compare(targets)
             if not problems:
-                for target in targets:
-                    _apply(target, changes[target.shown])
+                work = [(target, changes[target.shown]) for target in targets]
+                many = sum(len(each) for _, each in work) >= _MANY
+                spread(_apply, work, worthwhile=many)
             return () if problems else _flat(changes), problems
     except _Busy as error:
         message = f"another compile has been writing here for {_LOCK_SECONDS} seconds"
@@ -191,7 +195,8 @@ def _refused(error: OSError) -> Diagnostic:
 # Writing
 
 
-def _apply(target: Target, changes: Sequence[Change]) -> None:
+def _apply(work: tuple[Target, Sequence[Change]]) -> None:
+    target, changes = work
     if not changes:
         return
     contents = {file.path: file.content for file in target.files}

@@ -2,9 +2,9 @@
 
 A file counts as unchanged when its times, size, inode and mode are. Two writes within one tick of
 a file system's clock can look alike, so files that were young when they were remembered are
-compared by content, too (Git calls these racy). The cache is outside of every repository; whatever is wrong
-with it, or when it is gone, everything is compiled. Only light modules are imported here: most
-compiles end after this one.
+compared by content, too (Git calls these racy). The cache is outside of every repository; whatever
+is wrong with it, or when it is gone, everything is compiled. Only light modules are imported
+here: most compiles end after this one.
 """
 
 from __future__ import annotations
@@ -25,9 +25,6 @@ _YOUNG = 100_000_000
 _YOUNG_AND_COARSE = 3_000_000_000
 """Nanoseconds that a file may look unchanged after it was; longer where times are whole
 milliseconds, which is how coarse clocks look."""
-
-_UNKNOWN = b""
-"""The hash of a young file whose content another process has read: nothing is equal to it."""
 
 _KEPT = 200
 """Memories in the cache; the oldest go."""
@@ -50,7 +47,7 @@ class Part(NamedTuple):
 
     def is_fresh(self) -> bool:
         return _stamps(self.paths) == self.stamps and all(
-            _hash(self.paths[index]) == known for index, known in self.racy.items()
+            known and _hash(self.paths[index]) == known for index, known in self.racy.items()
         )
 
 
@@ -86,6 +83,8 @@ def remember(key: bytes, memory: Memory) -> None:
     place = _place(key)
     temporary = f"{place}.{os.getpid()}"
     try:
+        if not os.environ.get("XDG_CACHE_HOME"):
+            os.stat(os.path.expanduser("~"))  # nobody's home is made here
         os.makedirs(os.path.dirname(place), mode=0o700, exist_ok=True)
         _forget_the_oldest(os.path.dirname(place))
         with open(temporary, "xb", buffering=0) as file:
@@ -114,9 +113,10 @@ def part(
     racy = {}
     for index, path in enumerate(paths):
         changed = max(numbers[index * _WIDTH], numbers[index * _WIDTH + 1])
-        if now - changed < (_YOUNG if changed % 1_000_000 else _YOUNG_AND_COARSE):
+        is_coarse = changed % 1_000_000 == 0
+        if now - changed < (_YOUNG_AND_COARSE if is_coarse else _YOUNG):
             content = contents.get(path)
-            racy[index] = _UNKNOWN if content is None else digest(content)
+            racy[index] = _hash(path, unread=is_coarse) if content is None else digest(content)
     return Part(names, paths, numbers.tobytes(), racy, result)
 
 
@@ -171,12 +171,18 @@ def _stamps(paths: Iterable[str]) -> bytes:
     return array("q", numbers).tobytes()
 
 
-def _hash(path: str) -> bytes | None:
+def _hash(path: str, *, unread: bool = False) -> bytes:
+    """Nothing for what cannot be read, nor for what another process read, perhaps earlier.
+
+    Nothing is never equal to what is remembered, so what depends on the file is compiled again.
+    """
+    if unread:
+        return b""
     try:
         with open(path, "rb", buffering=0) as file:
             return digest(file.read())
     except OSError:
-        return None
+        return b""
 
 
 def digest(content: bytes) -> bytes:

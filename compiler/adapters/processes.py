@@ -13,10 +13,12 @@ _work: tuple[Callable[..., object], Sequence[object]]
 """What forked processes find in their memory, so that no item has to be sent to one."""
 
 
-def spread(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+def spread(
+    function: Callable[[Item], Result], items: Sequence[Item], *, worthwhile: bool
+) -> list[Result]:
     """Results in the order of their items. In this process, where there is nothing to gain."""
     workers = min(len(items), _processors())
-    if workers < 2 or not hasattr(os, "fork"):
+    if not worthwhile or workers < 2 or not hasattr(os, "fork"):
         return [function(item) for item in items]
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor

@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import cache
 from urllib.parse import urlsplit
 
-from packaging.requirements import InvalidRequirement, Requirement
-
 
 @cache
 def requirement_fault(text: str) -> str | None:
@@ -14,6 +12,8 @@ def requirement_fault(text: str) -> str | None:
 
     An option, a second line or a comment cannot hide in a line that this accepts.
     """
+    from packaging.requirements import InvalidRequirement, Requirement
+
     if not text.isprintable() or text != text.strip() or " #" in text:
         return "it holds blanks, a comment or characters that no requirement has"
     try:

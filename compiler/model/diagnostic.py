@@ -6,6 +6,7 @@ C7xx write), and never used again for something else.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -184,6 +185,14 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
     return any(each.code.severity is Severity.ERROR for each in diagnostics)
+
+
+_CREDENTIALS = re.compile(r"://[^/\s@]+@")
+
+
+def without_credentials(text: str) -> str:
+    """Masks user names and passwords in URLs, in their own length, so that carets still fit."""
+    return _CREDENTIALS.sub(lambda found: "://" + "*" * (len(found[0]) - 4) + "@", text)
 
 
 _MANY = 60

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from compiler.model.diagnostic import Diagnostic, Severity
-from compiler.report.text import without_credentials
+from compiler.model.diagnostic import Diagnostic, Severity, without_credentials
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 

@@ -8,10 +8,9 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
-from compiler.model.diagnostic import Code, Diagnostic
+from compiler.model.diagnostic import Code, Diagnostic, without_credentials
 from compiler.model.output import readable_json
 from compiler.model.source import Span
-from compiler.report.text import without_credentials
 
 _ROOT = "%SRCROOT%"
 

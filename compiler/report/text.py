@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 
-from compiler.model.diagnostic import Diagnostic, Severity
+from compiler.model.diagnostic import Diagnostic, Severity, without_credentials
 from compiler.model.source import Span
 
 Lines = Callable[[str], list[str]]
@@ -13,8 +12,6 @@ Lines = Callable[[str], list[str]]
 
 _COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.NOTE: "36"}
 _WIDTH = 100
-_CREDENTIALS = re.compile(r"://[^/\s@]+@")
-"""A user name or a password in a URL; masked in its own length, so that carets still fit."""
 
 
 def render_text(diagnostics: Iterable[Diagnostic], lines: Lines, *, colour: bool = False) -> str:
@@ -63,10 +60,6 @@ def _excerpt(span: Span, lines: Lines) -> str:
     width = max(1, min(end, cut + _WIDTH, len(line)) - start)
     number = f"  {span.line} | "
     return f"{number}{shown}\n{' ' * (len(number) + start - cut)}{'^' * width}\n"
-
-
-def without_credentials(text: str) -> str:
-    return _CREDENTIALS.sub(lambda found: "://" + "*" * (len(found[0]) - 4) + "@", text)
 
 
 def _printable(text: str) -> str:

@@ -1,0 +1,233 @@
+"""What is remembered between compiles: it changes no byte, and may be gone at any time."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import CASES, ROOT, SAMPLE
+
+from compiler.adapters import memory
+from compiler.cli import main
+
+EDITS = 500
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """Five projects, one of them inside another, and files in none."""
+    root = tmp_path / "repository"
+    for name, source in (
+        ("a/sample", SAMPLE),
+        ("a/sample/inner", CASES / "many-projects" / "repo" / "first"),
+        ("second", CASES / "many-projects" / "repo" / "group" / "second"),
+        ("storage", CASES / "storage-and-builds" / "repo"),
+        ("dialect", CASES / "dialect" / "repo"),
+    ):
+        ignored = shutil.ignore_patterns("deploy", "exports")
+        shutil.copytree(source, root / name, ignore=ignored, dirs_exist_ok=True)
+    (root / "values.yaml").write_text("x: 1\n")
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    return root
+
+
+def outputs(root: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file() and ".git" not in path.relative_to(root).parts[:1]
+    }
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
+    status = main(["compile", *arguments])
+    return status, "".join(capsys.readouterr())
+
+
+def test_500_random_edits_give_the_bytes_of_a_clean_compile(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A clean compile finds nothing to change in what cached ones have written."""
+    chance = random.Random(7)
+    inputs = sorted(
+        path
+        for path in repository.rglob("*")
+        if path.is_file() and ".git" not in path.parts and path.suffix in (".yaml", ".json", ".py")
+    )
+    originals = {path: path.read_bytes() for path in inputs}
+    words = [b"IT", b"geo", b"pandas==2.2.3", b"3", b"v1", b"PYTHON3_11", b"run", b"500m"]
+    compiled = 0
+    for _ in range(EDITS):
+        path = chance.choice(inputs)
+        text = path.read_bytes() if path.exists() else originals[path]
+        match chance.randrange(8):
+            case 0 | 1:
+                path.write_bytes(originals[path])
+            case 2:
+                path.write_bytes(text + b"\n# a comment\n")
+            case 3:
+                path.unlink(missing_ok=True)
+            case 4:
+                path.chmod(path.stat().st_mode ^ 0o100) if path.exists() else None
+            case _:
+                path.write_bytes(text.replace(chance.choice(words), chance.choice(words), 1))
+        cached = said(capsys, str(repository))
+        again = said(capsys, str(repository), "--check", "--no-cache")
+        assert again[0] == cached[0], (path, cached[1], again[1])
+        if cached[0] == 0:
+            compiled += 1
+        else:
+            for broken in inputs:
+                if not broken.exists() or broken.read_bytes() != originals[broken]:
+                    broken.write_bytes(originals[broken])
+    assert compiled > EDITS / 5
+
+
+def test_the_second_compile_says_the_same_and_reads_nothing(
+    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert said(capsys, str(repository))[0] == 0
+    age(repository)
+    status, first = said(capsys, str(repository))
+    assert status == 0
+    assert "up to date" in first
+    blocked = dict.fromkeys(name for name in sys.modules if name.startswith("compiler.commands.c"))
+    for name in blocked:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "compiler.commands.changed", None)
+    assert said(capsys, str(repository)) == (0, first)
+    assert said(capsys, str(repository), "--check") == (0, first)
+
+
+def age(root: Path) -> None:
+    """All files get old times, as if nobody had touched them for long."""
+    for path in root.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            os.utime(path, ns=(10**18 + 1, 10**18 + 1))
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda root: (root / "storage" / "runs.yaml").write_text("{}\n"),
+        lambda root: (root / "new").mkdir() or (root / "new" / "gitopsc.yaml").write_text(""),
+        lambda root: (root / "second" / "new.yaml").write_text("kind: python\nspec: {}\n"),
+        lambda root: (root / "storage" / "src" / "train.py").unlink(),
+        lambda root: (root / "storage" / "deploy" / "reports" / "lineage.json").write_text("mine"),
+        lambda root: (root / "storage" / "deploy" / "images" / "docker-bake.json").unlink(),
+        lambda root: (root / "storage" / "deploy" / ".gitopsc-files").unlink(),
+        lambda root: (root / ".gitignore").write_text("functions.yaml\n"),
+        lambda root: shutil.rmtree(root / ".git"),
+        lambda root: (root / "gitopsc.yaml").write_text("project: all-of-it\n"),
+    ],
+)
+def test_what_has_changed_is_seen(
+    repository: Path, edit: Callable[[Path], object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said(capsys, str(repository))[0] == 0
+    age(repository)
+    before = said(capsys, str(repository))
+    assert before[0] == 0
+    edit(repository)
+    after = said(capsys, str(repository), "--check")
+    assert after == said(capsys, str(repository), "--check", "--no-cache")
+    assert after != before
+
+
+def test_an_edit_of_the_same_size_in_the_same_moment_is_seen(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = repository / "storage" / "src" / "train.py"
+    for number in range(20):
+        path.write_text(f'"""{number % 10}"""\n\n\ndef train(epochs=1): ...\n\n\n' + SERVE)
+        assert said(capsys, str(repository))[0] == 0
+        path.write_text(f'"""{(number + 5) % 10}"""\n\n\ndef train(epochs=1): ...\n\n\n' + SERVE)
+        assert said(capsys, str(repository), "--check")[0] == 1
+
+
+SERVE = "def init(context): ...\n\n\ndef serve(context, event): ...\n"
+
+
+@pytest.mark.parametrize("damage", ["gone", "empty", "cut", "other", "folder"])
+def test_a_damaged_cache_is_no_cache(
+    repository: Path,
+    damage: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert said(capsys, str(repository))[0] == 0
+    expected = said(capsys, str(repository))
+    (place,) = (tmp_path / "cache" / "gitopsc").iterdir()
+    content = place.read_bytes()
+    place.unlink()
+    match damage:
+        case "empty":
+            place.write_bytes(b"")
+        case "cut":
+            place.write_bytes(content[: len(content) // 2])
+        case "other":
+            place.write_bytes(content[:40] + b"\xff" + content[41:])
+        case "folder":
+            place.mkdir()
+    assert said(capsys, str(repository)) == expected
+
+
+def test_a_cache_that_cannot_be_written_is_no_problem(
+    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null/nowhere")
+    assert said(capsys, str(repository))[0] == 0
+    assert said(capsys, str(repository))[0] == 0
+
+
+def test_nothing_is_kept_in_the_repository(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert said(capsys, str(repository))[0] == 0
+    found = outputs(repository)
+    assert said(capsys, str(repository))[0] == 0
+    assert outputs(repository) == found
+    assert {path.split("/")[0] for path in found} == {
+        *("a", "dialect", "second", "storage", "values.yaml")
+    }
+
+
+def test_old_memories_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for number in range(230):
+        key = number.to_bytes(32, "big")
+        memory.remember(key, memory.Memory(b"", ("", ""), (), {}))
+        assert memory.recall(key) is not None
+    assert len(list((tmp_path / "gitopsc").iterdir())) == 200
+
+
+def test_a_compile_without_changes_imports_little(tmp_path: Path) -> None:
+    """What takes long to import is for compiles that find something to do."""
+    project = tmp_path / "project"
+    shutil.copytree(SAMPLE, project)
+    subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+    }
+    command = [sys.executable, "-X", "importtime", "-m", "compiler", "compile", str(project)]
+    age(project)
+    for _ in range(2):
+        done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    imported = {
+        line.rpartition("|")[2].strip()
+        for line in done.stderr.splitlines()
+        if line.startswith("import time:")
+    }
+    assert "compiler.adapters.memory" in imported
+    heavy = {"networkx", "jsonschema", "jsonschema_rs", "jinja2", "git", "yaml", "ruamel.yaml"}
+    assert not imported & {*heavy, "pathspec", "packaging", "dataclasses", "pathlib", "ast"}
