@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from compiler.adapters.folder import owned_files
 from compiler.adapters.processes import spread
 from compiler.model.diagnostic import (
     BUSY,
@@ -98,7 +99,7 @@ def _differences(target: Target, problems: list[Diagnostic]) -> tuple[Change, ..
         problems.append(_in_the_way(target.shown, "a file"))
         return ()
     folder = os.fspath(target.folder)
-    owned = _owned(target.folder)
+    owned = owned_files(target.folder)
     reached: dict[str, bool] = {}
     changes = []
     for file in target.files:
@@ -162,20 +163,6 @@ def _read(place: str) -> bytes | None:
         return file.read()
 
 
-def _owned(folder: Path) -> frozenset[str]:
-    """Paths in the ownership list. A line that leads out of the folder owns nothing."""
-    try:
-        text = (folder / OWNERSHIP_LIST).read_text(encoding="utf-8", errors="replace")
-    except (FileNotFoundError, NotADirectoryError):
-        return frozenset()
-    lines = text.split("\n")
-    return frozenset(
-        line
-        for line in lines
-        if line and line.isprintable() and not {"", ".", ".."} & set(line.split("/"))
-    )
-
-
 def _in_the_way(shown: str, what: str) -> Diagnostic:
     return Diagnostic(
         FOREIGN_FILE,
@@ -201,7 +188,7 @@ def _apply(work: tuple[Target, Sequence[Change]]) -> None:
         return
     contents = {file.path: file.content for file in target.files}
     paths = {change.path.removeprefix(target.shown + "/"): change.action for change in changes}
-    owned_before = _owned(target.folder)
+    owned_before = owned_files(target.folder)
     owned_after = contents.keys() - {OWNERSHIP_LIST}
     (target.folder / _TEMPORARY).unlink(missing_ok=True)  # of a compile that was killed
     made: set[str] = set()

@@ -125,3 +125,14 @@ def test_the_check_by_try_repo(
     assert main(["compile", str(project)]) == 0
     fresh = run(project, environment, *command)
     assert fresh.returncode == 0, fresh.stdout
+
+
+def test_a_foreign_file_beside_the_output_stops_no_commit(
+    project: Path, environment: dict[str, str]
+) -> None:
+    assert main(["compile", str(project)]) == 0
+    (project / "deploy" / "notes.txt").write_text("mine")
+    run(project, environment, "git", "add", ".")
+    run(project, environment, "git", "reset", "-q", "deploy/notes.txt")
+    status, said = commit(project, environment)
+    assert status == 0, said

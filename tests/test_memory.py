@@ -231,3 +231,18 @@ def test_a_compile_without_changes_imports_little(tmp_path: Path) -> None:
     assert "compiler.adapters.memory" in imported
     heavy = {"networkx", "jsonschema", "jsonschema_rs", "jinja2", "git", "yaml", "ruamel.yaml"}
     assert not imported & {*heavy, "pathspec", "packaging", "dataclasses", "pathlib", "ast"}
+
+
+def test_one_project_becomes_two_in_a_chosen_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With one project the folder is its output; with two, each has a folder in it."""
+    root, chosen = tmp_path / "root", tmp_path / "out"
+    shutil.copytree(CASES / "many-projects" / "repo" / "first", root / "first")
+    assert said(capsys, str(root), "-o", str(chosen))[0] == 0
+    assert said(capsys, str(root), "-o", str(chosen))[0] == 0
+    shutil.rmtree(chosen)
+    shutil.copytree(CASES / "many-projects" / "repo" / "group" / "second", root / "second")
+    assert said(capsys, str(root), "-o", str(chosen))[0] == 0
+    assert {path.name for path in chosen.iterdir()} == {"first", "second"}
+    assert (chosen / "first" / "reports" / "lineage.json").is_file()

@@ -49,6 +49,22 @@ def output_folders(root: str, files: Iterable[str]) -> tuple[str, ...]:
     )
 
 
+def owned_files(folder: str | os.PathLike[str]) -> frozenset[str]:
+    """Paths in an output folder's ownership list. A line that leads out of it owns nothing."""
+    try:
+        with open(
+            os.path.join(folder, OWNERSHIP_LIST), encoding="utf-8", errors="replace", newline=""
+        ) as file:
+            lines = file.read().split("\n")
+    except (FileNotFoundError, NotADirectoryError):
+        return frozenset()
+    return frozenset(
+        line
+        for line in lines
+        if line and line.isprintable() and not {"", ".", ".."} & set(line.split("/"))
+    )
+
+
 def enclosing_settings(root: str) -> str | None:
     """The settings of the project around a folder of one, relative to it."""
     above = ".."

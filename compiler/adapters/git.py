@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import cache
 
 
@@ -49,15 +49,21 @@ def start_listing(folder: str) -> Listing:
     return listing
 
 
-def has_unstaged(folder: str) -> bool:
-    """Whether a commit would leave out a file below `folder`, or take it in an older state."""
+def has_unstaged(folder: str, owned: Container[str]) -> bool:
+    """Whether a commit would leave out a file of ours below `folder`, or take an older state.
+
+    `owned` are relative to it. A tracked file that is gone was ours.
+    """
     if not os.path.isdir(folder):
         return False
     try:
-        options = (["--others", "--exclude-standard"], ["--modified"])
-        return any(_lines(folder, _outcome(_start(folder, *each))) for each in options)
+        for options in (["--others", "--exclude-standard"], ["--modified"]):
+            for name in _lines(folder, _outcome(_start(folder, *options))) or ():
+                if name in owned or not os.path.lexists(f"{folder}/{name}"):
+                    return True
     except GitRefused:
         return False
+    return False
 
 
 Running = subprocess.Popen[bytes] | OSError

@@ -44,6 +44,8 @@ def compile_changed(
 ) -> int:
     """`fresh` are the parts of what is remembered whose files are the same."""
     reading = read(arguments.path, listing)
+    if arguments.output is not None:
+        fresh = ()  # how many projects there are decides where each is written
     parts = _compiled(reading, remembered, fresh)
     compilation = Compilation()
     if not has_errors(reading.scanned):

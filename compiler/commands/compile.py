@@ -11,9 +11,10 @@ import sys
 from collections.abc import Iterable
 
 from compiler.adapters import memory
-from compiler.adapters.folder import listing_digest
+from compiler.adapters.folder import listing_digest, owned_files
 from compiler.adapters.git import has_unstaged, start_listing
 from compiler.commands.terminal import wants_colour
+from compiler.model.files import OWNERSHIP_LIST
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -42,7 +43,11 @@ def staged_status(arguments: argparse.Namespace, targets: Iterable[tuple[str, st
     """1, and a word, when a hook has to stop a commit that leaves out a part of the output."""
     if not arguments.fail_on_change:
         return 0
-    unstaged = [shown for folder, shown in targets if has_unstaged(folder)]
+    unstaged = [
+        shown
+        for folder, shown in targets
+        if has_unstaged(folder, owned_files(folder) | {OWNERSHIP_LIST})
+    ]
     if unstaged:
         print(f"gitopsc: stage the output: `git add {' '.join(unstaged)}`", file=sys.stderr)
     return 1 if unstaged else 0
