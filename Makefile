@@ -28,7 +28,7 @@ golden: .venv/dev  ## rewrite the expected outputs; review them as code
 	$(BIN)/gitopsc compile sample-project
 
 fuzz: .venv/dev  ## 5,000 random examples of each kind, and not the same ones each time
-	GITOPSC_FUZZ=5000 $(BIN)/pytest -q tests/test_fuzz.py
+	GITOPSC_FUZZ=5000 $(BIN)/pytest -q --hypothesis-show-statistics tests/test_fuzz.py
 
 checkov: .venv/checkov/run  ## a policy checker over all output; tests/checkov.yaml has what is skipped, and why
 	.venv/checkov/bin/checkov --config-file tests/checkov.yaml

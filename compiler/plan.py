@@ -81,22 +81,28 @@ def plan(program: Program, *, sound: bool) -> tuple[Plan | None, tuple[Diagnosti
     runs = sorted((each for each in program.runs if not each.local), key=lambda r: names[r.name])
     _check_services(runs, names, problems)
     _check_quantities(runs, problems)
+    claims = {}
     for environment in program.project.environments:
         _check_limits(environment, runs, problems)
         _check_mounts(environment, runs, problems)
-        _claims(program, environment, runs, names, problems)
+        claims[environment.name] = _claims(program, environment, runs, names, problems)
     _check_output(program, problems)
     if any(each.image is None for each in program.functions):
         problems += _registry_problems(program.project)
     if not sound:
         return None, tuple(problems)
     _check_stores(program, runs, problems)
-    result = _lowered(program, runs, names)
+    result = _lowered(program, runs, names, claims)
     _check_sizes(runs, result.environments, problems)
     return result, tuple(problems)
 
 
-def _lowered(program: Program, runs: Sequence[Run], names: Mapping[str, str]) -> Plan:
+def _lowered(
+    program: Program,
+    runs: Sequence[Run],
+    names: Mapping[str, str],
+    claims: Mapping[str, tuple[Claim, ...]],
+) -> Plan:
     project = program.project
     waves = _waves(program)
     environments = []
@@ -107,8 +113,7 @@ def _lowered(program: Program, runs: Sequence[Run], names: Mapping[str, str]) ->
         workloads = tuple(
             _workload(project, environment, run, names[run.name], computes, waves) for run in runs
         )
-        claims = _claims(program, environment, runs, names, [])
-        environments.append(EnvironmentPlan(environment, workloads, claims))
+        environments.append(EnvironmentPlan(environment, workloads, claims[environment.name]))
     return Plan(
         project=project.name,
         prefix=project.prefix,
