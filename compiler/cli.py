@@ -110,7 +110,7 @@ def parser() -> argparse.ArgumentParser:
         "name", nargs="?", metavar="NAME", help="a kind, `descriptor` for all kinds, or `gitopsc`"
     )
     schema.add_argument(
-        "-o", "--output", metavar="DIR", help="write all of them there, for editors"
+        "-o", "--output", metavar="DIR", help="write it, or without NAME all, as files there"
     )
     init = command(
         "init",

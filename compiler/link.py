@@ -16,6 +16,7 @@ from compiler.model.diagnostic import (
     HANDLER_MISFIT,
     MADE_ELSEWHERE,
     MISSING_KEY,
+    NOT_BUILT,
     OTHER_PROJECT,
     OVERRULED,
     PARAMETERS_TO_INIT,
@@ -112,15 +113,22 @@ def link(
 
 @dataclass(slots=True)
 class _Symbols:
-    """What the descriptors of a project define, by name. Broken ones are in it too."""
+    """What the descriptors of a project define, by name. Broken ones are in it too.
+
+    A task is of one version of a function when it names that version, else of all.
+    """
 
     project: str
     functions: dict[str, list[Descriptor]] = field(default_factory=dict)
-    tasks: dict[tuple[str, FunctionVersion], Descriptor] = field(default_factory=dict)
+    tasks: dict[tuple[str, str, FunctionVersion | None], Descriptor] = field(default_factory=dict)
     tasks_by_id: dict[tuple[str, str], Descriptor] = field(default_factory=dict)
     runs: dict[str, Descriptor] = field(default_factory=dict)
     run_names: dict[str, str] = field(default_factory=dict)
     data: dict[tuple[str, str], list[Descriptor]] = field(default_factory=dict)
+
+    def task_of(self, kind: str, version: FunctionVersion) -> Descriptor | None:
+        exact = self.tasks.get((kind, version[0], version))
+        return exact or self.tasks.get((kind, version[0], None))
 
 
 def _declare(project: Project, problems: Problems) -> _Symbols:
@@ -173,7 +181,9 @@ def _declare_task(symbols: _Symbols, task: Descriptor, problems: Problems) -> No
     function = _function(symbols, text, task.span("spec", "function"), problems)
     if function is None:
         return
-    first = symbols.tasks.setdefault((task.kind, _version(function)), task)
+    key = FunctionKey.parse(text)
+    version = _version(function) if key is not None and key.id is not None else None
+    first = symbols.tasks.setdefault((task.kind, function.name, version), task)
     if first is not task:
         problems.append(_twice(f"{task.kind} task of `{function.name}`", first, task))
 
@@ -197,7 +207,7 @@ def _function(symbols: _Symbols, text: str, span: Span, problems: Problems) -> D
     """The version of a function that is meant, if this project has it; without an id the newest."""
     key = FunctionKey.parse(text)
     if key is None:
-        hint = "write the function's name, or `python://<project>/<name>`"
+        hint = f"write the function's name, or `python://{symbols.project}/<name>[:<id>]`"
         message = f"`{text}` is no reference to a function"
         problems.append(Diagnostic(BAD_REFERENCE, message, span, hint))
         return None
@@ -217,7 +227,9 @@ def _function(symbols: _Symbols, text: str, span: Span, problems: Problems) -> D
     if meant is None and newest.id is not None:
         message = f"function `{key.name}` has no version `{key.id}` here; `{newest.id}` is used"
         related = (Label(newest.name_span, "the newest is here"),)
-        problems.append(Diagnostic(UNKNOWN_VERSION, message, span, "leave the id out", related))
+        ids = [each.id for each in versions if each.id is not None]
+        hint = did_you_mean(key.id, ids) or f"leave the id out, or write one of {listed(ids)}"
+        problems.append(Diagnostic(UNKNOWN_VERSION, message, span, hint, related))
     return meant or newest
 
 
@@ -266,7 +278,7 @@ def _draft(symbols: _Symbols, descriptor: Descriptor, problems: Problems) -> _Dr
         return None
     name = function.name
     if task is None:
-        task = symbols.tasks.get((kind, _version(function)))
+        task = symbols.task_of(kind, _version(function))
     elif owner is descriptor and _function_of(symbols, task) != name:
         message = f"the task is not of function `{name}`"
         problems.append(Diagnostic(BAD_REFERENCE, message, descriptor.span("spec", "task")))
@@ -336,9 +348,33 @@ def _used(
     for version, function in functions.items():
         is_newest = symbols.functions[function.name][-1] is function.descriptor
         if is_newest or version in wanted:
-            build = _build(symbols, version, builders.get(version, ()), problems)
+            runs = builders.get(version, ())
+            for run in runs:
+                _check_overruled(run, function, problems)
+                _check_build(run.merged, function, problems)
+            task = symbols.task_of("python+build", version)
+            if task is not None and not runs:
+                _check_build(Merged(task, None, task.spec), function, problems)
+            build = _build(symbols, version, runs, problems)
             used[version] = replace(function, build=build, is_newest=is_newest)
     return used
+
+
+_IN_CLUSTER = ("profile", "resources", "volumes")
+
+
+def _check_build(draft: Merged, function: Function, problems: Problems) -> None:
+    """What a build says that does not become a part of the image."""
+    for key in _IN_CLUSTER:
+        if key in draft.spec:
+            message = f"`{key}` is for a build in the cluster, and nothing is built there yet"
+            hint = "remove it, or leave it for later"
+            problems.append(Diagnostic(NOT_BUILT, message, draft.key_span(key), hint))
+    if function.image is not None:
+        message = f"function `{function.name}` has a ready image, so none is built"
+        span = draft.descriptor.span("spec", "function")
+        hint = "remove `image` from the function, or this"
+        problems.append(Diagnostic(NOT_BUILT, message, span, hint))
 
 
 def _build(
@@ -348,7 +384,7 @@ def _build(
     problems: Problems,
 ) -> Build:
     """What the build run of a function says, else its build task."""
-    task = symbols.tasks.get(("python+build", version))
+    task = symbols.task_of("python+build", version)
     found = [(_build_of(run.merged), run) for run in runs]
     for build, run in found[1:]:
         first, other = found[0]

@@ -279,7 +279,7 @@ def _signatures(
     try:
         names = outline(file.content, _version(descriptor))
     except NotPython as error:
-        problems.append(_not_python(file, error, span))
+        problems.append(_not_python(descriptor, file, error, span))
         return {}, frozenset()
     if loaded.is_file:
         problems += _left_behind(descriptor, file, str(loaded.origin), names.imports, tree)
@@ -335,9 +335,21 @@ def _module_hint(written: str, module: str, files: Sequence[FunctionFile]) -> st
     return f"write `{name}:{written.rpartition(':')[2]}`"
 
 
-def _not_python(file: FunctionFile, error: NotPython, span: Span) -> Diagnostic:
+def _inline_place(descriptor: Descriptor, line: int) -> Span:
+    """The line of a block of text; of text written otherwise, the whole."""
+    source = descriptor.spec["source"]
+    span = descriptor.span("spec", "source", "code" if "code" in source else "base64")
+    if span.end_line - span.line < source.get("code", "").count("\n"):
+        return span
+    return Span(span.path, span.line + line, 1, span.line + line, 1)
+
+
+def _not_python(
+    descriptor: Descriptor, file: FunctionFile, error: NotPython, span: Span
+) -> Diagnostic:
     message = f"`{file.path}` is not valid Python: {error} (line {error.line})"
     if file.origin is None:
-        return Diagnostic(UNKNOWN_HANDLER, message, span)
+        message = f"the inline source is not valid Python: {error} (line {error.line} of it)"
+        return Diagnostic(UNKNOWN_HANDLER, message, _inline_place(descriptor, error.line))
     place = Span(file.origin, error.line, error.column, error.line, error.column + 1)
     return Diagnostic(UNKNOWN_HANDLER, message, span, None, (Label(place, "here"),))

@@ -6,7 +6,6 @@ runs on what it can, so that one compile shows every problem.
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -84,9 +83,9 @@ def _owner(path: str, projects: Iterable[Project]) -> str:
 
 def _short(linked: Program | Project) -> Compiled:
     project = linked if isinstance(linked, Project) else linked.project
-    read = {project.folder}
+    read = set()
     if isinstance(linked, Program):
-        read |= {posixpath.dirname(path) for path, _ in linked.files_read}
+        read = {path for path, _ in linked.files_read}
     return Compiled(
         project.name, project.folder, project.output, project.place, tuple(sorted(read))
     )

@@ -17,6 +17,7 @@ from compiler.model.diagnostic import (
     NO_RECORD,
     NO_REGISTRY,
     ONE_NAME,
+    ONE_NODE,
     OUTPUT_HOLDS_INPUT,
     OVER_LIMIT,
     PLATFORM_REFUSES,
@@ -83,7 +84,7 @@ def plan(program: Program, *, sound: bool) -> tuple[Plan | None, tuple[Diagnosti
     _check_quantities(runs, problems)
     claims = {}
     for environment in program.project.environments:
-        _check_limits(environment, runs, problems)
+        _check_limits(program.project, environment, runs, problems)
         _check_mounts(environment, runs, problems)
         claims[environment.name] = _claims(program, environment, runs, names, problems)
     _check_output(program, problems)
@@ -510,6 +511,10 @@ def _check_mounts(
             if other is not volume:
                 message = f"`{other.name}` and `{volume.name}` are both mounted at `{path}`"
                 problems.append(Diagnostic(MOUNT_CLASH, message, place, "move one"))
+            if run.replicas > 1 and _is_for_one_node(volume):
+                message = f"{run.replicas} pods share a claim that one node at a time can mount"
+                hint = "write `access_mode: ReadWriteMany` in its `spec`, or `replicas: 1`"
+                problems.append(Diagnostic(ONE_NODE, message, place, hint))
             for taken in (*_OURS, *_KERNELS):
                 if f"{taken}/".startswith(f"{path.rstrip('/')}/") or path.startswith(f"{taken}/"):
                     message = f"a volume at `{path}` would hide or change `{taken}`"
@@ -518,6 +523,7 @@ def _check_mounts(
                     break
             if volume.type == "image" and _number(environment.kubernetes) < _IMAGE_VOLUMES:
                 message = f"Kubernetes {environment.kubernetes} has image volumes switched off"
+                message += f" (environment `{environment.name}`)"
                 hint = "write `kubernetes: '1.35'` in gitopsc.yaml, if the cluster is that new"
                 problems.append(Diagnostic(NEWER_KUBERNETES, message, place, hint))
 
@@ -527,18 +533,23 @@ def _number(version: str) -> tuple[int, ...]:
 
 
 def _check_limits(
-    environment: Environment, runs: Iterable[Run], problems: list[Diagnostic]
+    project: Project, environment: Environment, runs: Iterable[Run], problems: list[Diagnostic]
 ) -> None:
     """A cluster refuses a pod that asks for more than it may take."""
     for run in runs:
         requests, limits = _resources(environment, run)
+        profile = _profile(environment, run)
         for key, limit in limits.items():
-            if amount(requests[key]) > amount(limit):
+            if amount(requests[key]) > amount(limit) and key in profile.requests:
+                message = f"profile `{run.profile}` asks for {requests[key]} of `{key}`"
+                message += f", and allows {limit}"
+                hint = "ask for less, or raise the limit"
+                problems.append(Diagnostic(OVER_LIMIT, message, project.place, hint))
+            elif amount(requests[key]) > amount(limit):
                 message = (
                     f"the run asks for {requests[key]} of `{key}`, and its profile allows {limit}"
                 )
-                asked = key in run.resources and key not in _profile(environment, run).requests
-                place = run.span("resources", key) if asked else run.span("profile")
+                place = run.span("resources", key) if key in run.resources else run.span("profile")
                 hint = "ask for less, or raise the limit of the profile"
                 problems.append(Diagnostic(OVER_LIMIT, message, place, hint))
 

@@ -140,6 +140,15 @@ def test_completion_of_bash_completes(capsys: pytest.CaptureFixture[str], tmp_pa
     )
     done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True)
     assert {each.strip() for each in done.stdout.split()} == {"compile", "completion"}
+    (tmp_path / "functions").mkdir()
+    for words, wanted in ((["compile", "fun"], "functions"), (["explain", "C40"], "C401")):
+        ask = (
+            f"cd {tmp_path}; source {script}; COMP_WORDS=(gitopsc {words[0]} {words[1]}); "
+            "COMP_CWORD=2; "
+            f"_shtab_gitopsc gitopsc {words[1]} {words[0]}; printf '%s\\n' ${{COMPREPLY[@]}}"
+        )
+        done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True)
+        assert wanted in {each.strip().rstrip("/") for each in done.stdout.split()}
 
 
 # graph

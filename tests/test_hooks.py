@@ -102,6 +102,18 @@ def test_a_bad_commit_is_refused_and_a_good_one_asks_to_stage(
     status, said = commit(project, environment)
     assert status == 0, said
 
+    # An output without the descriptor that it is made of would be stale for everybody else.
+    extra = project / "runs" / "extra.yaml"
+    extra.write_text(good.replace("hello-world", "extra"))
+    commit(project, environment, "--allow-empty")
+    run(project, environment, "git", "add", "deploy")
+    status, said = commit(project, environment)
+    assert status == 1, said
+    assert "stage `runs/extra.yaml`: the output is made of it" in said
+    run(project, environment, "git", "add", ".")
+    status, said = commit(project, environment)
+    assert status == 0, said
+
     # A run that goes takes its manifest with it, and that is to be committed, too.
     runs.unlink()
     status, said = commit(project, environment, "-a")

@@ -201,7 +201,9 @@ def shape(path: str, text: str) -> str:
     if name == "Dockerfile":
         lines = text.split("\n")
         return repr([re.match(r"\S*", line)[0] for line in lines])  # type: ignore[index]
-    return f"{len(text.split(chr(10)))} lines" if path.startswith("images/") else "list"
+    if "/source/" in path or not path.startswith("images/"):
+        return "text"  # a person's own code, and lists of paths
+    return f"{len(text.splitlines())} lines"
 
 
 def keys(value: Any) -> Any:

@@ -35,7 +35,7 @@ def left_out(root: str, listing: Listing, read: Container[str]) -> Part:
     files = _listed(root, listing)
     outputs = output_folders(root, files)
     paths = [path for path in files if path not in read and not path.startswith(outputs)]
-    return part((), [], [], None, others=[f"{root}/{path}" for path in paths])
+    return part((), [], [], (), None, others=[f"{root}/{path}" for path in paths])
 
 
 def output_folders(root: str, files: Iterable[str]) -> tuple[str, ...]:

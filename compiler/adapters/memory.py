@@ -36,13 +36,15 @@ Names = tuple[tuple[str, bool], ...]
 class Part(NamedTuple):
     """What is known of a part. `paths` are inputs, then outputs, absolute; `racy` their hashes.
 
-    `names` are the inputs as they are listed, with their executable bits. `result` is plain data.
+    `names` are the inputs as they are listed, with their executable bits; `read` those that the
+    outputs are made of. `result` is plain data.
     """
 
     names: Names
     paths: tuple[str, ...]
     stamps: bytes
     racy: Mapping[int, bytes]
+    read: tuple[str, ...]
     result: Any
 
     def is_fresh(self) -> bool:
@@ -101,6 +103,7 @@ def part(
     names: Names,
     inputs: Sequence[tuple[str, Stamp, bytes | None]],
     outputs: Iterable[tuple[str, bytes]],
+    read: tuple[str, ...],
     result: Any,
     others: Sequence[str] = (),
 ) -> Part:
@@ -117,7 +120,7 @@ def part(
         if now - changed < (_YOUNG_AND_COARSE if is_coarse else _YOUNG):
             content = contents.get(path)
             racy[index] = _hash(path, unread=is_coarse) if content is None else digest(content)
-    return Part(names, paths, numbers.tobytes(), racy, result)
+    return Part(names, paths, numbers.tobytes(), racy, read, result)
 
 
 def key(*parts: object) -> bytes:

@@ -80,7 +80,8 @@ def compile_changed(
     shown = tuple(sorted((str(each.folder), each.shown) for each in targets.values()))
     if not arguments.no_cache:
         _remember(reading, listing, key, parts, made, targets, say.text("clean", ()), shown)
-    unstaged = staged_status(arguments, shown)
+    read_files = [path for project in targets for path in project.read]
+    unstaged = staged_status(arguments, listing, shown, read_files)
     return 1 if status == "written" and arguments.fail_on_change else unstaged
 
 
@@ -151,8 +152,10 @@ def _remember(
             for project in part.compilation.projects
             for file in made.get(project, ())
         ]
-        plain = part.compilation.plain()
-        known[_name(part.tree)] = memory.part(_names(part.tree), inputs, outputs, plain)
+        read_files = tuple(path for project in part.compilation.projects for path in project.read)
+        known[_name(part.tree)] = memory.part(
+            _names(part.tree), inputs, outputs, read_files, part.compilation.plain()
+        )
     known["(left out)"] = left_out(root, listing, reading.tree.files)
     digest = listing_digest(root, listing)
     if digest is not None:
@@ -209,7 +212,8 @@ def _unusable(
 
     Outside the folder that is compiled, it is only written to when somebody has `chosen` so.
     """
-    folders = {folder for project in targets for folder in project.read}
+    folders = {project.folder for project in targets}
+    folders |= {path.rpartition("/")[0] for project in targets for path in project.read}
     inputs = {os.path.realpath(os.path.join(reading.root, each)) for each in folders}
     around = {folder for path in inputs for folder in (path, *map(str, Path(path).parents))}
     root = os.path.realpath(reading.root)

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from compiler.adapters import memory
 from compiler.adapters.folder import listing_digest, owned_files
-from compiler.adapters.git import has_unstaged, start_listing
+from compiler.adapters.git import Listing, has_unstaged, start_listing
 from compiler.commands.terminal import wants_colour
 from compiler.model.files import OWNERSHIP_LIST
 
@@ -33,16 +33,31 @@ def run(arguments: argparse.Namespace) -> int:
         if same:
             sys.stdout.write(remembered.printed[0])
             sys.stderr.write(remembered.printed[1])
-            return staged_status(arguments, remembered.targets)
+            read = [path for part in parts.values() for path in part.read]
+            return staged_status(arguments, listing, remembered.targets, read)
     from compiler.commands.changed import compile_changed
 
     return compile_changed(arguments, listing, key, remembered, fresh)
 
 
-def staged_status(arguments: argparse.Namespace, targets: Iterable[tuple[str, str]]) -> int:
-    """1, and a word, when a hook has to stop a commit that leaves out a part of the output."""
+def staged_status(
+    arguments: argparse.Namespace,
+    listing: Listing,
+    targets: Iterable[tuple[str, str]],
+    read: Iterable[str],
+) -> int:
+    """1, and a word, when a hook has to stop a commit: of half an output, or of one without source.
+
+    `targets` are output folders and how people see them; `read` are paths below the root.
+    """
     if not arguments.fail_on_change:
         return 0
+    files = listing() or {}
+    prefix = os.path.normpath(arguments.path)
+    untracked = sorted(path for path in read if files.get(path, True) is None)
+    for path in untracked:
+        shown = os.path.normpath(os.path.join(prefix, path))
+        print(f"gitopsc: stage `{shown}`: the output is made of it", file=sys.stderr)
     unstaged = [
         shown
         for folder, shown in targets
@@ -50,4 +65,4 @@ def staged_status(arguments: argparse.Namespace, targets: Iterable[tuple[str, st
     ]
     if unstaged:
         print(f"gitopsc: stage the output: `git add {' '.join(unstaged)}`", file=sys.stderr)
-    return 1 if unstaged else 0
+    return 1 if unstaged or untracked else 0

@@ -1,12 +1,31 @@
-"""`gitopsc completion`: a shell -> the script that completes commands and options in it."""
+"""`gitopsc completion`: a shell -> the script that completes commands, options and names in it."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+
+import shtab
+
+from compiler.adapters.schema import schema_titles
+from compiler.model.diagnostic import CODES
 
 
 def run(arguments: argparse.Namespace) -> int:
-    import shtab
-
+    for action in _actions(arguments.parser):
+        if action.dest in ("path", "output"):
+            action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
+        elif action.dest == "code":
+            action.choices = [code.id for code in CODES]
+        elif action.dest == "name":
+            action.choices = list(schema_titles())
     print(shtab.complete(arguments.parser, arguments.shell))
     return 0
+
+
+def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    for action in parser._actions:
+        yield action
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                yield from _actions(inner)

@@ -9,6 +9,7 @@ import sys
 from compiler.adapters.packaged import data_folder
 from compiler.model.diagnostic import CODES, Code, did_you_mean
 
+_SHORT = 45
 _MARK = re.compile(r" *# ?!C\d{3}.*")
 """What the tests expect where; readers of an example do not need it."""
 
@@ -51,21 +52,21 @@ def _example(code: Code) -> str:
 
 
 def _part(report: str, code: Code) -> str | None:
-    """Of a report, the first diagnostic of a code."""
+    """Of a report, the diagnostics of a code."""
+    found = ""
     lines = report.splitlines(keepends=True)
     begins = [number for number, line in enumerate(lines) if re.match(r"\S", line)]
     for start, end in zip(begins, [*begins[1:], len(lines)], strict=True):
         if re.search(rf"\[{code.id}\]|title={code.id} ", lines[start]):
-            return _MARK.sub("", "".join(lines[start:end]))
-    return None
+            found += _MARK.sub("", "".join(lines[start:end]))
+    return found or None
 
 
 def _document(text: str, code: Code) -> str:
-    """Of a file with many documents, the one where the diagnostic is."""
-    for document in re.split(r"(?m)^---\n", text):
-        if f"!{code.id}" in document:
-            return _MARK.sub("", document)
-    return text
+    """All of a short file; of a longer one, the documents where the diagnostic is."""
+    documents = [text] if text.count("\n") <= _SHORT else re.split(r"(?m)^---\n", text)
+    shown = [each for each in documents if f"!{code.id}" in each] or documents
+    return _MARK.sub("", "---\n".join(shown))
 
 
 def _indented(text: str) -> str:

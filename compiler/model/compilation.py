@@ -12,7 +12,7 @@ from compiler.model.source import Span
 
 
 class Compiled(NamedTuple):
-    """A project in short: where it is, where it writes, and which folders it read from.
+    """A project in short: where it is, where it writes, and which files it is made of.
 
     `place` is where to point for what is wrong with it as a whole.
     """

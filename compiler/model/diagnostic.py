@@ -130,6 +130,7 @@ PARAMETERS_TO_INIT = Code(
 MADE_ELSEWHERE = Code(
     "C417", "made-elsewhere", _WARNING, "a run in a cluster reads what only a laptop makes"
 )
+NOT_BUILT = Code("C422", "not-built", _WARNING, "a part of a build that makes nothing")
 OVERRULED = Code("C418", "overruled", _WARNING, "a key of a run that its function overrules")
 NOT_COPIED = Code("C419", "not-copied", _WARNING, "a module beside the source that is not copied")
 BAD_REQUIREMENT = Code("C420", "bad-requirement", _ERROR, "a requirement that pip would not take")
@@ -158,6 +159,7 @@ CLAIM_CONFLICT = Code(
 NEWER_KUBERNETES = Code(
     "C512", "newer-kubernetes", _WARNING, "something that newer clusters have, or have switched on"
 )
+ONE_NODE = Code("C514", "one-node", _WARNING, "pods that may share a claim on one node only")
 TINY_MEMORY = Code("C513", "tiny-memory", _WARNING, "memory that no Python starts in")
 OUTPUT_HOLDS_INPUT = Code(
     "C506", "output-holds-input", _ERROR, "a descriptor or a source lies in the output folder"
