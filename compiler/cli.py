@@ -135,6 +135,7 @@ def _add_compile(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o",
         "--output",
+        type=_folder,
         metavar="DIR",
         help="write there instead of the project's output folder; the content is the same",
     )
@@ -154,8 +155,19 @@ def _add_compile(parser: argparse.ArgumentParser) -> None:
 
 def _add_path(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "path", nargs="?", default=".", metavar="PATH", help="a folder (default: this one)"
+        "path",
+        nargs="?",
+        default=".",
+        type=_folder,
+        metavar="PATH",
+        help="a folder (default: this one)",
     )
+
+
+def _folder(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("the name of the folder is empty")
+    return text
 
 
 def _add_format(parser: argparse.ArgumentParser) -> None:

@@ -17,12 +17,11 @@ _PROJECT = re.compile(rb"""["']?\bkind["']?[ \t]*:[ \t]*["']?project\b""")
 
 def divide(tree: Tree) -> tuple[Tree, ...]:
     """Parts by folder; the one of what is left comes last, and has no folder of its own."""
+    settings = (path for path in tree.paths if path.rpartition("/")[2] == SETTINGS_FILE)
     tops: list[str] = []
-    for path in tree.paths:
-        if path.endswith("/" + SETTINGS_FILE) or path == SETTINGS_FILE:
-            folder = path.removesuffix(SETTINGS_FILE)
-            if not tops or not folder.startswith(tops[-1]):
-                tops.append(folder)
+    for folder in sorted(path.removesuffix(SETTINGS_FILE) for path in settings):
+        if not tops or not folder.startswith(tops[-1]):
+            tops.append(folder)
     if not tops or "" in tops:
         return (tree,)
     parts = [{each.path: each for each in tree.below(top.rstrip("/"))} for top in tops]

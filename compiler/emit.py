@@ -138,7 +138,10 @@ def _tag(plan: Plan, image: Image, built: Mapping[str, bytes]) -> str:
             [path, executable, identity.content_digest(content)]
             for path, executable, content in copied
         ),
-        "dockerfile": built[f"{folder}/Dockerfile"].decode(),
+        # In which folder it lies depends on which version is the newest; what it makes does not.
+        "dockerfile": built[f"{folder}/Dockerfile"]
+        .decode()
+        .replace(f"/{folder}/", f"/images/{image.repository}/"),
         "platform": PLATFORM,
     }
     return identity.content_digest(identity.canonical(parts))[:16]

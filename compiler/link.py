@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from calendar import timegm
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, cast
@@ -27,7 +28,6 @@ from compiler.model.diagnostic import (
     UNKNOWN_PROFILE,
     UNKNOWN_TASK,
     UNKNOWN_VERSION,
-    WRONG_TYPE,
     WRONG_VALUE,
     Code,
     Diagnostic,
@@ -224,12 +224,16 @@ def _function(symbols: _Symbols, text: str, span: Span, problems: Problems) -> D
     if key.id is None:
         return newest
     meant = next((each for each in versions if each.id == key.id), None)
+    if meant is None and len(versions) > 1:
+        ids = [each.id for each in versions if each.id is not None]
+        hint = did_you_mean(key.id, ids) or f"write one of {listed(ids)}"
+        message = f"function `{key.name}` has no version `{key.id}`"
+        problems.append(Diagnostic(UNKNOWN_FUNCTION, message, span, hint))
+        return None
     if meant is None and newest.id is not None:
         message = f"function `{key.name}` has no version `{key.id}` here; `{newest.id}` is used"
         related = (Label(newest.name_span, "the newest is here"),)
-        ids = [each.id for each in versions if each.id is not None]
-        hint = did_you_mean(key.id, ids) or f"leave the id out, or write one of {listed(ids)}"
-        problems.append(Diagnostic(UNKNOWN_VERSION, message, span, hint, related))
+        problems.append(Diagnostic(UNKNOWN_VERSION, message, span, "leave the id out", related))
     return meant or newest
 
 
@@ -343,7 +347,8 @@ def _used(
     wanted = {draft.function for draft in (*drafts, *builds)}
     builders: dict[FunctionVersion, list[_Draft]] = {}
     for draft in builds:
-        builders.setdefault(draft.function, []).append(draft)
+        if not draft.is_local:
+            builders.setdefault(draft.function, []).append(draft)
     used = {}
     for version, function in functions.items():
         is_newest = symbols.functions[function.name][-1] is function.descriptor
@@ -370,6 +375,11 @@ def _check_build(draft: Merged, function: Function, problems: Problems) -> None:
             message = f"`{key}` is for a build in the cluster, and nothing is built there yet"
             hint = "remove it, or leave it for later"
             problems.append(Diagnostic(NOT_BUILT, message, draft.key_span(key), hint))
+    names = [each["name"] for each in draft.spec.get("envs", ())]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            span = draft.span("envs", index, "name")
+            problems.append(Diagnostic(WRONG_VALUE, f"`{name}` is set twice", span, "keep one"))
     if function.image is not None:
         message = f"function `{function.name}` has a ready image, so none is built"
         span = draft.descriptor.span("spec", "function")
@@ -520,11 +530,35 @@ def _found(reference: Reference, declared: Descriptor | None) -> Reference:
     return reference._replace(declared=declared, key=key)
 
 
-def _age(descriptor: Descriptor) -> tuple[str, ...]:
+def _age(descriptor: Descriptor) -> tuple[float | str, ...]:
     """Sorts versions by when they were made, else by version and id; `10` comes after `9`."""
     metadata = descriptor.metadata
     keys = (metadata.get("created", ""), metadata.get("version", ""), descriptor.id or "")
-    return tuple(re.sub(r"\d+", lambda digits: digits[0].zfill(20), str(key)) for key in keys)
+    return (_moment(str(keys[0])), *(_NUMBER.sub(_padded, str(key)) for key in keys))
+
+
+_NUMBER = re.compile(r"\d+")
+_MOMENT = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(\.\d+)?)? ?(?:Z|([+-])(\d\d):?(\d\d))?"
+)
+
+
+def _padded(digits: re.Match[str]) -> str:
+    return digits[0].zfill(20)
+
+
+def _moment(text: str) -> float:
+    """Seconds since 1970 of a time as platforms write it; 0 for what is none."""
+    match = _MOMENT.fullmatch(text)
+    if match is None:
+        return 0.0
+    *parts, fraction, sign, hours, minutes = match.groups()
+    try:
+        seconds = timegm(tuple(int(part or 0) for part in parts)) + float(fraction or 0)
+    except ValueError:  # no such day
+        return 0.0
+    offset = int(hours or 0) * 3600 + int(minutes or 0) * 60
+    return seconds + offset if sign == "-" else seconds - offset
 
 
 def _run(
@@ -595,7 +629,7 @@ def _check_overruled(draft: _Draft, function: Function, problems: Problems) -> N
 
 def _check_profile(project: Project, draft: _Draft, problems: Problems) -> None:
     name = draft.merged.spec.get("profile")
-    if name is None or draft.is_local:
+    if name is None or draft.is_local or not project.is_sound:
         return
     span = draft.merged.span("profile")
     for environment in project.environments:
@@ -615,13 +649,6 @@ def _environment(draft: _Draft, problems: Problems) -> Mapping[str, str]:
             span = draft.merged.span("envs", index, "name")
             problems.append(Diagnostic(WRONG_VALUE, f"`{name}` is set twice", span, "keep one"))
         environment[name] = str(variable["value"])
-        span = draft.merged.span("envs", index, "value")
-        spelled = span.end_column - span.column
-        if isinstance(variable["value"], int) and spelled != len(environment[name]):
-            # Who writes 0123 means those characters, and not the number 123.
-            message = f"YAML reads this number as {environment[name]}"
-            hint = "quote it, as it is meant"
-            problems.append(Diagnostic(WRONG_TYPE, message, span, hint))
     secrets = draft.merged.spec.get("secrets", ())
     for index, name in enumerate(secrets):
         if name in environment or name in secrets[:index]:

@@ -44,6 +44,9 @@ of at most 262,144."""
 FUNCTION_NAME_LIMIT = 63
 """Longest value of a label."""
 
+_PATH_LIMIT = 200
+"""Longest name of a folder, with some room to the 255 bytes of a file system."""
+
 _RESERVED_IMAGES = {"runner": "the runner's own folder", "docker-bake": "the bake file"}
 _RESERVED_RUNS = {"kustomization": "the list of manifests"}
 
@@ -168,8 +171,9 @@ def _check_names(
         if not cleaned:
             message = f"nothing is left of `{name}` as a name in a cluster"
             problems.append(Diagnostic(BAD_NAME, message, span, "use letters and digits"))
-        elif len(cleaned) > limit:
-            message = f"the name `{cleaned}` has {len(cleaned)} characters; {limit} are allowed"
+        elif len(cleaned) > _PATH_LIMIT or len(_clean(name.partition(":")[0])) > limit:
+            most = _PATH_LIMIT if len(cleaned) > _PATH_LIMIT else limit
+            message = f"the name `{cleaned}` has {len(cleaned)} characters; {most} are allowed"
             problems.append(Diagnostic(BAD_NAME, message, span, "choose a shorter name"))
         elif is_service and not cleaned[0].isalpha():
             message = f"a service's name starts with a letter, and `{cleaned}` does not"
@@ -247,7 +251,7 @@ def _build(function: Function) -> Any:
     build = function.build
     if function.image is not None or not (build.instructions or build.variables):
         return None
-    return [build.instructions, build.variables]
+    return [build.instructions, build.variables, build.secrets]
 
 
 def _source_digests(function: Function) -> Any:
@@ -449,7 +453,7 @@ def _claims(
 
     Not before it: many claims are bound only when a pod asks for them, and a wave waits for that.
     """
-    claims: dict[str, tuple[Claim, Run]] = {}
+    claims: dict[str, tuple[Claim, Run, Volume]] = {}
     manifests = {names[run.name]: run for run in runs}
     waves = _waves(program)
     for run in runs:
@@ -468,20 +472,32 @@ def _claims(
                 wave,
                 source,
             )
-            first, other = claims.setdefault(name, (claim, run))
-            if first._replace(wave=0, source="") != claim._replace(wave=0, source=""):
+            first, other, its = claims.setdefault(name, (claim, run, volume))
+            is_shared = volume.type == its.type == "shared_volume"
+            if not is_shared and (other, its) != (run, volume):
+                message = f"`{other.name}` and `{run.name}` would both have claim `{name}`"
+                related = (Label(other.descriptor.name_span, f"`{other.name}` is here"),)
+                hint = "rename a volume; runs that are to share a claim write `shared_volume`"
+                place = _volume_place(run, volume)
+                problems.append(Diagnostic(ONE_NAME, message, place, hint, related))
+            elif _wanted(first) != _wanted(claim):
                 message = f"`{other.name}` and `{run.name}` want claim `{name}` to be two things"
                 related = (Label(other.descriptor.name_span, f"`{other.name}` is here"),)
                 hint = "give both the same size, class, access mode and `on_delete`"
                 place = _volume_place(run, volume)
                 problems.append(Diagnostic(CLAIM_CONFLICT, message, place, hint, related))
             elif wave < first.wave:
-                claims[name] = (first._replace(wave=wave), other)
+                claims[name] = (first._replace(wave=wave), other, its)
             if namesake := manifests.get(f"claim-{name}"):
                 message = f"no run can be called `claim-{name}`: that is the file of a claim"
                 place = namesake.descriptor.name_span
                 problems.append(Diagnostic(ONE_NAME, message, place, "choose another name"))
     return tuple(claims[name][0] for name in sorted(claims))
+
+
+def _wanted(claim: Claim) -> tuple[object, ...]:
+    """What two runs have to agree on."""
+    return amount(claim.size), claim.access_mode, claim.storage_class, claim.is_kept
 
 
 def _volume_place(run: Run, volume: Volume) -> Span:
@@ -497,13 +513,13 @@ def _check_mounts(
 ) -> None:
     for run in runs:
         first: dict[str, Volume] = {}
-        names: dict[str, Volume] = {}
-        for volume in run.volumes:
-            other = names.setdefault(_clean(volume.name), volume)
-            if other is not volume:
-                message = f"two volumes are called `{_clean(volume.name)}`"
-                place = _volume_place(run, volume)
-                problems.append(Diagnostic(MOUNT_CLASH, message, place, "rename one"))
+        for volumes in (run.volumes, _profile(environment, run).volumes):
+            names: dict[str, Volume] = {}
+            for volume in volumes:
+                if names.setdefault(_clean(volume.name), volume) is not volume:
+                    message = f"two volumes are called `{_clean(volume.name)}`"
+                    place = _volume_place(run, volume)
+                    problems.append(Diagnostic(MOUNT_CLASH, message, place, "rename one"))
         for volume in _volumes(environment, run):
             place = _volume_place(run, volume)
             path = volume.mount_path

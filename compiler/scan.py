@@ -6,9 +6,14 @@ import os
 import stat
 from collections.abc import Callable
 
-from compiler.adapters.folder import enclosing_settings, output_folders, walk
-from compiler.adapters.git import GitRefused, Listing, start_listing
-from compiler.adapters.memory import stamp_of
+from compiler.adapters.folder import (
+    Listing,
+    enclosing_settings,
+    output_folders,
+    start_listing,
+)
+from compiler.adapters.git import GitRefused
+from compiler.adapters.memory import stamp_at, stamp_of
 from compiler.model.diagnostic import GIT_REFUSED, NO_REPOSITORY, Diagnostic
 from compiler.model.source import SourceFile, Span, Tree, Unreadable
 
@@ -23,15 +28,14 @@ def scan(folder: str, listing: Listing | None = None) -> tuple[Tree, tuple[Diagn
     root = os.path.realpath(folder)
     diagnostics: tuple[Diagnostic, ...] = ()
     try:
-        listed = (listing or start_listing(root))()
+        listed, is_repository = (listing or start_listing(root))()
     except GitRefused as error:
         hint = "mend that, or trust the folder: `git config --global --add safe.directory <it>`"
         problem = Diagnostic(
             GIT_REFUSED, f"Git does not list this folder: {error}", Span("."), hint
         )
         return Tree(os.path.basename(root), {}), (problem,)
-    if listed is None:
-        listed = dict.fromkeys(walk(root))
+    if not is_repository:
         message = "this folder is in no Git repository, so no file is ignored"
         hint = "run `git init`, or list what to leave out under `exclude` in gitopsc.yaml"
         diagnostics = (Diagnostic(NO_REPOSITORY, message, Span("."), hint),)
@@ -61,11 +65,12 @@ def _source_file(root: str, path: str, executable: bool | None) -> SourceFile | 
         return None  # a submodule, a socket
     target = os.path.realpath(full)
     if not os.path.isfile(target):
-        return SourceFile(path, _refusal("it is a link to no file"), is_link=True)
+        refusal = _refusal("it is a link to no file")
+        return SourceFile(path, refusal, is_link=True, stamp=stamp_at(full))
     if not target.startswith(root + os.sep):
         refusal = _refusal("it is a link that leads outside the folder")
-        return SourceFile(path, refusal, is_link=True, leads_outside=True)
-    return SourceFile(path, _reader(target), is_link=True, stamp=stamp_of(os.stat(target)))
+        return SourceFile(path, refusal, is_link=True, leads_outside=True, stamp=stamp_at(full))
+    return SourceFile(path, _reader(target), is_link=True, stamp=stamp_at(target))
 
 
 def _reader(full: str) -> Callable[[], bytes]:

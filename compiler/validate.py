@@ -176,6 +176,7 @@ def _descriptor(document: Document, problems: Diagnostics) -> Descriptor | None:
     schema = kind.replace(":", ".")
     shape = _shape_problems(document, schema, violations(schema, data))
     found = [*document.faults, *(each for each in shape if each.span not in told)]
+    found += _odd_numbers(document, ("spec",))
     problems += found
     names = (data.get("name"), data.get("id"))
     name, identifier = (each if isinstance(each, str) else None for each in names)
@@ -185,6 +186,20 @@ def _descriptor(document: Document, problems: Diagnostics) -> Descriptor | None:
         problems.append(found[-1])
     valid = all(each.code.severity is not Severity.ERROR for each in found)
     return Descriptor(kind, name or identifier or "", identifier, document, valid)
+
+
+def _odd_numbers(document: Document, pointer: Pointer) -> Diagnostics:
+    """Who writes 0123 for a variable means those characters, and not the number 123."""
+    variables = document.part(*pointer).data.get("envs") if document.has(*pointer) else None
+    found = []
+    for index, variable in enumerate(variables if isinstance(variables, list) else ()):
+        value = variable.get("value") if isinstance(variable, dict) else None
+        place = (*pointer, "envs", index, "value")
+        if isinstance(value, int) and document.is_odd(*place):
+            message = f"YAML reads this as the number {value}"
+            hint = "quote it, as it is meant"
+            found.append(Diagnostic(WRONG_TYPE, message, document.span(*place), hint))
+    return found
 
 
 def _foreign_kind(document: Document, kind: str) -> Diagnostic:
@@ -316,7 +331,7 @@ def _wrong_type(document: Document, violation: Violation) -> Diagnostic:
     found = violation.found
     message = f"{_place(violation.pointer)} must be {wanted}, not {_kind_word(found)}"
     hint = violation.schema.get("x-hint")
-    if "integer" in types and isinstance(found, float):
+    if "integer" in types and "string" not in types and isinstance(found, float):
         hint = hint or "write a whole number"
     elif "string" in types and isinstance(found, (bool, int, float)):
         hint = f'quote it: "{_plain(found)}"'
@@ -466,6 +481,7 @@ def _project(
     problems: Diagnostics,
 ) -> Project:
     data: Mapping[str, Any] = {}
+    errors = sum(each.code.severity is Severity.ERROR for each in problems)
     if settings is not None and settings.data is not None:
         data = _sound_settings(settings, problems)
     entities = [each for each in descriptors if each.kind == "project"]
@@ -489,6 +505,7 @@ def _project(
         descriptors=tuple(mine),
         place=place,
         described=described,
+        is_sound=sum(each.code.severity is Severity.ERROR for each in problems) == errors,
     )
 
 
@@ -530,9 +547,43 @@ def _sound_settings(settings: Document, problems: Diagnostics) -> Mapping[str, A
             if isinstance(pattern, str) and not is_pattern(pattern):
                 span = settings.span(key, index)
                 problems.append(Diagnostic(WRONG_VALUE, f"`{pattern}` is no pattern", span))
+    problems += _profile_problems(settings)
     wrong = {each.pointer[0] for each in found if each.pointer}
     known = set(property_names(_SETTINGS_SCHEMA)) - wrong
     return {key: value for key, value in settings.data.items() if key in known}
+
+
+def _profile_problems(settings: Document) -> Diagnostics:
+    """What a cluster would refuse in a profile, or what would get lost in it."""
+    problems = []
+    data = settings.data
+    environments = data.get("environments")
+    homes: list[Pointer] = [()]
+    homes += [("environments", each) for each in environments or () if isinstance(each, str)]
+    for home in homes:
+        place = (*home, "profiles")
+        profiles = settings.part(*place).data if settings.has(*place) else None
+        for name, profile in profiles.items() if isinstance(profiles, dict) else ():
+            problems += _odd_numbers(settings, (*place, name))
+            variables = profile.get("envs") if isinstance(profile, dict) else None
+            problems += _repeated(settings, (*place, name, "envs"), variables)
+    return problems
+
+
+def _repeated(document: Document, pointer: Pointer, items: Any) -> Diagnostics:
+    """Items of a list that have one name: of two, one would be lost."""
+    listed = items if isinstance(items, list) else []
+    names = [each.get("name") if isinstance(each, dict) else None for each in listed]
+    return [
+        Diagnostic(
+            WRONG_VALUE,
+            f"`{name}` is set twice",
+            document.span(*pointer, index, "name"),
+            "keep one",
+        )
+        for index, name in enumerate(names)
+        if isinstance(name, str) and name in names[:index]
+    ]
 
 
 def _environments(data: Mapping[str, Any]) -> tuple[Environment, ...]:

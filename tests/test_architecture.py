@@ -37,7 +37,7 @@ DOORS = {
     "yaml": "adapters/yaml.py",
     "subprocess": "adapters/git.py",
     "marshal": "adapters/memory.py",
-    "multiprocessing": "adapters/processes.py",
+    "pickle": "adapters/processes.py",
     "ast": "adapters/python.py",
     "importlib": "cli.py",
 }

@@ -111,6 +111,38 @@ def test_a_kill_at_200_moments(project: Path, tmp_path: Path) -> None:
     assert found(project) == {**versions["a"], "manifests/mine.yaml": b"somebody's"}
 
 
+def test_no_process_outlives_a_killed_compile_for_long(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several processes compile and write; none of them may wait for a parent that is gone."""
+    from compiler import pipeline, write
+
+    monkeypatch.setattr(pipeline, "_MANY", 1)
+    monkeypatch.setattr(write, "_MANY", 1)
+    shutil.copytree(project, tmp_path / "root" / "one")
+    shutil.copytree(project, tmp_path / "root" / "two")
+    root = tmp_path / "root"
+    settings = root / "two" / "gitopsc.yaml"
+    settings.write_text(settings.read_text().replace("world-cities", "other-cities"))
+    for descriptor in (root / "two").rglob("*.*"):
+        if descriptor.suffix in (".yaml", ".json"):
+            text = descriptor.read_text().replace("world-cities/", "other-cities/")
+            descriptor.write_text(text)
+    log = tmp_path / "log"
+    assert ended(child(root, log)) == 0, log.read_text()
+    chance = random.Random(3)
+    for _ in range(20):
+        for folder in root.glob("*/deploy"):
+            shutil.rmtree(folder)
+        pid = child(root, log)
+        time.sleep(chance.random() * 0.3)
+        os.kill(pid, signal.SIGKILL)
+        ended(pid)
+        started = time.monotonic()
+        assert ended(child(root, log)) == 0, log.read_text()
+        assert time.monotonic() - started < 20  # it would have waited for a lock, and failed
+
+
 def test_many_at_once(project: Path, tmp_path: Path) -> None:
     pids = [child(project, tmp_path / f"log-{number}") for number in range(6)]
     assert [ended(pid) for pid in pids] == [0] * 6

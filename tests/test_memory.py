@@ -25,7 +25,7 @@ def repository(tmp_path: Path) -> Path:
     root = tmp_path / "repository"
     for name, source in (
         ("a/sample", SAMPLE),
-        ("a/sample/inner", CASES / "many-projects" / "repo" / "first"),
+        ("a/sample/apps", CASES / "many-projects" / "repo" / "first"),
         ("second", CASES / "many-projects" / "repo" / "group" / "second"),
         ("storage", CASES / "storage-and-builds" / "repo"),
         ("dialect", CASES / "dialect" / "repo"),
@@ -124,6 +124,8 @@ def age(root: Path) -> None:
         lambda root: (root / "storage" / "deploy" / ".gitopsc-files").unlink(),
         lambda root: (root / ".gitignore").write_text("functions.yaml\n"),
         lambda root: shutil.rmtree(root / ".git"),
+        lambda root: link_away(root / "storage" / "deploy" / "images"),
+        lambda root: link_away(root / "storage" / "deploy"),
         lambda root: (root / "gitopsc.yaml").write_text("project: all-of-it\n"),
     ],
 )
@@ -138,6 +140,73 @@ def test_what_has_changed_is_seen(
     after = said(capsys, str(repository), "--check")
     assert after == said(capsys, str(repository), "--check", "--no-cache")
     assert after != before
+
+
+def link_away(folder: Path) -> None:
+    """The same files by way of a link."""
+    away = folder.parents[3] / "away"
+    shutil.move(folder, away)
+    folder.symlink_to(away)
+
+
+def test_a_folder_of_a_project_is_seen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    inner = tmp_path / "root" / "first"
+    shutil.copytree(CASES / "many-projects" / "repo" / "first", inner)
+    (inner / "gitopsc.yaml").unlink()
+    subprocess.run(["git", "init", "-q"], cwd=inner.parent, check=True)
+    assert said(capsys, str(inner))[0] == 0
+    age(inner)
+    assert said(capsys, str(inner))[0] == 0
+    (inner.parent / "gitopsc.yaml").write_text("project: outer\n")
+    assert "C314" in said(capsys, str(inner))[1]
+
+
+def test_a_repository_that_is_made_is_seen(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(repository / ".git")
+    assert "C102" in said(capsys, str(repository))[1]
+    assert "C102" in said(capsys, str(repository))[1]
+    subprocess.run(["git", "init", "-q"], cwd=repository, check=True)
+    assert "C102" not in said(capsys, str(repository))[1]
+
+
+def test_what_appears_during_a_compile_is_seen_by_the_next(
+    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(repository / ".git")  # without Git, folders are walked
+    from compiler.commands import changed
+
+    def write_late(*arguments: object) -> object:
+        (repository / "storage" / "late.yaml").write_text("kind: python+job:run\nspec: {}\n")
+        return write(*arguments)  # type: ignore[arg-type]
+
+    write = changed.write
+    monkeypatch.setattr(changed, "write", write_late)
+    assert said(capsys, str(repository))[0] == 0
+    assert "C303" in said(capsys, str(repository))[1]
+
+
+def test_links_do_not_switch_memory_off(
+    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (repository / "storage" / "latest").symlink_to("src")
+    (repository / "storage" / "outside").symlink_to("/etc/hostname")
+    (repository / "storage" / "nowhere").symlink_to("nothing")
+    assert said(capsys, str(repository))[0] == 0
+    age(repository)
+    first = said(capsys, str(repository))
+    monkeypatch.setitem(sys.modules, "compiler.commands.changed", None)
+    assert said(capsys, str(repository)) == first
+
+
+def test_no_cache_inside_of_what_is_compiled(
+    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in (str(repository / ".cache"), "relative"):
+        monkeypatch.setenv("XDG_CACHE_HOME", place)
+        assert said(capsys, str(repository))[0] == 0
+        assert not Path(place).exists()
 
 
 def test_an_edit_of_the_same_size_in_the_same_moment_is_seen(

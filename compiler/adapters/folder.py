@@ -6,17 +6,45 @@ Only light modules are imported here, as in `memory`: most compiles need no more
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
+from functools import cache
+from typing import NamedTuple
 
-from compiler.adapters.git import Files, GitRefused, Listing
+from compiler.adapters.git import Files, GitRefused
+from compiler.adapters.git import start_listing as start_git
 from compiler.adapters.memory import Part, digest, part
 from compiler.model.files import OWNERSHIP_LIST, SETTINGS_FILE
+
+
+class Listed(NamedTuple):
+    """What is below a folder: paths relative to it, and whether a tracked one is executable."""
+
+    files: Files
+    is_repository: bool
+
+
+Listing = Callable[[], Listed]
+"""Waits for the listing to be made, which is once, and gives it. May raise GitRefused."""
+
+
+def start_listing(root: str) -> Listing:
+    """Has Git list what it does not ignore; outside of every repository, that is all."""
+    from_git = start_git(root)
+
+    @cache
+    def listing() -> Listed:
+        files = from_git()
+        if files is None:
+            return Listed(dict.fromkeys(_walk(root)), is_repository=False)
+        return Listed(files, is_repository=True)
+
+    return listing
 
 
 def listing_digest(root: str, listing: Listing) -> bytes | None:
     """Of all paths outside of outputs, of the outputs' folders, and of a project around it all."""
     try:
-        files = _listed(root, listing)
+        files, is_repository = listing()
     except GitRefused:
         return None
     outputs = output_folders(root, files)
@@ -26,13 +54,13 @@ def listing_digest(root: str, listing: Listing) -> bytes | None:
         if not path.startswith(outputs)
     ]
     names.sort()
-    text = "\0".join((*names, "\0", *outputs, str(enclosing_settings(root))))
+    text = "\0".join((*names, "", *outputs, str(enclosing_settings(root)), str(is_repository)))
     return digest(text.encode("utf-8", "surrogateescape"))
 
 
 def left_out(root: str, listing: Listing, read: Container[str]) -> Part:
     """What is listed and not `read`: a file that was deleted, a socket, a folder of a submodule."""
-    files = _listed(root, listing)
+    files = listing().files
     outputs = output_folders(root, files)
     paths = [path for path in files if path not in read and not path.startswith(outputs)]
     return part((), [], [], (), None, others=[f"{root}/{path}" for path in paths])
@@ -79,7 +107,7 @@ def enclosing_settings(root: str) -> str | None:
     return None
 
 
-def walk(root: str) -> Iterator[str]:
+def _walk(root: str) -> Iterator[str]:
     """Every file below a folder, relative to it, but for what is in a `.git`."""
     folders = [""]
     while folders:
@@ -96,8 +124,3 @@ def walk(root: str) -> Iterator[str]:
                 yield path
             elif entry.name != ".git":
                 folders.append(path)
-
-
-def _listed(root: str, listing: Listing) -> Files:
-    found = listing()
-    return dict.fromkeys(walk(root)) if found is None else found

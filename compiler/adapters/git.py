@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Container
-from functools import cache
 
 
 class GitRefused(Exception):
@@ -17,11 +16,9 @@ class GitRefused(Exception):
 
 
 Files = dict[str, bool | None]
-Listing = Callable[[], Files | None]
-"""Waits for Git, once, and says what it found."""
 
 
-def start_listing(folder: str) -> Listing:
+def start_listing(folder: str) -> Callable[[], Files | None]:
     """Has Git list the files below `folder` that it tracks, or would if they were added.
 
     What is returned gives their paths, relative to it. The value says whether a tracked file is
@@ -31,7 +28,6 @@ def start_listing(folder: str) -> Listing:
     """
     running = [_start(folder, *each) for each in (["--stage"], ["--others", "--exclude-standard"])]
 
-    @cache
     def listing() -> Files | None:
         outcomes = [_outcome(each) for each in running]
         tracked, untracked = (_lines(folder, each) for each in outcomes)
@@ -112,8 +108,18 @@ def _index_of_hook(folder: str) -> str | None:
     named = os.environ.get("GIT_INDEX_FILE")
     path = os.path.realpath(named) if named else ""
     root = _repository(folder)
-    inside = root is not None and path.startswith(os.path.realpath(f"{root}/.git") + os.sep)
+    inside = root is not None and path.startswith(_git_folder(root) + os.sep)
     return path if inside and os.path.isfile(path) else None
+
+
+def _git_folder(root: str) -> str:
+    """Where Git keeps what is of this working tree; a linked one has a file that says where."""
+    place = os.path.join(root, ".git")
+    if os.path.isfile(place):
+        with open(place, encoding="utf-8", errors="replace") as file:
+            named = file.read().removeprefix("gitdir:").strip()
+        place = os.path.join(root, named)
+    return os.path.realpath(place)
 
 
 def _raise_inside_repository(folder: str, words: str) -> None:

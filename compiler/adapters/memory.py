@@ -37,7 +37,8 @@ class Part(NamedTuple):
     """What is known of a part. `paths` are inputs, then outputs, absolute; `racy` their hashes.
 
     `names` are the inputs as they are listed, with their executable bits; `read` those that the
-    outputs are made of. `result` is plain data.
+    outputs are made of. `folders` are those of the outputs, none of which may become a link.
+    `result` is plain data.
     """
 
     names: Names
@@ -45,11 +46,16 @@ class Part(NamedTuple):
     stamps: bytes
     racy: Mapping[int, bytes]
     read: tuple[str, ...]
+    folders: tuple[tuple[str, int, int], ...]
     result: Any
 
     def is_fresh(self) -> bool:
-        return _stamps(self.paths) == self.stamps and all(
-            known and _hash(self.paths[index]) == known for index, known in self.racy.items()
+        return (
+            _folders(path for path, _, _ in self.folders) == self.folders
+            and _stamps(self.paths) == self.stamps
+            and all(
+                known and _hash(self.paths[index]) == known for index, known in self.racy.items()
+            )
         )
 
 
@@ -102,12 +108,17 @@ def remember(key: bytes, memory: Memory) -> None:
 def part(
     names: Names,
     inputs: Sequence[tuple[str, Stamp, bytes | None]],
-    outputs: Iterable[tuple[str, bytes]],
+    outputs: Sequence[tuple[str, bytes]],
     read: tuple[str, ...],
     result: Any,
+    targets: Sequence[str] = (),
     others: Sequence[str] = (),
+    began: int = 0,
 ) -> Part:
-    """Inputs as they were before they were read, with the content if it is at hand; outputs."""
+    """Inputs as they were before they were read, with the content if it is at hand; outputs.
+
+    `began` is when inputs were first looked at, in nanoseconds.
+    """
     contents = {path: content for path, _, content in inputs} | dict(outputs)
     paths = (*contents, *others)
     numbers = array("q", [number for _, stamp, _ in inputs for number in stamp])
@@ -117,10 +128,31 @@ def part(
     for index, path in enumerate(paths):
         changed = max(numbers[index * _WIDTH], numbers[index * _WIDTH + 1])
         is_coarse = changed % 1_000_000 == 0
-        if now - changed < (_YOUNG_AND_COARSE if is_coarse else _YOUNG):
+        seen = began if index < len(inputs) else now
+        if seen - changed < (_YOUNG_AND_COARSE if is_coarse else _YOUNG):
             content = contents.get(path)
             racy[index] = _hash(path, unread=is_coarse) if content is None else digest(content)
-    return Part(names, paths, numbers.tobytes(), racy, read, result)
+    below = {os.path.dirname(path) for path, _ in outputs}
+    folders = _folders(sorted({*targets, *below, *map(os.path.dirname, below)}))
+    return Part(names, paths, numbers.tobytes(), racy, read, folders, result)
+
+
+def _folders(paths: Iterable[str]) -> tuple[tuple[str, int, int], ...]:
+    """Each with its inode and mode: what is in it is none of this."""
+    found = []
+    for path in paths:
+        try:
+            status = os.lstat(path)
+            found.append((path, status.st_ino, status.st_mode))
+        except OSError:
+            found.append((path, 0, 0))
+    return tuple(found)
+
+
+def is_usable(root: str) -> bool:
+    """A cache inside the folder that is compiled could become a part of what it remembers."""
+    place = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.isabs(place) and not f"{os.path.realpath(place)}/".startswith(f"{root}/")
 
 
 def key(*parts: object) -> bytes:
@@ -152,6 +184,14 @@ def _forget_the_oldest(folder: str) -> None:
             os.unlink(place)
 
 
+def stamp_at(path: str) -> Stamp:
+    """Of what a path leads to."""
+    try:
+        return stamp_of(os.stat(path))
+    except (OSError, ValueError):
+        return GONE
+
+
 def stamp_of(status: os.stat_result) -> Stamp:
     return (
         status.st_mtime_ns,
@@ -165,12 +205,7 @@ def stamp_of(status: os.stat_result) -> Stamp:
 def _stamps(paths: Iterable[str]) -> bytes:
     numbers: list[int] = []
     for path in paths:
-        try:
-            status = os.stat(path)
-        except (OSError, ValueError):
-            numbers += GONE
-            continue
-        numbers += stamp_of(status)
+        numbers += stamp_at(path)
     return array("q", numbers).tobytes()
 
 
@@ -184,6 +219,8 @@ def _hash(path: str, *, unread: bool = False) -> bytes:
     try:
         with open(path, "rb", buffering=0) as file:
             return digest(file.read())
+    except IsADirectoryError:
+        return digest(b"")  # by way of a link, which nobody follows
     except OSError:
         return b""
 

@@ -3,38 +3,74 @@
 from __future__ import annotations
 
 import os
+import pickle
+import traceback
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, NoReturn, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-_work: tuple[Callable[..., object], Sequence[object]]
-"""What forked processes find in their memory, so that no item has to be sent to one."""
+
+class ProcessFailed(Exception):
+    """A process ended without its results; the message says what it knew of that."""
 
 
 def spread(
     function: Callable[[Item], Result], items: Sequence[Item], *, worthwhile: bool
 ) -> list[Result]:
-    """Results in the order of their items. In this process, where there is nothing to gain."""
-    workers = min(len(items), _processors())
-    if not worthwhile or workers < 2 or not hasattr(os, "fork"):
-        return [function(item) for item in items]
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
+    """Results in the order of their items. In this process, where there is nothing to gain.
 
-    global _work
-    _work = (function, items)
-    context = multiprocessing.get_context("fork")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        chunk = max(1, len(items) // (workers * 8))
-        results: list[Result] = list(pool.map(_one, range(len(items)), chunksize=chunk))  # type: ignore[arg-type]
+    A process does its share and ends; none waits for work. So when this one is killed, no other
+    outlives it by more than its share, as the workers of a pool would.
+    """
+    count = min(len(items), _processors())
+    if not worthwhile or count < 2 or not hasattr(os, "fork"):
+        return [function(item) for item in items]
+    children = [_fork(function, items[number::count]) for number in range(count)]
+    received = [_received(*child) for child in children]
+    results: list[Any] = [None] * len(items)
+    for number, (share, error) in enumerate(received):
+        if error is not None:
+            raise error
+        results[number::count] = share
     return results
 
 
-def _one(index: int) -> object:
-    function, items = _work
-    return function(items[index])
+def _fork(function: Callable[[Item], Result], share: Sequence[Item]) -> tuple[int, int]:
+    """The process, and where its results are to be read."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reading)
+        _work(function, share, writing)
+    os.close(writing)
+    return pid, reading
+
+
+def _work(function: Callable[[Item], Result], share: Sequence[Item], writing: int) -> NoReturn:
+    try:
+        try:
+            answer: Any = ([function(item) for item in share], None)
+        except OSError as error:
+            answer = ([], error)
+        except BaseException:
+            answer = ([], ProcessFailed(traceback.format_exc()))
+        with open(writing, "wb") as pipe:
+            pickle.dump(answer, pipe, pickle.HIGHEST_PROTOCOL)
+    finally:
+        os._exit(0)
+
+
+def _received(pid: int, reading: int) -> tuple[list[Any], Exception | None]:
+    with open(reading, "rb") as pipe:
+        content = pipe.read()
+    os.waitpid(pid, 0)
+    try:
+        share, error = pickle.loads(content)
+    except (EOFError, pickle.UnpicklingError):
+        return [], ProcessFailed("a process was killed")
+    return share, error
 
 
 def _processors() -> int:

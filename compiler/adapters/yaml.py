@@ -208,10 +208,12 @@ class _Builder:
         self.faults: list[Diagnostic] = []
         self.anchors: dict[str, _Anchored] = {}
         self.alias_faults: set[str] = set()
+        self.odd: set[int] = set()
 
     def _end(self, event: Any) -> None:
         faults = tuple(self.faults)
-        self.documents.append(Document(self.path, self.root, self.positions, 0, faults))
+        odd = frozenset(self.odd)
+        self.documents.append(Document(self.path, self.root, self.positions, 0, faults, odd))
 
     def _open_mapping(self, event: Any) -> None:
         self._open(event, {})
@@ -236,6 +238,8 @@ class _Builder:
             return
         self._place(event)
         value = self._resolve(event)
+        if type(value) is int and str(value) != event.value:
+            self.odd.add(node)
         if event.anchor:
             self.anchors[event.anchor] = _Anchored(value, node, 1, 0)
         self._add(value, 0)
@@ -308,6 +312,8 @@ class _Builder:
         else:
             start = (anchored.node + 1) * POSITION_WIDTH
             end = (anchored.node + anchored.size) * POSITION_WIDTH
+            if anchored.node in self.odd:
+                self.odd.add(self._next_node() - 1)
             self.positions.extend(self.positions[start:end])
             self._add(anchored.value, anchored.height)
             return

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from compiler.adapters import memory
-from compiler.adapters.folder import left_out, listing_digest
-from compiler.adapters.git import Listing
+from compiler.adapters.folder import Listing, left_out, listing_digest
 from compiler.combine import combine
 from compiler.commands.compile import staged_status
 from compiler.commands.reading import Reading, read
@@ -41,8 +40,12 @@ def compile_changed(
     key: bytes,
     remembered: memory.Memory | None,
     fresh: Container[str],
+    began: int,
 ) -> int:
-    """`fresh` are the parts of what is remembered whose files are the same."""
+    """`fresh` are the parts of what is remembered whose files are the same.
+
+    `began` is when that was looked at, in nanoseconds.
+    """
     reading = read(arguments.path, listing)
     if arguments.output is not None:
         fresh = ()  # how many projects there are decides where each is written
@@ -79,7 +82,8 @@ def compile_changed(
         return 1
     shown = tuple(sorted((str(each.folder), each.shown) for each in targets.values()))
     if not arguments.no_cache:
-        _remember(reading, listing, key, parts, made, targets, say.text("clean", ()), shown)
+        again = say.text("clean", ())
+        _remember(reading, listing, key, parts, made, targets, again, shown, began)
     read_files = [path for project in targets for path in project.read]
     unstaged = staged_status(arguments, listing, shown, read_files)
     return 1 if status == "written" and arguments.fail_on_change else unstaged
@@ -119,8 +123,8 @@ def _compiled(
 
 
 def _name(tree: Tree) -> str:
-    """A whole tree and what is left of a divided one both have no folder."""
-    return f"{tree.part} (part)" if tree.is_part else tree.part
+    """The folder of a part, and what else its tree knows of what is around it."""
+    return f"{tree.part}\0{tree.is_part}\0{tree.enclosing}"
 
 
 def _names(tree: Tree) -> memory.Names:
@@ -136,6 +140,7 @@ def _remember(
     targets: dict[Compiled, Target],
     text: tuple[str, str],
     shown: tuple[tuple[str, str], ...],
+    began: int,
 ) -> None:
     root = os.path.realpath(reading.root)
     known = {}
@@ -153,8 +158,17 @@ def _remember(
             for file in made.get(project, ())
         ]
         read_files = tuple(path for project in part.compilation.projects for path in project.read)
+        folders = [
+            os.path.join(root, each.folder, each.output) for each in part.compilation.projects
+        ]
         known[_name(part.tree)] = memory.part(
-            _names(part.tree), inputs, outputs, read_files, part.compilation.plain()
+            _names(part.tree),
+            inputs,
+            outputs,
+            read_files,
+            part.compilation.plain(),
+            folders,
+            began=began,
         )
     known["(left out)"] = left_out(root, listing, reading.tree.files)
     digest = listing_digest(root, listing)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Iterable
 
 from compiler.adapters import memory
-from compiler.adapters.folder import listing_digest, owned_files
-from compiler.adapters.git import Listing, has_unstaged, start_listing
+from compiler.adapters.folder import Listing, listing_digest, owned_files, start_listing
+from compiler.adapters.git import has_unstaged
 from compiler.commands.terminal import wants_colour
 from compiler.model.files import OWNERSHIP_LIST
 
@@ -22,9 +23,12 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"gitopsc: `{arguments.path}` is no folder", file=sys.stderr)
         return 2
     root = os.path.realpath(arguments.path)
+    began = time.time_ns()
+    arguments.no_cache = arguments.no_cache or not memory.is_usable(root)
     listing = start_listing(root)  # Git works while we do
+    chosen = arguments.output and os.path.realpath(arguments.output)
     shown = (arguments.path, arguments.output, arguments.format, wants_colour())
-    key = memory.key(root, os.getcwd(), *shown)
+    key = memory.key(root, os.getcwd(), chosen, *shown)
     remembered = None if arguments.no_cache else memory.recall(key)
     parts = remembered.parts if remembered is not None else {}
     fresh = {name for name, part in parts.items() if part.is_fresh()}
@@ -37,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
             return staged_status(arguments, listing, remembered.targets, read)
     from compiler.commands.changed import compile_changed
 
-    return compile_changed(arguments, listing, key, remembered, fresh)
+    return compile_changed(arguments, listing, key, remembered, fresh, began)
 
 
 def staged_status(
@@ -52,7 +56,7 @@ def staged_status(
     """
     if not arguments.fail_on_change:
         return 0
-    files = listing() or {}
+    files = listing().files
     prefix = os.path.normpath(arguments.path)
     untracked = sorted(path for path in read if files.get(path, True) is None)
     for path in untracked:

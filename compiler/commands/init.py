@@ -20,7 +20,9 @@ _NAME_LIMIT = 38
 def run(arguments: argparse.Namespace) -> int:
     root = Path(arguments.path)
     files = _files(_name(root))
+    parents = {str(parent) for path in files for parent in Path(path).parents}
     existing = [path for path in files if (root / path).exists() or (root / path).is_symlink()]
+    existing += [path for path in parents if _is_in_the_way(root / path)]
     if existing:
         listed = ", ".join(f"`{path}`" for path in sorted(existing))
         print(f"gitopsc: nothing was written: {listed} exists already", file=sys.stderr)
@@ -40,6 +42,10 @@ def run(arguments: argparse.Namespace) -> int:
     where = "" if arguments.path == "." else f" {arguments.path}"
     print(f"gitopsc: a new project; now run `gitopsc compile{where}`", file=sys.stderr)
     return 0
+
+
+def _is_in_the_way(folder: Path) -> bool:
+    return (folder.exists() or folder.is_symlink()) and not folder.is_dir()
 
 
 def _files(name: str) -> dict[str, str]:

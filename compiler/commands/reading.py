@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from compiler.adapters.git import Listing
+from compiler.adapters.folder import Listing
 from compiler.model.diagnostic import Diagnostic, Label
 from compiler.model.source import Span, Tree
 from compiler.scan import scan

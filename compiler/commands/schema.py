@@ -13,18 +13,18 @@ from compiler.model.output import readable_json
 
 def run(arguments: argparse.Namespace) -> int:
     titles = schema_titles()
+    name = arguments.name and arguments.name.replace(":", ".")
+    if name is not None and name not in titles:
+        hint = did_you_mean(name, titles) or "`gitopsc schema` lists all"
+        print(f"gitopsc: no schema is called `{arguments.name}`; {hint}", file=sys.stderr)
+        return 2
     if arguments.output is not None:
-        return _write(Path(arguments.output), [arguments.name] if arguments.name else [*titles])
-    if arguments.name is None:
+        return _write(Path(arguments.output), [name] if name else [*titles])
+    if name is None:
         width = max(map(len, titles))
         for name, title in titles.items():
             print(f"{name:{width}}  {title}")
         return 0
-    name = arguments.name.replace(":", ".")
-    if name not in titles:
-        hint = did_you_mean(name, titles) or "`gitopsc schema` lists all"
-        print(f"gitopsc: no schema is called `{arguments.name}`; {hint}", file=sys.stderr)
-        return 2
     sys.stdout.write(readable_json(schema_document(name)))
     return 0
 

@@ -151,6 +151,7 @@ class Project:
 
     `place` is where to point for what is wrong with the project as a whole. `described` are the
     files of the whole tree that hold descriptors or settings, of this project or another.
+    `is_sound` says that its settings have no errors, so that what they lack is really not there.
     """
 
     name: str
@@ -160,6 +161,7 @@ class Project:
     descriptors: tuple[Descriptor, ...]
     place: Span
     described: frozenset[str]
+    is_sound: bool = True
 
     @property
     def prefix(self) -> str:

@@ -24,7 +24,8 @@ class Document:
     """One YAML or JSON value with the place of each key and value in it.
 
     `positions` holds `POSITION_WIDTH` numbers per node, in the order in which the nodes of `data`
-    are met when it is walked (a key, then its value). This document's root is node `node`.
+    are met when it is walked (a key, then its value). This document's root is node `node`. `odd`
+    are the nodes of numbers that are not written as they would be printed, such as 0123.
     """
 
     path: str
@@ -32,6 +33,7 @@ class Document:
     positions: array[int]
     node: int = 0
     faults: tuple[Diagnostic, ...] = ()
+    odd: frozenset[int] = frozenset()
     _found: dict[Pointer, _Children] = field(default_factory=dict, compare=False, repr=False)
     """The children of containers that were asked for: a descriptor's places are asked for often."""
 
@@ -43,18 +45,33 @@ class Document:
         """The place of the key of a mapping entry, or of the value where there is no key."""
         return self._span_of(self._find(pointer)[0])
 
+    def has(self, *pointer: str | int) -> bool:
+        """Whether something is there."""
+        data = self.data
+        for step in pointer:
+            is_key = isinstance(data, dict) and step in data
+            is_index = isinstance(data, list) and isinstance(step, int) and step < len(data)
+            if not (is_key or is_index):
+                return False
+            data = data[step]
+        return True
+
+    def is_odd(self, *pointer: str | int) -> bool:
+        return bool(self.odd) and self._find(pointer)[1] in self.odd
+
     def part(self, *pointer: str | int) -> Document:
         """A value inside this document as a document of its own."""
         data = self.data
         for step in pointer:
             data = data[step]
-        return Document(self.path, data, self.positions, self._find(pointer)[1], self.faults)
+        node = self._find(pointer)[1]
+        return Document(self.path, data, self.positions, node, self.faults, self.odd)
 
     def items(self) -> Iterator[Document]:
         """Each item of a list as a document of its own."""
         node = self.node + 1
         for item in self.data:
-            yield Document(self.path, item, self.positions, node, self.faults)
+            yield Document(self.path, item, self.positions, node, self.faults, self.odd)
             node += node_count(item)
 
     def strings(self) -> Iterator[tuple[str, Span]]:

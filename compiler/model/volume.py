@@ -42,7 +42,7 @@ class Volume(NamedTuple):
             size=None if size is None else str(size),
             storage_class=spec.get("storage_class", spec.get("storageClass")),
             access_mode=spec.get("access_mode", "ReadWriteOnce"),
-            claim=spec.get("claimName", data["name"]) if type_ == "shared_volume" else None,
+            claim=spec.get("claimName"),
             image=spec.get("image"),
             sub_path=spec.get("subPath"),
         )
