@@ -148,3 +148,20 @@ def test_a_foreign_file_beside_the_output_stops_no_commit(
     run(project, environment, "git", "reset", "-q", "deploy/notes.txt")
     status, said = commit(project, environment)
     assert status == 0, said
+
+
+def test_a_linked_worktree(project: Path, environment: dict[str, str], tmp_path: Path) -> None:
+    """Git keeps the index of one elsewhere."""
+    assert main(["compile", str(project)]) == 0
+    run(project, environment, "git", "add", ".")
+    assert commit(project, environment)[0] == 0
+    linked = tmp_path / "linked"
+    run(project, environment, "git", "worktree", "add", "-q", str(linked), "-b", "other")
+    runs = linked / "runs" / "hello.yaml"
+    runs.write_text(runs.read_text().replace("world}", "everybody}"))
+    assert main(["compile", str(linked)]) == 0
+    status, said = commit(linked, environment, "runs/hello.yaml")
+    assert status == 1, said
+    assert "stage the output: `git add deploy`" in said
+    status, said = commit(linked, environment, "-a")
+    assert status == 0, said

@@ -183,6 +183,52 @@ def test_a_newer_version_moves_who_means_the_newest(sample: Texts) -> None:
     assert computes(old) == computes(pinned)
 
 
+def test_a_newer_version_moves_nothing_of_who_is_pinned(sample: Texts) -> None:
+    """Neither the Job, whose name has the image's tag in it, nor what its task says."""
+    old = changed(sample, "functions/announce.yaml", "name: announce", "name: announce\nid: v1")
+    old["build.yaml"] = (
+        "kind: python+build\nspec: {function: announce, instructions: [apt-get update]}\n"
+    )
+    old["task.yaml"] = "kind: python+job\nspec: {function: announce, resources: {mem: 1Gi}}\n"
+    pinned = changed(
+        old, "runs/jobs.yaml", "function: announce", "function: python://world-cities/announce:v1"
+    )
+    newer = pinned["functions/announce.yaml"].replace("id: v1", "id: v2")
+    assert moved(pinned, {**pinned, "functions/newer.yaml": newer}) == set()
+    assert names(old)["announce"] == names(pinned)["announce"]
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ("2024-06-01T10:00:00Z", "2024-06-01T10:00:00.500Z"),
+        ("2024-06-01T01:00:00+05:00", "2024-05-31T23:00:00Z"),
+        ("2024-06-01 09:59:59+00:00", "2024-06-01T10:00:00Z"),
+        ("9", "10"),
+    ],
+)
+def test_the_newest_is_the_latest_moment(sample: Texts, older: str, newer: str) -> None:
+    text = sample["functions/announce.yaml"].replace(
+        "metadata:", "metadata:\n  created: '{created}'"
+    )
+    texts = dict(sample)
+    first = text.replace("name: announce\n", "name: announce\nid: z\n", 1)
+    texts["functions/announce.yaml"] = first.replace("{created}", older)
+    second = text.replace("name: announce\n", "name: announce\nid: a\n", 1)
+    second = second.replace("PYTHON3_11", "PYTHON3_13")
+    texts["functions/newer.yaml"] = second.replace("{created}", newer)
+    (program,) = compile_tree(tree_of(texts)).programs
+    (run,) = [each for each in program.runs if each.name == "announce"]
+    assert run.function.descriptor.id == "a"
+
+
+def test_the_secrets_of_a_build_are_part_of_it(sample: Texts) -> None:
+    build = "kind: python+build\nspec: {function: announce, instructions: [x], secrets: [A]}\n"
+    first = {**sample, "build.yaml": build}
+    second = {**sample, "build.yaml": build.replace("[A]", "[B]")}
+    assert computes(first)["announce"] != computes(second)["announce"]
+
+
 def test_a_moved_source_is_a_new_object_whose_work_is_done(sample: Texts) -> None:
     after = changed(sample, "functions/cities.yaml", "src/etl.py", "lib/etl.py")
     after["lib/etl.py"] = after.pop("src/etl.py")

@@ -195,3 +195,32 @@ def shape(value: object) -> object:
     if isinstance(value, list):
         return [shape(child) for child in value]
     return type(value).__name__
+
+
+def test_one_mistake_in_the_settings_is_one_error() -> None:
+    """What a broken profile leaves unknown is not told of at every run that names another."""
+    settings = (
+        "registry: r.example.com\nprofiles:\n  bad: {resources: {requests: {gpu: 0}}}\n  good: {}\n"
+    )
+    texts = {
+        "gitopsc.yaml": settings,
+        "all.yaml": yaml.safe_dump_all(
+            [
+                {
+                    "kind": "python",
+                    "name": "f",
+                    "spec": {
+                        "python_version": "PYTHON3_11",
+                        "source": {"code": "def f(): ...", "handler": "f"},
+                    },
+                },
+                {
+                    "kind": "python+job:run",
+                    "name": "r",
+                    "spec": {"function": "f", "profile": "good"},
+                },
+            ]
+        ),
+    }
+    found = compile_tree(tree_of(texts)).diagnostics
+    assert [each.span.path for each in found] == ["gitopsc.yaml"]
