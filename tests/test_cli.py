@@ -59,6 +59,13 @@ def test_fail_on_change(project: Path) -> None:
     assert f"changed   {project}/deploy/reports/lineage.json" in changed.stderr.splitlines()
 
 
+def test_fail_on_change_outside_git(project: Path) -> None:
+    shutil.rmtree(project.parent / ".git")
+    assert gitopsc("compile", project, "--fail-on-change").returncode == 1
+    for _ in range(2):
+        assert gitopsc("compile", project, "--fail-on-change").returncode == 0
+
+
 def test_the_committed_sample_is_fresh() -> None:
     assert gitopsc("compile", "sample-project", "--check").returncode == 0
 

@@ -63,13 +63,12 @@ def _work(function: Callable[[Item], Result], share: Sequence[Item], writing: in
 
 
 def _received(pid: int, reading: int) -> tuple[list[Any], Exception | None]:
-    with open(reading, "rb") as pipe:
-        content = pipe.read()
-    os.waitpid(pid, 0)
     try:
-        share, error = pickle.loads(content)
+        with open(reading, "rb") as pipe:
+            share, error = pickle.load(pipe)
     except (EOFError, pickle.UnpicklingError):
-        return [], ProcessFailed("a process was killed")
+        share, error = [], ProcessFailed("a process was killed")
+    os.waitpid(pid, 0)
     return share, error
 
 

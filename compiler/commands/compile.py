@@ -33,8 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     parts = remembered.parts if remembered is not None else {}
     fresh = {name for name, part in parts.items() if part.is_fresh()}
     if remembered is not None and len(fresh) == len(parts):
-        same = remembered.listing == listing_digest(root, listing)
-        if same:
+        is_same = remembered.listing == listing_digest(root, listing)
+        if is_same:
             sys.stdout.write(remembered.printed[0])
             sys.stderr.write(remembered.printed[1])
             read = [path for part in parts.values() for path in part.read]
@@ -54,7 +54,7 @@ def staged_status(
 
     `targets` are output folders and how people see them; `read` are paths below the root.
     """
-    if not arguments.fail_on_change:
+    if not arguments.fail_on_change or not listing().is_repository:
         return 0
     files = listing().files
     prefix = os.path.normpath(arguments.path)
