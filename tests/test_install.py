@@ -28,6 +28,11 @@ def environment(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
+def gitopsc(python: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [python.parent / "gitopsc", *arguments]
+    return subprocess.run(command, env=CLEAN, check=False, capture_output=True, text=True)
+
+
 def pip(python: Path, *arguments: str) -> None:
     command = [str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--no-index"]
     subprocess.run(
@@ -64,6 +69,12 @@ def test_an_installed_command_compiles(way: str, repository: Path, tmp_path: Pat
         text=True,
     )
     assert done.returncode == 0, done.stderr
+    started = gitopsc(python, "init", str(tmp_path / "new"))
+    assert started.returncode == 0, started.stderr
+    assert (tmp_path / "new" / ".vscode" / "settings.json").is_file()
+    assert (tmp_path / "new" / ".pre-commit-config.yaml").is_file()
+    assert "did you mean" in gitopsc(python, "explain", "C401").stdout
+    assert '"$defs"' in gitopsc(python, "schema", "python").stdout
     where = subprocess.run(
         [python, "-c", "import compiler; print(compiler.__file__)"],
         cwd=tmp_path,

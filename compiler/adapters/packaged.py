@@ -24,11 +24,12 @@ def runner_files(runtime: str) -> tuple[tuple[str, bytes], ...]:
     """The files of a runtime's runner: path below its folder, and content; sorted."""
     folder = data_folder("templates") / "runtimes" / runtime / "runner"
     return tuple(
-        (path.relative_to(folder).as_posix(), path.read_bytes()) for path in _sources(folder)
+        (path.relative_to(folder).as_posix(), path.read_bytes()) for path in files_below(folder)
     )
 
 
-def _sources(folder: Path) -> Iterator[Path]:
+def files_below(folder: Path) -> Iterator[Path]:
+    """Sorted; without what installing leaves beside a module."""
     for path in sorted(folder.rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
             yield path

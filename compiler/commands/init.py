@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from compiler.adapters.packaged import data_folder
+from compiler.adapters.packaged import data_folder, files_below
 from compiler.adapters.schema import schema_document
 from compiler.adapters.template import render_yaml
 from compiler.model.output import readable_json
@@ -52,12 +52,12 @@ def _files(name: str) -> dict[str, str]:
     """Path below the project's folder -> text."""
     folder = data_folder("templates") / _FOLDER
     files: dict[str, str] = {}
-    for path in sorted(folder.rglob("*")):
+    for path in files_below(folder):
         relative = path.relative_to(folder).as_posix()
         if path.suffix == ".j2":
             template = f"{_FOLDER}/{relative}"
             files[relative.removesuffix(".j2")] = render_yaml(template, name=name)
-        elif path.is_file():
+        else:
             files[relative] = path.read_text(encoding="utf-8")
     for schema in _SCHEMAS:
         text = readable_json(schema_document(schema))
