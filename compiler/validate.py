@@ -190,15 +190,16 @@ def _descriptor(document: Document, problems: Diagnostics) -> Descriptor | None:
 
 def _odd_numbers(document: Document, pointer: Pointer) -> Diagnostics:
     """Who writes 0123 for a variable means those characters, and not the number 123."""
-    variables = document.part(*pointer).data.get("envs") if document.has(*pointer) else None
+    place = (*pointer, "envs")
+    variables = document.part(*place).data if document.has(*place) else None
     found = []
     for index, variable in enumerate(variables if isinstance(variables, list) else ()):
         value = variable.get("value") if isinstance(variable, dict) else None
-        place = (*pointer, "envs", index, "value")
-        if isinstance(value, int) and document.is_odd(*place):
+        if isinstance(value, int) and document.is_odd(*place, index, "value"):
             message = f"YAML reads this as the number {value}"
             hint = "quote it, as it is meant"
-            found.append(Diagnostic(WRONG_TYPE, message, document.span(*place), hint))
+            span = document.span(*place, index, "value")
+            found.append(Diagnostic(WRONG_TYPE, message, span, hint))
     return found
 
 
@@ -558,8 +559,8 @@ def _profile_problems(settings: Document) -> Diagnostics:
     problems = []
     data = settings.data
     environments = data.get("environments")
-    homes: list[Pointer] = [()]
-    homes += [("environments", each) for each in environments or () if isinstance(each, str)]
+    named = environments if isinstance(environments, dict) else {}
+    homes: list[Pointer] = [(), *(("environments", each) for each in named)]
     for home in homes:
         place = (*home, "profiles")
         profiles = settings.part(*place).data if settings.has(*place) else None
