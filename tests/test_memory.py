@@ -7,6 +7,7 @@ import random
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -140,6 +141,25 @@ def test_what_has_changed_is_seen(
     after = said(capsys, str(repository), "--check")
     assert after == said(capsys, str(repository), "--check", "--no-cache")
     assert after != before
+
+
+@pytest.mark.parametrize("is_ignored", [False, True])
+def test_the_second_compile_of_all_is_quick(
+    repository: Path,
+    is_ignored: bool,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Though the first one has made the output folders, which no listing knew before."""
+    if is_ignored:
+        (repository / ".gitignore").write_text("deploy/\nout/\n")
+    age(repository)
+    time.sleep(0.15)
+    assert said(capsys, str(repository))[0] == 0
+    monkeypatch.setitem(sys.modules, "compiler.commands.changed", None)
+    assert said(capsys, str(repository))[0] == 0
+    subprocess.run(["git", "add", "."], cwd=repository, check=True)
+    assert said(capsys, str(repository))[0] == 0
 
 
 def link_away(folder: Path) -> None:

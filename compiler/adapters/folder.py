@@ -41,20 +41,26 @@ def start_listing(root: str) -> Listing:
     return listing
 
 
-def listing_digest(root: str, listing: Listing) -> bytes | None:
-    """Of all paths outside of outputs, of the outputs' folders, and of a project around it all."""
+def listing_digest(root: str, listing: Listing, targets: Iterable[str]) -> bytes | None:
+    """Of all paths outside of outputs, of others' outputs, and of a project around it all.
+
+    `targets` are the folders that are written to: they may be new, and not in the listing yet.
+    """
     try:
         files, is_repository = listing()
     except GitRefused:
         return None
-    outputs = output_folders(root, files)
+    found = output_folders(root, files)
+    ours = {f"{os.path.relpath(os.path.realpath(target), root)}/" for target in targets}
+    outputs = (*found, *ours)
     names = [
-        f"{path}\0{executable}"
+        f"{path}\0{executable is True}"  # of an untracked one its stamp tells
         for path, executable in files.items()
         if not path.startswith(outputs)
     ]
     names.sort()
-    text = "\0".join((*names, "", *outputs, str(enclosing_settings(root)), str(is_repository)))
+    others = sorted(set(found) - ours)
+    text = "\0".join((*names, "", *others, str(enclosing_settings(root)), str(is_repository)))
     return digest(text.encode("utf-8", "surrogateescape"))
 
 

@@ -171,7 +171,7 @@ def _remember(
             began=began,
         )
     known["(left out)"] = left_out(root, listing, reading.tree.files)
-    digest = listing_digest(root, listing)
+    digest = listing_digest(root, listing, [folder for folder, _ in shown])
     if digest is not None:
         memory.remember(key, memory.Memory(digest, text, shown, known))
 

@@ -33,7 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     parts = remembered.parts if remembered is not None else {}
     fresh = {name for name, part in parts.items() if part.is_fresh()}
     if remembered is not None and len(fresh) == len(parts):
-        is_same = remembered.listing == listing_digest(root, listing)
+        targets = [folder for folder, _ in remembered.targets]
+        is_same = remembered.listing == listing_digest(root, listing, targets)
         if is_same:
             sys.stdout.write(remembered.printed[0])
             sys.stderr.write(remembered.printed[1])
