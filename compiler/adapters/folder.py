@@ -6,6 +6,7 @@ Only light modules are imported here, as in `memory`: most compiles need no more
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Container, Iterable, Iterator
 from functools import cache
 from typing import NamedTuple
@@ -54,7 +55,7 @@ def listing_digest(root: str, listing: Listing, targets: Iterable[str]) -> bytes
     ours = {f"{os.path.relpath(os.path.realpath(target), root)}/" for target in targets}
     outputs = (*found, *ours)
     names = [
-        f"{path}\0{executable is True}"  # of an untracked one its stamp tells
+        f"{path}\0{_is_executable(f'{root}/{path}') if executable is None else executable}"
         for path, executable in files.items()
         if not path.startswith(outputs)
     ]
@@ -62,6 +63,14 @@ def listing_digest(root: str, listing: Listing, targets: Iterable[str]) -> bytes
     others = sorted(set(found) - ours)
     text = "\0".join((*names, "", *others, str(enclosing_settings(root)), str(is_repository)))
     return digest(text.encode("utf-8", "surrogateescape"))
+
+
+def _is_executable(path: str) -> bool:
+    """What Git will say of an untracked file once it is added."""
+    try:
+        return bool(os.lstat(path).st_mode & stat.S_IXUSR)
+    except OSError:
+        return False
 
 
 def left_out(root: str, listing: Listing, read: Container[str]) -> Part:
