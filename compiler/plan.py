@@ -433,13 +433,12 @@ def _claim_name(volume: Volume, run: str) -> str | None:
     return None
 
 
-def _is_made(volume: Volume) -> bool:
-    """Whether its claim is ours to make; a shared one without a size is in the cluster already."""
-    return volume.type in ("persistent_volume_claim", "shared_volume") and volume.size is not None
-
-
 def _is_for_one_node(volume: Volume) -> bool:
-    return _is_made(volume) and volume.access_mode != "ReadWriteMany"
+    """Whether its claim is ours to make, and only pods of one node can mount it."""
+    is_made = (
+        volume.type in ("persistent_volume_claim", "shared_volume") and volume.size is not None
+    )
+    return is_made and volume.access_mode != "ReadWriteMany"
 
 
 def _claims(

@@ -82,8 +82,13 @@ def compile_changed(
         return 1
     shown = tuple(sorted((str(each.folder), each.shown) for each in targets.values()))
     if not arguments.no_cache:
-        again = say.text("clean", ())
-        _remember(reading, listing, key, parts, made, targets, again, shown, began)
+        root = os.path.realpath(reading.root)
+        remembered_parts = _known(root, parts, made, targets, began)
+        remembered_parts["(left out)"] = left_out(root, listing, reading.tree.files)
+        digest = listing_digest(root, listing, [folder for folder, _ in shown])
+        if digest is not None:
+            again = say.text("clean", ())
+            memory.remember(key, memory.Memory(digest, again, shown, remembered_parts))
     read_files = [path for project in targets for path in project.read]
     unstaged = staged_status(arguments, listing, shown, read_files)
     return 1 if status == "written" and arguments.fail_on_change else unstaged
@@ -131,49 +136,38 @@ def _names(tree: Tree) -> memory.Names:
     return tuple((path, tree.files[path].executable) for path in tree.paths)
 
 
-def _remember(
-    reading: Reading,
-    listing: Listing,
-    key: bytes,
+def _known(
+    root: str,
     parts: Iterable[_Part],
     made: dict[Compiled, tuple[OutputFile, ...]],
     targets: dict[Compiled, Target],
-    text: tuple[str, str],
-    shown: tuple[tuple[str, str], ...],
     began: int,
-) -> None:
-    root = os.path.realpath(reading.root)
+) -> dict[str, memory.Part]:
+    """What is to be remembered of each part."""
     known = {}
     for part in parts:
         if part.remembered is not None:
             known[_name(part.tree)] = part.remembered
             continue
+        projects = part.compilation.projects
         files = (part.tree.files[path] for path in part.tree.paths)
-        inputs = [
-            (f"{root}/{file.path}", file.stamp or memory.GONE, file.content_read) for file in files
-        ]
-        outputs = [
-            (f"{os.path.realpath(targets[project].folder)}/{file.path}", file.content)
-            for project in part.compilation.projects
-            for file in made.get(project, ())
-        ]
-        read_files = tuple(path for project in part.compilation.projects for path in project.read)
-        folders = [
-            os.path.join(root, each.folder, each.output) for each in part.compilation.projects
-        ]
         known[_name(part.tree)] = memory.part(
             _names(part.tree),
-            inputs,
-            outputs,
-            read_files,
+            [
+                (f"{root}/{each.path}", each.stamp or memory.GONE, each.content_read)
+                for each in files
+            ],
+            [
+                (f"{os.path.realpath(targets[project].folder)}/{file.path}", file.content)
+                for project in projects
+                for file in made.get(project, ())
+            ],
+            tuple(path for project in projects for path in project.read),
             part.compilation.plain(),
-            folders,
+            targets=[os.path.join(root, each.folder, each.output) for each in projects],
             began=began,
         )
-    known["(left out)"] = left_out(root, listing, reading.tree.files)
-    digest = listing_digest(root, listing, [folder for folder, _ in shown])
-    if digest is not None:
-        memory.remember(key, memory.Memory(digest, text, shown, known))
+    return known
 
 
 class _Report(NamedTuple):
