@@ -81,7 +81,8 @@ def _folder_clashes(projects: Sequence[Compiled]) -> list[Diagnostic]:
             owner = written.get(folder)
             if owner is not None:
                 message = f"project `{project.name}` lies in the output folder of `{owner.name}`"
-                problems.append(Diagnostic(BAD_SETTINGS, message, project.place))
+                hint = "move it, or write another `output` into the other's gitopsc.yaml"
+                problems.append(Diagnostic(BAD_SETTINGS, message, project.place, hint))
         for folder in _around(f"{project.prefix}{project.output}/"):
             owner = written.get(folder)
             # A project inside another's output is told of above, and once is enough.

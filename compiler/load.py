@@ -350,6 +350,8 @@ def _not_python(
     message = f"`{file.path}` is not valid Python: {error} (line {error.line})"
     if file.origin is None:
         message = f"the inline source is not valid Python: {error} (line {error.line} of it)"
-        return Diagnostic(UNKNOWN_HANDLER, message, _inline_place(descriptor, error.line))
+        place = _inline_place(descriptor, error.line)
+        return Diagnostic(UNKNOWN_HANDLER, message, place, "mend it; nothing else of it is checked")
     place = Span(file.origin, error.line, error.column, error.line, error.column + 1)
-    return Diagnostic(UNKNOWN_HANDLER, message, span, None, (Label(place, "here"),))
+    hint = "mend it; nothing else of it is checked"
+    return Diagnostic(UNKNOWN_HANDLER, message, span, hint, (Label(place, "here"),))

@@ -338,6 +338,8 @@ def _wrong_type(document: Document, violation: Violation) -> Diagnostic:
         hint = f'quote it: "{_plain(found)}"'
         if _plain(found) not in violation.schema.get("enum", (_plain(found),)):
             hint = f"YAML reads a number here; {_enum_hint(violation.schema, found)}"
+    elif types == ["boolean"]:
+        hint = "write `true` or `false`, without quotes"
     elif types == ["array"] and isinstance(found, str):
         hint = f"write `[{found}]`" if len(found) < 40 else "put `- ` before it"
     elif examples := violation.schema.get("examples"):
@@ -369,6 +371,7 @@ def _wrong_value(document: Document, violation: Violation) -> Diagnostic:
             return _not_one_of(place, found, expected, violation.schema, span)
         case "const":
             message = f"{place} must be `{expected}`, not {shown}"
+            hint = f"write `{expected}`"
         case "minLength":
             message = (
                 f"{place} is empty"
@@ -379,8 +382,10 @@ def _wrong_value(document: Document, violation: Violation) -> Diagnostic:
             message = f"{place} is longer than {expected} characters"
         case "minimum":
             message = f"{place} is {shown}, but cannot be less than {expected}"
+            hint = hint or f"write {expected} or more"
         case "maximum":
             message = f"{place} is {shown}, but cannot be more than {expected}"
+            hint = hint or f"write {expected} or less"
         case "maxItems" | "maxProperties":
             message = f"{place} has {len(found):,} entries, and at most {expected:,} are read"
         case "minProperties":
@@ -547,7 +552,8 @@ def _sound_settings(settings: Document, problems: Diagnostics) -> Mapping[str, A
         for index, pattern in enumerate(patterns if isinstance(patterns, list) else ()):
             if isinstance(pattern, str) and not is_pattern(pattern):
                 span = settings.span(key, index)
-                problems.append(Diagnostic(WRONG_VALUE, f"`{pattern}` is no pattern", span))
+                hint = "write a pattern as in .gitignore, such as `docs/**`"
+                problems.append(Diagnostic(WRONG_VALUE, f"`{pattern}` is no pattern", span, hint))
     problems += _profile_problems(settings)
     wrong = {each.pointer[0] for each in found if each.pointer}
     known = set(property_names(_SETTINGS_SCHEMA)) - wrong

@@ -124,3 +124,10 @@ def test_every_report_belongs_to_a_file() -> None:
 
 def test_codes_are_unique() -> None:
     assert len({code.id for code in CODES}) == len(CODES) == len({code.slug for code in CODES})
+
+
+def test_every_error_says_what_to_type() -> None:
+    for path in ERRORS.glob("*.txt"):
+        for block in re.split(r"(?m)^(?=\S)", path.read_text()):
+            if re.search(r"error\[C", block):
+                assert "\n  hint: " in block, f"{path.name}: {block}"

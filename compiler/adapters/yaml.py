@@ -108,7 +108,8 @@ def _read(
         problem = _syntax(path, text, error)
     except _TooDeep as error:
         message = f"values are nested deeper than {DEPTH_LIMIT} levels"
-        problem = Diagnostic(TOO_DEEP, message, error.span)
+        hint = "flatten it; what is that deep is data, and belongs into a data entity"
+        problem = Diagnostic(TOO_DEEP, message, error.span, hint)
     return tuple(builder.documents), problem
 
 
@@ -268,7 +269,8 @@ class _Builder:
         if frame is not None and frame.key is _UNSET and type(frame.container) is dict:
             frame.rewind = len(self.positions)
             frame.key = _REPEATED
-            self._fault(NOT_JSON_VALUE, "a key must be a string", event)
+            hint = "write a word before the colon; a list or a mapping can only be a value"
+            self._fault(NOT_JSON_VALUE, "a key must be a string", event, hint)
             self.stack.append(_Frame([], None, self._next_node()))
             self.stack[-1].is_key = True
             self._place(event)
@@ -318,7 +320,7 @@ class _Builder:
             self._add(anchored.value, anchored.height)
             return
         if message not in self.alias_faults:
-            self._fault(BAD_ALIAS, message, event)
+            self._fault(BAD_ALIAS, message, event, "write the value itself here")
             self.alias_faults.add(message)
         self._add(None, 0)
 
@@ -353,7 +355,7 @@ class _Builder:
         name = tag.removeprefix(_CORE_TAG)
         value = self._plain(event, text)
         if name not in _TAG_TYPES:
-            self._fault(NOT_JSON_VALUE, f"the tag `{_short(tag)}` has no meaning here", event)
+            self._unknown_tag(event)
         elif type(value) not in _TAG_TYPES[name]:
             self._fault(NOT_JSON_VALUE, f"`{text[:40]}` is no {name}", event)
         return value
@@ -383,7 +385,11 @@ class _Builder:
 
     def _check_tag(self, event: Any) -> None:
         if event.tag not in (None, "!", _CORE_TAG + "map", _CORE_TAG + "seq"):
-            self._fault(NOT_JSON_VALUE, f"the tag `{_short(event.tag)}` has no meaning here", event)
+            self._unknown_tag(event)
+
+    def _unknown_tag(self, event: Any) -> None:
+        message = f"the tag `{_short(event.tag)}` has no meaning here"
+        self._fault(NOT_JSON_VALUE, message, event, "remove it; quote the value if it is text")
 
     def _span(self, event: Any) -> Span:
         start, end = event.start_mark, event.end_mark
