@@ -83,7 +83,9 @@ def _read(file: SourceFile, *, wanted: bool) -> tuple[list[Document], list[Diagn
         content = file.content
     except Unreadable as error:
         code = BROKEN_LINK if file.is_link and not wanted else UNREADABLE
-        hint = "make it readable, or list it under `exclude` in gitopsc.yaml"
+        hint = "make it readable"
+        if not wanted:
+            hint += ", or list it under `exclude` in gitopsc.yaml"
         if file.leads_outside:
             code, hint = LINK_OUTSIDE, "put a copy in its place, or list the link under `exclude`"
         message = f"`{file.path}` cannot be read: {error}"
