@@ -6,7 +6,7 @@ runs on what it can, so that one compile shows every problem.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from compiler.adapters.processes import spread
@@ -65,10 +65,23 @@ def compile_part(tree: Tree) -> Compilation:
     )
 
 
-def compile_parts(parts: Sequence[Tree]) -> list[Compilation]:
-    """Each part without its programs; where they are many, in several processes."""
-    many = sum(len(part.files) for part in parts) >= _MANY
-    return spread(_without_programs, parts, worthwhile=many)
+def compile_parts(
+    tree: Tree, recall: Callable[[Tree], Compilation | None]
+) -> tuple[Compilation, tuple[tuple[Tree, Compilation], ...]]:
+    """The same without programs, and what each part gave.
+
+    What `recall` knows of a part is not compiled again; many others are, in several processes.
+    """
+    trees = divide(tree)
+    recalled = [recall(part) for part in trees]
+    new = [part for part, known in zip(trees, recalled, strict=True) if known is None]
+    many = sum(len(part.files) for part in new) >= _MANY
+    compiled = iter(spread(_without_programs, new, worthwhile=many))
+    parts = tuple(
+        (part, next(compiled) if known is None else known)
+        for part, known in zip(trees, recalled, strict=True)
+    )
+    return combine(tree, [each for _, each in parts]), parts
 
 
 def _without_programs(tree: Tree) -> Compilation:

@@ -12,11 +12,9 @@ from typing import NamedTuple
 
 from compiler.adapters import memory
 from compiler.adapters.folder import Listing, left_out, listing_digest
-from compiler.combine import combine
 from compiler.commands.compile import staged_status
 from compiler.commands.reading import Reading, read
 from compiler.commands.reporting import printed
-from compiler.divide import divide
 from compiler.model.compilation import Compilation, Compiled
 from compiler.model.diagnostic import (
     BAD_OUTPUT,
@@ -49,10 +47,19 @@ def compile_changed(
     reading = read(arguments.path, listing)
     if arguments.output is not None:
         fresh = ()  # how many projects there are decides where each is written
-    parts = _compiled(reading, remembered, fresh)
+    recalled: dict[str, memory.Part] = {}
+
+    def recall(tree: Tree) -> Compilation | None:
+        part = remembered.parts.get(_name(tree)) if remembered is not None else None
+        if part is None or _name(tree) not in fresh or part.names != _names(tree):
+            return None
+        recalled[_name(tree)] = part
+        return Compilation.from_plain(part.result)
+
     compilation = Compilation()
+    parts: tuple[tuple[Tree, Compilation], ...] = ()
     if not has_errors(reading.scanned):
-        compilation = combine(reading.tree, [part.compilation for part in parts])
+        compilation, parts = compile_parts(reading.tree, recall)
     problems = [*reading.scanned, *reading.placed(compilation.diagnostics)]
     made = dict(compilation.outputs)
     targets = {
@@ -74,7 +81,8 @@ def compile_changed(
         problems += refused
     diagnostics = in_order(problems)
     status = _status(diagnostics, changes, check=arguments.check)
-    files = sum(len(made.get(each, ())) for each in targets) + sum(part.kept for part in parts)
+    kept = sum(len(part.paths) - len(part.names) for part in recalled.values())
+    files = kept + sum(len(each) for each in made.values())
     say = _Report(arguments.format, reading, diagnostics, files)
     for stream, text in zip((sys.stdout, sys.stderr), say.text(status, changes), strict=True):
         stream.write(text)
@@ -83,7 +91,7 @@ def compile_changed(
     shown = tuple(sorted((str(each.folder), each.shown) for each in targets.values()))
     if not arguments.no_cache:
         root = os.path.realpath(reading.root)
-        remembered_parts = _known(root, parts, made, targets, began)
+        remembered_parts = _known(root, parts, recalled, made, targets, began)
         remembered_parts["(left out)"] = left_out(root, listing, reading.tree.files)
         digest = listing_digest(root, listing, [folder for folder, _ in shown])
         if digest is not None:
@@ -92,39 +100,6 @@ def compile_changed(
     read_files = [path for project in targets for path in project.read]
     unstaged = staged_status(arguments, listing, shown, read_files)
     return 1 if status == "written" and arguments.fail_on_change else unstaged
-
-
-class _Part(NamedTuple):
-    """A part of the tree and what compiling it gave; `kept` counts the files it gave before."""
-
-    tree: Tree
-    compilation: Compilation
-    remembered: memory.Part | None
-    kept: int
-
-
-def _compiled(
-    reading: Reading, remembered: memory.Memory | None, fresh: Container[str]
-) -> list[_Part]:
-    if has_errors(reading.scanned):
-        return []
-    trees = divide(reading.tree)
-    known: dict[str, memory.Part] = {}
-    for tree in trees if remembered is not None else ():
-        part = remembered.parts.get(_name(tree)) if remembered is not None else None
-        if part is not None and _name(tree) in fresh and part.names == _names(tree):
-            known[tree.part] = part
-    new = iter(compile_parts([tree for tree in trees if tree.part not in known]))
-    return [
-        _Part(
-            tree,
-            Compilation.from_plain(part.result) if part is not None else next(new),
-            part,
-            len(part.paths) - len(part.names) if part is not None else 0,
-        )
-        for tree in trees
-        for part in (known.get(tree.part),)
-    ]
 
 
 def _name(tree: Tree) -> str:
@@ -138,21 +113,21 @@ def _names(tree: Tree) -> memory.Names:
 
 def _known(
     root: str,
-    parts: Iterable[_Part],
+    parts: Iterable[tuple[Tree, Compilation]],
+    recalled: dict[str, memory.Part],
     made: dict[Compiled, tuple[OutputFile, ...]],
     targets: dict[Compiled, Target],
     began: int,
 ) -> dict[str, memory.Part]:
     """What is to be remembered of each part."""
-    known = {}
-    for part in parts:
-        if part.remembered is not None:
-            known[_name(part.tree)] = part.remembered
+    known = dict(recalled)
+    for tree, compilation in parts:
+        if _name(tree) in recalled:
             continue
-        projects = part.compilation.projects
-        files = (part.tree.files[path] for path in part.tree.paths)
-        known[_name(part.tree)] = memory.part(
-            _names(part.tree),
+        projects = compilation.projects
+        files = (tree.files[path] for path in tree.paths)
+        known[_name(tree)] = memory.part(
+            _names(tree),
             [
                 (f"{root}/{each.path}", each.stamp or memory.GONE, each.content_read)
                 for each in files
@@ -163,7 +138,7 @@ def _known(
                 for file in made.get(project, ())
             ],
             tuple(path for project in projects for path in project.read),
-            part.compilation.plain(),
+            compilation.plain(),
             targets=[os.path.join(root, each.folder, each.output) for each in projects],
             began=began,
         )
