@@ -10,7 +10,7 @@ import gc
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NoReturn
 
@@ -117,7 +117,7 @@ def parser() -> argparse.ArgumentParser:
         "start a project",
         "Write a small project that compiles at once into PATH. No file is overwritten.",
     )
-    _add_path(init)
+    _add_path(init, type_=_folder)
     completion = command(
         "completion",
         "print the completion script of a shell",
@@ -153,12 +153,12 @@ def _add_compile(parser: argparse.ArgumentParser) -> None:
     _add_format(parser)
 
 
-def _add_path(parser: argparse.ArgumentParser) -> None:
+def _add_path(parser: argparse.ArgumentParser, type_: Callable[[str], str] | None = None) -> None:
     parser.add_argument(
         "path",
         nargs="?",
         default=".",
-        type=_folder,
+        type=type_ or _existing_folder,
         metavar="PATH",
         help="a folder (default: this one)",
     )
@@ -167,6 +167,12 @@ def _add_path(parser: argparse.ArgumentParser) -> None:
 def _folder(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("the name of the folder is empty")
+    return text
+
+
+def _existing_folder(text: str) -> str:
+    if not os.path.isdir(text):
+        raise argparse.ArgumentTypeError(f"`{text}` is no folder")
     return text
 
 

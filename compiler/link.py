@@ -285,7 +285,9 @@ def _draft(symbols: _Symbols, descriptor: Descriptor, problems: Problems) -> _Dr
         task = symbols.task_of(kind, _version(function))
     elif owner is descriptor and _function_of(symbols, task) != name:
         message = f"the task is not of function `{name}`"
-        problems.append(Diagnostic(BAD_REFERENCE, message, descriptor.span("spec", "task")))
+        hint = "name a task of that function, or leave `task` out"
+        span = descriptor.span("spec", "task")
+        problems.append(Diagnostic(BAD_REFERENCE, message, span, hint))
         return None
     merged = Merged(descriptor, task, {**(task.spec if task else {}), **spec})
     if merged.spec.get("service_type") == "ExternalName":

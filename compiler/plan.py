@@ -393,9 +393,6 @@ def _settings(
     return {key: value for key, value in settings.items() if value not in (None, {})}
 
 
-# Limits
-
-
 # Profiles, volumes, claims
 
 
@@ -526,25 +523,39 @@ def _check_mounts(
             if other is not volume:
                 message = f"`{other.name}` and `{volume.name}` are both mounted at `{path}`"
                 problems.append(Diagnostic(MOUNT_CLASH, message, place, "move one"))
-            if run.replicas > 1 and _is_for_one_node(volume):
-                message = f"{run.replicas} pods share a claim that one node at a time can mount"
-                hint = "write `access_mode: ReadWriteMany` in its `spec`, or `replicas: 1`"
-                problems.append(Diagnostic(ONE_NODE, message, place, hint))
-            for taken in (*_OURS, *_KERNELS):
-                if f"{taken}/".startswith(f"{path.rstrip('/')}/") or path.startswith(f"{taken}/"):
-                    message = f"a volume at `{path}` would hide or change `{taken}`"
-                    hint = "mount it elsewhere, such as `/data`"
-                    problems.append(Diagnostic(MOUNT_CLASH, message, place, hint))
-                    break
-            if volume.type == "image" and _number(environment.kubernetes) < _IMAGE_VOLUMES:
-                message = f"Kubernetes {environment.kubernetes} has image volumes switched off"
-                message += f" (environment `{environment.name}`)"
-                hint = "write `kubernetes: '1.35'` in gitopsc.yaml, if the cluster is that new"
-                problems.append(Diagnostic(NEWER_KUBERNETES, message, place, hint))
+            _check_volume(environment, run, volume, place, problems)
+
+
+def _check_volume(
+    environment: Environment, run: Run, volume: Volume, place: Span, problems: list[Diagnostic]
+) -> None:
+    """What is wrong with a volume whatever others there are."""
+    path = volume.mount_path
+    hidden = [
+        taken
+        for taken in (*_OURS, *_KERNELS)
+        if f"{taken}/".startswith(f"{path.rstrip('/')}/") or path.startswith(f"{taken}/")
+    ]
+    if hidden:
+        message = f"a volume at `{path}` would hide or change `{hidden[0]}`"
+        hint = "mount it elsewhere, such as `/data`"
+        problems.append(Diagnostic(MOUNT_CLASH, message, place, hint))
+    if run.replicas > 1 and _is_for_one_node(volume):
+        message = f"{run.replicas} pods share a claim that one node at a time can mount"
+        hint = "write `access_mode: ReadWriteMany` in its `spec`, or `replicas: 1`"
+        problems.append(Diagnostic(ONE_NODE, message, place, hint))
+    if volume.type == "image" and _number(environment.kubernetes) < _IMAGE_VOLUMES:
+        message = f"Kubernetes {environment.kubernetes} has image volumes switched off"
+        message += f" (environment `{environment.name}`)"
+        hint = "write `kubernetes: '1.35'` in gitopsc.yaml, if the cluster is that new"
+        problems.append(Diagnostic(NEWER_KUBERNETES, message, place, hint))
 
 
 def _number(version: str) -> tuple[int, ...]:
     return tuple(map(int, version.split(".")))
+
+
+# Limits
 
 
 def _check_limits(

@@ -19,9 +19,6 @@ from compiler.model.files import OWNERSHIP_LIST
 
 
 def run(arguments: argparse.Namespace) -> int:
-    if not os.path.isdir(arguments.path):
-        print(f"gitopsc: `{arguments.path}` is no folder", file=sys.stderr)
-        return 2
     root = os.path.realpath(arguments.path)
     began = time.time_ns()
     arguments.no_cache = arguments.no_cache or not memory.is_usable(root)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 
 from compiler.commands.reading import read
@@ -17,9 +16,6 @@ _RENDERERS = {"dot": render_dot, "json": render_lineage_json, "mermaid": render_
 
 
 def run(arguments: argparse.Namespace) -> int:
-    if not os.path.isdir(arguments.path):
-        print(f"gitopsc: `{arguments.path}` is no folder", file=sys.stderr)
-        return 2
     reading = read(arguments.path)
     found = [*reading.scanned]
     if not has_errors(found):

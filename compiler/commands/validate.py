@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 
 from compiler.commands.reading import read
@@ -14,9 +13,6 @@ from compiler.report.text import render_counts
 
 
 def run(arguments: argparse.Namespace) -> int:
-    if not os.path.isdir(arguments.path):
-        print(f"gitopsc: `{arguments.path}` is no folder", file=sys.stderr)
-        return 2
     reading = read(arguments.path)
     found = [*reading.scanned]
     if not has_errors(found):
