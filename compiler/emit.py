@@ -203,7 +203,8 @@ def _manifest(plan: Plan, planned: EnvironmentPlan, workload: Workload, image: s
     """A run's objects. A Job and its settings are named after their content, a service's are not.
 
     Kubernetes lets no one change a Job's `spec`, so all of that text is in the Job's name. A
-    service's objects keep their names, and new settings roll it through a pod annotation.
+    service's objects keep their names, and new settings roll it through a pod annotation; a
+    CronJob keeps its name, and its next job has the new settings.
     """
     settings_digest = identity.content_digest(workload.settings.encode())[:10]
     is_job = workload.action == "job"
@@ -223,11 +224,15 @@ def _manifest(plan: Plan, planned: EnvironmentPlan, workload: Workload, image: s
     spec_template = "job-spec.yaml.j2" if is_job else "deployment-spec.yaml.j2"
     spec = render_yaml(f"{_TARGET}/{spec_template}", workload=workload, pod=pod, selector=selector)
     name = workload.name
-    if is_job:
+    kind = "service"
+    if workload.cron is not None:
+        kind = "cronjob"
+    elif is_job:
+        kind = "job"
         fields = {"compute": workload.compute, "settings": workload.settings, "spec": spec}
         name += f"-{identity.object_digest(fields)[:10]}"
     return render_yaml(
-        f"{_TARGET}/{'job' if is_job else 'service'}.yaml.j2",
+        f"{_TARGET}/{kind}.yaml.j2",
         workload=workload,
         name=name,
         config_name=config_name,

@@ -6,10 +6,18 @@ import re
 from calendar import timegm
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from typing import NamedTuple, cast
 
 from compiler.adapters.graph import circles, generations
-from compiler.model.descriptor import DATA_TYPES, Descriptor, Project
+from compiler.model.descriptor import (
+    DATA_TYPES,
+    TASK_KINDS,
+    TRIGGER_KINDS,
+    Descriptor,
+    Project,
+    without_text,
+)
 from compiler.model.diagnostic import (
     BAD_REFERENCE,
     CYCLE,
@@ -52,6 +60,7 @@ from compiler.model.program import (
     Run,
 )
 from compiler.model.reference import FunctionKey, StoreKey, TaskKey
+from compiler.model.scheduling import Scheduling
 from compiler.model.source import Span
 from compiler.model.volume import Volume
 
@@ -125,6 +134,7 @@ class _Symbols:
     runs: dict[str, Descriptor] = field(default_factory=dict)
     run_names: dict[str, str] = field(default_factory=dict)
     data: dict[tuple[str, str], list[Descriptor]] = field(default_factory=dict)
+    triggers: list[Descriptor] = field(default_factory=list)
 
     def task_of(self, kind: str, version: FunctionVersion) -> Descriptor | None:
         exact = self.tasks.get((kind, version[0], version))
@@ -145,8 +155,10 @@ def _declare(project: Project, problems: Problems) -> _Symbols:
             symbols.run_names[descriptor.id or descriptor.name] = descriptor.name
             if first is not descriptor and descriptor.name:
                 problems.append(_twice("run", first, descriptor))
-        elif kind != "project":
+        elif kind in TASK_KINDS:
             tasks.append(descriptor)
+        elif kind in TRIGGER_KINDS and descriptor.valid:
+            symbols.triggers.append(descriptor)
     for task in tasks:
         _declare_task(symbols, task, problems)
     return symbols
@@ -265,12 +277,15 @@ def _draft(symbols: _Symbols, descriptor: Descriptor, problems: Problems) -> _Dr
     kind = descriptor.kind.removesuffix(":run")
     task = None
     if "task" in spec:
-        task = _task(symbols, descriptor, kind, problems)
-        if task is None or not task.valid:
+        key = _task_key(symbols, descriptor, kind, problems)
+        if key is None:
+            return None
+        task = _task(symbols, key, descriptor, problems)
+        if task is not None and not task.valid:
             return None
     owner = descriptor if "function" in spec else task
     if owner is None:
-        span = descriptor.document.key_span("spec")
+        span = descriptor.key_span("spec")
         hint = "write `function: <name>`"
         problems.append(Diagnostic(MISSING_KEY, "`function` is missing in `spec`", span, hint))
         return None
@@ -312,9 +327,9 @@ def _function_of(symbols: _Symbols, task: Descriptor) -> str | None:
     return function.name if function is not None else None
 
 
-def _task(
+def _task_key(
     symbols: _Symbols, descriptor: Descriptor, kind: str, problems: Problems
-) -> Descriptor | None:
+) -> TaskKey | None:
     text = descriptor.spec["task"]
     span = descriptor.span("spec", "task")
     key = TaskKey.parse(text)
@@ -326,13 +341,26 @@ def _task(
     if key.project != symbols.project:
         problems.append(_other_project("the task", key.project, span))
         return None
-    task = symbols.tasks_by_id.get((kind, key.id))
-    if task is None:
-        ids = [each for known, each in symbols.tasks_by_id if known == kind]
+    return key
+
+
+def _task(
+    symbols: _Symbols, key: TaskKey, descriptor: Descriptor, problems: Problems
+) -> Descriptor | None:
+    """Runs are exported without their tasks: then what the task said is lost, and that is told."""
+    task = symbols.tasks_by_id.get((key.kind, key.id))
+    if task is None and not _is_merged(descriptor):
+        ids = [each for known, each in symbols.tasks_by_id if known == key.kind]
         hint = did_you_mean(key.id, ids) or "leave `task` out: the task of the function is found"
-        message = f"no `{kind}` task has the id `{key.id}`"
+        message = f"no `{key.kind}` task has the id `{key.id}`"
+        span = descriptor.span("spec", "task")
         problems.append(Diagnostic(UNKNOWN_TASK, message, span, hint))
     return task
+
+
+def _is_merged(run: Descriptor) -> bool:
+    """Whether the platform has written task and function into the run (digitalhub.md 3.1)."""
+    return "source" in run.spec and "python_version" in run.spec
 
 
 # Functions
@@ -536,7 +564,11 @@ def _age(descriptor: Descriptor) -> tuple[float | str, ...]:
     """Sorts versions by when they were made, else by version and id; `10` comes after `9`."""
     metadata = descriptor.metadata
     keys = (metadata.get("created", ""), metadata.get("version", ""), descriptor.id or "")
-    return (_moment(str(keys[0])), *(_NUMBER.sub(_padded, str(key)) for key in keys))
+    return (
+        not descriptor.is_copy,
+        _moment(str(keys[0])),
+        *(_NUMBER.sub(_padded, str(key)) for key in keys),
+    )
 
 
 _NUMBER = re.compile(r"\d+")
@@ -592,6 +624,7 @@ def _run(
     _check_overruled(draft, function, problems)
     _check_profile(project, draft, problems)
     environment = _environment(draft, problems)
+    requests, limits = _resources(draft, problems)
     run = Run(
         name=draft.name,
         action=draft.action,
@@ -605,9 +638,13 @@ def _run(
         outputs=outputs,
         environment=environment,
         secrets=tuple(sorted(spec.get("secrets", ()))),
-        resources={key: str(value) for key, value in sorted(spec.get("resources", {}).items())},
+        requests=requests,
+        limits=limits,
+        scheduling=Scheduling.of(spec),
         volumes=tuple(map(Volume.of, spec.get("volumes", ()))),
         profile=spec.get("profile"),
+        backoff_limit=spec.get("backoff_limit", 0),
+        cron=spec.get("cron"),
         keeps_claims=gitops.get("on_delete", "keep") == "keep",
         replicas=spec.get("replicas", 1),
         service_type=spec.get("service_type", "ClusterIP"),
@@ -621,12 +658,34 @@ def _run(
 def _check_overruled(draft: _Draft, function: Function, problems: Problems) -> None:
     """On the platform the function's keys win over the run's (digitalhub.md section 3.1)."""
     for key in ("source", "image", "base_image", "python_version", "requirements"):
-        own = draft.merged.descriptor.spec.get(key)
-        if own is not None and own != function.descriptor.spec.get(key):
+        own, its = draft.merged.descriptor.spec.get(key), function.descriptor.spec.get(key)
+        if key == "source" and own is not None:
+            own, its = without_text(own), without_text(its or {})
+        if own is not None and own != its:
             message = f"`{key}` of function `{function.name}` is used, not this"
-            span = draft.merged.descriptor.document.key_span("spec", key)
+            span = draft.merged.descriptor.key_span("spec", key)
             hint = "change the function, or define another one"
             problems.append(Diagnostic(OVERRULED, message, span, hint))
+
+
+def _resources(draft: _Draft, problems: Problems) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Requests and limits, of either dialect. What has a limit only asks for that much."""
+    requests: dict[str, str] = {}
+    limits: dict[str, str] = {}
+    for key, value in sorted(draft.merged.spec.get("resources", {}).items()):
+        if not isinstance(value, dict):
+            requests[key] = str(value)
+            continue
+        given = {each: str(amount) for each, amount in value.items()}
+        requests[key] = given.get("requests", given.get("limits", ""))
+        if "limits" in given:
+            limits[key] = given["limits"]
+        if key == "gpu" and limits.get(key, requests[key]) != requests[key]:
+            message = "a pod that asks for GPUs gets just as many as it asks for"
+            span = draft.merged.span("resources", "gpu", "limits")
+            hint = f"write `gpu: '{limits[key]}'`"
+            problems.append(Diagnostic(WRONG_VALUE, message, span, hint))
+    return requests, limits
 
 
 def _check_profile(project: Project, draft: _Draft, problems: Problems) -> None:
@@ -815,6 +874,8 @@ def _lineage(
     for draft in builds:
         if draft.function in functions:
             _build_lineage(draft, functions[draft.function], nodes, edges)
+    for trigger in symbols.triggers:
+        _trigger_lineage(symbols, trigger, nodes, edges)
     for versions in symbols.data.values():
         nodes.update(_data_node(symbols.project, _own_key(symbols, each)) for each in versions)
     for descriptor in (*symbols.runs.values(), *_flat(symbols.data.values())):
@@ -834,6 +895,27 @@ def _build_lineage(draft: _Draft, function: Function, nodes: set[Node], edges: s
     edges.add(Edge(_image_node(function).id, node.id, "produced_by", "build", span))
 
 
+def _trigger_lineage(
+    symbols: _Symbols, trigger: Descriptor, nodes: set[Node], edges: set[Edge]
+) -> None:
+    """A lifecycle trigger reads all data that its pattern matches, and starts a function."""
+    node = Node(f"trigger/{trigger.name}", "trigger", trigger.name)
+    nodes.add(node)
+    span = trigger.span("spec", "key")
+    pattern = str(trigger.spec["key"]).partition("://")[2]
+    for versions in symbols.data.values():
+        for key in (_own_key(symbols, each) for each in versions):
+            unversioned = str(key._replace(version=None)).partition("://")[2]
+            if fnmatchcase(unversioned, pattern) or fnmatchcase(str(key)[8:], pattern):
+                target = _data_node(symbols.project, key)
+                edges.add(Edge(node.id, target.id, "consumes", "key", span))
+    text = trigger.spec.get("function")
+    function = _function(symbols, text, trigger.span("spec", "function"), []) if text else None
+    if function is not None:
+        place = trigger.span("spec", "function")
+        edges.add(Edge(node.id, f"function/{function.name}", "run_of", "function", place))
+
+
 def _image_node(function: Function) -> Node:
     name = function.image or function.unique_name
     return Node(f"image/{name}", "image", name)
@@ -845,7 +927,7 @@ def _function_lineage(function: Function, nodes: set[Node], edges: set[Edge]) ->
     nodes |= {node, image}
     spec = function.descriptor
     if function.image is None:
-        span = spec.document.key_span("spec", "source")
+        span = spec.key_span("spec", "source")
         edges.add(Edge(image.id, node.id, "produced_by", "source", span))
     if function.origin is not None:
         source = Node(f"source/{function.origin}", "source", function.origin)
@@ -861,6 +943,11 @@ def _run_lineage(run: Run, project: str, nodes: set[Node], edges: set[Edge]) -> 
     function = run.function
     edges.add(Edge(node.id, f"function/{function.unique_name}", "run_of", "function", span))
     edges.add(Edge(node.id, _image_node(function).id, "consumes", "function", span))
+    if run.descriptor.document.data["kind"] == "scheduler":
+        trigger = Node(f"trigger/{run.name}", "trigger", run.name)
+        nodes.add(trigger)
+        place = run.span("schedule")
+        edges.add(Edge(node.id, trigger.id, "produced_by", "schedule", place))
     for reference in (*run.inputs, *run.references):
         data = _data_node(project, _meant(reference))
         nodes.add(data)

@@ -81,7 +81,7 @@ def _function(sources: _Sources, descriptor: Descriptor, problems: Problems) -> 
     if not source.files and image is None:
         message = f"function `{descriptor.name}` has no source"
         hint = "write `source:` with a path, or `code:` with the text"
-        span = descriptor.document.key_span("spec", "source")
+        span = descriptor.key_span("spec", "source")
         problems.append(Diagnostic(SOURCE_MISSING, message, span, hint))
         return None
     module, _, handler = spec["source"]["handler"].rpartition(":")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from compiler.adapters.yaml import read_again, read_documents
-from compiler.model.descriptor import OUR_KINDS
+from compiler.model.descriptor import COMPILED_KINDS
 from compiler.model.diagnostic import (
     BROKEN_LINK,
     LINK_OUTSIDE,
@@ -43,7 +43,7 @@ _OTHER_ENCODINGS = (
 
 _OUR_KIND_LINE = re.compile(
     rb"[\"']?\bkind[\"']?[ \t]*:[ \t]*[\"']?(?:%s)[\"']?[ \t\r]*(?:[,}#\n]|$)"
-    % b"|".join(re.escape(kind.encode()) for kind in sorted(OUR_KINDS, reverse=True))
+    % b"|".join(re.escape(kind.encode()) for kind in sorted(COMPILED_KINDS, reverse=True))
 )
 
 

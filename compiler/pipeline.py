@@ -1,4 +1,4 @@
-"""The stages in order: divide, parse, validate, load, link, plan, emit, combine.
+"""The stages in order: divide, parse, validate, normalize, load, link, plan, emit, combine.
 
 Scan is before, write after. One error anywhere means that nothing is emitted. Every stage still
 runs on what it can, so that one compile shows every problem.
@@ -21,6 +21,7 @@ from compiler.model.diagnostic import has_errors
 from compiler.model.output import OutputFile
 from compiler.model.program import Program
 from compiler.model.source import Tree
+from compiler.normalize import normalize
 from compiler.parse import parse
 from compiler.plan import plan
 from compiler.validate import validate
@@ -45,13 +46,14 @@ def compile_part(tree: Tree) -> Compilation:
     for project in projects:
         if project.prefix in broken:
             continue  # a name in a broken file is not unknown, only unread
+        project, dialect = normalize(project)
         functions, loading = load(project, tree)
         program, binding = link(project, functions)
-        sound = not has_errors((*grammar, *loading, *binding))
+        sound = not has_errors((*grammar, *dialect, *loading, *binding))
         planned, limits = plan(program, sound=sound)
         programs.append(program)
         plans.append((program, planned))
-        diagnostics += [*loading, *binding, *limits]
+        diagnostics += [*dialect, *loading, *binding, *limits]
     outputs: tuple[tuple[Compiled, tuple[OutputFile, ...]], ...] = ()
     if not has_errors(diagnostics):
         outputs = tuple((_short(each), emit(made)) for each, made in plans if made is not None)

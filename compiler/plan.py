@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from compiler.model import identity
 from compiler.model.descriptor import Environment, Profile, Project, SecretKey
@@ -111,9 +111,11 @@ def _lowered(
     waves = _waves(program)
     environments = []
     for environment in project.environments:
-        computes: dict[str, str] = {}
+        computes = _Computes({}, {})
         for run in program.runs:
-            computes[run.name] = _compute(environment, run, computes)
+            digest = computes.of_runs[run.name] = _compute(environment, run, computes)
+            if run.cron is None:
+                computes.of_data[run.name] = digest
         workloads = tuple(
             _workload(project, environment, run, names[run.name], computes, waves) for run in runs
         )
@@ -126,6 +128,16 @@ def _lowered(
         environments=tuple(environments),
         lineage=program.lineage,
     )
+
+
+class _Computes(NamedTuple):
+    """The compute digest of each run, and of those whose data has it as its version.
+
+    What the clock starts makes new data each time: nothing downstream takes its digest.
+    """
+
+    of_runs: dict[str, str]
+    of_data: dict[str, str]
 
 
 def _waves(program: Program) -> Mapping[str, int]:
@@ -150,7 +162,11 @@ def _names(program: Program, problems: list[Diagnostic]) -> dict[str, str]:
     functions = [(each.unique_name, each.descriptor.name_span, False) for each in program.functions]
     _check_names("function", functions, FUNCTION_NAME_LIMIT, _RESERVED_IMAGES, problems)
     runs = [
-        (run.name, run.descriptor.name_span, run.action == "serve")
+        (
+            run.name,
+            run.descriptor.name_span,
+            run.action == "serve" and run.name != run.descriptor.id,
+        )
         for run in program.runs
         if not run.local
     ]
@@ -192,7 +208,10 @@ def _check_names(
 
 
 def _service_name(run: Run, name: str) -> str:
-    return _clean(run.service_name) if run.service_name is not None else name
+    """A name that the platform gave may start with a digit, which no Service's may."""
+    if run.service_name is not None:
+        return _clean(run.service_name)
+    return f"s-{name}" if name[:1].isdigit() and run.name == run.descriptor.id else name
 
 
 def _check_services(
@@ -219,7 +238,7 @@ def _check_services(
 # Identity
 
 
-def _compute(environment: Environment, run: Run, computes: Mapping[str, str]) -> str:
+def _compute(environment: Environment, run: Run, computes: _Computes) -> str:
     """`computes` has the digests of all runs that this one reads from."""
     function = run.function
     base = _base(function)
@@ -266,11 +285,12 @@ def _source_digests(function: Function) -> Any:
     }
 
 
-def _read_version(reference: Reference, computes: Mapping[str, str]) -> dict[str, str]:
+def _read_version(reference: Reference, computes: _Computes) -> dict[str, str]:
     """What is read: the key, its resolved version, and where a declared one lies."""
     read = {"key": str(reference.key._replace(version=None))}
     if reference.producer is not None:
-        read["version"] = computes[reference.producer]
+        if version := computes.of_data.get(reference.producer):
+            read["version"] = version
     elif reference.key.version is not None:
         read["version"] = reference.key.version
     elif reference.declared is not None and reference.declared.id is not None:
@@ -280,7 +300,7 @@ def _read_version(reference: Reference, computes: Mapping[str, str]) -> dict[str
     return read
 
 
-def _read(reference: Reference, computes: Mapping[str, str]) -> dict[str, str]:
+def _read(reference: Reference, computes: _Computes) -> dict[str, str]:
     """The same for the runner, which waits for the record of the run that makes the data."""
     producer = {"producer": reference.producer} if reference.producer else {}
     return {**_read_version(reference, computes), **producer}
@@ -314,7 +334,7 @@ def _workload(
     environment: Environment,
     run: Run,
     name: str,
-    computes: Mapping[str, str],
+    computes: _Computes,
     waves: Mapping[str, int],
 ) -> Workload:
     function = run.function
@@ -339,12 +359,14 @@ def _workload(
         gpu=resources.get("gpu"),
         disk=resources["disk"],
         mounts=mounts,
-        scheduling=_profile(environment, run).scheduling,
+        scheduling=_profile(environment, run).scheduling.over(run.scheduling),
+        backoff_limit=run.backoff_limit,
+        cron=run.cron,
         is_recreated=any(_is_for_one_node(each.volume) for each in mounts),
         replicas=run.replicas,
         service_type=run.service_type,
         service_name=_service_name(run, name),
-        compute=computes[run.name],
+        compute=computes.of_runs[run.name],
         wave=waves[run.name],
         source=project.relative(run.descriptor.path),
         reads=tuple(sorted(read)),
@@ -370,13 +392,13 @@ def _variables(
 
 
 def _settings(
-    project: Project, environment: Environment, run: Run, computes: Mapping[str, str]
+    project: Project, environment: Environment, run: Run, computes: _Computes
 ) -> Mapping[str, Any]:
     """What the runner reads in the container; what is empty is left out."""
     function = run.function
     settings = {
         "action": run.action,
-        "compute": computes[run.name],
+        "compute": computes.of_runs[run.name],
         "environment": environment.name,
         "function": function.name,
         "handler": function.handler,
@@ -404,8 +426,9 @@ def _profile(environment: Environment, run: Run) -> Profile:
 def _resources(environment: Environment, run: Run) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """Requests and limits. A profile wins over the run (digitalhub.md section 5.4)."""
     profile = _profile(environment, run)
-    own = {**environment.resources, **run.resources}
-    return {**_DEFAULT_RESOURCES, **own, **profile.requests}, profile.limits
+    own = {**environment.resources, **run.requests}
+    requests = {**_DEFAULT_RESOURCES, **own, **profile.requests}
+    return requests, {**run.limits, **profile.limits}
 
 
 def _volumes(environment: Environment, run: Run) -> tuple[Volume, ...]:
@@ -566,7 +589,12 @@ def _check_limits(
         requests, limits = _resources(environment, run)
         profile = _profile(environment, run)
         for key, limit in limits.items():
-            if amount(requests[key]) > amount(limit) and key in profile.requests:
+            if key not in profile.limits and amount(requests[key]) > amount(limit):
+                message = f"the run asks for {requests[key]} of `{key}`, and allows {limit}"
+                hint = "ask for less, or raise the limit"
+                place = run.span("resources", key, "limits")
+                problems.append(Diagnostic(OVER_LIMIT, message, place, hint))
+            elif amount(requests[key]) > amount(limit) and key in profile.requests:
                 message = f"profile `{run.profile}` asks for {requests[key]} of `{key}`"
                 message += f", and allows {limit}"
                 hint = "ask for less, or raise the limit"
@@ -575,7 +603,7 @@ def _check_limits(
                 message = (
                     f"the run asks for {requests[key]} of `{key}`, and its profile allows {limit}"
                 )
-                place = run.span("resources", key) if key in run.resources else run.span("profile")
+                place = run.span("resources", key) if key in run.requests else run.span("profile")
                 hint = "ask for less, or raise the limit of the profile"
                 problems.append(Diagnostic(OVER_LIMIT, message, place, hint))
 
@@ -583,13 +611,13 @@ def _check_limits(
 def _check_quantities(runs: Iterable[Run], problems: list[Diagnostic]) -> None:
     """Kubernetes decides what a quantity is; what only the platform refuses is a warning."""
     for run in runs:
-        for key, quantity in run.resources.items():
+        for key, quantity in (*run.requests.items(), *run.limits.items()):
             if not _PLATFORM_QUANTITY.fullmatch(quantity):
                 message = f"the platform refuses the quantity `{quantity}`; Kubernetes takes it"
                 hint = "write a whole number with a unit, such as `500m`"
                 span = run.span("resources", key)
                 problems.append(Diagnostic(PLATFORM_REFUSES, message, span, hint))
-        memory = run.resources.get("mem")
+        memory = run.requests.get("mem")
         if memory is not None and amount(memory) < _LEAST_MEMORY:
             message = f"`{memory}` of memory is less than a mebibyte; without a unit it is bytes"
             hint = f"write `{int(amount(memory)) or 1}Gi`, or `Mi`"

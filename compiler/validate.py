@@ -14,13 +14,11 @@ from compiler.model.descriptor import (
     COMPILED_KINDS,
     DEFAULT_KUBERNETES,
     OTHER_RUNTIMES,
-    OUR_KINDS,
-    PLANNED_KINDS,
+    RUN_KINDS,
     Descriptor,
     Environment,
     Profile,
     Project,
-    Scheduling,
     SecretKey,
 )
 from compiler.model.diagnostic import (
@@ -31,6 +29,7 @@ from compiler.model.diagnostic import (
     FOREIGN_KIND,
     INSIDE_PROJECT,
     MISSING_KEY,
+    MLRUN_PROJECT,
     OTHER_PROJECT,
     RETIRED_KEY,
     STRAY_KEY,
@@ -47,6 +46,7 @@ from compiler.model.diagnostic import (
 )
 from compiler.model.document import Document, Pointer
 from compiler.model.files import SETTINGS_FILE
+from compiler.model.scheduling import Scheduling
 from compiler.model.source import Span, Tree
 from compiler.model.volume import Volume
 
@@ -64,6 +64,7 @@ _MEANT_KINDS = {
 _PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,36}[a-z0-9]")
 _MISNAMED_SETTINGS = ("gitopsc.yml", "gitopsc.json")
 _SETTINGS_SCHEMA = "gitopsc"
+_MOST_RELATED = 10
 _TYPE_WORDS = {
     "array": "a list",
     "boolean": "true or false",
@@ -95,16 +96,20 @@ def validate(
         if tree.enclosing is not None:
             problems.append(_inside_project(tree.enclosing))
     owned: dict[str, list[Descriptor]] = {folder: [] for folder in sorted(folders)}
+    foreign: dict[str, list[Document]] = {}
     for part in parts:
         owner = _owner(part.path, owned)
         if owner is None:
             problems += _unowned(part)
-        elif (descriptor := _descriptor(part, problems)) is not None:
-            owned[owner].append(descriptor)
+        elif part.data["kind"] in COMPILED_KINDS:
+            owned[owner].append(_descriptor(part, problems))
+        else:
+            foreign.setdefault(part.data["kind"], []).append(part)
+    problems += [_foreign_kind(kind, found) for kind, found in foreign.items()]
     described = frozenset(
         (
             *(each.path for each in settings.values()),
-            *(each.path for each in parts if each.data["kind"] in OUR_KINDS),
+            *(each.path for each in parts if each.data["kind"] in COMPILED_KINDS),
         )
     )
     projects = tuple(
@@ -166,12 +171,16 @@ def _inside_project(settings: str) -> Diagnostic:
     return Diagnostic(INSIDE_PROJECT, message, Span("."), hint)
 
 
-def _descriptor(document: Document, problems: Diagnostics) -> Descriptor | None:
+def _descriptor(document: Document, problems: Diagnostics) -> Descriptor:
     data = document.data
     kind: str = data["kind"]
-    if kind not in COMPILED_KINDS:
-        problems.append(_foreign_kind(document, kind))
-        return None
+    spec = data.get("spec") if isinstance(data.get("spec"), dict) else {}
+    if kind == "project" and (place := _mlrun_function(spec)) is not None:
+        message = "this is a project of MLRun, which is another platform"
+        hint = "list the file under `exclude`, and write a `kind: python` for each function"
+        span = document.span("spec", "functions", place)
+        problems.append(Diagnostic(MLRUN_PROJECT, message, span, hint))
+        return Descriptor(kind, "", None, document, {}, valid=False)
     told = {each.span for each in document.faults}
     schema = kind.replace(":", ".")
     shape = _shape_problems(document, schema, violations(schema, data))
@@ -180,12 +189,21 @@ def _descriptor(document: Document, problems: Diagnostics) -> Descriptor | None:
     problems += found
     names = (data.get("name"), data.get("id"))
     name, identifier = (each if isinstance(each, str) else None for each in names)
-    if "name" not in data and "id" not in data and kind.endswith(":run"):
+    if "name" not in data and "id" not in data and kind in RUN_KINDS:
         hint = "write `name:`; its objects in the cluster are called after it"
         found.append(Diagnostic(MISSING_KEY, "the run has no name", document.span("kind"), hint))
         problems.append(found[-1])
     valid = all(each.code.severity is not Severity.ERROR for each in found)
-    return Descriptor(kind, name or identifier or "", identifier, document, valid)
+    return Descriptor(kind, name or identifier or "", identifier, document, spec, valid)
+
+
+def _mlrun_function(spec: Mapping[str, Any]) -> int | None:
+    """The first function that only MLRun writes so (digitalhub.md section 9.2)."""
+    functions = spec.get("functions")
+    for index, entry in enumerate(functions if isinstance(functions, list) else ()):
+        if isinstance(entry, dict) and "spec" not in entry and {"url", "handler"} & entry.keys():
+            return index
+    return None
 
 
 def _odd_numbers(document: Document, pointer: Pointer) -> Diagnostics:
@@ -203,24 +221,24 @@ def _odd_numbers(document: Document, pointer: Pointer) -> Diagnostics:
     return found
 
 
-def _foreign_kind(document: Document, kind: str) -> Diagnostic:
-    span = document.span("kind")
-    if kind in PLANNED_KINDS:
-        message = f"this version of gitopsc does not compile kind `{kind}`; it is left alone"
-        return Diagnostic(FOREIGN_KIND, message, span)
+def _foreign_kind(kind: str, documents: Sequence[Document]) -> Diagnostic:
+    """One for all documents of a kind, at the first of them."""
+    span, *others = sorted(each.span("kind") for each in documents)
+    they = f"all {len(documents)} of them are" if others else "it is"
     if re.split(r"[+:]", kind)[0] in OTHER_RUNTIMES:
-        message = f"kind `{kind}` is of another runtime; it is left alone"
+        message = f"kind `{kind}` is of another runtime; {they} left alone"
         return Diagnostic(FOREIGN_KIND, message, span)
-    close = get_close_matches(kind, sorted(OUR_KINDS), n=1, cutoff=0.8)
+    close = get_close_matches(kind, sorted(COMPILED_KINDS), n=1, cutoff=0.8)
+    related = tuple(Label(each, "and here") for each in others[:_MOST_RELATED])
     if close and close[0].startswith("python"):
         message = f"unknown kind `{kind}`"
-        return Diagnostic(UNKNOWN_KIND, message, span, f"did you mean `{close[0]}`?")
-    message = f"kind `{kind}` is none of ours; the document is left alone"
+        return Diagnostic(UNKNOWN_KIND, message, span, f"did you mean `{close[0]}`?", related)
+    message = f"kind `{kind}` is none of ours; {they} left alone"
     hint = "if it is meant for something else, list its file under `exclude` in gitopsc.yaml"
     meant = close[0] if close else _MEANT_KINDS.get(kind.lower())
     if meant:
         hint = f"did you mean `{meant}`?"
-    return Diagnostic(FOREIGN_KIND, message, span, hint)
+    return Diagnostic(FOREIGN_KIND, message, span, hint, related)
 
 
 # Shape
@@ -286,15 +304,14 @@ def _unknown_key(
 
 def _other_home(schema: str, key: str) -> str | None:
     """A key of `spec` that stands one level too high, or in a descriptor of the wrong kind."""
-    if home := nested_home(schema, "spec", key):
-        return f"move `{key}` into `{home}`"
     runs_first = sorted(COMPILED_KINDS, key=lambda kind: (not kind.endswith(":run"), kind))
     for kind in runs_first:
         other = kind.replace(":", ".")
         is_related = kind.startswith("python+") and schema.startswith("python+")
         if is_related and other != schema and key in property_names(other, "spec"):
             return f"only `kind: {kind}` has it"
-    return None
+    home = nested_home(schema, "spec", key)
+    return f"move `{key}` into `{home}`" if home else None
 
 
 def _missing_keys(document: Document, violation: Violation) -> list[Diagnostic]:
@@ -399,6 +416,9 @@ def _wrong_value(document: Document, violation: Violation) -> Diagnostic:
 def _not_one_of(
     place: str, found: object, choices: list[str], schema: Mapping[str, Any], span: Span
 ) -> Diagnostic:
+    if refused := schema.get("x-refused", {}).get(found if isinstance(found, str) else ""):
+        reason, hint = refused
+        return Diagnostic(WRONG_VALUE, reason, span, hint)
     hint = did_you_mean(str(found), choices, cutoff=0.87) or _enum_hint(schema, found)
     return Diagnostic(WRONG_VALUE, f"{place} cannot be `{_short(found)}`", span, hint)
 
@@ -629,13 +649,7 @@ def _profile(data: Mapping[str, Any]) -> Profile:
         limits=_quantities(resources.get("limits", {})),
         variables={each["name"]: str(each["value"]) for each in data.get("envs", ())},
         volumes=tuple(map(Volume.of, data.get("volumes", ()))),
-        scheduling=Scheduling(
-            node_selector=data.get("node_selector", {}),
-            tolerations=data.get("tolerations", ()),
-            affinity=data.get("affinity", {}),
-            runtime_class=data.get("runtime_class"),
-            priority_class=data.get("priority_class"),
-        ),
+        scheduling=Scheduling.of(data),
     )
 
 

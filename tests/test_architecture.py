@@ -12,7 +12,19 @@ from conftest import ROOT
 
 COMPILER = ROOT / "compiler"
 STAGES = (
-    *("scan", "divide", "parse", "validate", "load", "link", "plan", "emit", "combine", "write"),
+    *(
+        "scan",
+        "divide",
+        "parse",
+        "validate",
+        "normalize",
+        "load",
+        "link",
+        "plan",
+        "emit",
+        "combine",
+        "write",
+    ),
 )
 PURE = (*STAGES[1:9], "pipeline", "model", "report")
 """What touches no file, no clock, no environment and no random source."""

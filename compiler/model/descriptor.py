@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-from compiler.model.document import Document
+from compiler.model.document import Document, Pointer
+from compiler.model.scheduling import Scheduling
 from compiler.model.source import Span
 from compiler.model.volume import Volume
 
@@ -22,18 +23,18 @@ DATA_TYPES: Mapping[str, str] = {
 }
 """Kind of a data entity -> its type in `store://<project>/<type>/<kind>/<name>`."""
 
-COMPILED_KINDS = frozenset(
-    (
-        *("project", "python", "python+build", "python+job", "python+serve"),
-        *("python+build:run", "python+job:run", "python+serve:run"),
-    )
-) | frozenset(DATA_TYPES)
+TASK_KINDS = frozenset(("python+build", "python+job", "python+serve"))
+RUN_KINDS = frozenset((*(f"{kind}:run" for kind in TASK_KINDS), "python+run"))
+TRIGGER_KINDS = frozenset(("lifecycle", "scheduler"))
+
+COMPILED_KINDS = (
+    frozenset(("project", "python", "secret"))
+    | TASK_KINDS
+    | RUN_KINDS
+    | TRIGGER_KINDS
+    | frozenset(DATA_TYPES)
+)
 """Kinds that have a schema."""
-
-PLANNED_KINDS = frozenset(("python+run", "scheduler", "lifecycle", "secret"))
-"""Kinds of the Python runtime that this version names and leaves alone."""
-
-OUR_KINDS = COMPILED_KINDS | PLANNED_KINDS
 
 OTHER_RUNTIMES = frozenset(
     (
@@ -63,21 +64,21 @@ OTHER_RUNTIMES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """One function, task, run, data entity or project, whose shape its schema accepts.
+    """One function, task, run, trigger, data entity or project, whose shape its schema accepts.
 
-    `spec` may lack keys only when the descriptor has errors; `valid` says that it has none.
+    `spec` may lack keys only when the descriptor has errors; `valid` says that it has none. A key
+    of it stands in the document below the first of `homes` that has it. `is_copy` says that it
+    stands for a descriptor that is not here: a function as a run of it was merged.
     """
 
     kind: str
     name: str
     id: str | None
     document: Document
+    spec: Mapping[str, Any]
     valid: bool = True
-
-    @property
-    def spec(self) -> Mapping[str, Any]:
-        spec = self.document.data.get("spec")
-        return spec if isinstance(spec, dict) else {}
+    homes: tuple[Pointer, ...] = (("spec",),)
+    is_copy: bool = False
 
     @property
     def metadata(self) -> Mapping[str, Any]:
@@ -89,7 +90,25 @@ class Descriptor:
         return self.document.path
 
     def span(self, *pointer: str | int) -> Span:
-        return self.document.span(*pointer)
+        """The place of a value; `spec` stands for wherever a key of it is."""
+        return self.document.span(*self._way(pointer))
+
+    def key_span(self, *pointer: str | int) -> Span:
+        """The place of a key."""
+        return self.document.key_span(*self._way(pointer))
+
+    def strings(self, key: str) -> Iterator[tuple[str, Span]]:
+        """The strings anywhere in a key of `spec`, with their places."""
+        way = self._way(("spec", key))
+        if self.document.has(*way):
+            yield from self.document.part(*way).strings()
+
+    def _way(self, pointer: Pointer) -> Pointer:
+        if pointer[:1] == ("spec",) and len(pointer) > 1:
+            for home in self.homes:
+                if self.document.has(*home, pointer[1]):
+                    return (*home, *pointer[1:])
+        return pointer
 
     @property
     def name_span(self) -> Span:
@@ -100,22 +119,19 @@ class Descriptor:
         return self.document.span()
 
 
+def without_text(source: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A function's `source` without the text that stands at its path, which exports add."""
+    if "source" not in source:
+        return source
+    return {key: each for key, each in source.items() if key not in ("base64", "lang")}
+
+
 @dataclass(frozen=True, slots=True)
 class SecretKey:
     """Where a cluster keeps the value of a platform secret: a key of a Secret."""
 
     name: str
     key: str
-
-
-class Scheduling(NamedTuple):
-    """Which nodes pods go to, and before which others; in Kubernetes' own words."""
-
-    node_selector: Mapping[str, str] = {}
-    tolerations: Sequence[Mapping[str, Any]] = ()
-    affinity: Mapping[str, Any] = {}
-    runtime_class: str | None = None
-    priority_class: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

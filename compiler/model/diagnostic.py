@@ -79,7 +79,7 @@ WRONG_TYPE = Code("C304", "wrong-type", _ERROR, "a value has another type than t
 WRONG_VALUE = Code("C305", "wrong-value", _ERROR, "a value that the schema does not allow")
 FOREIGN_KIND = Code("C306", "foreign-kind", _WARNING, "a descriptor that is left alone")
 STRAY_KEY = Code("C307", "stray-key", _WARNING, "a key that nothing reads")
-RETIRED_KEY = Code("C308", "retired-key", _WARNING, "a key of an older dialect, which is ignored")
+RETIRED_KEY = Code("C308", "retired-key", _WARNING, "a key of an older dialect")
 NOT_SUPPORTED = Code(
     "C309", "not-supported", _ERROR, "a valid descriptor that this version cannot compile"
 )
@@ -94,13 +94,23 @@ INSIDE_PROJECT = Code(
 ORPHANED_OUTPUT = Code(
     "C315", "orphaned-output", _WARNING, "an output folder that no project writes any more"
 )
+MLRUN_PROJECT = Code("C316", "mlrun-project", _ERROR, "a project file of MLRun")
+MISSING_REF = Code(
+    "C317", "missing-ref", _ERROR, "a project's file refers to a descriptor that is not here"
+)
+REMOTE_REF = Code(
+    "C318", "remote-ref", _WARNING, "a project's file refers to a descriptor on a platform"
+)
+NO_CRON = Code("C319", "no-cron", _ERROR, "a schedule that a CronJob cannot have")
+LOSSY_CRON = Code(
+    "C320", "lossy-cron", _WARNING, "a schedule that means something else on the platform"
+)
+NO_WATCH = Code("C321", "no-watch", _WARNING, "a trigger that nothing in a cluster pulls")
 UNOWNED = Code("C312", "unowned", _WARNING, "a descriptor outside every project is left alone")
 
 UNKNOWN_FUNCTION = Code("C401", "unknown-function", _ERROR, "a function that no one defines")
 DEFINED_TWICE = Code("C402", "defined-twice", _ERROR, "two descriptors have one identity")
-UNKNOWN_TASK = Code(
-    "C403", "unknown-task", _ERROR, "a task that no one defines, or of another kind"
-)
+UNKNOWN_TASK = Code("C403", "unknown-task", _WARNING, "a task that is not here")
 OTHER_PROJECT = Code("C404", "other-project", _ERROR, "a reference into another project")
 BAD_REFERENCE = Code("C405", "bad-reference", _ERROR, "a reference that is not of the right form")
 UNKNOWN_INPUT = Code(

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from compiler.model.descriptor import Environment, Scheduling, SecretKey
+from compiler.model.descriptor import Environment, SecretKey
 from compiler.model.program import Action, Build, FunctionFile, Lineage
+from compiler.model.scheduling import Scheduling
 from compiler.model.volume import Volume
 
 
@@ -54,6 +55,7 @@ class Workload:
 
     `image` names an `Image` of the plan, or `ready_image` is the reference of one that is there.
     `settings` is the JSON text that the runner reads. `variables` are values or keys of Secrets.
+    `cron` is when the clock starts it.
     `is_recreated` says that the old pods stop before new ones start.
     `source` is the descriptor's path in the project; `reads` and `writes` are keys of data.
     """
@@ -75,6 +77,8 @@ class Workload:
     disk: str
     mounts: tuple[Mount, ...]
     scheduling: Scheduling
+    backoff_limit: int
+    cron: str | None
     is_recreated: bool
     replicas: int
     service_type: str

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from compiler.model.descriptor import Descriptor, Project
 from compiler.model.reference import StoreKey
+from compiler.model.scheduling import Scheduling
 from compiler.model.source import Span
 from compiler.model.volume import Volume
 
@@ -129,16 +130,15 @@ class Merged:
 
     def span(self, key: str, *more: str | int) -> Span:
         """The place of a value, in the run or in its task."""
-        return self._owner(key).document.span("spec", key, *more)
+        return self._owner(key).span("spec", key, *more)
 
     def key_span(self, key: str, *more: str | int) -> Span:
         """The place of a key."""
-        return self._owner(key).document.key_span("spec", key, *more)
+        return self._owner(key).key_span("spec", key, *more)
 
     def strings(self, key: str) -> Iterator[tuple[str, Span]]:
         """The strings anywhere in a value, with their places."""
-        if key in self.spec:
-            yield from self._owner(key).document.part("spec", key).strings()
+        return self._owner(key).strings(key)
 
     def _owner(self, key: str) -> Descriptor:
         if self.task is not None and key not in self.descriptor.spec:
@@ -148,7 +148,11 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run as the platform would merge it: what it says itself, its task, and its function."""
+    """A run as the platform would merge it: what it says itself, its task, and its function.
+
+    `requests` and `limits` are of `cpu`, `mem`, `gpu` and `disk`. A run with `cron` is started by
+    the clock, again and again.
+    """
 
     name: str
     action: Action
@@ -162,9 +166,13 @@ class Run:
     outputs: tuple[Output, ...]
     environment: Mapping[str, str]
     secrets: tuple[str, ...]
-    resources: Mapping[str, str]
+    requests: Mapping[str, str]
+    limits: Mapping[str, str]
+    scheduling: Scheduling
     volumes: tuple[Volume, ...]
     profile: str | None
+    backoff_limit: int
+    cron: str | None
     keeps_claims: bool
     replicas: int
     service_type: str

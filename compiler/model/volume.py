@@ -34,6 +34,8 @@ class Volume(NamedTuple):
         """`data` is an item of `volumes` that its schema accepts."""
         spec = data.get("spec", {})
         type_ = data["volume_type"]
+        if "claim_name" in spec:  # platforms before 0.14 mounted a claim that was there
+            type_ = "shared_volume"
         size = spec.get("size", spec.get("sizeLimit", _DEFAULT_SIZES.get(type_)))
         return cls(
             type=type_,
@@ -42,7 +44,7 @@ class Volume(NamedTuple):
             size=None if size is None else str(size),
             storage_class=spec.get("storage_class", spec.get("storageClass")),
             access_mode=spec.get("access_mode", "ReadWriteOnce"),
-            claim=spec.get("claimName"),
+            claim=spec.get("claimName", spec.get("claim_name")),
             image=spec.get("image"),
             sub_path=spec.get("subPath"),
         )

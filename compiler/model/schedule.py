@@ -1,0 +1,175 @@
+"""Quartz expressions, which the platform's triggers hold, as the cron of a CronJob.
+
+digitalhub.md section 8. Quartz has seconds first and a year last, counts Sunday as 1, and can say
+things that cron cannot: those raise `NotCron`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_SHORTHANDS = ("@hourly", "@daily", "@weekly", "@monthly", "@yearly")
+_MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
+_DAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
+_QUARTZ_ONLY = re.compile(r"L|LW|L-\d+|\d+[LW]|\d+#\d+|[A-Z]{3}(L|#\d+)")
+_ITEM = re.compile(r"(?P<first>\*|\d+)(?:-(?P<last>\d+))?(?:/(?P<step>\d+))?")
+
+
+class NotCron(ValueError):
+    """The expression means something that cron cannot say, or nothing; with what to write."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class Cron(NamedTuple):
+    """Five fields, in UTC. `losses` are what the platform would do otherwise; `is_platforms` says
+    that the platform takes the expression at all."""
+
+    expression: str
+    losses: tuple[str, ...] = ()
+    is_platforms: bool = True
+
+
+class _Field(NamedTuple):
+    name: str
+    least: int
+    most: int
+    names: tuple[str, ...] = ()
+
+
+_MINUTE = _Field("minute", 0, 59)
+_HOUR = _Field("hour", 0, 23)
+_DAY = _Field("day of the month", 1, 31)
+_MONTH = _Field("month", 1, 12, tuple(_MONTHS))
+_WEEKDAY = _Field("day of the week", 1, 7, tuple(_DAYS))
+_CRON_WEEKDAY = _Field("day of the week", 0, 7, tuple(_DAYS))
+
+
+def cron_of(schedule: str) -> Cron:
+    """Raises NotCron."""
+    text = schedule.strip()
+    if text.startswith("@"):
+        return _shorthand(text)
+    fields = text.upper().split()
+    if len(fields) == 5:
+        parts = _five(fields, _CRON_WEEKDAY)
+        return Cron(" ".join(parts), is_platforms=False)
+    if len(fields) not in (6, 7):
+        message = f"a schedule has 6 or 7 fields, and this has {len(fields)}"
+        raise NotCron(message, "write `0 0 3 * * ?` for every day at three, for example")
+    losses = []
+    if fields[0] != "0":
+        if not fields[0].isdigit() or int(fields[0]) > 59:
+            message = "cron has no seconds, so it cannot run more than once a minute"
+            raise NotCron(message, "write `0` as the first field")
+        losses.append(f"cron has no seconds: it starts at second 0, not {int(fields[0])}")
+    if len(fields) == 7 and fields[6] != "*":
+        raise NotCron("cron has no years", "leave the last field out, or write `*`")
+    if "?" not in (fields[3], fields[5]) and "*" not in (fields[3], fields[5]):
+        message = "cron runs when either of two days matches, and this means both"
+        raise NotCron(message, "write `?` for the day of the month, or of the week")
+    return Cron(" ".join(_five(fields[1:6], _WEEKDAY)), tuple(losses))
+
+
+def _shorthand(text: str) -> Cron:
+    if text not in _SHORTHANDS:
+        message = f"`{text}` is no schedule"
+        raise NotCron(message, f"write one of {', '.join(_SHORTHANDS[:4])}")
+    if text == "@yearly":
+        return Cron("0 0 1 1 *", is_platforms=False)
+    expression = {
+        "@hourly": "0 * * * *",
+        "@daily": "0 0 * * *",
+        "@weekly": "0 0 * * 0",
+        "@monthly": "0 0 1 * *",
+    }[text]
+    loss = f"`{text}` counts from when the trigger was made on the platform, and by the clock here"
+    return Cron(expression, (loss,))
+
+
+def _five(fields: list[str], weekday: _Field) -> list[str]:
+    minute, hour, day, month, day_of_week = fields
+    return [
+        _translated(minute, _MINUTE),
+        _translated(hour, _HOUR),
+        _translated(day, _DAY),
+        _translated(month, _MONTH),
+        _weekdays(day_of_week, weekday),
+    ]
+
+
+def _translated(text: str, field: _Field) -> str:
+    if text == "?":
+        return "*"
+    return ",".join(_item(part, field) for part in text.split(","))
+
+
+def _item(text: str, field: _Field) -> str:
+    """A range that wraps around is two; `5/10` counts up to the end of the field."""
+    first, last, step = _numbers(text, field)
+    if first is None:
+        return f"*/{step}" if step > 1 else "*"
+    suffix = f"/{step}" if step > 1 else ""
+    if first > last:
+        if step > 1:
+            return ",".join(map(str, _expanded(first, last, step, field)))
+        tail = f"{first}-{field.most}" if first < field.most else str(first)
+        head = f"{field.least}-{last}" if last > field.least else str(last)
+        return f"{tail},{head}"
+    return f"{first}-{last}{suffix}" if first < last else str(first)
+
+
+def _weekdays(text: str, field: _Field) -> str:
+    """Quartz counts from Sunday as 1, cron from Sunday as 0: each day is named by its number."""
+    if text in ("?", "*"):
+        return "*"
+    shift = field.least
+    days: set[int] = set()
+    for part in text.split(","):
+        first, last, step = _numbers(part, field)
+        if first is None:
+            first, last = field.least, field.least + 6
+        days |= {(each - shift) % 7 for each in _expanded(first, last, step, field)}
+    found = sorted(days)
+    if len(found) > 2 and found == list(range(found[0], found[-1] + 1)):
+        return f"{found[0]}-{found[-1]}"
+    return ",".join(map(str, found))
+
+
+def _expanded(first: int, last: int, step: int, field: _Field) -> list[int]:
+    size = field.most - field.least + 1
+    end = last if last >= first else last + size
+    return [(each - field.least) % size + field.least for each in range(first, end + 1, step)]
+
+
+def _numbers(text: str, field: _Field) -> tuple[int | None, int, int]:
+    """First, last and step of an item; no first where it is `*`."""
+    if _QUARTZ_ONLY.fullmatch(text):
+        message = f"cron cannot say `{text}` as the {field.name}"
+        raise NotCron(message, "write days as numbers, without `L`, `W` and `#`")
+    numbered = text
+    for number, name in enumerate(field.names, start=field.least):
+        numbered = re.sub(rf"\b{name}\b", str(number), numbered)
+    match = _ITEM.fullmatch(numbered)
+    if match is None:
+        message = f"`{text}` cannot be the {field.name}"
+        raise NotCron(message, f"write numbers from {field.least} to {field.most}, `*` or a range")
+    step = int(match["step"] or 1)
+    if match["first"] == "*" and match["last"] is None:
+        if step < 1 or step > field.most:
+            raise NotCron(f"`{text}` cannot be the {field.name}", "write a step of 1 or more")
+        return None, field.most, step
+    numbers = [int(each) for each in (match["first"], match["last"]) if each and each != "*"]
+    if (
+        match["first"] == "*"
+        or step < 1
+        or not all(field.least <= each <= field.most for each in numbers)
+    ):
+        message = f"`{text}` cannot be the {field.name}"
+        raise NotCron(message, f"write numbers from {field.least} to {field.most}")
+    first = numbers[0]
+    last = numbers[1] if len(numbers) > 1 else field.most if match["step"] else first
+    return first, last, step

@@ -1,0 +1,2 @@
+def main(url, n):
+    return n

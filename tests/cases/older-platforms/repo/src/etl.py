@@ -1,0 +1,2 @@
+def process(threshold=10, di=None):
+    return threshold
