@@ -85,6 +85,28 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_path(validate)
     _add_format(validate)
+    lock = command(
+        "lock",
+        "pin what is fetched, and requirements, in gitopsc.lock",
+        "Pin the remote sources and the requirements of the functions below PATH. What is pinned"
+        " and still fits is kept. This is the only command that uses the network.",
+    )
+    _add_path(lock)
+    lock.add_argument(
+        "--check",
+        action="store_true",
+        help="write and fetch nothing; exit 1 when a pin is missing or does not fit",
+    )
+    lock.add_argument(
+        "--upgrade",
+        nargs="*",
+        metavar="NAME",
+        help="pin the functions NAME anew, or without NAME all of them",
+    )
+    lock.add_argument(
+        "--no-requirements", action="store_true", help="leave requirements as they are"
+    )
+    _add_format(lock)
     graph = command(
         "graph", "print the lineage", "Print the lineage of PATH: what reads and makes what."
     )

@@ -8,6 +8,7 @@ at all when nothing in one has changed. What is in no such folder is a part, too
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from compiler.model.files import SETTINGS_FILE
 from compiler.model.source import SourceFile, Tree, Unreadable
@@ -30,7 +31,7 @@ def divide(tree: Tree) -> tuple[Tree, ...]:
     if any(_may_be_a_project(file) for file in rest.values()):
         return (tree,)  # its sources may lie in another project's folder
     return tuple(
-        Tree(tree.folder, files, tree.enclosing, is_part=True, part=top)
+        replace(tree, files=files, outputs=(), is_part=True, part=top)
         for top, files in [*zip(tops, parts, strict=True), ("", rest)]
     )
 

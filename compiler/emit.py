@@ -13,7 +13,8 @@ from compiler.model.descriptor import SecretKey
 from compiler.model.files import OWNERSHIP_LIST
 from compiler.model.output import OutputFile, readable_json
 from compiler.model.plan import Claim, EnvironmentPlan, Image, Plan, Workload
-from compiler.model.program import FunctionFile
+from compiler.model.program import Fetch
+from compiler.model.source import FunctionFile
 
 PLATFORM = "linux/amd64"
 
@@ -27,6 +28,9 @@ _COPIES = 100
 
 _SCRATCH = (("shared", "/shared"), ("home", "/home/function"), ("tmp", "/tmp"))
 _RUNNER = "gitopsc_runner"
+_GIT_TOKEN = "GIT_TOKEN"
+"""The platform's secret for private repositories; BuildKit calls its own GIT_AUTH_TOKEN."""
+
 _ANNOTATION = 8_192
 """Longest annotation: all of an object's may have 256 KiB. `reports/lineage.json` has the rest."""
 
@@ -67,7 +71,7 @@ def _image_files(plan: Plan, image: Image) -> dict[str, bytes]:
             files[f"{folder}/source/{file.path}"] = file.content
     if image.requirements:
         lines = "".join(f"{requirement}\n" for requirement in image.requirements)
-        files[f"{folder}/requirements.txt"] = lines.encode()
+        files[f"{folder}/requirements.txt"] = (image.packages or lines).encode()
     source = [_placed(plan, folder, file) for file in image.files]
     requirements = f"{plan.output}/{folder}/requirements.txt" if image.requirements else None
     dockerfile = render_dockerfile(
@@ -82,8 +86,10 @@ def _image_files(plan: Plan, image: Image) -> dict[str, bytes]:
             f"{_RUNNER_FOLDER}/requirements.txt",
         ],
         requirements=requirements and [requirements, _REQUIREMENTS],
+        is_hashed=image.packages is not None,
         runner=[f"{plan.output}/images/runner/{_RUNNER}/*.py", f"{_RUNNER_FOLDER}/{_RUNNER}/"],
         source=_copies(source, _SOURCE_FOLDER),
+        fetch=_fetched(image.fetch) if image.fetch is not None else None,
     )
     copied = {str(each.origin) for each in source}
     copied |= {f"{plan.output}/images/runner/{path}" for path in _RUNNER_PATTERNS}
@@ -96,6 +102,19 @@ def _image_files(plan: Plan, image: Image) -> dict[str, bytes]:
     files[f"{folder}/Dockerfile"] = dockerfile.encode()
     files[f"{folder}/Dockerfile.dockerignore"] = ignore.encode()
     return files
+
+
+def _fetched(fetch: Fetch) -> Mapping[str, Any]:
+    """What the builder adds by itself: a commit, an archive, or a file, none but the pinned one."""
+    remote, pin = fetch
+    place = f"{_SOURCE_FOLDER}/"
+    url = remote.url
+    if remote.form == "git":
+        # Builders take a URL for a repository's when it ends so.
+        url = f"{url.rstrip('/').removesuffix('.git')}.git#{pin.commit}"
+    elif remote.form == "file":
+        place += remote.file_name
+    return {"form": remote.form, "paths": [url, place], "url": url, "checksum": pin.sha256}
 
 
 def _placed(plan: Plan, folder: str, file: FunctionFile) -> FunctionFile:
@@ -164,10 +183,14 @@ def _bake(plan: Plan, tags: Mapping[str, str]) -> Mapping[str, Any]:
                 _reference(plan, registry, image, tags[image.name]) for registry in registries
             ],
         }
-        if image.build.secrets:
-            targets[image.name]["secret"] = [
-                f"id={each},env={each}" for each in image.build.secrets
-            ]
+        secrets = [f"id={each},env={each}" for each in image.build.secrets]
+        if image.fetch is not None and image.fetch.remote.form == "git":
+            if image.fetch.remote.scheme == "ssh":
+                targets[image.name]["ssh"] = ["default"]
+            elif _GIT_TOKEN in image.build.secrets:
+                secrets.append(f"id=GIT_AUTH_TOKEN,env={_GIT_TOKEN}")
+        if secrets:
+            targets[image.name]["secret"] = secrets
     return {"group": {"default": {"targets": sorted(targets)}}, "target": targets}
 
 

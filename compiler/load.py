@@ -10,14 +10,23 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
+from compiler.adapters.archive import BadArchive, unpack
 from compiler.adapters.python import Definition, NotPython, outline
 from compiler.adapters.requirement import requirement_fault
 from compiler.model.descriptor import Descriptor, Project
 from compiler.model.diagnostic import (
+    BAD_ARCHIVE,
     BAD_INLINE_SOURCE,
     BAD_REQUIREMENT,
+    BAD_SOURCE_URL,
+    CREDENTIALS,
+    LEFTOVER_PIN,
+    LOCK_MISMATCH,
     NOT_COPIED,
+    NOT_FETCHED,
+    NOT_LOCKED,
     NOT_SUPPORTED,
+    PLATFORM_REFUSES,
     SOURCE_MISSING,
     SOURCE_OUTSIDE,
     UNKNOWN_HANDLER,
@@ -27,16 +36,26 @@ from compiler.model.diagnostic import (
     did_you_mean,
     listed,
 )
-from compiler.model.program import Function, FunctionFile, FunctionVersion, Signature
-from compiler.model.source import SourceFile, Span, Tree, Unreadable
+from compiler.model.lock import FunctionPin, RequirementsPin, SourcePin, content_digest
+from compiler.model.names import cleaned
+from compiler.model.program import Fetch, Function, FunctionVersion, Signature
+from compiler.model.remote import HoldsCredentials, NotRemote, is_remote, remote_of
+from compiler.model.source import (
+    FunctionFile,
+    SourceFile,
+    Span,
+    Tree,
+    Unreadable,
+    is_source,
+)
 
 INLINE_MODULE = "main.py"
 """Where the platform puts inline source that names no path (digitalhub.md section 1.2)."""
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|git@")
 _CACHED = re.compile(r"(^|/)__pycache__/|\.pyc$|(^|/)\.DS_Store$")
 """What machines leave in folders; no function is made of it, ignored by Git or not."""
 
+_LOCK_HINT = "run `gitopsc lock`, and commit what it writes"
 _COPYABLE = re.compile(r"(?! )[A-Za-z0-9_./+=,@ -]+(?<! )")
 
 Problems = list[Diagnostic]
@@ -51,6 +70,7 @@ def load(
     sources = _Sources(
         project,
         tree,
+        project.lock_keys(),
         # Descriptors say what is run and are not run: a label in one must not change an image.
         unread=project.described,
     )
@@ -60,14 +80,20 @@ def load(
             function = _function(sources, descriptor, problems)
             if function is not None:
                 functions[version] = function
+    for name in sorted(project.lock.spans.keys() - sources.keys.values()):
+        message = f"there is no function `{name}` any more"
+        problems.append(
+            Diagnostic(LEFTOVER_PIN, message, project.lock.spans[name], "run `gitopsc lock`")
+        )
     return functions, tuple(problems)
 
 
 class _Sources(NamedTuple):
-    """Where sources are looked up; `unread` files of the tree are none."""
+    """Where sources are looked up, and how the lock calls them; `unread` files are none."""
 
     project: Project
     tree: Tree
+    keys: Mapping[FunctionVersion, str]
     unread: Container[str]
 
 
@@ -75,10 +101,11 @@ def _function(sources: _Sources, descriptor: Descriptor, problems: Problems) -> 
     spec = descriptor.spec
     image = spec.get("image")
     problems += _requirement_problems(descriptor)
+    packages = _packages(sources, descriptor, problems)
     source = _source(sources, descriptor, problems)
     if source is None:
         return None
-    if not source.files and image is None:
+    if not source.files and source.fetch is None and image is None:
         message = f"function `{descriptor.name}` has no source"
         hint = "write `source:` with a path, or `code:` with the text"
         span = descriptor.key_span("spec", "source")
@@ -99,6 +126,10 @@ def _function(sources: _Sources, descriptor: Descriptor, problems: Problems) -> 
         init=spec["source"].get("init_function"),
         files=source.files,
         origin=source.origin,
+        archive=source.archive,
+        fetch=source.fetch,
+        content=source.content,
+        packages=packages,
         signatures=signatures,
         imports=imports,
     )
@@ -125,6 +156,9 @@ class _Source(NamedTuple):
     origin: str | None = None
     module: str = INLINE_MODULE
     is_file: bool = False
+    archive: str | None = None
+    fetch: Fetch | None = None
+    content: str | None = None
 
 
 def _source(sources: _Sources, descriptor: Descriptor, problems: Problems) -> _Source | None:
@@ -132,12 +166,13 @@ def _source(sources: _Sources, descriptor: Descriptor, problems: Problems) -> _S
     source = descriptor.spec["source"]
     written = source.get("source")
     inline = [key for key in ("code", "base64") if key in source]
-    if written is not None and _URL.match(written):
-        message = "this version of gitopsc compiles inline source, files and folders of the project"
-        hint = "copy the code into the repository, and name its path"
-        span = descriptor.span("spec", "source", "source")
-        problems.append(Diagnostic(NOT_SUPPORTED, message, span, hint))
-        return None
+    if written is not None and is_remote(written):
+        if inline:
+            message = "the source is both text and something to fetch"
+            span = descriptor.span("spec", "source", inline[-1])
+            problems.append(Diagnostic(BAD_INLINE_SOURCE, message, span, "keep one of them"))
+            return None
+        return _remote_source(sources, descriptor, written, problems)
     if inline:
         file = _inline_file(descriptor, inline, written, problems)
         return _Source((file,), None, file.path) if file else None
@@ -177,11 +212,113 @@ def _inline_file(
     return FunctionFile(path, content)
 
 
+def _remote_source(
+    sources: _Sources, descriptor: Descriptor, written: str, problems: Problems
+) -> _Source | None:
+    """What the lock says that a URL is: files that were vendored, or what a builder fetches."""
+    span = descriptor.span("spec", "source", "source")
+    try:
+        remote = remote_of(written)
+    except NotRemote as error:
+        code = CREDENTIALS if isinstance(error, HoldsCredentials) else BAD_SOURCE_URL
+        problems.append(Diagnostic(code, str(error), span, error.hint))
+        return None
+    if refusal := remote.refused_by_platform:
+        hint = "write `git+https://` and a branch or a tag, if the platform is to run it, too"
+        problems.append(Diagnostic(PLATFORM_REFUSES, refusal, span, hint))
+    if descriptor.spec.get("image") is not None:
+        return _Source(())  # it is in there
+    pin = _source_pin(sources, descriptor, written, span, problems)
+    if pin is None:
+        return None
+    if sources.project.fetches and remote.has_builder:
+        return _Source((), fetch=Fetch(remote, pin), content=pin.content)
+    files = _vendored(sources, descriptor, pin, span, problems)
+    if files is None or not _are_copyable(files, span, problems):
+        return None
+    return _Source(files, content=pin.content)
+
+
+def _source_pin(
+    sources: _Sources, descriptor: Descriptor, written: str, span: Span, problems: Problems
+) -> SourcePin | None:
+    lock = sources.project.lock
+    key = sources.keys[descriptor.name, descriptor.id]
+    if key in lock.edited:
+        return None  # which was told of at its own place
+    pin = lock.pins.get(key, FunctionPin()).source
+    if pin is None:
+        message = f"nothing says which content the source of `{descriptor.name}` is"
+        problems.append(Diagnostic(NOT_LOCKED, message, span, _LOCK_HINT))
+        return None
+    if pin.written != written:
+        message = f"the source of `{descriptor.name}` was pinned when it was another one"
+        related = (Label(lock.spans[key], "pinned here"),)
+        problems.append(Diagnostic(LOCK_MISMATCH, message, span, _LOCK_HINT, related))
+        return None
+    return pin
+
+
+def _vendored(
+    sources: _Sources, descriptor: Descriptor, pin: SourcePin, span: Span, problems: Problems
+) -> tuple[FunctionFile, ...] | None:
+    """The pinned files out of the output that is here, or out of the user's cache."""
+    project, tree = sources.project, sources.tree
+    differs = None
+    for name in (descriptor.name, f"{descriptor.name}:{descriptor.id}"):
+        prefix = f"{project.prefix}{project.output}/images/{cleaned(name)}/source/"
+        try:
+            files = tuple(
+                FunctionFile(path, file.content, path in pin.executable)
+                for path, file in tree.vendored_below(prefix)
+            )
+        except Unreadable:
+            continue
+        if files and content_digest(files) == pin.content:
+            return files
+        differs = differs or (prefix if files else None)
+    if (cached := tree.fetched(pin.content)) is not None:
+        return cached
+    message = f"the source of `{descriptor.name}` is pinned, and its files are not here"
+    hint = _LOCK_HINT
+    if differs is not None:
+        message = f"the files in `{project.relative(differs)}` are not what is pinned"
+        hint += "; a file that Git ignores there is in nobody's clone"
+    problems.append(Diagnostic(NOT_FETCHED, message, span, hint))
+    return None
+
+
+def _are_copyable(files: Iterable[FunctionFile], span: Span, problems: Problems) -> bool:
+    wrong = next((each.path for each in files if not _COPYABLE.fullmatch(each.path)), None)
+    if wrong is not None:
+        problems.append(_not_copyable(wrong, span))
+    return wrong is None
+
+
+def _packages(
+    sources: _Sources, descriptor: Descriptor, problems: Problems
+) -> RequirementsPin | None:
+    """What the lock says that the requirements come to; nothing says that it has to."""
+    lock = sources.project.lock
+    key = sources.keys[descriptor.name, descriptor.id]
+    pin = lock.pins.get(key, FunctionPin()).requirements
+    written = tuple(descriptor.spec.get("requirements", ()))
+    if pin is None or (pin.written, pin.python_version) == (written, _version(descriptor)):
+        return pin
+    message = f"the requirements of `{descriptor.name}` were locked when they were others"
+    if pin.written == written:
+        message = f"the requirements of `{descriptor.name}` were locked for another Python"
+    span = descriptor.key_span("spec", "requirements")
+    related = (Label(lock.spans[key], "locked here"),)
+    problems.append(Diagnostic(LOCK_MISMATCH, message, span, _LOCK_HINT, related))
+    return None
+
+
 def _local_source(
     sources: _Sources, descriptor: Descriptor, written: str, problems: Problems
 ) -> _Source | None:
     """Looked up in the project's folder, then in the descriptor's (design.md section 1)."""
-    project, tree, unread = sources
+    project, tree, unread = sources.project, sources.tree, sources.unread
     span = descriptor.span("spec", "source", "source")
     beside = posixpath.dirname(project.relative(descriptor.path))
     candidates = [posixpath.normpath(written), posixpath.normpath(posixpath.join(beside, written))]
@@ -191,6 +328,9 @@ def _local_source(
         return None
     for origin in inside:
         path = posixpath.normpath(project.prefix + origin)
+        if path in tree.files and path.endswith(".zip"):
+            unpacked = _unpacked(tree.files[path], project, span, problems)
+            return _Source(unpacked, origin, archive=path) if unpacked else None
         if path in tree.files:
             # A file keeps the path it was given, so that `pkg.mod:fn` finds it.
             files = _read([(inside[0], tree.files[path])], project, span, problems)
@@ -217,11 +357,6 @@ def _read(
     files = []
     for path, file in named:
         relative = project.relative(file.path)
-        if relative.endswith(".zip") and len(named) == 1:
-            message = "this version of gitopsc does not compile archives"
-            hint = "unpack it into the repository"
-            problems.append(Diagnostic(NOT_SUPPORTED, message, span, hint))
-            return ()
         if not _COPYABLE.fullmatch(relative):
             problems.append(_not_copyable(relative, span))
             return ()
@@ -235,6 +370,27 @@ def _read(
             problems.append(Diagnostic(UNREADABLE, f"`{relative}` cannot be read: {error}", span))
             return ()
     return tuple(files)
+
+
+def _unpacked(
+    file: SourceFile, project: Project, span: Span, problems: Problems
+) -> tuple[FunctionFile, ...]:
+    """The files in an archive of the project; none, with an error, when it is no good."""
+    relative = project.relative(file.path)
+    try:
+        files = tuple(each for each in unpack(file.content) if is_source(each.path))
+    except Unreadable as error:
+        problems.append(Diagnostic(UNREADABLE, f"`{relative}` cannot be read: {error}", span))
+        return ()
+    except BadArchive as error:
+        message = f"no source can be taken from `{relative}`: {error}"
+        hint = "make the archive again, of plain files"
+        problems.append(Diagnostic(BAD_ARCHIVE, message, span, hint))
+        return ()
+    if not files:
+        message = f"`{relative}` holds no file"
+        problems.append(Diagnostic(BAD_ARCHIVE, message, span, "put the source into it"))
+    return files if _are_copyable(files, span, problems) else ()
 
 
 def _not_copyable(path: str, span: Span) -> Diagnostic:
@@ -271,7 +427,7 @@ def _signatures(
         problems.append(Diagnostic(UNKNOWN_HANDLER, message, span, "name a `.py` file"))
         return {}, frozenset()
     if file is None:
-        if files:  # a ready image may have its source inside
+        if files and loaded.fetch is None:  # a ready image may have its source inside
             message = f"the handler's module `{module}` is not in the source"
             hint = _module_hint(source["handler"], module, files)
             problems.append(Diagnostic(UNKNOWN_HANDLER, message, span, hint))

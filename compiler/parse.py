@@ -1,4 +1,4 @@
-"""Tree -> Documents: every YAML and JSON file that may hold descriptors, and every settings file.
+"""Tree -> Documents: every YAML and JSON file that may hold descriptors, settings and locks.
 
 design.md section 1: a file that does not parse is a problem only when a line of it holds one of
 our kinds; a Helm template or a CI file is nobody's error here.
@@ -23,7 +23,7 @@ from compiler.model.diagnostic import (
     Diagnostic,
 )
 from compiler.model.document import Document
-from compiler.model.files import SETTINGS_FILE
+from compiler.model.files import LOCK_FILE, SETTINGS_FILE
 from compiler.model.source import SourceFile, Span, Tree, Unreadable
 
 Keep = Callable[[str], bool]
@@ -33,6 +33,7 @@ _SIZE_LIMIT = 4 * 1024 * 1024
 """Bytes of the largest file with descriptors. A run's settings have to fit into a ConfigMap, and
 data belongs into data entities."""
 
+_LOCK_SIZE_LIMIT = 64 * 1024 * 1024
 _OTHER_ENCODINGS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
@@ -64,6 +65,10 @@ def parse(tree: Tree) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
             filters[path.removesuffix(SETTINGS_FILE)] = _filter(found)
     folders = sorted(filters, key=len, reverse=True)
     for path, file in tree.files.items():
+        if path.endswith(LOCK_FILE) and path.rpartition("/")[2] == LOCK_FILE:
+            found, trouble = _read(file, wanted=True, limit=_LOCK_SIZE_LIMIT)
+            documents += found
+            problems += trouble
         if not path.endswith(_SUFFIXES) or _is_settings(path):
             continue
         owner = next((folder for folder in folders if path.startswith(folder)), None)
@@ -78,7 +83,9 @@ def _is_settings(path: str) -> bool:
     return path == SETTINGS_FILE or path.endswith("/" + SETTINGS_FILE)
 
 
-def _read(file: SourceFile, *, wanted: bool) -> tuple[list[Document], list[Diagnostic]]:
+def _read(
+    file: SourceFile, *, wanted: bool, limit: int = _SIZE_LIMIT
+) -> tuple[list[Document], list[Diagnostic]]:
     try:
         content = file.content
     except Unreadable as error:
@@ -95,10 +102,10 @@ def _read(file: SourceFile, *, wanted: bool) -> tuple[list[Document], list[Diagn
         content = content.decode(encoding, "replace").encode()
     if not wanted and b"kind" not in content:
         return [], []
-    if encoding is not None or len(content) > _SIZE_LIMIT:
+    if encoding is not None or len(content) > limit:
         if not wanted and not _OUR_KIND_LINE.search(content):
             return [], []
-        return [], [_unusual(file.path, encoding, len(content))]
+        return [], [_unusual(file.path, encoding, len(content), limit)]
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -112,12 +119,12 @@ def _read(file: SourceFile, *, wanted: bool) -> tuple[list[Document], list[Diagn
     return list(_items(documents)), []
 
 
-def _unusual(path: str, encoding: str | None, size: int) -> Diagnostic:
+def _unusual(path: str, encoding: str | None, size: int, limit: int) -> Diagnostic:
     span = Span(path)
     if encoding is not None:
         message = f"the file is {encoding.upper()}, and descriptors are UTF-8"
         return Diagnostic(NOT_UTF8, message, span, "save the file as UTF-8")
-    message = f"the file has {size:,} bytes, and at most {_SIZE_LIMIT:,} are read"
+    message = f"the file has {size:,} bytes, and at most {limit:,} are read"
     hint = "split it, and keep data out of descriptors"
     return Diagnostic(TOO_LARGE_FILE, message, span, hint)
 

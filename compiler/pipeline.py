@@ -6,7 +6,7 @@ runs on what it can, so that one compile shows every problem.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import replace
 
 from compiler.adapters.processes import spread
@@ -17,12 +17,15 @@ from compiler.link import link
 from compiler.load import load
 from compiler.model.compilation import Compilation, Compiled
 from compiler.model.descriptor import Project
-from compiler.model.diagnostic import has_errors
+from compiler.model.diagnostic import LOCK_CODES, Diagnostic, has_errors
+from compiler.model.files import LOCK_FILE
+from compiler.model.lock import FunctionPin, Lock
 from compiler.model.output import OutputFile
 from compiler.model.program import Program
 from compiler.model.source import Tree
 from compiler.normalize import normalize
 from compiler.parse import parse
+from compiler.pin import pin, unpinned
 from compiler.plan import plan
 from compiler.validate import validate
 
@@ -88,6 +91,49 @@ def compile_parts(
 
 def _without_programs(tree: Tree) -> Compilation:
     return replace(compile_part(tree), programs=())
+
+
+def lock_tree(
+    tree: Tree, *, check: bool, upgraded: Container[str], with_requirements: bool
+) -> tuple[tuple[tuple[Project, Mapping[str, FunctionPin]], ...], tuple[Diagnostic, ...]]:
+    """The pins that each project is to have; for a `check` those it has, and what is wrong then.
+
+    What is wrong with a lock is no problem when it is made anew.
+    """
+    documents, syntax = parse(tree)
+    projects, grammar = validate(tree, documents)
+    diagnostics = [*syntax, *grammar]
+    locked = []
+    for project in projects:
+        project, dialect = normalize(project)
+        project = replace(project, fetches=False)  # what is locked is looked into, here and now
+        functions, loading = load(project, tree)
+        diagnostics += [*dialect, *loading]
+        pins = project.lock.pins
+        if check:
+            diagnostics += unpinned(project) if with_requirements else ()
+        elif not has_errors(_unlocked((*syntax, *grammar, *dialect, *loading))):
+            present = {each.content for each in functions.values() if each.content is not None}
+            pins, pinning = pin(
+                project, present=present, upgraded=upgraded, with_requirements=with_requirements
+            )
+            _, checked = load(replace(project, lock=Lock(None, pins)), tree)
+            diagnostics = [
+                *_unlocked(diagnostics),
+                *pinning,
+                *(() if has_errors(pinning) else checked),
+            ]
+        locked.append((project, pins))
+    return tuple(locked), tuple(diagnostics if check else _unlocked(diagnostics))
+
+
+def _unlocked(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Without what a new lock mends."""
+    return [
+        each
+        for each in diagnostics
+        if each.code not in LOCK_CODES and not each.span.path.endswith(LOCK_FILE)
+    ]
 
 
 def _owner(path: str, projects: Iterable[Project]) -> str:

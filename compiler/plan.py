@@ -27,6 +27,7 @@ from compiler.model.diagnostic import (
     Label,
     listed,
 )
+from compiler.model.names import cleaned
 from compiler.model.output import readable_json
 from compiler.model.plan import Claim, EnvironmentPlan, Image, Mount, Plan, Workload
 from compiler.model.program import Function, Program, Reference, Run
@@ -152,11 +153,6 @@ def _waves(program: Program) -> Mapping[str, int]:
 # Names
 
 
-def _clean(name: str) -> str:
-    """design.md section 4: lower case, each stretch of other characters one `-`, trimmed."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-
-
 def _names(program: Program, problems: list[Diagnostic]) -> dict[str, str]:
     """Runs that get objects in a cluster -> what those are called."""
     functions = [(each.unique_name, each.descriptor.name_span, False) for each in program.functions]
@@ -171,7 +167,7 @@ def _names(program: Program, problems: list[Diagnostic]) -> dict[str, str]:
         if not run.local
     ]
     _check_names("run", runs, NAME_LIMIT, _RESERVED_RUNS, problems)
-    return {name: _clean(name) for name, _, _ in runs}
+    return {name: cleaned(name) for name, _, _ in runs}
 
 
 def _check_names(
@@ -183,34 +179,34 @@ def _check_names(
 ) -> None:
     first: dict[str, tuple[str, Span]] = {}
     for name, span, is_service in sorted(named, key=lambda each: each[1]):
-        cleaned = _clean(name)
-        if not cleaned:
+        short = cleaned(name)
+        if not short:
             message = f"nothing is left of `{name}` as a name in a cluster"
             problems.append(Diagnostic(BAD_NAME, message, span, "use letters and digits"))
-        elif len(cleaned) > _PATH_LIMIT or len(_clean(name.partition(":")[0])) > limit:
-            most = _PATH_LIMIT if len(cleaned) > _PATH_LIMIT else limit
-            message = f"the name `{cleaned}` has {len(cleaned)} characters; {most} are allowed"
+        elif len(short) > _PATH_LIMIT or len(cleaned(name.partition(":")[0])) > limit:
+            most = _PATH_LIMIT if len(short) > _PATH_LIMIT else limit
+            message = f"the name `{short}` has {len(short)} characters; {most} are allowed"
             problems.append(Diagnostic(BAD_NAME, message, span, "choose a shorter name"))
-        elif is_service and not cleaned[0].isalpha():
-            message = f"a service's name starts with a letter, and `{cleaned}` does not"
-            problems.append(Diagnostic(BAD_NAME, message, span, f"write `s-{cleaned}`"))
-        elif cleaned in reserved:
-            message = f"no {what} can be called `{cleaned}`: that is {reserved[cleaned]}"
+        elif is_service and not short[0].isalpha():
+            message = f"a service's name starts with a letter, and `{short}` does not"
+            problems.append(Diagnostic(BAD_NAME, message, span, f"write `s-{short}`"))
+        elif short in reserved:
+            message = f"no {what} can be called `{short}`: that is {reserved[short]}"
             problems.append(Diagnostic(ONE_NAME, message, span, "choose another name"))
-        elif cleaned in first:
-            other, place = first[cleaned]
-            message = f"`{name}` and `{other}` both become `{cleaned}`"
+        elif short in first:
+            other, place = first[short]
+            message = f"`{name}` and `{other}` both become `{short}`"
             related = (Label(place, f"`{other}` is here"),)
             hint = "rename one; letter case and `. _ +` make no difference in a cluster"
             problems.append(Diagnostic(ONE_NAME, message, span, hint, related))
         else:
-            first[cleaned] = (name, span)
+            first[short] = (name, span)
 
 
 def _service_name(run: Run, name: str) -> str:
     """A name that the platform gave may start with a digit, which no Service's may."""
     if run.service_name is not None:
-        return _clean(run.service_name)
+        return cleaned(run.service_name)
     return f"s-{name}" if name[:1].isdigit() and run.name == run.descriptor.id else name
 
 
@@ -252,12 +248,12 @@ def _compute(environment: Environment, run: Run, computes: _Computes) -> str:
         "init": function.init,
         "init_parameters": run.init_parameters,
         "inputs": {each.argument: _read_version(each, computes) for each in run.inputs},
-        "module": None if len(function.files) == 1 else function.module,
+        "module": None if _is_one_file(function) else function.module,
         "outputs": {each.name: str(each.key) for each in run.outputs},
         "parameters": run.parameters,
         "python_version": function.python_version,
         "references": {each.written: _read_version(each, computes) for each in run.references},
-        "requirements": sorted(function.requirements),
+        "requirements": sorted(_requirements(function)),
         "rerun": run.rerun,
         "secrets": list(run.secrets),
         "source": _source_digests(function),
@@ -273,11 +269,25 @@ def _build(function: Function) -> Any:
     return [build.instructions, build.variables, build.secrets]
 
 
+def _is_one_file(function: Function) -> bool:
+    return len(function.files) == 1 and function.content is None
+
+
+def _requirements(function: Function) -> Sequence[str]:
+    """What they were locked to is what is installed."""
+    return function.packages.names if function.packages else function.requirements
+
+
 def _source_digests(function: Function) -> Any:
-    """The content alone for one file: where a file lies does not decide a result."""
+    """The content alone for one file: where a file lies does not decide a result.
+
+    A source that was pinned has one digest, whether it is vendored or fetched by the builder.
+    """
+    if function.content is not None:
+        return function.content
     if not function.files:
         return None
-    if len(function.files) == 1:
+    if _is_one_file(function):
         return identity.content_digest(function.files[0].content)
     return {
         each.path: [identity.content_digest(each.content), each.executable]
@@ -311,13 +321,15 @@ def _read(reference: Reference, computes: _Computes) -> dict[str, str]:
 
 def _image(function: Function) -> Image:
     return Image(
-        name=_clean(function.unique_name),
-        repository=_clean(function.name),
+        name=cleaned(function.unique_name),
+        repository=cleaned(function.name),
         function=function.name,
         base=_base(function),
         build=function.build,
         requirements=function.requirements,
+        packages=function.packages.packages if function.packages else None,
         files=function.files,
+        fetch=function.fetch,
     )
 
 
@@ -346,9 +358,9 @@ def _workload(
         name=name,
         run=run.name,
         function=f"{function.name}:{version}" if version else function.name,
-        application=_clean(function.name),
+        application=cleaned(function.name),
         action=run.action,
-        image=_clean(function.unique_name) if function.image is None else None,
+        image=cleaned(function.unique_name) if function.image is None else None,
         ready_image=function.image,
         settings=readable_json(_settings(project, environment, run, computes)),
         variables=_variables(project, environment, run),
@@ -432,14 +444,14 @@ def _resources(environment: Environment, run: Run) -> tuple[Mapping[str, str], M
 
 
 def _volumes(environment: Environment, run: Run) -> tuple[Volume, ...]:
-    volumes = {_clean(each.name): each for each in run.volumes}
-    volumes |= {_clean(each.name): each for each in _profile(environment, run).volumes}
+    volumes = {cleaned(each.name): each for each in run.volumes}
+    volumes |= {cleaned(each.name): each for each in _profile(environment, run).volumes}
     return tuple(volumes[name] for name in sorted(volumes))
 
 
 def _mounts(environment: Environment, run: Run, name: str) -> tuple[Mount, ...]:
     return tuple(
-        Mount(f"v-{_clean(each.name)}", each, _claim_name(each, name))
+        Mount(f"v-{cleaned(each.name)}", each, _claim_name(each, name))
         for each in _volumes(environment, run)
     )
 
@@ -447,9 +459,9 @@ def _mounts(environment: Environment, run: Run, name: str) -> tuple[Mount, ...]:
 def _claim_name(volume: Volume, run: str) -> str | None:
     """design.md section 4: a run's own claim is named after both, a shared one by its own name."""
     if volume.type == "persistent_volume_claim":
-        return f"{run}-{_clean(volume.name)}"
+        return f"{run}-{cleaned(volume.name)}"
     if volume.type == "shared_volume":
-        return volume.claim or _clean(volume.name)
+        return volume.claim or cleaned(volume.name)
     return None
 
 
@@ -535,8 +547,8 @@ def _check_mounts(
         for volumes in (run.volumes, _profile(environment, run).volumes):
             names: dict[str, Volume] = {}
             for volume in volumes:
-                if names.setdefault(_clean(volume.name), volume) is not volume:
-                    message = f"two volumes are called `{_clean(volume.name)}`"
+                if names.setdefault(cleaned(volume.name), volume) is not volume:
+                    message = f"two volumes are called `{cleaned(volume.name)}`"
                     place = _volume_place(run, volume)
                     problems.append(Diagnostic(MOUNT_CLASH, message, place, "rename one"))
         for volume in _volumes(environment, run):

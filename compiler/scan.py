@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Callable
 
+from compiler.adapters import fetched
 from compiler.adapters.folder import (
     Listing,
     enclosing_settings,
@@ -40,14 +41,27 @@ def scan(folder: str, listing: Listing | None = None) -> tuple[Tree, tuple[Diagn
         hint = "run `git init`, or list what to leave out under `exclude` in gitopsc.yaml"
         diagnostics = (Diagnostic(NO_REPOSITORY, message, Span("."), hint),)
     outputs = output_folders(root, listed)
-    files = {}
+    files: dict[str, SourceFile] = {}
+    vendored: dict[str, SourceFile] = {}
     for path in sorted(listed):
-        if not path.startswith(outputs):
-            file = _source_file(root, path, listed[path])
-            if file is not None:
-                files[path] = file
-    known = tuple(sorted(path.rstrip("/") for path in outputs))
-    return Tree(os.path.basename(root), files, enclosing_settings(root), known), diagnostics
+        if path.startswith(outputs):
+            if "/images/" not in f"/{path}" or "/source/" not in path:
+                continue
+            found = vendored
+        else:
+            found = files
+        file = _source_file(root, path, listed[path])
+        if file is not None:
+            found[path] = file
+    tree = Tree(
+        os.path.basename(root),
+        files,
+        enclosing_settings(root),
+        tuple(sorted(path.rstrip("/") for path in outputs)),
+        vendored=vendored,
+        fetched=fetched.recall,
+    )
+    return tree, diagnostics
 
 
 def _source_file(root: str, path: str, executable: bool | None) -> SourceFile | None:

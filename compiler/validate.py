@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -28,6 +29,7 @@ from compiler.model.diagnostic import (
     DEFINED_TWICE,
     FOREIGN_KIND,
     INSIDE_PROJECT,
+    LOCK_EDITED,
     MISSING_KEY,
     MLRUN_PROJECT,
     OTHER_PROJECT,
@@ -45,7 +47,8 @@ from compiler.model.diagnostic import (
     listed,
 )
 from compiler.model.document import Document, Pointer
-from compiler.model.files import SETTINGS_FILE
+from compiler.model.files import LOCK_FILE, SETTINGS_FILE
+from compiler.model.lock import Lock, pin_of
 from compiler.model.scheduling import Scheduling
 from compiler.model.source import Span, Tree
 from compiler.model.volume import Volume
@@ -64,6 +67,7 @@ _MEANT_KINDS = {
 _PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,36}[a-z0-9]")
 _MISNAMED_SETTINGS = ("gitopsc.yml", "gitopsc.json")
 _SETTINGS_SCHEMA = "gitopsc"
+_LOCK_SCHEMA = "lock"
 _MOST_RELATED = 10
 _TYPE_WORDS = {
     "array": "a list",
@@ -82,7 +86,9 @@ def validate(
     """The projects of a tree, each with its descriptors; broken ones keep their names."""
     problems: Diagnostics = []
     settings = _settings(tree, documents, problems)
-    others = [each for each in documents if each.path.split("/")[-1] != SETTINGS_FILE]
+    named = (SETTINGS_FILE, LOCK_FILE)
+    others = [each for each in documents if each.path.split("/")[-1] not in named]
+    locks = {_folder(each.path): each for each in documents if each.path.endswith(LOCK_FILE)}
     parts = [
         part
         for document in others
@@ -108,12 +114,15 @@ def validate(
     problems += [_foreign_kind(kind, found) for kind, found in foreign.items()]
     described = frozenset(
         (
-            *(each.path for each in settings.values()),
+            *(each.path for each in (*settings.values(), *locks.values())),
             *(each.path for each in parts if each.data["kind"] in COMPILED_KINDS),
         )
     )
     projects = tuple(
-        _project(tree, folder, settings.get(folder), mine, described, problems)
+        replace(
+            _project(tree, folder, settings.get(folder), mine, described, problems),
+            lock=_lock(locks[folder], problems) if folder in locks else Lock(),
+        )
         for folder, mine in owned.items()
     )
     return projects, tuple(problems)
@@ -475,6 +484,26 @@ def _settings(
     return settings
 
 
+def _lock(document: Document, problems: Diagnostics) -> Lock:
+    """Blocks that nobody has touched. What is wrong with one, `gitopsc lock` mends."""
+    wrong = violations(_LOCK_SCHEMA, document.data)
+    problems += [*document.faults, *_shape_problems(document, _LOCK_SCHEMA, wrong)]
+    if wrong:
+        return Lock(document.path)
+    pins, spans, edited = {}, {}, set()
+    for name, block in document.data["functions"].items():
+        spans[name] = document.key_span("functions", name)
+        pin = pin_of(block)
+        if pin is not None:
+            pins[name] = pin
+            continue
+        edited.add(name)
+        message = f"the pin of `{name}` was edited, or put together from two"
+        hint = "run `gitopsc lock`, which pins it again"
+        problems.append(Diagnostic(LOCK_EDITED, message, spans[name], hint))
+    return Lock(document.path, pins, spans, frozenset(edited))
+
+
 def _folder(path: str) -> str:
     return path.rpartition("/")[0]
 
@@ -528,6 +557,7 @@ def _project(
         folder=folder,
         output=data.get("output", DEFAULT_OUTPUT).rstrip("/"),
         environments=_environments(data),
+        fetches=data.get("sources") == "fetch",
         descriptors=tuple(mine),
         place=place,
         described=described,

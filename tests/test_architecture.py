@@ -24,6 +24,7 @@ STAGES = (
         "emit",
         "combine",
         "write",
+        "pin",
     ),
 )
 PURE = (*STAGES[1:9], "pipeline", "model", "report")
@@ -47,13 +48,17 @@ DOORS = {
     "ruamel": "adapters/yaml.py",
     "shtab": "commands/completion.py",
     "yaml": "adapters/yaml.py",
-    "subprocess": "adapters/git.py",
+    "subprocess": "adapters/git.py adapters/uv.py",
+    "git": "adapters/git.py",
+    "boto3": "adapters/download.py",
+    "botocore": "adapters/download.py",
+    "uv": "adapters/uv.py",
     "marshal": "adapters/memory.py",
     "pickle": "adapters/processes.py",
     "ast": "adapters/python.py",
     "importlib": "cli.py",
 }
-"""The only importer of each library."""
+"""The importers of each library: one, but for running programs."""
 
 WITHIN = {("commands", "commands"), ("adapters", "adapters"), ("model", "model")}
 """Parts whose files may import one another; stages and reports may not."""
@@ -98,7 +103,8 @@ def test_each_library_has_one_door() -> None:
         for name in imports(path):
             root = name.split(".")[0]
             if root in DOORS:
-                assert path.relative_to(COMPILER).as_posix() == DOORS[root], f"{path}: {name}"
+                door = path.relative_to(COMPILER).as_posix()
+                assert door in DOORS[root].split(), f"{path}: {name}"
             elif root not in sys.stdlib_module_names:
                 assert root == "compiler", f"{path} imports {name}, which has no door"
 

@@ -1,14 +1,21 @@
-"""Git, by running `git`: which files of a folder belong to the repository.
+"""Git: which files of a folder belong to the repository, and what a remote repository holds.
 
-Starting the program costs some two milliseconds; importing a library for it costs seventy times
-that, on a path that every command takes.
+The first by running `git`: starting it costs some two milliseconds, and importing a library for it
+seventy times that, on a path that every command takes. The second by GitPython.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import git
 
 
 class GitRefused(Exception):
@@ -144,3 +151,140 @@ def _decoded(raw: bytes) -> str | None:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         return None
+
+
+# The door for `lock`: GitPython, which takes seventy times as long to import
+
+
+_SECONDS = 300
+"""The longest that one question to a remote repository may take."""
+
+_ASKED = """#!/bin/sh
+case "$1" in
+  Username*) printf '%s\\n' "$GITOPSC_USERNAME" ;;
+  *) printf '%s\\n' "$GITOPSC_PASSWORD" ;;
+esac
+"""
+
+
+class RemoteRefused(Exception):
+    """A remote repository does not give what was asked for; the message is for people."""
+
+
+@contextmanager
+def remote_repository(url: str) -> Iterator[RemoteRepository]:
+    """A repository of no files yet, into which commits of `url` are fetched."""
+    import tempfile
+
+    import git
+
+    with tempfile.TemporaryDirectory(prefix="gitopsc-") as folder:
+        repository = git.Repo.init(os.path.join(folder, "repository.git"), bare=True)
+        try:
+            with repository.git.custom_environment(**_remote_environment(url, folder)):
+                yield RemoteRepository(url, repository)
+        finally:
+            repository.close()
+
+
+@dataclass(frozen=True)
+class RemoteRepository:
+    url: str
+    repository: git.Repo
+
+    def resolve(self, ref: str | None) -> str:
+        """The commit that a branch, a tag or a commit is now; without one, the default branch."""
+        lines = self._asked("ls-remote", "--", self.url).splitlines()
+        parts = (line.partition("\t") for line in lines)
+        found = {name: commit for commit, _, name in parts}
+        if ref is None:
+            wanted = ["HEAD"]
+        else:
+            wanted = [f"refs/heads/{ref}", f"refs/tags/{ref}^{{}}", f"refs/tags/{ref}"]
+        commit = next((found[name] for name in wanted if name in found), None)
+        if commit is None and ref is not None and _COMMIT.fullmatch(ref):
+            return str(ref)
+        if commit is None:
+            known = [name.split("/", 2)[2] for name in found if name.startswith("refs/heads/")]
+            shown = ", ".join(f"`{each}`" for each in sorted(known)[:10])
+            what = f"no branch or tag `{ref}`" if ref else "no default branch"
+            raise RemoteRefused(f"it has {what}" + (f"; its branches are {shown}" if shown else ""))
+        return str(commit)
+
+    def files(self, commit: str, most: int, size: int) -> Iterator[tuple[str, str, bytes]]:
+        """Path, mode and content of each file; a link's content is where it leads to.
+
+        A submodule has the mode `160000`. Not more than `most` of them, nor `size` bytes in all.
+        """
+        self._fetch(commit)
+        entries: list[Any] = list(self.repository.commit(commit).tree.traverse())
+        blobs = [each for each in entries if each.type != "tree"]
+        if len(blobs) > most:
+            raise RemoteRefused(f"it has {len(blobs):,} files, and at most {most:,} are taken")
+        if sum(each.size for each in blobs if each.type == "blob") > size:
+            raise RemoteRefused(f"its files have over {size:,} bytes, and no more are taken")
+        for each in blobs:
+            content = each.data_stream.read() if each.type == "blob" else b""
+            yield str(each.path), f"{each.mode:06o}", content
+
+    def _fetch(self, commit: str) -> None:
+        """The one commit where the server lets others than branches be asked for; else all."""
+        try:
+            self._asked("fetch", "--depth=1", "--no-tags", "--", self.url, commit)
+        except RemoteRefused:
+            refs = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+            self._asked("fetch", "--no-tags", "--", self.url, *refs)
+        try:
+            self.repository.git.cat_file("-e", f"{commit}^{{commit}}")
+        except self._errors():
+            raise RemoteRefused(f"it has no commit `{commit}`") from None
+
+    def _asked(self, *command: str) -> str:
+        safe = ["git", "-c", "protocol.ext.allow=never", *command]
+        try:
+            return str(self.repository.git.execute(safe, kill_after_timeout=_SECONDS))
+        except self._errors() as error:
+            raise RemoteRefused(_last_words(str(getattr(error, "stderr", error)))) from None
+
+    @staticmethod
+    def _errors() -> tuple[type[Exception], ...]:
+        import git
+
+        return (git.GitError, OSError, ValueError)
+
+
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+
+
+def _remote_environment(url: str, folder: str) -> dict[str, str]:
+    """Never a question at a terminal. Credentials are the platform's (digitalhub.md 1.1).
+
+    They are for HTTPS alone, and reach Git by a program that it asks, so they are in no command.
+    """
+    environment = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    environment.setdefault(
+        "GIT_SSH_COMMAND", os.environ.get("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
+    )
+    token = os.environ.get("GIT_TOKEN", "")
+    username, password = os.environ.get("GIT_USERNAME", ""), os.environ.get("GIT_PASSWORD", "")
+    if token:
+        is_oauth = token.startswith(("github_pat_", "ghp_", "glpat"))
+        username, password = ("oauth2", token) if is_oauth else (token, "x-oauth-basic")
+    if password and url.startswith("https://"):
+        asked = os.path.join(folder, "asked")
+        with open(os.open(asked, os.O_WRONLY | os.O_CREAT, 0o700), "w") as file:
+            file.write(_ASKED)
+        environment |= {
+            "GIT_ASKPASS": asked,
+            "GITOPSC_USERNAME": username,
+            "GITOPSC_PASSWORD": password,
+        }
+    return environment
+
+
+def _last_words(text: str) -> str:
+    """What Git said last of its own accord, on one line."""
+    lines = [line.strip(" '\"") for line in text.splitlines()]
+    told = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ssh:"))]
+    words = (told or [line for line in lines if line] or ["it does not answer"])[0]
+    return re.sub(r"^(fatal|error|remote): ", "", words).rstrip(".")[:300]

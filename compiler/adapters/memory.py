@@ -172,13 +172,18 @@ def _below(root: str, name: str) -> list[str]:
     return found
 
 
-def _place(key: bytes) -> str:
+def cache_folder() -> str:
+    """The user's, which need not be there yet."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return os.path.join(base, _FOLDER, key.hex())
+    return os.path.join(base, _FOLDER)
+
+
+def _place(key: bytes) -> str:
+    return os.path.join(cache_folder(), key.hex())
 
 
 def _forget_the_oldest(folder: str) -> None:
-    places = [entry.path for entry in os.scandir(folder)]
+    places = [entry.path for entry in os.scandir(folder) if entry.is_file()]
     if len(places) >= _KEPT:
         for place in sorted(places, key=os.path.getmtime)[: len(places) - _KEPT + 1]:
             os.unlink(place)

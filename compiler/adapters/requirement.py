@@ -29,3 +29,18 @@ def requirement_fault(text: str) -> str | None:
     if url.password or (url.username and not is_ssh):
         return "its URL holds a user name or a password, which belong in a secret of the build"
     return None
+
+
+def requirement_name(text: str) -> str:
+    """The package's name in its normal form; the requirement has no fault."""
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(Requirement(text).name)
+
+
+def is_hashable(text: str) -> bool:
+    """Whether pip can compare what it downloads with a hash, which no repository has."""
+    from packaging.requirements import Requirement
+
+    return Requirement(text).url is None

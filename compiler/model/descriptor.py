@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from compiler.model.document import Document, Pointer
+from compiler.model.lock import Lock
 from compiler.model.scheduling import Scheduling
 from compiler.model.source import Span
 from compiler.model.volume import Volume
@@ -167,7 +169,8 @@ class Project:
 
     `place` is where to point for what is wrong with the project as a whole. `described` are the
     files of the whole tree that hold descriptors or settings, of this project or another.
-    `is_sound` says that its settings have no errors, so that what they lack is really not there.
+    `is_sound` says that its settings have no errors, so that what they lack is really not there;
+    `fetches` that builders fetch sources, where they can.
     """
 
     name: str
@@ -178,6 +181,8 @@ class Project:
     place: Span
     described: frozenset[str]
     is_sound: bool = True
+    fetches: bool = False
+    lock: Lock = field(default_factory=Lock)
 
     @property
     def prefix(self) -> str:
@@ -186,3 +191,12 @@ class Project:
 
     def relative(self, path: str) -> str:
         return path.removeprefix(self.prefix)
+
+    def lock_keys(self) -> Mapping[tuple[str, str | None], str]:
+        """What the block of each function is called in the lock: with its id, if it has several."""
+        functions = [each for each in self.descriptors if each.kind == "python"]
+        versions = Counter(each.name for each in functions)
+        return {
+            (each.name, each.id): f"{each.name}:{each.id}" if versions[each.name] > 1 else each.name
+            for each in functions
+        }

@@ -1,7 +1,7 @@
 """A problem in somebody's input, as a value: code, sentence, place, hint, related places.
 
 Codes are declared here once, by stage (C1xx scan, C2xx parse, C3xx validate, C4xx link, C5xx plan,
-C7xx write), and never used again for something else.
+C6xx lock, C7xx write), and never used again for something else.
 """
 
 from __future__ import annotations
@@ -175,6 +175,19 @@ OUTPUT_HOLDS_INPUT = Code(
     "C506", "output-holds-input", _ERROR, "a descriptor or a source lies in the output folder"
 )
 
+NOT_LOCKED = Code("C601", "not-locked", _ERROR, "a source that nothing pins")
+LOCK_MISMATCH = Code("C602", "lock-mismatch", _ERROR, "a pin of something else")
+LOCK_EDITED = Code("C603", "lock-edited", _ERROR, "a block of the lock that gitopsc did not write")
+NOT_FETCHED = Code("C604", "not-fetched", _ERROR, "a pinned source whose files are not here")
+FETCH_FAILED = Code("C605", "fetch-failed", _ERROR, "a source that cannot be fetched")
+BAD_ARCHIVE = Code("C606", "bad-archive", _ERROR, "an archive that no source can be taken from")
+CREDENTIALS = Code("C607", "credentials", _ERROR, "a URL with a password or a token in it")
+BAD_SOURCE_URL = Code("C608", "bad-source-url", _ERROR, "a URL that no source is fetched from")
+LEFTOVER_PIN = Code("C609", "leftover-pin", _WARNING, "a pin that no function has any more")
+UNRESOLVED = Code("C610", "unresolved", _ERROR, "requirements that no set of packages meets")
+NOT_HASHED = Code("C611", "not-hashed", _WARNING, "requirements that cannot be locked by hashes")
+LEFT_OUT = Code("C612", "left-out", _WARNING, "parts of a fetched source that are left out")
+
 FOREIGN_FILE = Code("C701", "foreign-file", _ERROR, "a file in the way that is not ours")
 BAD_OUTPUT = Code("C702", "bad-output", _ERROR, "an output folder that cannot be used")
 NOT_WRITTEN = Code("C703", "not-written", _ERROR, "the machine refused a write")
@@ -183,6 +196,9 @@ BUSY = Code("C704", "busy", _ERROR, "another compile is writing the same output"
 STALE_OUTPUT = Code(
     "C705", "stale-output", _ERROR, "a file of the output that is not what the descriptors say"
 )
+
+LOCK_CODES = (NOT_LOCKED, LOCK_MISMATCH, LOCK_EDITED, NOT_FETCHED, LEFTOVER_PIN)
+"""What `gitopsc lock` mends."""
 
 CODES: tuple[Code, ...] = tuple(
     sorted(value for value in list(globals().values()) if isinstance(value, Code))
@@ -200,11 +216,16 @@ def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
 
 
 _CREDENTIALS = re.compile(r"://[^/\s@]+@")
+_TOKENS = re.compile(
+    r"(?i)(?<=[?&])([\w.-]*(?:token|passw|secret|signature|credential|api_?key|auth)[\w.-]*=)"
+    r"([^&#\s\"']+)"
+)
 
 
 def without_credentials(text: str) -> str:
-    """Masks user names and passwords in URLs, in their own length, so that carets still fit."""
-    return _CREDENTIALS.sub(lambda found: "://" + "*" * (len(found[0]) - 4) + "@", text)
+    """Masks passwords and tokens in URLs, in their own length, so that carets still fit."""
+    text = _CREDENTIALS.sub(lambda found: "://" + "*" * (len(found[0]) - 4) + "@", text)
+    return _TOKENS.sub(lambda found: found[1] + "*" * len(found[2]), text)
 
 
 _MANY = 60

@@ -9,3 +9,6 @@ OWNERSHIP_LIST: Final = ".gitopsc-files"
 
 SETTINGS_FILE: Final = "gitopsc.yaml"
 """Makes its folder a project."""
+
+LOCK_FILE = "gitopsc.lock"
+"""In a project's folder; what `gitopsc lock` pinned."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from compiler.model.descriptor import Environment, SecretKey
-from compiler.model.program import Action, Build, FunctionFile, Lineage
+from compiler.model.program import Action, Build, Fetch, Lineage
 from compiler.model.scheduling import Scheduling
+from compiler.model.source import FunctionFile
 from compiler.model.volume import Volume
 
 
@@ -26,7 +27,9 @@ class Image:
     base: str
     build: Build
     requirements: tuple[str, ...]
+    packages: str | None
     files: tuple[FunctionFile, ...]
+    fetch: Fetch | None
 
 
 class Mount(NamedTuple):

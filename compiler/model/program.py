@@ -7,27 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
 from compiler.model.descriptor import Descriptor, Project
+from compiler.model.lock import RequirementsPin, SourcePin
 from compiler.model.reference import StoreKey
+from compiler.model.remote import Remote
 from compiler.model.scheduling import Scheduling
-from compiler.model.source import Span
+from compiler.model.source import FunctionFile, Span
 from compiler.model.volume import Volume
 
 Action = Literal["job", "serve"]
 Relation = Literal["consumes", "produced_by", "run_of", "step_of"]
 RELATIONS: frozenset[str] = frozenset(get_args(Relation))
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionFile:
-    """One file of a function's source. `path` is relative to the folder the image keeps it in.
-
-    `origin` is where it lies in the tree; None for inline text, which has no file yet.
-    """
-
-    path: str
-    content: bytes
-    executable: bool = False
-    origin: str | None = None
 
 
 class Signature(NamedTuple):
@@ -52,6 +41,13 @@ FunctionVersion = tuple[str, str | None]
 """The name of a function and the id of one of its versions."""
 
 
+class Fetch(NamedTuple):
+    """A source that the builder of the image fetches, as it was pinned."""
+
+    remote: Remote
+    pin: SourcePin
+
+
 class Build(NamedTuple):
     """How an image is built besides its source and requirements; secrets are names only."""
 
@@ -65,6 +61,9 @@ class Function:
     """`module` is the file of the handler, relative to the source's folder in the image.
 
     `origin` is the file or folder of the project that the source is; None for inline text.
+    `archive` is the zip archive that `files` were in; `fetch` says what the builder brings besides
+    them, and `content` is the digest of a source that was pinned. `packages` are what the
+    requirements were locked to.
     `signatures` are those of the handler and the init function, where reading can tell them;
     `imports` the first parts of the modules that the handler's module imports. `is_newest` says
     that no other version is the one that a bare name means.
@@ -83,6 +82,10 @@ class Function:
     origin: str | None
     signatures: Mapping[str, Signature]
     imports: frozenset[str]
+    archive: str | None = None
+    fetch: Fetch | None = None
+    content: str | None = None
+    packages: RequirementsPin | None = None
     build: Build = field(default_factory=Build)
     is_newest: bool = True
 
@@ -233,4 +236,9 @@ class Program:
             for file in function.files
             if file.origin is not None
         ]
-        return (*descriptors, *sources)
+        archives = [
+            (each.archive, each.descriptor.span("spec", "source", "source"))
+            for each in self.functions
+            if each.archive is not None
+        ]
+        return (*descriptors, *sources, *archives)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
@@ -61,13 +61,41 @@ class SourceFile:
         return found
 
 
+_NO_SOURCE = re.compile(
+    r"(^|/)(__pycache__|__MACOSX|\.git[^/]*)(/|$)|\.pyc$|(^|/)(\.DS_Store|\.gitopsc-files)$"
+)
+
+
+def is_source(path: str) -> bool:
+    """Whether a file of a fetched source or an archive is a part of it.
+
+    What machines leave there is not, nor what Git or gitopsc would read where it is vendored.
+    """
+    return not _NO_SOURCE.search(path)
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionFile:
+    """One file of a function's source. `path` is relative to the folder the image keeps it in.
+
+    `origin` is where it lies in the tree; None for inline text and fetched sources.
+    """
+
+    path: str
+    content: bytes
+    executable: bool = False
+    origin: str | None = None
+
+
 @dataclass(frozen=True)
 class Tree:
     """The files below one folder; from a disk, a commit or a test alike.
 
     `folder` is its name; `enclosing` the settings file of a project that it lies in, if any;
-    `outputs` are the folders in it that hold an output, whose files are left out. `is_part` says
-    that projects lie in other parts of the same folder, and `part` what its own paths start with.
+    `outputs` are the folders in it that hold an output, whose files are left out, but for those
+    that `vendored` has: sources that were fetched once. `fetched` gives the files of another one
+    by the digest of its content, if this machine has it. `is_part` says that projects lie in other
+    parts of the same folder, and `part` what its own paths start with.
     """
 
     folder: str
@@ -76,6 +104,8 @@ class Tree:
     outputs: tuple[str, ...] = ()
     is_part: bool = False
     part: str = ""
+    vendored: Mapping[str, SourceFile] = field(default_factory=dict)
+    fetched: Callable[[str], tuple[FunctionFile, ...] | None] = lambda digest: None
 
     @cached_property
     def paths(self) -> Sequence[str]:
@@ -88,6 +118,18 @@ class Tree:
             if not path.startswith(prefix):
                 return
             yield self.files[path]
+
+    def vendored_below(self, prefix: str) -> Iterator[tuple[str, SourceFile]]:
+        """The vendored files of a folder, sorted, with their paths in it; it ends with `/`."""
+        paths = self._vendored_paths
+        for path in islice(paths, bisect_left(paths, prefix), None):
+            if not path.startswith(prefix):
+                return
+            yield path[len(prefix) :], self.vendored[path]
+
+    @cached_property
+    def _vendored_paths(self) -> Sequence[str]:
+        return sorted(self.vendored)
 
     def lines(self, path: str) -> list[str]:
         """The text of a file, for showing a place in it; empty when there is none to show."""

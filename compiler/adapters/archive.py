@@ -1,0 +1,94 @@
+"""The bytes of a zip archive -> its files; nothing of it touches a disk.
+
+An archive is somebody else's input: paths that lead out of it, links, and content that is a
+thousand times its size are refused.
+"""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterable
+
+from compiler.model.source import FunctionFile
+
+MOST_BYTES = 64 * 1024 * 1024
+MOST_FILES = 10_000
+"""A source larger than that is data, which belongs into a data entity."""
+
+_BLOCK = 1024 * 1024
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+class BadArchive(ValueError):
+    """No source can be taken out of it; the message says why, for people."""
+
+
+def unpack(content: bytes) -> tuple[FunctionFile, ...]:
+    """All files, sorted by path. Raises BadArchive."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            entries = [each for each in archive.infolist() if not each.is_dir()]
+            _check(entries)
+            left = MOST_BYTES
+            files = []
+            for entry in entries:
+                data = _read(archive, entry, left)
+                left -= len(data)
+                mode = entry.external_attr >> 16
+                executable = bool(stat.S_ISREG(mode) and mode & stat.S_IXUSR)
+                files.append(FunctionFile(posixpath.normpath(entry.filename), data, executable))
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+        raise BadArchive(f"it is no whole zip archive: {str(error).lower()}") from None
+    except RuntimeError:
+        raise BadArchive("it is encrypted") from None
+    except UnicodeDecodeError:
+        raise BadArchive("a name in it is no text") from None
+    return tuple(sorted(files, key=lambda each: each.path))
+
+
+def pack(files: Iterable[FunctionFile]) -> bytes:
+    """The same files as an archive, the same bytes for the same files."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in files:
+            entry = zipfile.ZipInfo(file.path, _EPOCH)
+            entry.external_attr = (stat.S_IFREG | (0o755 if file.executable else 0o644)) << 16
+            archive.writestr(entry, file.content, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def _check(entries: list[zipfile.ZipInfo]) -> None:
+    if len(entries) > MOST_FILES:
+        raise BadArchive(f"it holds {len(entries):,} files, and at most {MOST_FILES:,} are taken")
+    seen = set()
+    for entry in entries:
+        name = entry.filename
+        mode = entry.external_attr >> 16
+        path = posixpath.normpath(name)
+        if path.startswith(("/", "../")) or path == ".." or "\\" in name or ":" in path[:2]:
+            raise BadArchive(f"`{_shown(name)}` leads out of it")
+        if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+            raise BadArchive(f"`{_shown(name)}` is a link, or no file")
+        if path in seen:
+            raise BadArchive(f"`{_shown(name)}` is in it twice")
+        seen.add(path)
+
+
+def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, left: int) -> bytes:
+    """What an entry says of its size is not believed: it is counted while it is read."""
+    found = bytearray()
+    with archive.open(entry) as file:
+        while block := file.read(_BLOCK):
+            found += block
+            if len(found) > left:
+                message = f"it holds more than {MOST_BYTES:,} bytes when it is unpacked"
+                raise BadArchive(message)
+    return bytes(found)
+
+
+def _shown(name: str) -> str:
+    return name if name.isprintable() and len(name) < 200 else repr(name)[1:60]

@@ -1,0 +1,79 @@
+"""A URL of an archive or a file -> its bytes, over HTTP or from S3."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from compiler.adapters.archive import MOST_BYTES
+
+_SECONDS = 60
+_MOST_SECONDS = 600
+_BLOCK = 1024 * 1024
+
+
+class DownloadFailed(Exception):
+    """The bytes cannot be had; the message says why, for people."""
+
+
+def download(url: str) -> bytes:
+    """Not more than an archive may have. Raises DownloadFailed."""
+    return _from_s3(url) if url.startswith("s3://") else _from_http(url)
+
+
+def _from_http(url: str) -> bytes:
+    request = Request(url, headers={"User-Agent": "gitopsc"})
+    opener = build_opener(_SameSafety)
+    try:
+        with opener.open(request, timeout=_SECONDS) as answer:
+            return _read(answer)
+    except HTTPError as error:
+        raise DownloadFailed(f"the server answers {error.code} {error.reason}") from None
+    except URLError as error:
+        raise DownloadFailed(str(error.reason).lower()) from None
+    except (OSError, ValueError) as error:
+        raise DownloadFailed(str(error).lower() or "the connection broke") from None
+
+
+def _read(answer: Any) -> bytes:
+    deadline = time.monotonic() + _MOST_SECONDS
+    found = bytearray()
+    while block := answer.read(_BLOCK):
+        found += block
+        if len(found) > MOST_BYTES:
+            raise DownloadFailed(f"it has over {MOST_BYTES:,} bytes, and no more are taken")
+        if time.monotonic() > deadline:
+            raise DownloadFailed(f"it takes over {_MOST_SECONDS} seconds")
+    return bytes(found)
+
+
+class _SameSafety(HTTPRedirectHandler):
+    """What is asked for over HTTPS comes over HTTPS."""
+
+    def redirect_request(
+        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> Any:
+        if req.full_url.startswith("https://") and not newurl.startswith("https://"):
+            raise DownloadFailed("the server sends the request on without encryption")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _from_s3(url: str) -> bytes:
+    """Credentials and the endpoint come from where every S3 client has them (`AWS_...`)."""
+    try:
+        import boto3
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError, ClientError
+    except ImportError:
+        raise DownloadFailed("S3 needs more: install `gitopsc[s3]`") from None
+    split = urlsplit(url)
+    config = Config(connect_timeout=_SECONDS, read_timeout=_SECONDS, retries={"max_attempts": 2})
+    try:
+        client = boto3.client("s3", config=config)
+        answer = client.get_object(Bucket=split.netloc, Key=split.path.lstrip("/"))
+        return _read(answer["Body"])
+    except (BotoCoreError, ClientError, ValueError) as error:
+        raise DownloadFailed(str(error)) from None

@@ -1,0 +1,40 @@
+"""Sources that `gitopsc lock` has fetched, in the user's cache, by the digest of their content.
+
+`compile` finds them in the output that is committed; where that is not there, here.
+"""
+
+from __future__ import annotations
+
+import os
+
+from compiler.adapters.archive import BadArchive, pack, unpack
+from compiler.adapters.memory import cache_folder
+from compiler.model.lock import content_digest
+from compiler.model.source import FunctionFile
+
+
+def recall(digest: str) -> tuple[FunctionFile, ...] | None:
+    """The files of a source; None when they are not here, or not what they were."""
+    try:
+        with open(_place(digest), "rb", buffering=0) as file:
+            files = unpack(file.read())
+    except (OSError, ValueError, BadArchive):
+        return None
+    return files if content_digest(files) == digest else None
+
+
+def keep(files: tuple[FunctionFile, ...]) -> None:
+    """A machine that refuses is no problem: then the source is in the output only."""
+    place = _place(content_digest(files))
+    temporary = f"{place}.{os.getpid()}"
+    try:
+        os.makedirs(os.path.dirname(place), mode=0o700, exist_ok=True)
+        with open(temporary, "xb", buffering=0) as file:
+            file.write(pack(files))
+        os.replace(temporary, place)
+    except OSError:
+        return
+
+
+def _place(digest: str) -> str:
+    return os.path.join(cache_folder(), "sources", f"{digest}.zip")

@@ -1,0 +1,109 @@
+"""`gitopsc lock`: pins what is fetched, and the requirements, in each project's `gitopsc.lock`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Container, Iterable, Mapping
+
+from compiler.adapters.template import Text, render_yaml
+from compiler.commands.reading import Reading, read
+from compiler.commands.reporting import printed
+from compiler.model.descriptor import Project
+from compiler.model.diagnostic import LOCK_CODES, NOT_WRITTEN, Diagnostic, has_errors, in_order
+from compiler.model.files import LOCK_FILE
+from compiler.model.lock import FunctionPin, block_of
+from compiler.model.output import Change, Status
+from compiler.model.source import Span
+from compiler.pipeline import lock_tree
+from compiler.report.text import render_counts
+
+
+def run(arguments: argparse.Namespace) -> int:
+    reading = read(arguments.path)
+    problems = [*reading.scanned]
+    changes: list[Change] = []
+    if not has_errors(problems):
+        locked, found = lock_tree(
+            reading.tree,
+            check=arguments.check,
+            upgraded=_upgraded(arguments.upgrade),
+            with_requirements=not arguments.no_requirements,
+        )
+        problems += reading.placed(found)
+        if not arguments.check and not has_errors(problems):
+            changes, refused = _write(reading, locked)
+            problems += refused
+    diagnostics = in_order(problems)
+    stale = arguments.check and any(each.code in LOCK_CODES for each in diagnostics)
+    status: Status = "clean"
+    if has_errors(diagnostics) or stale:
+        status = "failed"
+    elif changes:
+        status = "written"
+    out, err = printed(
+        arguments.format,
+        status,
+        diagnostics,
+        changes,
+        lines=reading.lines,
+        summary=_summary(status, diagnostics),
+    )
+    sys.stdout.write(out)
+    sys.stderr.write(err)
+    return 1 if status == "failed" else 0
+
+
+class _All:
+    """Holds every name."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+def _upgraded(names: list[str] | None) -> Container[str]:
+    """`--upgrade` alone is for every function."""
+    if names is None:
+        return ()
+    return names or _All()
+
+
+def _summary(status: Status, diagnostics: Iterable[Diagnostic]) -> str:
+    counts = render_counts(list(diagnostics))
+    words = {"clean": "up to date", "written": "locked; now run `gitopsc compile`"}.get(status)
+    if words is None:
+        return f"{counts}; nothing was written"
+    return f"{words}; {counts}" if counts else words
+
+
+def _write(
+    reading: Reading, locked: Iterable[tuple[Project, Mapping[str, FunctionPin]]]
+) -> tuple[list[Change], list[Diagnostic]]:
+    """Each file in one step; none where there is nothing to pin."""
+    changes: list[Change] = []
+    for project, pins in locked:
+        path = f"{project.prefix}{LOCK_FILE}"
+        place = os.path.join(reading.root, path)
+        text = render_yaml(
+            "lock.yaml.j2", blocks=[(key, block_of(each)) for key, each in pins.items()], text=Text
+        )
+        before = reading.tree.files.get(path)
+        if (before is None and not pins) or (
+            before is not None and before.content == text.encode()
+        ):
+            continue
+        temporary = f"{place}.tmp"
+        try:
+            with open(temporary, "x", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+            os.replace(temporary, place)
+        except OSError as error:
+            if not isinstance(error, FileExistsError) and os.path.lexists(temporary):
+                os.unlink(temporary)
+            message = (error.strerror or "the write failed").lower()
+            hint = f"mend the cause; delete `{os.path.basename(temporary)}` if it is left over"
+            span = Span(reading.prefix + path)
+            return changes, [Diagnostic(NOT_WRITTEN, message, span, hint)]
+        changes.append(Change(reading.prefix + path, "created" if before is None else "changed"))
+    return changes, []

@@ -1,0 +1,119 @@
+"""What `gitopsc.lock` says: which content each remote source is, which packages are installed.
+
+The file has one block for each function. A block ends in a digest of itself: one that was edited,
+or merged from two, is told from one that `gitopsc lock` wrote.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from compiler.model import identity
+from compiler.model.source import FunctionFile, Span
+
+_CHECK_DIGITS = 16
+
+
+class SourcePin(NamedTuple):
+    """A source as its descriptor writes it, and what it was when it was pinned.
+
+    `commit` is Git's, `sha256` of an archive or a file as it is downloaded. `content` is the digest
+    of all its files, of which those `executable` are so.
+    """
+
+    written: str
+    content: str
+    commit: str | None = None
+    sha256: str | None = None
+    executable: tuple[str, ...] = ()
+
+
+class RequirementsPin(NamedTuple):
+    """Requirements as a descriptor writes them, for a Python, and the packages with hashes."""
+
+    written: tuple[str, ...]
+    python_version: str
+    packages: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """`name==version` of each package, sorted, without hashes."""
+        lines = (line.split(" \\")[0].strip() for line in self.packages.splitlines())
+        return tuple(sorted(line for line in lines if line and line[0] not in "-#"))
+
+
+class FunctionPin(NamedTuple):
+    source: SourcePin | None = None
+    requirements: RequirementsPin | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Pins by the key of their function, with the places of their blocks.
+
+    `path` is the file's in the tree, None when there is none. Blocks that are not as they were
+    written are `edited`, and have no pins.
+    """
+
+    path: str | None = None
+    pins: Mapping[str, FunctionPin] = field(default_factory=dict)
+    spans: Mapping[str, Span] = field(default_factory=dict)
+    edited: frozenset[str] = frozenset()
+
+
+def content_digest(files: Iterable[FunctionFile]) -> str:
+    """64 hex digits over path, executable bit and bytes of all files."""
+    found = {each.path: [identity.content_digest(each.content), each.executable] for each in files}
+    return hashlib.sha256(identity.canonical(found)).hexdigest()
+
+
+def block_of(pin: FunctionPin) -> dict[str, Any]:
+    """The block as it stands in the file, in its order, with its digest last."""
+    block: dict[str, Any] = {}
+    if (source := pin.source) is not None:
+        block["source"] = {"from": source.written}
+        if source.commit is not None:
+            block["source"]["commit"] = source.commit
+        if source.sha256 is not None:
+            block["source"]["sha256"] = source.sha256
+        if source.executable:
+            block["source"]["executable"] = list(source.executable)
+        block["source"]["content"] = source.content
+    if (requirements := pin.requirements) is not None:
+        block["requirements"] = {
+            "from": list(requirements.written),
+            "python": requirements.python_version,
+            "packages": requirements.packages,
+        }
+    return {**block, "check": _check(block)}
+
+
+def pin_of(block: Mapping[str, Any]) -> FunctionPin | None:
+    """The pin that a block holds; None when somebody else than `gitopsc lock` wrote it."""
+    rest = {key: each for key, each in block.items() if key != "check"}
+    if block["check"] != _check(rest):
+        return None
+    source, requirements = block.get("source"), block.get("requirements")
+    return FunctionPin(
+        source
+        and SourcePin(
+            source["from"],
+            source["content"],
+            source.get("commit"),
+            source.get("sha256"),
+            tuple(source.get("executable", ())),
+        ),
+        requirements
+        and RequirementsPin(
+            tuple(requirements["from"]), requirements["python"], requirements["packages"]
+        ),
+    )
+
+
+def _check(block: Mapping[str, Any]) -> str:
+    text = json.dumps(block, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:_CHECK_DIGITS]

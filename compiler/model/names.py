@@ -1,0 +1,10 @@
+"""What descriptors' names become in a cluster and on disk."""
+
+from __future__ import annotations
+
+import re
+
+
+def cleaned(name: str) -> str:
+    """design.md section 4: lower case, each stretch of other characters one `-`, trimmed."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")

@@ -1,0 +1,148 @@
+"""Where a function's source is, when it is not in the repository (digitalhub.md section 1.1)."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from typing import Literal, NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_SCP = re.compile(r"(?P<user>[\w.-]+)@(?P<host>[\w.-]+):(?P<path>.*)")
+_REF = re.compile(r"(?!-)(?!.*\.\.)(?!.*@\{)[\w.][\w./+#@=,-]*")
+_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+_SECRET_QUERY = re.compile(r"(?i)(token|passw|secret|signature|credential|api_?key|auth)[^=&]*=")
+
+_GIT = ("git+file", "git+http", "git+https", "git+ssh")
+_ZIP = ("zip+http", "zip+https", "zip+s3")
+_ELSEWHERE = {
+    "file": "write a path of the project, without a scheme",
+    "git": "write `git+https://`",
+    "hf": "download it in the handler, or as an input",
+    "local": "write a path of the project, without a scheme",
+    "oci": "write it as `image` or `base_image`",
+    "s3": "write `zip+s3://`, and a `.zip`",
+    "ssh": "write `git+ssh://`",
+    "store": "export it into a file of the project",
+}
+
+
+class NotRemote(ValueError):
+    """No source can be fetched from there; with what to write instead."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class HoldsCredentials(NotRemote):
+    """The URL holds a password or a token, which then is in Git."""
+
+
+class Remote(NamedTuple):
+    """A Git repository at a `ref`, a zip archive, or one Python file. `url` has no `git+`."""
+
+    form: Literal["git", "zip", "file"]
+    url: str
+    ref: str | None = None
+
+    @property
+    def scheme(self) -> str:
+        return self.url.partition(":")[0]
+
+    @property
+    def file_name(self) -> str:
+        """The last part of the path, which the platform calls a single file."""
+        return posixpath.basename(urlsplit(self.url).path)
+
+    @property
+    def is_commit(self) -> bool:
+        return self.ref is not None and bool(_COMMIT.fullmatch(self.ref))
+
+    @property
+    def has_builder(self) -> bool:
+        """Whether a builder of images can fetch it by itself."""
+        return self.scheme in (
+            ("https", "http", "ssh") if self.form == "git" else ("https", "http")
+        )
+
+    @property
+    def refused_by_platform(self) -> str | None:
+        """Why the platform would not take what can be fetched here."""
+        if self.form == "git" and self.scheme != "https":
+            return f"the platform does not clone `git+{self.scheme}`"
+        if self.is_commit:
+            return "the platform clones branches and tags, and no commits"
+        return None
+
+
+def is_remote(text: str) -> bool:
+    return bool(_SCHEME.match(text) or text.startswith("git@"))
+
+
+def remote_of(text: str) -> Remote:
+    """Raises NotRemote."""
+    if match := _SCP.fullmatch(text):
+        message = "this is the short form of an SSH address"
+        raise NotRemote(
+            message, f"write `git+ssh://{match['user']}@{match['host']}/{match['path']}`"
+        )
+    if not text.isprintable() or re.search(r"\s", text):
+        raise NotRemote("the URL holds a blank or a character that no URL has", "remove it")
+    try:
+        split = urlsplit(text)
+        port = split.port
+    except ValueError as error:
+        raise NotRemote(f"this is no URL: {str(error).lower()}", "correct it") from None
+    scheme = split.scheme.lower()
+    _check_credentials(split, scheme)
+    if scheme in _ELSEWHERE:
+        raise NotRemote(f"no source is fetched from `{scheme}://`", _ELSEWHERE[scheme])
+    host = split.hostname or ""
+    if port is not None:
+        host = f"{host}:{port}"
+    if scheme == "git+ssh" and split.username:
+        host = f"{split.username}@{host}"
+    if not split.hostname and scheme != "git+file":
+        raise NotRemote("the URL names no host", f"write `{scheme}://<host>/<path>`")
+    if scheme in _GIT:
+        return _git(split, f"{scheme.removeprefix('git+')}://{host}{split.path}")
+    if split.fragment:
+        raise NotRemote("only a Git source has a `#ref`", "remove it")
+    query = f"?{split.query}" if split.query else ""
+    if scheme in _ZIP:
+        return Remote("zip", f"{scheme.removeprefix('zip+')}://{host}{split.path}{query}")
+    if scheme in ("http", "https"):
+        name = posixpath.basename(split.path)
+        if not name.endswith(".py"):
+            hint = "write `zip+https://` for an archive, `git+https://` for a repository"
+            raise NotRemote("this URL is no Python file", hint)
+        return Remote("file", f"{scheme}://{host}{split.path}{query}")
+    raise NotRemote(
+        f"no source is fetched from `{scheme}://`",
+        "write `git+https://`, `zip+https://`, `zip+s3://`, or a path of the project",
+    )
+
+
+def _check_credentials(split: SplitResult, scheme: str) -> None:
+    is_ssh = scheme in ("git+ssh", "ssh")
+    if split.password is not None or (split.username and not is_ssh):
+        message = "the URL holds a user name or a password, and everybody who reads Git has it"
+        hint = "take it out, and revoke it; `gitopsc lock` takes GIT_TOKEN from its environment"
+        raise HoldsCredentials(message, hint)
+    if _SECRET_QUERY.search(split.query):
+        message = "the URL holds a token, and everybody who reads Git has it"
+        raise HoldsCredentials(message, "take it out, and revoke it")
+
+
+def _git(split: SplitResult, url: str) -> Remote:
+    if split.query:
+        hint = "write the folder into the handler, such as `folder.module:function`"
+        raise NotRemote("the platform drops what stands after `?` in a Git URL", hint)
+    ref = split.fragment or None
+    if ref is not None and ":" in ref:
+        hint = "write the folder into the handler, such as `folder.module:function`"
+        raise NotRemote("a ref names a branch, a tag or a commit, and no folder", hint)
+    if ref is not None and not _REF.fullmatch(ref):
+        raise NotRemote("no branch or tag can be called so", "write `#<branch, tag or commit>`")
+    return Remote("git", url, ref)

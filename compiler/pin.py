@@ -1,0 +1,236 @@
+"""Project -> its pins: fetches what is not pinned yet, and has requirements resolved.
+
+The only stage that uses the network, for `gitopsc lock` alone. A pin that still fits is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Container, Iterator
+from typing import NamedTuple
+
+from compiler.adapters import fetched
+from compiler.adapters.archive import MOST_BYTES, MOST_FILES, BadArchive, unpack
+from compiler.adapters.download import DownloadFailed, download
+from compiler.adapters.git import RemoteRefused, remote_repository
+from compiler.adapters.requirement import is_hashable, requirement_name
+from compiler.adapters.uv import NoUv, Unresolved, locked
+from compiler.model.descriptor import Descriptor, Project
+from compiler.model.diagnostic import (
+    BAD_ARCHIVE,
+    FETCH_FAILED,
+    LEFT_OUT,
+    NOT_HASHED,
+    NOT_LOCKED,
+    UNRESOLVED,
+    Diagnostic,
+    listed,
+)
+from compiler.model.lock import FunctionPin, RequirementsPin, SourcePin, content_digest
+from compiler.model.remote import NotRemote, Remote, is_remote, remote_of
+from compiler.model.source import FunctionFile, Span, is_source
+
+Problems = list[Diagnostic]
+
+_LINK, _SUBMODULE, _EXECUTABLE = "120000", "160000", "100755"
+
+
+class Fetched(NamedTuple):
+    """What came from a remote: the files, what was left out of them, and how they are pinned."""
+
+    files: tuple[FunctionFile, ...]
+    left_out: tuple[str, ...] = ()
+    commit: str | None = None
+    sha256: str | None = None
+
+
+def pin(
+    project: Project,
+    *,
+    present: Container[str],
+    upgraded: Container[str],
+    with_requirements: bool,
+) -> tuple[dict[str, FunctionPin], tuple[Diagnostic, ...]]:
+    """Pins by their key, sorted.
+
+    Sources whose digest is in `present` are on this machine and not fetched again. Functions that
+    are called as in `upgraded` get new pins.
+    """
+    problems: Problems = []
+    work = _Work(present, {}, {})
+    pins = {}
+    for key, descriptor in _built(project):
+        old = project.lock.pins.get(key) or project.lock.pins.get(descriptor.name, FunctionPin())
+        if descriptor.name in upgraded:
+            old = FunctionPin()
+        source = _source(work, descriptor, old.source, problems)
+        requirements = _requirements(
+            work, descriptor, old.requirements, with_requirements, problems
+        )
+        if source or requirements:
+            pins[key] = FunctionPin(source, requirements)
+    return dict(sorted(pins.items())), tuple(problems)
+
+
+def unpinned(project: Project) -> tuple[Diagnostic, ...]:
+    """Functions whose requirements could be locked and are not; nothing is asked of anybody."""
+    problems = []
+    for key, descriptor in _built(project):
+        written = descriptor.spec.get("requirements", ())
+        pin = project.lock.pins.get(key, FunctionPin())
+        if written and pin.requirements is None and all(map(is_hashable, written)):
+            message = f"the requirements of `{descriptor.name}` are not locked"
+            span = descriptor.key_span("spec", "requirements")
+            problems.append(Diagnostic(NOT_LOCKED, message, span, "run `gitopsc lock`"))
+    return tuple(problems)
+
+
+def _built(project: Project) -> Iterator[tuple[str, Descriptor]]:
+    """Functions that get an image, with their keys in the lock."""
+    keys = project.lock_keys()
+    for descriptor in project.descriptors:
+        if descriptor.kind == "python" and descriptor.valid and "image" not in descriptor.spec:
+            yield keys[descriptor.name, descriptor.id], descriptor
+
+
+class _Work(NamedTuple):
+    """What one remote or one set of requirements came to serves every function that has it."""
+
+    present: Container[str]
+    remotes: dict[tuple[Remote, str | None], Fetched]
+    resolved: dict[tuple[tuple[str, ...], str], RequirementsPin]
+
+
+# Sources
+
+
+def _source(
+    work: _Work, descriptor: Descriptor, old: SourcePin | None, problems: Problems
+) -> SourcePin | None:
+    written = descriptor.spec["source"].get("source")
+    if written is None or not is_remote(written):
+        return None
+    span = descriptor.span("spec", "source", "source")
+    try:
+        remote = remote_of(written)
+    except NotRemote:
+        return None  # which `load` has told
+    kept = old if old is not None and old.written == written else None
+    if kept is not None and kept.content in work.present:
+        return kept
+    found = _fetched(work, remote, kept.commit if kept else None, span, problems)
+    if found is None:
+        return None
+    new = SourcePin(
+        written,
+        content_digest(found.files),
+        found.commit,
+        found.sha256,
+        tuple(each.path for each in found.files if each.executable),
+    )
+    if kept is not None and new != kept:
+        message = "what is there now is not what was pinned"
+        hint = f"run `gitopsc lock --upgrade {descriptor.name}`, and review the source"
+        problems.append(Diagnostic(FETCH_FAILED, message, span, hint))
+        return None
+    fetched.keep(found.files)
+    if found.left_out:
+        message = f"left out, for they are links or submodules: {listed(found.left_out, 5)}"
+        hint = "put files in their place, if the function needs them"
+        problems.append(Diagnostic(LEFT_OUT, message, span, hint))
+    return new
+
+
+def _fetched(
+    work: _Work, remote: Remote, commit: str | None, span: Span, problems: Problems
+) -> Fetched | None:
+    key = (remote, commit)
+    if key not in work.remotes:
+        try:
+            if remote.form == "git":
+                work.remotes[key] = _from_git(remote, commit)
+            else:
+                work.remotes[key] = _downloaded(remote)
+        except (RemoteRefused, DownloadFailed) as error:
+            message = f"`{remote.url}` cannot be fetched: {error}"
+            hint = "correct the URL; credentials are GIT_TOKEN and AWS_... of the environment"
+            problems.append(Diagnostic(FETCH_FAILED, message, span, hint))
+            return None
+        except BadArchive as error:
+            message = f"no source can be taken from `{remote.url}`: {error}"
+            hint = "make the archive again, of plain files"
+            problems.append(Diagnostic(BAD_ARCHIVE, message, span, hint))
+            return None
+    return work.remotes[key]
+
+
+def _from_git(remote: Remote, commit: str | None) -> Fetched:
+    files, left_out = [], []
+    with remote_repository(remote.url) as repository:
+        commit = commit or repository.resolve(remote.ref)
+        for path, mode, content in repository.files(commit, MOST_FILES, MOST_BYTES):
+            if mode in (_LINK, _SUBMODULE):
+                left_out.append(path)
+            elif is_source(path):
+                files.append(FunctionFile(path, content, mode == _EXECUTABLE))
+    files.sort(key=lambda each: each.path)
+    return Fetched(tuple(files), tuple(sorted(left_out)), commit=commit)
+
+
+def _downloaded(remote: Remote) -> Fetched:
+    content = download(remote.url)
+    digest = hashlib.sha256(content).hexdigest()
+    if remote.form == "file":
+        return Fetched((FunctionFile(remote.file_name, content),), sha256=digest)
+    files = tuple(each for each in unpack(content) if is_source(each.path))
+    return Fetched(files, sha256=digest)
+
+
+# Requirements
+
+
+def _requirements(
+    work: _Work,
+    descriptor: Descriptor,
+    old: RequirementsPin | None,
+    with_requirements: bool,
+    problems: Problems,
+) -> RequirementsPin | None:
+    written = tuple(descriptor.spec.get("requirements", ()))
+    version = descriptor.spec["python_version"].removeprefix("PYTHON").replace("_", ".")
+    if old is not None and (old.written, old.python_version) == (written, version):
+        return old
+    if not written or not with_requirements:
+        return None
+    span = descriptor.key_span("spec", "requirements")
+    for index, text in enumerate(written):
+        if not is_hashable(text):
+            message = f"`{text}` has no hash that could be locked, so none of these are locked"
+            place = descriptor.span("spec", "requirements", index)
+            hint = "write a version of a package, and no URL, or leave the requirements unlocked"
+            problems.append(Diagnostic(NOT_HASHED, message, place, hint))
+            return None
+    key = (written, version)
+    if key not in work.resolved:
+        try:
+            packages = locked(written, version)
+        except NoUv:
+            message = "requirements are locked by uv, which is not on this machine"
+            hint = "install `gitopsc[lock]`, or run `gitopsc lock --no-requirements`"
+            problems.append(Diagnostic(UNRESOLVED, message, span, hint))
+            return None
+        except Unresolved as error:
+            place = _place(descriptor, error.name) or span
+            hint = error.hint or "correct the requirements; `uv pip compile` tells more"
+            problems.append(Diagnostic(UNRESOLVED, str(error), place, hint))
+            return None
+        work.resolved[key] = RequirementsPin(written, version, packages)
+    return work.resolved[key]
+
+
+def _place(descriptor: Descriptor, name: str | None) -> Span | None:
+    """Of the requirement of a name, which may be one of another requirement's."""
+    for index, text in enumerate(descriptor.spec["requirements"]):
+        if name is not None and requirement_name(text) == name:
+            return descriptor.span("spec", "requirements", index)
+    return None
