@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -28,6 +29,9 @@ _COPIES = 100
 
 _SCRATCH = (("shared", "/shared"), ("home", "/home/function"), ("tmp", "/tmp"))
 _RUNNER = "gitopsc_runner"
+_SSH = re.compile(r"^ssh://([^/:]+)/")
+"""What linters take for a repository has the short form; a port cannot be said in it."""
+
 _GIT_TOKEN = "GIT_TOKEN"
 """The platform's secret for private repositories; BuildKit calls its own GIT_AUTH_TOKEN."""
 
@@ -112,6 +116,7 @@ def _fetched(fetch: Fetch) -> Mapping[str, Any]:
     if remote.form == "git":
         # Builders take a URL for a repository's when it ends so.
         url = f"{url.rstrip('/').removesuffix('.git')}.git#{pin.commit}"
+        url = _SSH.sub(r"\1:", url)
     elif remote.form == "file":
         place += remote.file_name
     return {"form": remote.form, "paths": [url, place], "url": url, "checksum": pin.sha256}

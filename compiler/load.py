@@ -244,7 +244,7 @@ def _source_pin(
 ) -> SourcePin | None:
     lock = sources.project.lock
     key = sources.keys[descriptor.name, descriptor.id]
-    if key in lock.edited:
+    if key in lock.edited or not lock.is_whole:
         return None  # which was told of at its own place
     pin = lock.pins.get(key, FunctionPin()).source
     if pin is None:

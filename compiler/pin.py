@@ -153,7 +153,9 @@ def _fetched(
                 work.remotes[key] = _downloaded(remote)
         except (RemoteRefused, DownloadFailed) as error:
             message = f"`{remote.url}` cannot be fetched: {error}"
-            hint = "correct the URL; credentials are GIT_TOKEN and AWS_... of the environment"
+            hint = "correct the URL; credentials are read from `AWS_...` in the environment"
+            if remote.form == "git":
+                hint = "correct the URL or its `#ref`; for credentials, set `GIT_TOKEN`"
             problems.append(Diagnostic(FETCH_FAILED, message, span, hint))
             return None
         except BadArchive as error:

@@ -25,7 +25,6 @@ from compiler.model.program import Program
 from compiler.model.source import Tree
 from compiler.normalize import normalize
 from compiler.parse import parse
-from compiler.pin import pin, unpinned
 from compiler.plan import plan
 from compiler.validate import validate
 
@@ -100,6 +99,8 @@ def lock_tree(
 
     What is wrong with a lock is no problem when it is made anew.
     """
+    from compiler.pin import pin, unpinned  # and what talks to networks, for this alone
+
     documents, syntax = parse(tree)
     projects, grammar = validate(tree, documents)
     diagnostics = [*syntax, *grammar]

@@ -68,6 +68,7 @@ _PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,36}[a-z0-9]")
 _MISNAMED_SETTINGS = ("gitopsc.yml", "gitopsc.json")
 _SETTINGS_SCHEMA = "gitopsc"
 _LOCK_SCHEMA = "lock"
+_PIN_AGAIN = "run `gitopsc lock`, which pins it again"
 _MOST_RELATED = 10
 _TYPE_WORDS = {
     "array": "a list",
@@ -487,9 +488,14 @@ def _settings(
 def _lock(document: Document, problems: Diagnostics) -> Lock:
     """Blocks that nobody has touched. What is wrong with one, `gitopsc lock` mends."""
     wrong = violations(_LOCK_SCHEMA, document.data)
-    problems += [*document.faults, *_shape_problems(document, _LOCK_SCHEMA, wrong)]
-    if wrong:
-        return Lock(document.path)
+    if wrong or document.faults:
+        places = [
+            *(document.span(*each.pointer) for each in wrong[:1]),
+            *(each.span for each in document.faults),
+        ]
+        message = "the lock is not as `gitopsc lock` wrote it"
+        problems.append(Diagnostic(LOCK_EDITED, message, places[0], _PIN_AGAIN))
+        return Lock(document.path, is_whole=False)
     pins, spans, edited = {}, {}, set()
     for name, block in document.data["functions"].items():
         spans[name] = document.key_span("functions", name)
@@ -499,8 +505,7 @@ def _lock(document: Document, problems: Diagnostics) -> Lock:
             continue
         edited.add(name)
         message = f"the pin of `{name}` was edited, or put together from two"
-        hint = "run `gitopsc lock`, which pins it again"
-        problems.append(Diagnostic(LOCK_EDITED, message, spans[name], hint))
+        problems.append(Diagnostic(LOCK_EDITED, message, spans[name], _PIN_AGAIN))
     return Lock(document.path, pins, spans, frozenset(edited))
 
 

@@ -87,6 +87,10 @@ def test_report_of_a_script(
     folder = tmp_path / "project"
     folder.mkdir()
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C"}
+    environment["XDG_CACHE_HOME"] = str(tmp_path / "cache")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("UV_NO_INDEX", "1")
     clock = iter(range(0, 1_000_000, 10))
     parts = re.split(r"(?m)^gitopsc (.*)\n", path.read_text())
     assert parts.pop() == ""  # the last line is a command of ours

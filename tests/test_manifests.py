@@ -180,7 +180,7 @@ def test_an_image_copies_what_its_ignore_file_lets_in(path: Path) -> None:
     text = path.read_text()
     copied = set()
     for line in text.splitlines():
-        if line.startswith("COPY"):
+        if line.startswith("COPY") and "--from=" not in line:
             copied |= set(json.loads(line[line.index("[") :])[:-1])
     ignore = path.with_name("Dockerfile.dockerignore").read_text().splitlines()
     assert ignore[1] == "*"

@@ -28,7 +28,8 @@ def stem(path: Path) -> str:
 
 def test_one_schema_per_kind_and_one_for_the_settings() -> None:
     names = {stem(path) for path in SCHEMAS}
-    assert names == {kind.replace(":", ".") for kind in COMPILED_KINDS} | {"gitopsc", "definitions"}
+    kinds = {kind.replace(":", ".") for kind in COMPILED_KINDS}
+    assert names == kinds | {"gitopsc", "lock", "definitions"}
 
 
 @pytest.mark.parametrize("path", SCHEMAS, ids=stem)

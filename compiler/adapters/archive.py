@@ -41,12 +41,12 @@ def unpack(content: bytes) -> tuple[FunctionFile, ...]:
                 mode = entry.external_attr >> 16
                 executable = bool(stat.S_ISREG(mode) and mode & stat.S_IXUSR)
                 files.append(FunctionFile(posixpath.normpath(entry.filename), data, executable))
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
-        raise BadArchive(f"it is no whole zip archive: {str(error).lower()}") from None
+    except BadArchive:
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError):
+        raise BadArchive("it is no whole zip archive") from None
     except RuntimeError:
         raise BadArchive("it is encrypted") from None
-    except UnicodeDecodeError:
-        raise BadArchive("a name in it is no text") from None
     return tuple(sorted(files, key=lambda each: each.path))
 
 

@@ -11,7 +11,6 @@ import re
 import subprocess
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -187,10 +186,10 @@ def remote_repository(url: str) -> Iterator[RemoteRepository]:
             repository.close()
 
 
-@dataclass(frozen=True)
 class RemoteRepository:
-    url: str
-    repository: git.Repo
+    def __init__(self, url: str, repository: git.Repo) -> None:
+        self.url = url
+        self.repository = repository
 
     def resolve(self, ref: str | None) -> str:
         """The commit that a branch, a tag or a commit is now; without one, the default branch."""

@@ -9,10 +9,13 @@ import subprocess
 from collections.abc import Sequence
 
 _SECONDS = 600
-_PACKAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.!+_-]+( ; [^\\]+)? \\")
+_PACKAGE = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9,._-]+\])?==[A-Za-z0-9.!+_-]+( ; [^\\]+)? \\"
+)
 _HASH = re.compile(r" {4}--hash=sha256:[0-9a-f]{64}( \\)?")
 _NEEDS_PYTHON = re.compile(
-    r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>\S+) depends on Python ?(?P<python>[<>=!~0-9.,]+)"
+    r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>\S+) (depends on|requires) Python"
+    r" ?(?P<python>[<>=!~0-9.,]+)"
 )
 _NO_VERSION = re.compile(r"there is no version of (?P<name>[A-Za-z0-9._-]+)==(?P<version>\S+?)[ ,]")
 _NOT_FOUND = re.compile(

@@ -56,13 +56,14 @@ class Lock:
     """Pins by the key of their function, with the places of their blocks.
 
     `path` is the file's in the tree, None when there is none. Blocks that are not as they were
-    written are `edited`, and have no pins.
+    written are `edited`, and have no pins; a file that is not `is_whole` has none at all.
     """
 
     path: str | None = None
     pins: Mapping[str, FunctionPin] = field(default_factory=dict)
     spans: Mapping[str, Span] = field(default_factory=dict)
     edited: frozenset[str] = frozenset()
+    is_whole: bool = True
 
 
 def content_digest(files: Iterable[FunctionFile]) -> str:

@@ -1,0 +1,10 @@
+git init -q .
+cat > etl.yaml <<'EOF'
+kind: python
+name: etl
+spec:
+  python_version: PYTHON3_11
+  source: {code: "def run(): ...", handler: run}
+  requirements: [no-such-package==1.0]
+EOF
+gitopsc lock
