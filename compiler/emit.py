@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
@@ -13,7 +14,7 @@ from compiler.model import identity
 from compiler.model.descriptor import SecretKey
 from compiler.model.files import OWNERSHIP_LIST
 from compiler.model.output import OutputFile, readable_json
-from compiler.model.plan import Claim, EnvironmentPlan, Image, Plan, Workload
+from compiler.model.plan import Claim, EnvironmentPlan, Image, ImageBuild, Plan, Workload
 from compiler.model.program import Fetch
 from compiler.model.source import FunctionFile
 
@@ -35,6 +36,9 @@ _SSH = re.compile(r"^ssh://([^/:]+)/")
 _GIT_TOKEN = "GIT_TOKEN"
 """The platform's secret for private repositories; BuildKit calls its own GIT_AUTH_TOKEN."""
 
+_KEY = 253
+"""Longest key of a ConfigMap."""
+
 _ANNOTATION = 8_192
 """Longest annotation: all of an object's may have 256 KiB. `reports/lineage.json` has the rest."""
 
@@ -46,17 +50,25 @@ def emit(plan: Plan) -> tuple[OutputFile, ...]:
     """All files of a project's output, sorted by path, the list of them included."""
     files: dict[str, bytes] = {}
     tags = {}
+    images = {each.name: each for each in plan.images}
     if plan.images:
         for path, content in runner_files(_RUNTIME):
             files[f"images/runner/{path}"] = content
+    contexts = {}
     for image in plan.images:
         built = _image_files(plan, image)
         files |= built
         tags[image.name] = _tag(plan, image, built)
+        contexts[image.name] = _context(plan, image, built)
     if plan.images:
         files["images/docker-bake.json"] = readable_json(_bake(plan, tags)).encode()
     for planned in plan.environments:
         files |= _manifests(plan, planned, tags)
+        for build in planned.builds:
+            image = images[build.image]
+            reference = _reference(plan, planned.environment.registry, image, tags[image.name])
+            manifest = _image_build(plan, planned, build, reference, contexts[image.name])
+            files[f"manifests/{planned.environment.name}/{build.name}.yaml"] = manifest.encode()
     files["reports/lineage.json"] = readable_json(_lineage(plan)).encode()
     owned = "".join(f"{path}\n" for path in sorted(files))
     files[OWNERSHIP_LIST] = owned.encode()
@@ -219,6 +231,7 @@ def _manifests(plan: Plan, planned: EnvironmentPlan, tags: Mapping[str, str]) ->
         files[f"{folder}/claim-{claim.name}.yaml"] = manifest.encode()
     listed = [f"claim-{each.name}.yaml" for each in planned.claims]
     listed += [f"{each.name}.yaml" for each in planned.workloads]
+    listed += [f"{each.name}.yaml" for each in planned.builds]
     files[f"{folder}/kustomization.yaml"] = render_yaml(
         f"{_TARGET}/kustomization.yaml.j2",
         name=f"{plan.project}-{planned.environment.name}",
@@ -236,6 +249,7 @@ def _manifest(plan: Plan, planned: EnvironmentPlan, workload: Workload, image: s
     """
     settings_digest = identity.content_digest(workload.settings.encode())[:10]
     is_job = workload.action == "job"
+    recommended = _recommended_labels(plan, workload.action, workload.name, workload.application)
     config_name = f"{workload.name}-{settings_digest}" if is_job else workload.name
     # Pods carry the selector's labels and no other: a label more would be another Job.
     selector = [("gitopsc/project", plan.project), ("gitopsc/run", workload.name)]
@@ -265,13 +279,95 @@ def _manifest(plan: Plan, planned: EnvironmentPlan, workload: Workload, image: s
         name=name,
         config_name=config_name,
         namespace=planned.environment.namespace,
-        labels=sorted([*selector, *_recommended_labels(plan, workload)]),
+        labels=sorted([*selector, *recommended]),
         annotations=_annotations(workload),
         lineage_annotations=_lineage_annotations(workload),
         selector=selector,
         settings=Text(workload.settings),
         spec=spec,
     )
+
+
+def _context(plan: Plan, image: Image, built: Mapping[str, bytes]) -> Mapping[str, bytes]:
+    """Every file that building an image takes, by its path in the project."""
+    folder = f"{plan.output}/images/runner"
+    context = {f"{folder}/{path}": content for path, content in runner_files(_RUNTIME)}
+    context |= {f"{plan.output}/{path}": content for path, content in built.items()}
+    for file in image.files:
+        if file.origin is not None:
+            context[file.origin.removeprefix(plan.prefix)] = file.content
+    return context
+
+
+def _image_build(
+    plan: Plan,
+    planned: EnvironmentPlan,
+    build: ImageBuild,
+    reference: str,
+    context: Mapping[str, bytes],
+) -> Text:
+    """A client of BuildKit with the whole context; both are named after their content."""
+    files = [
+        {"key": _key_of(path), "path": path, **_configured(content)}
+        for path, content in sorted(context.items())
+    ]
+    listed = [[each["path"], each["content"]] for each in files]
+    digest = identity.content_digest(identity.canonical(listed))
+    config_name = f"{build.name}-{digest[:10]}"
+    selector = [("gitopsc/project", plan.project), ("gitopsc/run", build.name)]
+    command = [
+        *("buildctl", "--addr", build.address, "build", "--frontend", "dockerfile.v0"),
+        *("--local", "context=/workspace"),
+        *("--local", f"dockerfile=/workspace/{plan.output}/images/{build.image}"),
+        *("--opt", f"platform={PLATFORM}"),
+        *(part for each in build.secrets for part in ("--secret", f"id={each},env={each}")),
+        *("--output", f"type=image,name={reference},push=true"),
+    ]
+    spec = render_yaml(
+        f"{_TARGET}/build-spec.yaml.j2",
+        build=build,
+        selector=selector,
+        command=[_unexpanded(each) for each in command],
+        secrets=sorted(build.secrets.items()),
+        config_name=config_name,
+        files=files,
+    )
+    name = f"{build.name}-{identity.object_digest({'spec': spec})[:10]}"
+    labels = _recommended_labels(plan, "build", build.name, build.application)
+    return render_yaml(
+        f"{_TARGET}/build.yaml.j2",
+        build=build,
+        name=name,
+        config_name=config_name,
+        namespace=planned.environment.namespace,
+        labels=sorted([*selector, *labels]),
+        annotations=[
+            ("argocd.argoproj.io/sync-wave", "-1"),  # what it builds is for the runs of wave 0
+            ("gitopsc/source", build.source),
+        ],
+        texts=[each for each in files if not each["is_binary"]],
+        blobs=[each for each in files if each["is_binary"]],
+        spec=spec,
+    )
+
+
+def _key_of(path: str) -> str:
+    """A key of a ConfigMap, one for each path: a file more moves no other."""
+    key = re.sub(r"[^A-Za-z0-9.-]", lambda found: f"_{ord(found[0]):02x}", path)
+    return key if len(key) <= _KEY else identity.content_digest(path.encode())
+
+
+def _configured(content: bytes) -> dict[str, Any]:
+    """A file as a ConfigMap holds it: as text, or in base64."""
+    try:
+        text = content.decode("utf-8")
+        is_binary = "\0" in text
+    except UnicodeDecodeError:
+        is_binary = True
+    return {
+        "is_binary": is_binary,
+        "content": base64.b64encode(content).decode() if is_binary else text,
+    }
 
 
 def _claim(plan: Plan, planned: EnvironmentPlan, claim: Claim) -> Text:
@@ -300,12 +396,14 @@ def _claim(plan: Plan, planned: EnvironmentPlan, claim: Claim) -> Text:
     )
 
 
-def _recommended_labels(plan: Plan, workload: Workload) -> list[tuple[str, str]]:
+def _recommended_labels(
+    plan: Plan, component: str, name: str, application: str
+) -> list[tuple[str, str]]:
     return [
-        ("app.kubernetes.io/component", workload.action),
-        ("app.kubernetes.io/instance", workload.name),
+        ("app.kubernetes.io/component", component),
+        ("app.kubernetes.io/instance", name),
         ("app.kubernetes.io/managed-by", "gitopsc"),
-        ("app.kubernetes.io/name", workload.application),
+        ("app.kubernetes.io/name", application),
         ("app.kubernetes.io/part-of", plan.project),
     ]
 

@@ -47,6 +47,7 @@ from compiler.model.program import (
     RELATIONS,
     Action,
     Build,
+    BuildRun,
     Edge,
     Function,
     FunctionVersion,
@@ -114,7 +115,13 @@ def link(
     order = _order(runs, problems)
     lineage = _lineage(symbols, functions, runs, builds, order)
     ordered = tuple(runs[name] for generation in order for name in generation)
-    return Program(project, tuple(functions.values()), ordered, lineage), tuple(problems)
+    built = tuple(
+        BuildRun(draft.name, draft.merged, functions[draft.function])
+        for draft in builds
+        if draft.function in functions and not draft.is_local
+    )
+    program = Program(project, tuple(functions.values()), ordered, built, lineage)
+    return program, tuple(problems)
 
 
 # Symbols
@@ -402,8 +409,8 @@ def _check_build(draft: Merged, function: Function, problems: Problems) -> None:
     """What a build says that does not become a part of the image."""
     for key in _IN_CLUSTER:
         if key in draft.spec:
-            message = f"`{key}` is for a build in the cluster, and nothing is built there yet"
-            hint = "remove it, or leave it for later"
+            message = f"`{key}` is of a pod that builds, and here BuildKit does that in its own"
+            hint = "remove it"
             problems.append(Diagnostic(NOT_BUILT, message, draft.key_span(key), hint))
     names = [each["name"] for each in draft.spec.get("envs", ())]
     for index, name in enumerate(names):

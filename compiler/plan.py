@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from compiler.model import identity
@@ -11,9 +11,11 @@ from compiler.model.descriptor import Environment, Profile, Project, SecretKey
 from compiler.model.diagnostic import (
     BAD_NAME,
     CLAIM_CONFLICT,
+    LARGE_CONTEXT,
     MOUNT_CLASH,
     NEEDS_STORE,
     NEWER_KUBERNETES,
+    NO_BUILDER,
     NO_RECORD,
     NO_REGISTRY,
     ONE_NAME,
@@ -29,7 +31,7 @@ from compiler.model.diagnostic import (
 )
 from compiler.model.names import cleaned
 from compiler.model.output import readable_json
-from compiler.model.plan import Claim, EnvironmentPlan, Image, Mount, Plan, Workload
+from compiler.model.plan import Claim, EnvironmentPlan, Image, ImageBuild, Mount, Plan, Workload
 from compiler.model.program import Function, Program, Reference, Run
 from compiler.model.quantity import amount
 from compiler.model.source import Span
@@ -41,6 +43,9 @@ NAME_LIMIT = 52
 SETTINGS_LIMIT = 120_000
 """Bytes of a run's settings: kubectl and Argo CD keep what they applied, quoted, in an annotation
 of at most 262,144."""
+
+CONTEXT_LIMIT = 120_000
+"""Bytes of a source that a build in the cluster takes: as much, with the runner and in base64."""
 
 FUNCTION_NAME_LIMIT = 63
 """Longest value of a label."""
@@ -90,6 +95,7 @@ def plan(program: Program, *, sound: bool) -> tuple[Plan | None, tuple[Diagnosti
     for environment in program.project.environments:
         _check_limits(program.project, environment, runs, problems)
         _check_mounts(environment, runs, problems)
+        _check_builds(program, environment, problems)
         claims[environment.name] = _claims(program, environment, runs, names, problems)
     _check_output(program, problems)
     if any(each.image is None for each in program.functions):
@@ -120,7 +126,10 @@ def _lowered(
         workloads = tuple(
             _workload(project, environment, run, names[run.name], computes, waves) for run in runs
         )
-        environments.append(EnvironmentPlan(environment, workloads, claims[environment.name]))
+        builds = tuple(_image_builds(program, environment))
+        environments.append(
+            EnvironmentPlan(environment, workloads, claims[environment.name], builds)
+        )
     return Plan(
         project=project.name,
         prefix=project.prefix,
@@ -166,6 +175,9 @@ def _names(program: Program, problems: list[Diagnostic]) -> dict[str, str]:
         for run in program.runs
         if not run.local
     ]
+    if any(each.builder is not None for each in program.project.environments):
+        builds = (each for each in program.builds if each.function.image is None)
+        runs += [(each.name, each.merged.descriptor.name_span, False) for each in builds]
     _check_names("run", runs, NAME_LIMIT, _RESERVED_RUNS, problems)
     return {name: cleaned(name) for name, _, _ in runs}
 
@@ -389,10 +401,7 @@ def _workload(
 def _variables(
     project: Project, environment: Environment, run: Run
 ) -> Mapping[str, str | SecretKey]:
-    default = f"proj-secrets-{project.name}"
-    secrets = {
-        name: environment.secrets.get(name, SecretKey(default, name)) for name in run.secrets
-    }
+    secrets = {name: _secret(project, environment, name) for name in run.secrets}
     variables: dict[str, str | SecretKey] = {
         **_VARIABLES,
         **run.environment,
@@ -401,6 +410,11 @@ def _variables(
     }
     variables["PROJECT_NAME"] = project.name  # as on the platform, whose own variables win
     return {name: variables[name] for name in sorted(variables)}
+
+
+def _secret(project: Project, environment: Environment, name: str) -> SecretKey:
+    """Where a cluster has it: as the settings say, else as on the platform."""
+    return environment.secrets.get(name, SecretKey(f"proj-secrets-{project.name}", name))
 
 
 def _settings(
@@ -425,6 +439,59 @@ def _settings(
         "run": run.name,
     }
     return {key: value for key, value in settings.items() if value not in (None, {})}
+
+
+# Builds in the cluster
+
+
+def _image_builds(program: Program, environment: Environment) -> Iterator[ImageBuild]:
+    builder = environment.builder
+    if builder is None or builder.address is None:
+        return
+    for build in sorted(program.builds, key=lambda each: cleaned(each.name)):
+        function = build.function
+        if function.image is None:
+            yield ImageBuild(
+                name=cleaned(build.name),
+                image=cleaned(function.unique_name),
+                application=cleaned(function.name),
+                address=builder.address,
+                client_image=builder.client_image,
+                registry_secret=builder.registry_secret,
+                secrets={
+                    each: _secret(program.project, environment, each)
+                    for each in function.build.secrets
+                },
+                source=program.project.relative(build.merged.descriptor.path),
+            )
+
+
+def _check_builds(program: Program, environment: Environment, problems: list[Diagnostic]) -> None:
+    """The client hands BuildKit what a ConfigMap holds; the builder may fetch more by itself."""
+    if environment.builder is None:
+        return
+    for build in program.builds:
+        function = build.function
+        span = build.merged.descriptor.name_span
+        for missing, key in (
+            (environment.builder.address, "build: {address: tcp://<host>:<port>}"),
+            (environment.registry, "registry: registry.example.com/team"),
+        ):
+            if missing is None and function.image is None:
+                what = key.partition(":")[0] if key.startswith("registry") else "address"
+                message = (
+                    f"environment `{environment.name}` builds in the cluster, and has no {what}"
+                )
+                problems.append(
+                    Diagnostic(NO_BUILDER, message, span, f"write `{key}` in gitopsc.yaml")
+                )
+        size = sum(len(each.content) for each in function.files)
+        size += len(function.packages.packages) if function.packages else 0
+        if size > CONTEXT_LIMIT:
+            message = f"the source of `{function.name}` has {size:,} bytes, and a ConfigMap holds"
+            message += f" {CONTEXT_LIMIT:,} of a build"
+            hint = "write `sources: fetch` for a source that is fetched, or build it elsewhere"
+            problems.append(Diagnostic(LARGE_CONTEXT, message, span, hint))
 
 
 # Profiles, volumes, claims

@@ -16,6 +16,7 @@ from compiler.model.descriptor import (
     DEFAULT_KUBERNETES,
     OTHER_RUNTIMES,
     RUN_KINDS,
+    Builder,
     Descriptor,
     Environment,
     Profile,
@@ -68,6 +69,7 @@ _PROJECT_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,36}[a-z0-9]")
 _MISNAMED_SETTINGS = ("gitopsc.yml", "gitopsc.json")
 _SETTINGS_SCHEMA = "gitopsc"
 _LOCK_SCHEMA = "lock"
+_BUILDCTL = "moby/buildkit:v0.17.2-rootless"
 _PIN_AGAIN = "run `gitopsc lock`, which pins it again"
 _MOST_RELATED = 10
 _TYPE_WORDS = {
@@ -670,7 +672,15 @@ def _environment(name: str, top: Mapping[str, Any], own: Mapping[str, Any]) -> E
             profile: _profile(each)
             for profile, each in {**top.get("profiles", {}), **own.get("profiles", {})}.items()
         },
+        builder=_builder({**top.get("build", {}), **own.get("build", {})}),
     )
+
+
+def _builder(data: Mapping[str, Any]) -> Builder | None:
+    if not data.get("in_cluster", False):
+        return None
+    image = data.get("image", _BUILDCTL)
+    return Builder(data.get("address"), image, data.get("registry_secret"))
 
 
 def _quantities(resources: Mapping[str, Any]) -> Mapping[str, str]:

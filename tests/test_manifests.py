@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
-from conftest import CASES, SAMPLE
+from conftest import CASES, ROOT, SAMPLE
 
 BIN = Path(sys.executable).parent
 FOLDERS = sorted(
@@ -24,7 +25,9 @@ WRITTEN = [
     if path.name != "kustomization.yaml"
 ]
 CLAIMS = [path for path in WRITTEN if path.name.startswith("claim-")]
-MANIFESTS = [path for path in WRITTEN if path not in CLAIMS]
+RUNNER = ROOT / "templates/runtimes/python/runner"
+BUILDS = [path for path in WRITTEN if "component: build" in path.read_text()]
+MANIFESTS = [path for path in WRITTEN if path not in (*CLAIMS, *BUILDS)]
 DOCKERFILES = sorted(path for root in (SAMPLE, CASES) for path in root.rglob("images/*/Dockerfile"))
 
 
@@ -48,6 +51,7 @@ def workload(found: list[dict[str, Any]]) -> dict[str, Any]:
 
 def test_there_is_something_to_check() -> None:
     assert len(FOLDERS) >= 5
+    assert len(BUILDS) >= 1
     assert len(MANIFESTS) >= 20
     assert len(DOCKERFILES) >= 10
 
@@ -79,7 +83,7 @@ def test_kustomize_builds_the_folder(folder: Path) -> None:
     assert found == mine
 
 
-@pytest.mark.parametrize("path", MANIFESTS, ids=name)
+@pytest.mark.parametrize("path", [*MANIFESTS, *BUILDS], ids=name)
 def test_pods_meet_the_restricted_standard(path: Path) -> None:
     """https://kubernetes.io/docs/concepts/security/pod-security-standards"""
     pod = workload(objects(path))["template"]["spec"]
@@ -92,7 +96,7 @@ def test_pods_meet_the_restricted_standard(path: Path) -> None:
     assert not pod["securityContext"].keys() & {"sysctls", "seLinuxOptions", "appArmorProfile"}
     # The standard allows image volumes since 1.33 (kubernetes/kubernetes#130394).
     allowed = {"name", "configMap", "emptyDir", "persistentVolumeClaim", "ephemeral", "image"}
-    assert all(volume.keys() <= allowed for volume in pod["volumes"])
+    assert all(volume.keys() <= {*allowed, "secret"} for volume in pod["volumes"])
     (container,) = pod["containers"]
     security = container["securityContext"]
     assert security["allowPrivilegeEscalation"] is False
@@ -106,10 +110,46 @@ def test_pods_meet_the_restricted_standard(path: Path) -> None:
     assert not any("hostPort" in port for port in container.get("ports", ()))
     mounts = container["volumeMounts"]
     assert [each["name"] for each in mounts] == [each["name"] for each in pod["volumes"]]
-    assert {"/shared", "/tmp", "/home/function"} <= {each["mountPath"] for each in mounts}
+    writable = {"/shared", "/tmp", "/home/function"} if path in MANIFESTS else {"/tmp"}
+    assert writable <= {each["mountPath"] for each in mounts}
     limits = container["resources"]
     if "cpu" not in limits["limits"]:  # only a profile or an older platform limits it
         assert limits["limits"]["memory"] == limits["requests"]["memory"]
+
+
+@pytest.mark.parametrize("path", BUILDS, ids=name)
+def test_a_build_hands_over_all_that_its_dockerfile_copies(path: Path) -> None:
+    config, job = objects(path)
+    (client,) = job["spec"]["template"]["spec"]["containers"]
+    (context,) = [
+        each["configMap"]
+        for each in job["spec"]["template"]["spec"]["volumes"]
+        if each["name"] == "context"
+    ]
+    assert context["name"] == config["metadata"]["name"]
+    assert len(path.read_text()) < 256 * 1024
+    contents = {key: each.encode() for key, each in config["data"].items()}
+    binary = config.get("binaryData", {})
+    contents |= {key: base64.b64decode(each) for key, each in binary.items()}
+    files = {each["path"]: contents[each["key"]] for each in context["items"]}
+    assert len(files) == len(contents)
+    folder = path.parents[3]
+    sources = folder.parent / "repo"
+    runner = "deploy/images/runner/"
+    for place, content in files.items():
+        home = folder if place.startswith("deploy/") else sources
+        if place.startswith(runner):
+            home, place = RUNNER, place.removeprefix(runner)
+        assert content == (home / place).read_bytes(), place
+    dockerfile = next(each for each in files if each.endswith("/Dockerfile"))
+    ignore = files[f"{dockerfile}.dockerignore"].decode().splitlines()
+    for pattern in ignore[2:]:
+        assert any(PurePath(each).match(pattern.removeprefix("!/")) for each in files), pattern
+    output = client["args"][client["args"].index("--output") + 1]
+    bake = json.loads((folder / "deploy/images/docker-bake.json").read_text())
+    tags = bake["target"][Path(dockerfile).parent.name]["tags"]
+    assert output in {f"type=image,name={tag},push=true" for tag in tags}
+    assert job["metadata"]["annotations"]["argocd.argoproj.io/sync-wave"] == "-1"
 
 
 @pytest.mark.parametrize("path", CLAIMS, ids=name)

@@ -48,12 +48,27 @@ def _environment(quote: Callable[[Any], str]) -> Environment:
     )
     environment.filters["block"] = _block
     environment.filters["yaml"] = _yaml_block
+    environment.filters["literal"] = _literal
     return environment
 
 
 def _block(text: Text, width: int) -> Text:
     """Text with each line after the first indented, without its final newline."""
     return Text(text.removesuffix("\n").replace("\n", "\n" + " " * width))
+
+
+def _literal(text: str, width: int) -> Text:
+    """Lines as they are, indented, for people to read; quoted when a reader could see others."""
+    lines = text.split("\n")
+    if lines.pop() or not lines or not lines[-1] or lines[0][:1] in ("", " ", "\t"):
+        return Text(yaml_scalar(text))
+    if not all(_READABLE.fullmatch(line) for line in lines):
+        return Text(yaml_scalar(text))
+    return Text("|\n" + "\n".join(f"{' ' * width}{line}" if line else "" for line in lines))
+
+
+_READABLE = re.compile("[ -~\t\xa0-\u2027\u202a-\ud7ff]*")
+"""Without line breaks, control characters, and what YAML's readers see as either."""
 
 
 def _yaml_block(value: Any, width: int) -> Text:

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Container, Iterable, Mapping
 
-from compiler.adapters.template import Text, render_yaml
+from compiler.adapters.template import render_yaml
 from compiler.commands.reading import Reading, read
 from compiler.commands.reporting import printed
 from compiler.model.descriptor import Project
@@ -85,9 +85,8 @@ def _write(
     for project, pins in locked:
         path = f"{project.prefix}{LOCK_FILE}"
         place = os.path.join(reading.root, path)
-        text = render_yaml(
-            "lock.yaml.j2", blocks=[(key, block_of(each)) for key, each in pins.items()], text=Text
-        )
+        blocks = [(key, block_of(each)) for key, each in pins.items()]
+        text = render_yaml("lock.yaml.j2", blocks=blocks)
         before = reading.tree.files.get(path)
         if (before is None and not pins) or (
             before is not None and before.content == text.encode()

@@ -147,12 +147,24 @@ class Profile:
     scheduling: Scheduling = field(default_factory=Scheduling)
 
 
+@dataclass(frozen=True, slots=True)
+class Builder:
+    """BuildKit in the cluster: where it listens, what its client is, and with what it may push."""
+
+    address: str | None
+    client_image: str
+    registry_secret: str | None
+
+
 DEFAULT_KUBERNETES = "1.34"
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The settings for one folder of manifests, its own over the project's."""
+    """The settings for one folder of manifests, its own over the project's.
+
+    With a `builder`, images that a run builds are built in the cluster.
+    """
 
     name: str
     registry: str | None = None
@@ -161,6 +173,7 @@ class Environment:
     secrets: Mapping[str, SecretKey] = field(default_factory=dict)
     resources: Mapping[str, str] = field(default_factory=dict)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
+    builder: Builder | None = None
 
 
 @dataclass(frozen=True, slots=True)

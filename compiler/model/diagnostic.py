@@ -171,6 +171,12 @@ NEWER_KUBERNETES = Code(
 )
 ONE_NODE = Code("C514", "one-node", _WARNING, "pods that may share a claim on one node only")
 TINY_MEMORY = Code("C513", "tiny-memory", _WARNING, "memory that no Python starts in")
+NO_BUILDER = Code(
+    "C515", "no-builder", _ERROR, "a build in the cluster that lacks an address or a registry"
+)
+LARGE_CONTEXT = Code(
+    "C516", "large-context", _ERROR, "a source that does not fit into a ConfigMap for its build"
+)
 OUTPUT_HOLDS_INPUT = Code(
     "C506", "output-holds-input", _ERROR, "a descriptor or a source lies in the output folder"
 )

@@ -93,13 +93,27 @@ class Workload:
     writes: tuple[str, ...]
 
 
+class ImageBuild(NamedTuple):
+    """A run that has an image built in the cluster; `image` names an `Image` of the plan."""
+
+    name: str
+    image: str
+    application: str
+    address: str
+    client_image: str
+    registry_secret: str | None
+    secrets: Mapping[str, SecretKey]
+    source: str
+
+
 @dataclass(frozen=True, slots=True)
 class EnvironmentPlan:
-    """One environment with its workloads and claims, each sorted by name."""
+    """One environment with its workloads, claims and builds, each sorted by name."""
 
     environment: Environment
     workloads: tuple[Workload, ...]
     claims: tuple[Claim, ...]
+    builds: tuple[ImageBuild, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,6 +190,14 @@ class Run:
         return self.merged.span(key, *more)
 
 
+class BuildRun(NamedTuple):
+    """A run that builds the image of a function."""
+
+    name: str
+    merged: Merged
+    function: Function
+
+
 class Node(NamedTuple):
     """Something in the lineage: `id` is `<type>/<name>[:<version>]`, or the key of a stranger."""
 
@@ -224,6 +232,7 @@ class Program:
     project: Project
     functions: tuple[Function, ...]
     runs: tuple[Run, ...]
+    builds: tuple[BuildRun, ...]
     lineage: Lineage
 
     @property
