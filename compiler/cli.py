@@ -21,6 +21,10 @@ _EXIT_CODES = (
 )
 
 
+_MODULES = {"import": "import_"}
+"""Commands whose names are words of Python."""
+
+
 def console() -> NoReturn:
     """The process is this command's alone: nothing is swept up that ends with it anyway."""
     gc.disable()
@@ -40,7 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(encoding="utf-8")  # data is UTF-8, whatever the locale
     try:
         # Only the command that was asked for is imported, and what it needs.
-        command = import_module(f"compiler.commands.{arguments.command}")
+        command = import_module(
+            f"compiler.commands.{_MODULES.get(arguments.command, arguments.command)}"
+        )
         status: int = command.run(arguments)
     except KeyboardInterrupt:
         return 130
@@ -140,6 +146,17 @@ def parser() -> argparse.ArgumentParser:
         "Write a small project that compiles at once into PATH. No file is overwritten.",
     )
     _add_path(init, type_=_folder)
+    import_ = command(
+        "import",
+        "turn an export of the platform into a tidy repository",
+        "Write what the platform exported into FOLDER as a tidy repository into PATH: files by"
+        " name, inline sources beside their functions, no ids. It compiles to the same objects.",
+    )
+    import_.add_argument(
+        "folder", type=_existing_folder, metavar="FOLDER", help="a folder with an export"
+    )
+    _add_path(import_, type_=_folder)
+    _add_format(import_)
     completion = command(
         "completion",
         "print the completion script of a shell",

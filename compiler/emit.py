@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
@@ -174,13 +175,24 @@ def _tag(plan: Plan, image: Image, built: Mapping[str, bytes]) -> str:
             [path, executable, identity.content_digest(content)]
             for path, executable, content in copied
         ),
-        # In which folder it lies depends on which version is the newest; what it makes does not.
-        "dockerfile": built[f"{folder}/Dockerfile"]
-        .decode()
-        .replace(f"/{folder}/", f"/images/{image.repository}/"),
+        "dockerfile": _wherever(plan, image, built[f"{folder}/Dockerfile"].decode()),
         "platform": PLATFORM,
     }
     return identity.content_digest(identity.canonical(parts))[:16]
+
+
+def _wherever(plan: Plan, image: Image, dockerfile: str) -> str:
+    """A Dockerfile without where things lie that an image holds the same from elsewhere.
+
+    In which folder it lies depends on which version is the newest. A source file that is found
+    beside its descriptor is what inline text at that path is.
+    """
+    for file in image.files:
+        origin = file.origin and file.origin.removeprefix(plan.prefix)
+        if len(image.files) == 1 and origin is not None and origin != file.path:
+            inline = f"{plan.output}/images/{image.repository}/source/{file.path}"
+            dockerfile = dockerfile.replace(json.dumps(origin), json.dumps(inline))
+    return dockerfile.replace(f"/images/{image.name}/", f"/images/{image.repository}/")
 
 
 def _reference(plan: Plan, registry: str | None, image: Image, tag: str) -> str:

@@ -26,6 +26,7 @@ from compiler.model.source import Tree
 from compiler.normalize import normalize
 from compiler.parse import parse
 from compiler.plan import plan
+from compiler.tidy import TidyFile, tidy
 from compiler.validate import validate
 
 _MANY = 1_500
@@ -126,6 +127,20 @@ def lock_tree(
             ]
         locked.append((project, pins))
     return tuple(locked), tuple(diagnostics if check else _unlocked(diagnostics))
+
+
+def tidy_tree(tree: Tree) -> tuple[tuple[TidyFile, ...], tuple[Diagnostic, ...]]:
+    """The files of a tidy repository that means the same; none when there is an error."""
+    documents, syntax = parse(tree)
+    projects, grammar = validate(tree, documents)
+    diagnostics = [*syntax, *grammar]
+    files: list[TidyFile] = []
+    for project in projects:
+        project, dialect = normalize(project)
+        diagnostics += dialect
+        if not has_errors(diagnostics):
+            files += tidy(project, tree)
+    return () if has_errors(diagnostics) else tuple(files), tuple(diagnostics)
 
 
 def _unlocked(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:

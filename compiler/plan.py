@@ -164,33 +164,25 @@ def _waves(program: Program) -> Mapping[str, int]:
 
 def _names(program: Program, problems: list[Diagnostic]) -> dict[str, str]:
     """Runs that get objects in a cluster -> what those are called."""
-    functions = [(each.unique_name, each.descriptor.name_span, False) for each in program.functions]
+    functions = [(each.unique_name, each.descriptor.name_span) for each in program.functions]
     _check_names("function", functions, FUNCTION_NAME_LIMIT, _RESERVED_IMAGES, problems)
-    runs = [
-        (
-            run.name,
-            run.descriptor.name_span,
-            run.action == "serve" and run.name != run.descriptor.id,
-        )
-        for run in program.runs
-        if not run.local
-    ]
+    runs = [(run.name, run.descriptor.name_span) for run in program.runs if not run.local]
     if any(each.builder is not None for each in program.project.environments):
         builds = (each for each in program.builds if each.function.image is None)
-        runs += [(each.name, each.merged.descriptor.name_span, False) for each in builds]
+        runs += [(each.name, each.merged.descriptor.name_span) for each in builds]
     _check_names("run", runs, NAME_LIMIT, _RESERVED_RUNS, problems)
-    return {name: cleaned(name) for name, _, _ in runs}
+    return {name: cleaned(name) for name, _ in runs}
 
 
 def _check_names(
     what: str,
-    named: Iterable[tuple[str, Span, bool]],
+    named: Iterable[tuple[str, Span]],
     limit: int,
     reserved: Mapping[str, str],
     problems: list[Diagnostic],
 ) -> None:
     first: dict[str, tuple[str, Span]] = {}
-    for name, span, is_service in sorted(named, key=lambda each: each[1]):
+    for name, span in sorted(named, key=lambda each: each[1]):
         short = cleaned(name)
         if not short:
             message = f"nothing is left of `{name}` as a name in a cluster"
@@ -199,9 +191,6 @@ def _check_names(
             most = _PATH_LIMIT if len(short) > _PATH_LIMIT else limit
             message = f"the name `{short}` has {len(short)} characters; {most} are allowed"
             problems.append(Diagnostic(BAD_NAME, message, span, "choose a shorter name"))
-        elif is_service and not short[0].isalpha():
-            message = f"a service's name starts with a letter, and `{short}` does not"
-            problems.append(Diagnostic(BAD_NAME, message, span, f"write `s-{short}`"))
         elif short in reserved:
             message = f"no {what} can be called `{short}`: that is {reserved[short]}"
             problems.append(Diagnostic(ONE_NAME, message, span, "choose another name"))
@@ -216,10 +205,10 @@ def _check_names(
 
 
 def _service_name(run: Run, name: str) -> str:
-    """A name that the platform gave may start with a digit, which no Service's may."""
+    """A run's name may start with a digit, as an id does; a Service's may not."""
     if run.service_name is not None:
         return cleaned(run.service_name)
-    return f"s-{name}" if name[:1].isdigit() and run.name == run.descriptor.id else name
+    return f"s-{name}" if name[:1].isdigit() else name
 
 
 def _check_services(

@@ -25,6 +25,7 @@ STAGES = (
         "combine",
         "write",
         "pin",
+        "tidy",
     ),
 )
 PURE = (*STAGES[1:9], "pipeline", "model", "report")

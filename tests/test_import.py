@@ -1,0 +1,158 @@
+"""An export becomes a tidy repository that compiles to the same objects."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import CASES, ROOT, SAMPLE, tree_from, tree_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_dialects import project, runs
+
+from compiler.adapters import fetched
+from compiler.adapters.template import render_yaml
+from compiler.cli import main
+from compiler.model.compilation import Compilation
+from compiler.model.diagnostic import has_errors
+from compiler.model.lock import FunctionPin, SourcePin, block_of, content_digest
+from compiler.model.source import FunctionFile, Tree
+from compiler.pipeline import compile_tree, tidy_tree
+
+SAMPLES = Path(os.environ.get("GITOPSC_SAMPLES", ROOT.parent / "shared" / "samples"))
+EXPORT = SAMPLES / "sdk-0.15.11-export"
+REPOS = [SAMPLE, *sorted(path / "repo" for path in CASES.iterdir())]
+
+
+def objects(compilation: Compilation) -> dict[str, str]:
+    """Manifests without where they come from."""
+    assert not has_errors(compilation.diagnostics), compilation.diagnostics
+    return {
+        f"{project.name}/{file.path}": re.sub(
+            r"(?m)^ *(# Compiled|gitopsc/(source|function):).*\n", "", file.content.decode()
+        )
+        for project, files in compilation.outputs
+        for file in files
+        if file.path.startswith("manifests/")
+    }
+
+
+def tidied(tree: Tree) -> Tree:
+    files, problems = tidy_tree(tree)
+    assert files, problems
+    found = tree_of({each.path: each.content for each in files}, tree.folder)
+    executable = {each.path for each in files if each.executable}
+    for path in executable:
+        object.__setattr__(found.files[path], "executable", True)
+    return found
+
+
+@pytest.mark.parametrize("repo", REPOS, ids=lambda path: path.parts[-2])
+def test_the_same_objects(repo: Path) -> None:
+    tree = tree_from(repo, without="/deploy/")
+    before = objects(compile_tree(tree))
+    once = tidied(tree)
+    assert objects(compile_tree(once)) == before
+    twice = tidied(once)
+    assert {path: file.content for path, file in twice.files.items()} == {
+        path: file.content for path, file in once.files.items()
+    }
+
+
+@given(st.lists(runs, min_size=1, max_size=3), st.sampled_from(["0.9", "0.13", "0.14", "0.15"]))
+@settings(max_examples=40, deadline=None)
+def test_the_same_objects_of_every_platform(meaning: list[dict[str, Any]], dialect: str) -> None:
+    tree = tree_of(project(meaning, dialect))
+    assert objects(compile_tree(tidied(tree))) == objects(compile_tree(tree))
+
+
+def test_what_a_platform_needs_is_gone() -> None:
+    once = tidied(tree_from(CASES / "older-platforms" / "repo"))
+    for path, file in once.files.items():
+        for document in yaml.safe_load_all(file.content) if path.endswith(".yaml") else ():
+            gone = {"status", "user", "key", "project", "extensions"} - (
+                {"project"} if path == "gitopsc.yaml" else set()
+            )
+            assert not gone & document.keys(), path
+            assert "id" not in document, path
+            assert document.get("kind") != "python+run"
+            assert "base64" not in str(document)
+    assert once.files["functions/vanished/src/vanished.py"].content.startswith(b"def go(x)")
+    assert once.files["functions/hubFunction/main.py"].content.startswith(b"def main(url")
+
+
+@pytest.mark.skipif(not EXPORT.is_dir(), reason="the samples are not here")
+def test_the_sample_of_an_export(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As it is, it lacks a profile and pins, and says so; with both, it compiles as it is."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    export = tmp_path / "export"
+    shutil.copytree(EXPORT, export)
+    subprocess.run(["git", "init", "-q"], cwd=export, check=True)
+    monkeypatch.chdir(tmp_path)
+    assert main(["compile", "export", "--format", "github"]) == 1
+    said = capsys.readouterr().out
+    errors = sorted(
+        set(re.findall(r"::error file=export/(\w+)-\w+\.yaml,line=(\d+).*title=(C\d+)", said))
+    )
+    assert errors == [
+        ("functions", "15", "C601"),
+        ("functions", "17", "C601"),
+        ("tasks", "32", "C421"),
+    ]
+    source = b"def downloader(url): ...\ndef main(): ...\n"
+    files = tuple(FunctionFile(path, source) for path in ("pkg/mod.py", "s1-etl/src/functions.py"))
+    fetched.keep(files)
+    pins = {
+        "gitfn": SourcePin(
+            "git+https://github.com/scc-digitalhub/digitalhub-tutorials#main",
+            content_digest(files),
+            commit="0" * 40,
+        ),
+        "zipfn": SourcePin(
+            "zip+s3://datalake/src/func.zip", content_digest(files), sha256="0" * 64
+        ),
+    }
+    blocks = [(name, block_of(FunctionPin(pin))) for name, pin in pins.items()]
+    (export / "gitopsc.lock").write_text(render_yaml("lock.yaml.j2", blocks=blocks))
+    (export / "gitopsc.yaml").write_text(
+        "project: demo-etl\nregistry: registry.example.com\nprofiles: {1xa100: {}}\n"
+    )
+    assert main(["compile", "export"]) == 0, capsys.readouterr().err
+    made = {path.name for path in (export / "deploy/manifests/default").iterdir()}
+    assert {"nightly.yaml", "dc86947cda4649f39a0aff7e6690d28d.yaml"} <= made
+    shutil.rmtree(export / "deploy")
+    capsys.readouterr()
+    assert main(["import", "export", "tidy"]) == 0
+    assert "imported; it compiles to the same 9 objects" in capsys.readouterr().err
+    assert main(["import", "export", "tidy"]) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert main(["import", "export", "export/inside"]) == 1
+    assert not (export / "inside").exists()
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path / "tidy", check=True)
+    assert main(["compile", "tidy"]) == 0
+    found = {
+        path.relative_to(tmp_path / "tidy").as_posix() for path in (tmp_path / "tidy").rglob("*")
+    }
+    assert {"functions/inline/main.py", "src/etl.py", "runs", "triggers/nightly.yaml"} <= found
+
+
+def test_an_export_with_errors_is_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export/f.yaml").write_text("kind: python\nname: f\nspec: {}\n")
+    assert main(["import", "export", "tidy"]) == 1
+    assert "C303" in capsys.readouterr().err
+    assert not (tmp_path / "tidy").exists()
+    (tmp_path / "export/f.yaml").write_text("kind: container\nspec: {}\n")
+    assert main(["import", "export", "tidy"]) == 1
+    assert "nothing" in capsys.readouterr().err
