@@ -16,7 +16,7 @@ from compiler.model.descriptor import (
     TRIGGER_KINDS,
     Descriptor,
     Project,
-    without_text,
+    is_same_source,
 )
 from compiler.model.diagnostic import (
     BAD_REFERENCE,
@@ -161,7 +161,9 @@ def _declare(project: Project, problems: Problems) -> _Symbols:
             first = symbols.runs.setdefault(descriptor.name, descriptor)
             symbols.run_names[descriptor.id or descriptor.name] = descriptor.name
             if first is not descriptor and descriptor.name:
-                problems.append(_twice("run", first, descriptor))
+                kinds = {each.document.data["kind"] for each in (first, descriptor)}
+                what = "run" if "scheduler" not in kinds else "run or scheduler"
+                problems.append(_twice(what, first, descriptor))
         elif kind in TASK_KINDS:
             tasks.append(descriptor)
         elif kind in TRIGGER_KINDS and descriptor.valid:
@@ -193,7 +195,10 @@ def _declare_data(symbols: _Symbols, descriptor: Descriptor, problems: Problems)
 
 def _declare_task(symbols: _Symbols, task: Descriptor, problems: Problems) -> None:
     if task.id is not None:
-        symbols.tasks_by_id.setdefault((task.kind, task.id), task)
+        namesake = symbols.tasks_by_id.setdefault((task.kind, task.id), task)
+        if namesake is not task:
+            problems.append(_twice(f"{task.kind} task `{task.id}`", namesake, task))
+            return
     text = task.spec.get("function")
     if not task.valid or not isinstance(text, str):
         return
@@ -358,7 +363,9 @@ def _task(
     task = symbols.tasks_by_id.get((key.kind, key.id))
     if task is None and not _is_merged(descriptor):
         ids = [each for known, each in symbols.tasks_by_id if known == key.kind]
-        hint = did_you_mean(key.id, ids) or "leave `task` out: the task of the function is found"
+        hint = (
+            did_you_mean(key.id, ids) or "export the task, too, if it says more than its function"
+        )
         message = f"no `{key.kind}` task has the id `{key.id}`"
         span = descriptor.span("spec", "task")
         problems.append(Diagnostic(UNKNOWN_TASK, message, span, hint))
@@ -666,9 +673,8 @@ def _check_overruled(draft: _Draft, function: Function, problems: Problems) -> N
     """On the platform the function's keys win over the run's (digitalhub.md section 3.1)."""
     for key in ("source", "image", "base_image", "python_version", "requirements"):
         own, its = draft.merged.descriptor.spec.get(key), function.descriptor.spec.get(key)
-        if key == "source" and own is not None:
-            own, its = without_text(own), without_text(its or {})
-        if own is not None and own != its:
+        is_same = is_same_source(own, its) if key == "source" and own and its else own == its
+        if own is not None and not is_same:
             message = f"`{key}` of function `{function.name}` is used, not this"
             span = draft.merged.descriptor.key_span("spec", key)
             hint = "change the function, or define another one"

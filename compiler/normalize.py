@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from compiler.model.descriptor import (
     COMPILED_KINDS,
+    OTHER_RUNTIMES,
     RUN_KINDS,
     TASK_KINDS,
     TRIGGER_KINDS,
     Descriptor,
     Project,
-    without_text,
+    is_same_source,
 )
 from compiler.model.diagnostic import (
     FOREIGN_KIND,
@@ -31,12 +32,16 @@ from compiler.model.diagnostic import (
     PLATFORM_REFUSES,
     REMOTE_REF,
     RETIRED_KEY,
+    STRAY_KEY,
     WRONG_VALUE,
     Diagnostic,
+    Label,
 )
 from compiler.model.document import node_count
+from compiler.model.names import RUN_NAME_LIMIT, cleaned
 from compiler.model.reference import FunctionKey, TaskKey
 from compiler.model.schedule import NotCron, cron_of
+from compiler.model.source import Span
 
 _OLDER_KEYS = (
     *("affinity", "backoff_limit", "node_selector", "priorityClass", "priority_class"),
@@ -45,6 +50,17 @@ _OLDER_KEYS = (
 _FUNCTION_KEYS = ("base_image", "image", "python_version", "requirements", "source")
 _REMOTE = re.compile(r"https?://", re.IGNORECASE)
 _MUSTACHE = "{{"
+_MOST_RELATED = 10
+_NOTHING: tuple[object, ...] = (None, [], {}, False)
+_ACTIONS_OF: Mapping[str, tuple[str, ...]] = {
+    "backoff_limit": ("job",),
+    "instructions": ("build",),
+    "replicas": ("serve",),
+    "schedule": ("job",),
+    "service_name": ("serve",),
+    "service_type": ("serve",),
+}
+"""Keys of one action, which other actions' runs cannot have."""
 
 Problems = list[Diagnostic]
 
@@ -52,40 +68,44 @@ Problems = list[Diagnostic]
 def normalize(project: Project) -> tuple[Project, tuple[Diagnostic, ...]]:
     """The same project; what cannot be understood is not valid any more, with an error."""
     problems: Problems = []
-    copies = _copies(project)
+    older: _Older = {}
+    inline = _inline(project)
+    copies = _copies(project, inline)
     found: list[Descriptor] = []
     function: Descriptor | None = None
     for descriptor in project.descriptors:
         if descriptor.kind == "project":
-            _check_refs(project, descriptor, problems)
+            problems += _ref_problems(project, descriptor)
         if descriptor.kind == "python":
-            function = descriptor
+            function = descriptor if id(descriptor) not in inline else None
         if id(descriptor) in copies:
             continue
         if descriptor.valid:
             beside = function if function and function.path == descriptor.path else None
-            descriptor = _modern(descriptor, beside, problems)
+            descriptor = _modern(project, descriptor, beside, problems)
+        if descriptor.valid and descriptor.kind in TASK_KINDS | RUN_KINDS:
+            descriptor = _one_spelling(_without_strangers(descriptor, problems), older)
         found.append(descriptor)
+    problems += [_older_key(key, places) for key, places in older.items()]
     found += _merged_functions(found)
     return replace(project, descriptors=tuple(found)), tuple(problems)
 
 
-def _modern(descriptor: Descriptor, function: Descriptor | None, problems: Problems) -> Descriptor:
+def _modern(
+    project: Project, descriptor: Descriptor, function: Descriptor | None, problems: Problems
+) -> Descriptor:
     """`function` is the one before it in the same file."""
     kind = descriptor.kind
-    if kind in TASK_KINDS | RUN_KINDS:
-        _tell_of_older_keys(descriptor, problems)
     if kind in TASK_KINDS:
-        return _task(descriptor, function, problems)
+        return _scheduled(_task(project, descriptor, function, problems), problems)
     if kind == "python+run":
         key = TaskKey.parse(descriptor.spec["task"])
         kind = f"{key.kind}:run" if key is not None else "python+job:run"
-        descriptor = replace(descriptor, kind=kind)
     if kind in RUN_KINDS:
-        return _scheduled(descriptor, problems)
-    if kind in TRIGGER_KINDS and "workflow" in descriptor.spec:
-        message = f"trigger `{descriptor.name}` starts a workflow, which is of another runtime"
-        problems.append(Diagnostic(FOREIGN_KIND, message, descriptor.span("spec", "workflow")))
+        return _scheduled(replace(descriptor, kind=kind, name=_run_name(descriptor)), problems)
+    if kind in TRIGGER_KINDS and (what := _other_runtime(descriptor)) is not None:
+        message = f"trigger `{descriptor.name}` starts a {what}, which is of another runtime"
+        problems.append(Diagnostic(FOREIGN_KIND, message, descriptor.span("kind")))
         return replace(descriptor, valid=False)
     if kind == "lifecycle":
         message = f"nothing in a cluster waits for data, so `{descriptor.name}` starts no run"
@@ -94,43 +114,92 @@ def _modern(descriptor: Descriptor, function: Descriptor | None, problems: Probl
     return _triggered(descriptor, problems) if kind == "scheduler" else descriptor
 
 
-def _tell_of_older_keys(descriptor: Descriptor, problems: Problems) -> None:
+def _run_name(run: Descriptor) -> str:
+    """The platform calls a nameless run `<function>/<id>`, which may be more than a cluster takes.
+
+    Then its id is the name that is left.
+    """
+    is_made = run.id is not None and run.name.endswith(f"/{run.id}")
+    return run.id if is_made and run.id and len(cleaned(run.name)) > RUN_NAME_LIMIT else run.name
+
+
+# Keys
+
+
+_Older = dict[str, list[Span]]
+"""Places of each key that newer platforms ignore."""
+
+
+def _without_strangers(descriptor: Descriptor, problems: Problems) -> Descriptor:
+    """Without keys of another action: a `python+run` and a template may have them all."""
+    action = descriptor.kind.removeprefix("python+").removesuffix(":run")
+    strange = [
+        key
+        for key, actions in _ACTIONS_OF.items()
+        if key in descriptor.spec
+        if action not in actions
+    ]
+    for key in strange:
+        message = f"`{key}` is not of a {action}, and nothing reads it"
+        span = descriptor.key_span("spec", key)
+        problems.append(Diagnostic(STRAY_KEY, message, span, "remove it"))
+    spec = {key: each for key, each in descriptor.spec.items() if key not in strange}
+    return replace(descriptor, spec=spec)
+
+
+def _one_spelling(descriptor: Descriptor, older: _Older) -> Descriptor:
+    """Newer spellings, so that a run's key goes over its task's; what is older is noted."""
+    spec = dict(descriptor.spec)
     for key in _OLDER_KEYS:
-        if key in descriptor.spec:
-            message = f"`{key}` left the platform's Python tasks in 0.15; it still counts here"
-            hint = "newer platforms ignore it: write it into a profile in gitopsc.yaml"
-            if key == "schedule":
-                hint = "write a `kind: scheduler`"
-            elif key == "backoff_limit":
-                hint = "newer platforms ignore it, and try a job once"
-            span = descriptor.key_span("spec", key)
-            problems.append(Diagnostic(RETIRED_KEY, message, span, hint))
-    for index, volume in enumerate(descriptor.spec.get("volumes", ())):
+        if spec.get(key):
+            older.setdefault(key, []).append(descriptor.key_span("spec", key))
+    for index, volume in enumerate(spec.get("volumes", ())):
         if "claim_name" in volume.get("spec", {}):
-            message = "newer platforms make a new claim here; this one is taken to be there already"
-            hint = "write `volume_type: shared_volume` and `claimName`"
             span = descriptor.key_span("spec", "volumes", index, "spec", "claim_name")
-            problems.append(Diagnostic(RETIRED_KEY, message, span, hint))
+            older.setdefault("claim_name", []).append(span)
+    for old, new in (("runtimeClass", "runtime_class"), ("priorityClass", "priority_class")):
+        if old in spec:
+            spec.setdefault(new, spec.pop(old))
+    return replace(descriptor, spec=spec)
+
+
+def _older_key(key: str, places: Sequence[Span]) -> Diagnostic:
+    """One for a key, wherever it stands: they have one cause."""
+    first, *others = sorted(places)
+    message = f"`{key}` left the platform's Python tasks in 0.15; it still counts here"
+    hint = "newer platforms ignore it: write it into a profile in gitopsc.yaml"
+    if key == "schedule":
+        hint = "write a `kind: scheduler`"
+    elif key == "backoff_limit":
+        hint = "newer platforms ignore it, and try a job once"
+    elif key == "claim_name":
+        message = "newer platforms make a new claim here; this one is taken to be there already"
+        hint = "write `volume_type: shared_volume` and `claimName`"
+    if others:
+        message += f" (in {len(places)} places)"
+    related = tuple(Label(each, "and here") for each in others[:_MOST_RELATED])
+    return Diagnostic(RETIRED_KEY, message, first, hint, related)
 
 
 # Tasks
 
 
-def _task(descriptor: Descriptor, function: Descriptor | None, problems: Problems) -> Descriptor:
+def _task(
+    project: Project, descriptor: Descriptor, function: Descriptor | None, problems: Problems
+) -> Descriptor:
     """A task of the hub has no function, which is the one before it, and a template for runs."""
     spec = dict(descriptor.spec)
     template = spec.pop("template", {})
     homes = (*descriptor.homes, ("spec", "template")) if template else descriptor.homes
     if "function" not in spec:
         if function is None:
-            message = (
-                "`function` is missing in `spec`, and no function stands before it in the file"
-            )
+            message = "`function` is missing in `spec`, and no function is before it in the file"
             hint = "add `function:`, such as `function: download-cities`"
             span = descriptor.document.key_span("spec")
             problems.append(Diagnostic(MISSING_KEY, message, span, hint))
             return replace(descriptor, valid=False)
-        spec["function"] = function.name
+        version = f":{function.id}" if function.id is not None else ""
+        spec["function"] = f"python://{project.name}/{function.name}{version}"
     return replace(descriptor, spec={**template, **spec}, homes=homes)
 
 
@@ -157,6 +226,17 @@ def _merged_functions(descriptors: Sequence[Descriptor]) -> Iterator[Descriptor]
 # Triggers
 
 
+def _other_runtime(trigger: Descriptor) -> str | None:
+    """What a trigger starts that is not ours, if it is not."""
+    if "workflow" in trigger.spec:
+        return "workflow"
+    for key in ("task", "function"):
+        scheme, separator, _ = str(trigger.spec.get(key, "")).partition("://")
+        if separator and re.split(r"[+:]", scheme)[0] in OTHER_RUNTIMES:
+            return f"`{scheme}`"
+    return None
+
+
 def _triggered(descriptor: Descriptor, problems: Problems) -> Descriptor:
     """A scheduler is a run that the clock starts: the template, its function and its task."""
     spec = dict(descriptor.spec)
@@ -165,6 +245,11 @@ def _triggered(descriptor: Descriptor, problems: Problems) -> Descriptor:
         message = f"a CronJob starts jobs, and this is for `{task.kind}`"
         hint = "name a `python+job` task"
         problems.append(Diagnostic(WRONG_VALUE, message, descriptor.span("spec", "task"), hint))
+        return replace(descriptor, valid=False)
+    if spec.get("template", {}).get("local_execution"):
+        message = "the clock of a cluster starts nothing on a laptop"
+        span = descriptor.span("spec", "template", "local_execution")
+        problems.append(Diagnostic(WRONG_VALUE, message, span, "remove it"))
         return replace(descriptor, valid=False)
     template = spec.pop("template", {})
     run = replace(
@@ -183,8 +268,8 @@ def _triggered(descriptor: Descriptor, problems: Problems) -> Descriptor:
 
 
 def _scheduled(run: Descriptor, problems: Problems) -> Descriptor:
-    """A run's `schedule` becomes `cron`, if it is one."""
-    if "schedule" not in run.spec:
+    """The `schedule` of a run, or of a task for its runs, becomes `cron`, if it is one."""
+    if "schedule" not in run.spec or not run.valid:
         return run
     span = run.span("spec", "schedule")
     try:
@@ -195,7 +280,7 @@ def _scheduled(run: Descriptor, problems: Problems) -> Descriptor:
     for loss in cron.losses:
         hint = f"it becomes `{cron.expression}`, in UTC"
         problems.append(Diagnostic(LOSSY_CRON, loss, span, hint))
-    if not cron.is_platforms:
+    if not cron.is_platforms and run.document.data["kind"] == "scheduler":
         message = f"the platform refuses the schedule `{run.spec['schedule']}`; a CronJob takes it"
         hint = "write six fields, seconds first, such as `0 0 3 * * ?`"
         problems.append(Diagnostic(PLATFORM_REFUSES, message, span, hint))
@@ -205,71 +290,85 @@ def _scheduled(run: Descriptor, problems: Problems) -> Descriptor:
 # Project files
 
 
-def _copies(project: Project) -> set[int]:
-    """Entities inside a project's file that have a file of their own, by their `id()`.
+def _inline(project: Project) -> frozenset[int]:
+    """Entities inside a project's file, by their `id()`."""
+    files = [each.document for each in project.descriptors if each.kind == "project"]
+    ranges = [(id(each.positions), each.node, each.node + node_count(each.data)) for each in files]
+    return frozenset(
+        id(descriptor)
+        for descriptor in project.descriptors
+        for positions, first, end in ranges
+        if id(descriptor.document.positions) == positions and first < descriptor.document.node < end
+    )
+
+
+def _copies(project: Project, inline: Container[int]) -> set[int]:
+    """Inline entities that have a file of their own, by their `id()`.
 
     The SDK writes an embedded entity both ways; the file's source is beside it, the copy has it as
     base64 (digitalhub.md section 4.1).
     """
     own: dict[tuple[str, str, str | None], Descriptor] = {}
-    inline: list[Descriptor] = []
-    files = [each for each in project.descriptors if each.kind == "project"]
     for descriptor in project.descriptors:
-        if any(_is_inside(descriptor, file) for file in files):
-            inline.append(descriptor)
-        else:
+        if id(descriptor) not in inline:
             own.setdefault((descriptor.kind, descriptor.name, descriptor.id), descriptor)
     copies = set()
-    for copy in inline:
+    for copy in project.descriptors:
         original = own.get((copy.kind, copy.name, copy.id))
-        if original is not None and _meant(original) == _meant(copy):
+        if id(copy) in inline and copy.name and original and _is_same(original, copy):
             copies.add(id(copy))
     return copies
 
 
-def _is_inside(descriptor: Descriptor, file: Descriptor) -> bool:
-    outer, inner = file.document, descriptor.document
-    is_same = outer.positions is inner.positions
-    return is_same and outer.node < inner.node < outer.node + node_count(outer.data)
+def _is_same(one: Descriptor, other: Descriptor) -> bool:
+    """Whether both say the same; a default that only one spells out is no difference."""
+    said = [
+        {key: each for key, each in spec.items() if key != "source" and each not in _NOTHING}
+        for spec in (one.spec, other.spec)
+    ]
+    sources = [each.spec.get("source", {}) for each in (one, other)]
+    if not all(isinstance(each, dict) for each in sources):
+        return said[0] == said[1] and sources[0] == sources[1]
+    return said[0] == said[1] and is_same_source(*sources)
 
 
-def _meant(descriptor: Descriptor) -> Mapping[str, Any]:
-    """What a descriptor says, but for the text of a source that also has a path."""
-    spec = dict(descriptor.spec)
-    if isinstance(spec.get("source"), dict):
-        spec["source"] = without_text(spec["source"])
-    return spec
-
-
-def _check_refs(project: Project, descriptor: Descriptor, problems: Problems) -> None:
+def _ref_problems(project: Project, descriptor: Descriptor) -> Iterator[Diagnostic]:
     """Entries without a `spec` point to a file, which is read anyway, or to a platform."""
     for key, entries in descriptor.spec.items():
         for index, entry in enumerate(entries if isinstance(entries, list) else ()):
             if not isinstance(entry, dict) or "spec" in entry:
                 continue
-            metadata = entry.get("metadata")
+            kind, metadata = entry.get("kind"), entry.get("metadata")
             ref = metadata.get("ref") if isinstance(metadata, dict) else None
-            if isinstance(ref, str) and entry.get("kind") in COMPILED_KINDS:
-                problems += _ref_problems(project, descriptor, (key, index), ref)
+            if (
+                isinstance(kind, str)
+                and kind in COMPILED_KINDS
+                and not _is_here(project, descriptor, entry, ref)
+            ):
+                span = descriptor.span("spec", key, index, "metadata", "ref")
+                yield _ref_problem(entry, ref, span)
 
 
-def _ref_problems(
-    project: Project, descriptor: Descriptor, place: tuple[str, int], ref: str
-) -> Iterable[Diagnostic]:
-    span = descriptor.span("spec", *place, "metadata", "ref")
-    entry = descriptor.spec[place[0]][place[1]]
+def _is_here(
+    project: Project, descriptor: Descriptor, entry: Mapping[str, Any], ref: object
+) -> bool:
+    """Whether some file holds it; when one is named, that one."""
+    beside = posixpath.dirname(descriptor.path)
+    paths = {posixpath.normpath(f"{home}/{ref}").lstrip("/") for home in (beside, project.prefix)}
+    return any(
+        each.kind == entry["kind"]
+        and (each.name == entry.get("name") or each.id == entry.get("id"))
+        for each in project.descriptors
+        if not isinstance(ref, str) or each.path in paths
+    )
+
+
+def _ref_problem(entry: Mapping[str, Any], ref: object, span: Span) -> Diagnostic:
     name = entry.get("name", entry.get("id", ref))
-    if _REMOTE.match(ref):
+    if not isinstance(ref, str) or _REMOTE.match(ref):
         message = f"`{name}` is on a platform, and is skipped"
         hint = "export it into a file beside this one, and write that file's name here"
-        yield Diagnostic(REMOTE_REF, message, span, hint)
-        return
-    beside = posixpath.dirname(descriptor.path)
-    candidates = [
-        posixpath.normpath(posixpath.join(beside, ref)),
-        posixpath.normpath(project.prefix + ref),
-    ]
-    if not any(each in project.described for each in candidates):
-        message = f"there is no descriptor of `{name}` in `{ref}`"
-        hint = "export it again, correct the path, or remove this entry"
-        yield Diagnostic(MISSING_REF, message, span, hint)
+        return Diagnostic(REMOTE_REF, message, span, hint)
+    message = f"there is no descriptor of `{name}` in `{ref}`"
+    hint = "export it again, correct the path, or remove this entry"
+    return Diagnostic(MISSING_REF, message, span, hint)

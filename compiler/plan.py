@@ -29,16 +29,13 @@ from compiler.model.diagnostic import (
     Label,
     listed,
 )
-from compiler.model.names import cleaned
+from compiler.model.names import RUN_NAME_LIMIT, cleaned
 from compiler.model.output import readable_json
 from compiler.model.plan import Claim, EnvironmentPlan, Image, ImageBuild, Mount, Plan, Workload
 from compiler.model.program import Function, Program, Reference, Run
 from compiler.model.quantity import amount
 from compiler.model.source import Span
 from compiler.model.volume import Volume
-
-NAME_LIMIT = 52
-"""Longest cleaned name of a run: a Job adds `-` and ten digits, and a pod's name ends at 63."""
 
 SETTINGS_LIMIT = 120_000
 """Bytes of a run's settings: kubectl and Argo CD keep what they applied, quoted, in an annotation
@@ -170,7 +167,7 @@ def _names(program: Program, problems: list[Diagnostic]) -> dict[str, str]:
     if any(each.builder is not None for each in program.project.environments):
         builds = (each for each in program.builds if each.function.image is None)
         runs += [(each.name, each.merged.descriptor.name_span) for each in builds]
-    _check_names("run", runs, NAME_LIMIT, _RESERVED_RUNS, problems)
+    _check_names("run", runs, RUN_NAME_LIMIT, _RESERVED_RUNS, problems)
     return {name: cleaned(name) for name, _ in runs}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -121,11 +122,29 @@ class Descriptor:
         return self.document.span()
 
 
-def without_text(source: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A function's `source` without the text that stands at its path, which exports add."""
-    if "source" not in source:
-        return source
-    return {key: each for key, each in source.items() if key not in ("base64", "lang")}
+def is_same_source(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two `source`s of a function say the same, however their text is written.
+
+    An export adds the text to a source that has a path: alone on one side, it is no difference.
+    """
+    texts = [_text(each) for each in (one, other)]
+    rests = [
+        {key: each for key, each in source.items() if key not in ("base64", "code", "lang")}
+        for source in (one, other)
+    ]
+    is_added = "source" in one and None in texts
+    return rests[0] == rests[1] and (texts[0] == texts[1] or is_added)
+
+
+def _text(source: Mapping[str, Any]) -> object:
+    if "code" in source:
+        return str(source["code"]).encode()
+    try:
+        return b64decode("".join(source["base64"].split()), validate=True)
+    except KeyError:
+        return None
+    except (ValueError, AttributeError):
+        return source["base64"]  # which `load` tells is none
 
 
 @dataclass(frozen=True, slots=True)

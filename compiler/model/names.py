@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+RUN_NAME_LIMIT = 52
+"""Longest cleaned name of a run: a Job adds `-` and ten digits, and a pod's name ends at 63."""
+
 
 def cleaned(name: str) -> str:
     """design.md section 4: lower case, each stretch of other characters one `-`, trimmed."""

@@ -9,11 +9,15 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_SHORTHANDS = ("@hourly", "@daily", "@weekly", "@monthly", "@yearly")
+_SHORTHANDS = ("@hourly", "@daily", "@weekly", "@monthly", "@yearly", "@annually")
 _MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
 _DAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
 _QUARTZ_ONLY = re.compile(r"L|LW|L-\d+|\d+[LW]|\d+#\d+|[A-Z]{3}(L|#\d+)")
-_ITEM = re.compile(r"(?P<first>\*|\d+)(?:-(?P<last>\d+))?(?:/(?P<step>\d+))?")
+_ITEM = re.compile(r"(?P<first>\*|[0-9]+|(?=/))(?:-(?P<last>[0-9]+))?(?:/(?P<step>[0-9]+))?")
+_PLATFORM_FIELD = re.compile(
+    r"([0-9]+,)+[0-9]+|[0-9]+[/#-][0-9]+|[0-9]+L?|\*(/[0-9]+)?|L(-[0-9]+)?|\?|[A-Z]{3}(-[A-Z]{3})?"
+)
+"""What the platform's own schema takes as a field (digitalhub.md section 8)."""
 
 
 class NotCron(ValueError):
@@ -45,7 +49,7 @@ _HOUR = _Field("hour", 0, 23)
 _DAY = _Field("day of the month", 1, 31)
 _MONTH = _Field("month", 1, 12, tuple(_MONTHS))
 _WEEKDAY = _Field("day of the week", 1, 7, tuple(_DAYS))
-_CRON_WEEKDAY = _Field("day of the week", 0, 7, tuple(_DAYS))
+_CRON_WEEKDAY = _Field("day of the week", 0, 6, tuple(_DAYS))
 
 
 def cron_of(schedule: str) -> Cron:
@@ -61,8 +65,8 @@ def cron_of(schedule: str) -> Cron:
         message = f"a schedule has 6 or 7 fields, and this has {len(fields)}"
         raise NotCron(message, "write `0 0 3 * * ?` for every day at three, for example")
     losses = []
-    if fields[0] != "0":
-        if not fields[0].isdigit() or int(fields[0]) > 59:
+    if not re.fullmatch(r"0+", fields[0]):
+        if not re.fullmatch(r"[0-9]{1,2}", fields[0]) or int(fields[0]) > 59:
             message = "cron has no seconds, so it cannot run more than once a minute"
             raise NotCron(message, "write `0` as the first field")
         losses.append(f"cron has no seconds: it starts at second 0, not {int(fields[0])}")
@@ -71,14 +75,16 @@ def cron_of(schedule: str) -> Cron:
     if "?" not in (fields[3], fields[5]) and "*" not in (fields[3], fields[5]):
         message = "cron runs when either of two days matches, and this means both"
         raise NotCron(message, "write `?` for the day of the month, or of the week")
-    return Cron(" ".join(_five(fields[1:6], _WEEKDAY)), tuple(losses))
+    is_platforms = all(map(_PLATFORM_FIELD.fullmatch, fields))
+    is_platforms &= (fields[3] == "?") != (fields[5] == "?")
+    return Cron(" ".join(_five(fields[1:6], _WEEKDAY)), tuple(losses), is_platforms)
 
 
 def _shorthand(text: str) -> Cron:
     if text not in _SHORTHANDS:
         message = f"`{text}` is no schedule"
         raise NotCron(message, f"write one of {', '.join(_SHORTHANDS[:4])}")
-    if text == "@yearly":
+    if text in ("@yearly", "@annually"):
         return Cron("0 0 1 1 *", is_platforms=False)
     expression = {
         "@hourly": "0 * * * *",
@@ -102,7 +108,7 @@ def _five(fields: list[str], weekday: _Field) -> list[str]:
 
 
 def _translated(text: str, field: _Field) -> str:
-    if text == "?":
+    if text == "?" and field is _DAY:
         return "*"
     return ",".join(_item(part, field) for part in text.split(","))
 
@@ -127,6 +133,8 @@ def _weekdays(text: str, field: _Field) -> str:
     if text in ("?", "*"):
         return "*"
     shift = field.least
+    if field is _CRON_WEEKDAY:
+        text = re.sub(r"(?<![0-9/])7(?![0-9])", "0", text)  # Sunday, too
     days: set[int] = set()
     for part in text.split(","):
         first, last, step = _numbers(part, field)
@@ -158,15 +166,14 @@ def _numbers(text: str, field: _Field) -> tuple[int | None, int, int]:
         message = f"`{text}` cannot be the {field.name}"
         raise NotCron(message, f"write numbers from {field.least} to {field.most}, `*` or a range")
     step = int(match["step"] or 1)
-    if match["first"] == "*" and match["last"] is None:
-        if step < 1 or step > field.most:
-            raise NotCron(f"`{text}` cannot be the {field.name}", "write a step of 1 or more")
+    if not 1 <= step <= field.most:
+        message = f"`{text}` cannot be the {field.name}"
+        raise NotCron(message, f"write a step from 1 to {field.most}")
+    if match["first"] in ("*", "") and match["last"] is None:
         return None, field.most, step
     numbers = [int(each) for each in (match["first"], match["last"]) if each and each != "*"]
-    if (
-        match["first"] == "*"
-        or step < 1
-        or not all(field.least <= each <= field.most for each in numbers)
+    if match["first"] in ("*", "") or not all(
+        field.least <= each <= field.most for each in numbers
     ):
         message = f"`{text}` cannot be the {field.name}"
         raise NotCron(message, f"write numbers from {field.least} to {field.most}")

@@ -41,7 +41,7 @@ class Volume(NamedTuple):
             type=type_,
             name=data["name"],
             mount_path=posixpath.normpath("/" + data["mount_path"].lstrip("/")),
-            size=None if size is None else str(size),
+            size=None if size is None or "claim_name" in spec else str(size),
             storage_class=spec.get("storage_class", spec.get("storageClass")),
             access_mode=spec.get("access_mode", "ReadWriteOnce"),
             claim=spec.get("claimName", spec.get("claim_name")),
