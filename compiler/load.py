@@ -253,7 +253,9 @@ def _source_pin(
         return None
     if pin.written != written:
         message = f"the source of `{descriptor.name}` was pinned when it was another one"
-        related = (Label(lock.spans[key], "pinned here"),)
+        related = tuple(
+            Label(lock.spans[each], "pinned here") for each in (key,) if each in lock.spans
+        )
         problems.append(Diagnostic(LOCK_MISMATCH, message, span, _LOCK_HINT, related))
         return None
     return pin
@@ -271,6 +273,7 @@ def _vendored(
             files = tuple(
                 FunctionFile(path, file.content, path in pin.executable)
                 for path, file in tree.vendored_below(prefix)
+                if is_source(path)
             )
         except Unreadable:
             continue
@@ -309,7 +312,7 @@ def _packages(
     if pin.written == written:
         message = f"the requirements of `{descriptor.name}` were locked for another Python"
     span = descriptor.key_span("spec", "requirements")
-    related = (Label(lock.spans[key], "locked here"),)
+    related = tuple(Label(lock.spans[each], "locked here") for each in (key,) if each in lock.spans)
     problems.append(Diagnostic(LOCK_MISMATCH, message, span, _LOCK_HINT, related))
     return None
 
@@ -504,6 +507,10 @@ def _not_python(
     descriptor: Descriptor, file: FunctionFile, error: NotPython, span: Span
 ) -> Diagnostic:
     message = f"`{file.path}` is not valid Python: {error} (line {error.line})"
+    source = descriptor.spec["source"]
+    if file.origin is None and not {"code", "base64"} & source.keys():
+        hint = "mend it where it comes from; nothing else of it is checked"
+        return Diagnostic(UNKNOWN_HANDLER, message, span, hint)
     if file.origin is None:
         message = f"the inline source is not valid Python: {error} (line {error.line} of it)"
         place = _inline_place(descriptor, error.line)

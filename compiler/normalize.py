@@ -150,8 +150,9 @@ def _without_strangers(descriptor: Descriptor, problems: Problems) -> Descriptor
 def _one_spelling(descriptor: Descriptor, older: _Older) -> Descriptor:
     """Newer spellings, so that a run's key goes over its task's; what is older is noted."""
     spec = dict(descriptor.spec)
+    is_trigger = descriptor.document.data["kind"] == "scheduler"
     for key in _OLDER_KEYS:
-        if spec.get(key):
+        if spec.get(key) and not (is_trigger and key == "schedule"):
             older.setdefault(key, []).append(descriptor.key_span("spec", key))
     for index, volume in enumerate(spec.get("volumes", ())):
         if "claim_name" in volume.get("spec", {}):

@@ -18,20 +18,23 @@ from compiler.adapters.uv import NoUv, Unresolved, locked
 from compiler.model.descriptor import Descriptor, Project
 from compiler.model.diagnostic import (
     BAD_ARCHIVE,
+    DEFINED_TWICE,
     FETCH_FAILED,
     LEFT_OUT,
     NOT_HASHED,
     NOT_LOCKED,
     UNRESOLVED,
     Diagnostic,
+    Label,
     listed,
 )
 from compiler.model.lock import FunctionPin, RequirementsPin, SourcePin, content_digest
 from compiler.model.remote import NotRemote, Remote, is_remote, remote_of
-from compiler.model.source import FunctionFile, Span, is_source
+from compiler.model.source import FunctionFile, Span, is_source, path_fault
 
 Problems = list[Diagnostic]
 
+_LFS = b"version https://git-lfs.github.com/spec/"
 _LINK, _SUBMODULE, _EXECUTABLE = "120000", "160000", "100755"
 
 
@@ -56,7 +59,7 @@ def pin(
     Sources whose digest is in `present` are on this machine and not fetched again. Functions that
     are called as in `upgraded` get new pins.
     """
-    problems: Problems = []
+    problems: Problems = _repeated(project)
     work = _Work(present, {}, {})
     pins = {}
     for key, descriptor in _built(project):
@@ -83,6 +86,20 @@ def unpinned(project: Project) -> tuple[Diagnostic, ...]:
             span = descriptor.key_span("spec", "requirements")
             problems.append(Diagnostic(NOT_LOCKED, message, span, "run `gitopsc lock`"))
     return tuple(problems)
+
+
+def _repeated(project: Project) -> Problems:
+    """Two functions of one name and version would have one pin."""
+    first: dict[tuple[str, str | None], Descriptor] = {}
+    problems = []
+    for _, descriptor in _built(project):
+        other = first.setdefault((descriptor.name, descriptor.id), descriptor)
+        if other is not descriptor:
+            message = f"the function `{descriptor.name}` is defined twice"
+            related = (Label(other.name_span, "first here"),)
+            hint = "rename or remove one of them"
+            problems.append(Diagnostic(DEFINED_TWICE, message, descriptor.name_span, hint, related))
+    return problems
 
 
 def _built(project: Project) -> Iterator[tuple[str, Descriptor]]:
@@ -133,9 +150,14 @@ def _source(
         hint = f"run `gitopsc lock --upgrade {descriptor.name}`, and review the source"
         problems.append(Diagnostic(FETCH_FAILED, message, span, hint))
         return None
-    fetched.keep(found.files)
+    if not fetched.keep(found.files):
+        message = "the user's cache cannot be written, and the source has no other place yet"
+        hint = "free the disk, or set XDG_CACHE_HOME to a folder that can be written"
+        problems.append(Diagnostic(FETCH_FAILED, message, span, hint))
+        return None
     if found.left_out:
-        message = f"left out, for they are links or submodules: {listed(found.left_out, 5)}"
+        names = listed(found.left_out, 5)
+        message = f"left out, for they are links, submodules or kept in LFS: {names}"
         hint = "put files in their place, if the function needs them"
         problems.append(Diagnostic(LEFT_OUT, message, span, hint))
     return new
@@ -151,8 +173,8 @@ def _fetched(
                 work.remotes[key] = _from_git(remote, commit)
             else:
                 work.remotes[key] = _downloaded(remote)
-        except (RemoteRefused, DownloadFailed) as error:
-            message = f"`{remote.url}` cannot be fetched: {error}"
+        except (RemoteRefused, DownloadFailed, TimeoutError) as error:
+            message = f"`{remote.url}` cannot be fetched: {error or 'it takes too long'}"
             hint = "correct the URL; credentials are read from `AWS_...` in the environment"
             if remote.form == "git":
                 hint = "correct the URL or its `#ref`; for credentials, set `GIT_TOKEN`"
@@ -171,11 +193,13 @@ def _from_git(remote: Remote, commit: str | None) -> Fetched:
     with remote_repository(remote.url) as repository:
         commit = commit or repository.resolve(remote.ref)
         for path, mode, content in repository.files(commit, MOST_FILES, MOST_BYTES):
-            if mode in (_LINK, _SUBMODULE):
+            if mode in (_LINK, _SUBMODULE) or content.startswith(_LFS):
                 left_out.append(path)
             elif is_source(path):
                 files.append(FunctionFile(path, content, mode == _EXECUTABLE))
     files.sort(key=lambda each: each.path)
+    if (fault := path_fault([each.path for each in files])) is not None:
+        raise RemoteRefused(fault)
     return Fetched(tuple(files), tuple(sorted(left_out)), commit=commit)
 
 

@@ -108,7 +108,8 @@ def lock_tree(
     locked = []
     for project in projects:
         project, dialect = normalize(project)
-        project = replace(project, fetches=False)  # what is locked is looked into, here and now
+        if not check:
+            project = replace(project, fetches=False)  # what is locked is looked into, here and now
         functions, loading = load(project, tree)
         diagnostics += [*dialect, *loading]
         pins = project.lock.pins

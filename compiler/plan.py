@@ -279,8 +279,10 @@ def _requirements(function: Function) -> Sequence[str]:
 def _source_digests(function: Function) -> Any:
     """The content alone for one file: where a file lies does not decide a result.
 
-    A source that was pinned has one digest, whether it is vendored or fetched by the builder.
+    A source that was pinned has one digest; a builder that fetches it brings more than is vendored.
     """
+    if function.fetch is not None:
+        return ["fetched", function.content]
     if function.content is not None:
         return function.content
     if not function.files:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable
 
@@ -11,11 +12,12 @@ from compiler.adapters.folder import (
     Listing,
     enclosing_settings,
     output_folders,
+    owned_files,
     start_listing,
 )
 from compiler.adapters.git import GitRefused
 from compiler.adapters.memory import stamp_at, stamp_of
-from compiler.model.diagnostic import GIT_REFUSED, NO_REPOSITORY, Diagnostic
+from compiler.model.diagnostic import GIT_REFUSED, IGNORED_OUTPUT, NO_REPOSITORY, Diagnostic
 from compiler.model.source import SourceFile, Span, Tree, Unreadable
 
 
@@ -42,17 +44,22 @@ def scan(folder: str, listing: Listing | None = None) -> tuple[Tree, tuple[Diagn
         diagnostics = (Diagnostic(NO_REPOSITORY, message, Span("."), hint),)
     outputs = output_folders(root, listed)
     files: dict[str, SourceFile] = {}
-    vendored: dict[str, SourceFile] = {}
     for path in sorted(listed):
-        if path.startswith(outputs):
-            if "/images/" not in f"/{path}" or "/source/" not in path:
-                continue
-            found = vendored
-        else:
-            found = files
-        file = _source_file(root, path, listed[path])
-        if file is not None:
-            found[path] = file
+        if not path.startswith(outputs):
+            file = _source_file(root, path, listed[path])
+            if file is not None:
+                files[path] = file
+    vendored: dict[str, SourceFile] = {}
+    for folder in outputs:
+        for owned in sorted(owned_files(f"{root}/{folder}")):
+            path = f"{folder}{owned}"
+            if path in listed and _VENDORED.match(owned):
+                file = _source_file(root, path, listed[path])
+                if file is not None:
+                    vendored[path] = file
+            elif path not in listed and os.path.lexists(f"{root}/{path}"):
+                diagnostics += (_ignored(path),)
+                break
     tree = Tree(
         os.path.basename(root),
         files,
@@ -62,6 +69,15 @@ def scan(folder: str, listing: Listing | None = None) -> tuple[Tree, tuple[Diagn
         fetched=fetched.recall,
     )
     return tree, diagnostics
+
+
+_VENDORED = re.compile(r"images/[^/]+/source/")
+
+
+def _ignored(path: str) -> Diagnostic:
+    message = f"Git ignores `{path}`, which is a part of the output: no clone will have it"
+    hint = f"write `!/{path.split('/')[0]}/**` into .gitignore"
+    return Diagnostic(IGNORED_OUTPUT, message, Span(path), hint)
 
 
 def _source_file(root: str, path: str, executable: bool | None) -> SourceFile | None:

@@ -91,7 +91,14 @@ def validate(
     settings = _settings(tree, documents, problems)
     named = (SETTINGS_FILE, LOCK_FILE)
     others = [each for each in documents if each.path.split("/")[-1] not in named]
-    locks = {_folder(each.path): each for each in documents if each.path.endswith(LOCK_FILE)}
+    locks: dict[str, Document] = {}
+    for each in documents:
+        if (
+            each.path.split("/")[-1] == LOCK_FILE
+            and locks.setdefault(_folder(each.path), each) != each
+        ):
+            message = "a lock is one document, and this is a second"
+            problems.append(Diagnostic(LOCK_EDITED, message, each.span(), _PIN_AGAIN))
     parts = [
         part
         for document in others

@@ -179,7 +179,7 @@ def test_a_git_source(
     assert run(capsys, "compile", "--no-cache")[0] == 0
     assert (made / "source/pipelines/etl.py").read_text() == HANDLER
 
-    # The builder fetches the same commit, and the run stays the same run.
+    # The builder fetches the same commit, and all that is in it: that is another run.
     (project / "gitopsc.yaml").write_text(
         "project: demo\nregistry: registry.example.com\nsources: fetch\n"
     )
@@ -187,7 +187,7 @@ def test_a_git_source(
     dockerfile = (made / "Dockerfile").read_text()
     assert f'ADD ["{url}/team/etl/.git#{first}", "/opt/function/"]' in dockerfile
     assert not (made / "source").exists()
-    assert computed(project) == vendored
+    assert computed(project) != vendored
     assert second != first
 
 
@@ -202,7 +202,7 @@ def test_upgrades_are_asked_for(
     describe(project, f"git+{url}/etl/.git", "pipelines.etl:run")
     assert run(capsys, "lock")[0] == 0
     second = commit(source, OTHER)
-    assert run(capsys, "lock", "--upgrade", "another")[0] == 0
+    assert run(capsys, "lock", "--upgrade", "another")[0] == 2
     assert first in (project / "gitopsc.lock").read_text()
     assert run(capsys, "lock", "--upgrade", "etl")[0] == 0
     assert second in (project / "gitopsc.lock").read_text()
@@ -377,12 +377,33 @@ def test_a_secret_in_a_url_is_never_printed(
         "zip+https://files.example.com/etl.zip?token=hunter2",
         "https://files.example.com/etl.py?X-Amz-Signature=hunter2",
         "ftp://someone:hunter2@git.example.com/team/etl",
+        "git+https://user:hunter2/abc@127.0.0.1/x",
+        "git+https://user:hunter2#abc@127.0.0.1/x",
+        "git+https://user:hun hunter2@h/x",
+        "git+https://user:p@hunter2@h/x",
+        "zip+https://files.example.com/etl.zip?sv=1&sig=hunter2",
+        "zip+https://files.example.com/etl.zip?to%6ben=hunter2",
+        "zip+https://files.example.com/etl.zip?a=1;token=hunter2",
+        "https://files.example.com/etl.py#token=hunter2",
+        "git+https://git.example.com/team/etl#token=hunter2",
     ):
         describe(project, source, "etl:run")
         status, said = run(capsys, command, "--format", form)
         assert status == 1
         assert "C607" in said, said
         assert "hunter2" not in said
+    for source in (
+        "https:/user:hunter2@h/x.py",
+        "git+https:user:hunter2@h/x.py",
+        "user:hunter2@h:x",
+        "//user:hunter2@h/x",
+    ):
+        describe(project, source, "etl:run")
+        status, said = run(capsys, command, "--format", form)
+        assert status == 1
+        assert "hunter2" not in said, said
+    describe(project, "etl.py", "run", requirements=["a @ https://h/a.whl?token=hunter2"])
+    assert "hunter2" not in run(capsys, command, "--format", form)[1]
 
 
 def test_a_token_of_the_environment(
@@ -416,6 +437,222 @@ def test_a_token_of_the_environment(
     assert "C605" in said
     assert "hunter2" not in said
     assert asked == [""]  # without encryption, nobody is told
+
+
+def test_a_token_is_for_the_host_of_the_url_alone(tmp_path: Path) -> None:
+    """A server that sends Git elsewhere learns nothing there."""
+    from compiler.adapters.git import _ASKED
+
+    script = tmp_path / "asked"
+    script.write_text(_ASKED)
+    variables = {"GITOPSC_HOST": "h:8443", "GITOPSC_USERNAME": "u", "GITOPSC_PASSWORD": "p"}
+
+    def answer(prompt: str) -> str:
+        done = subprocess.run(
+            ["sh", script, prompt], env={**os.environ, **variables}, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    assert answer("Username for 'https://h:8443': ") == "u"
+    assert answer("Password for 'https://u@h:8443': ") == "p"
+    for other in ("http://h:8443", "https://h:84430", "https://other", "https://h:8443.other"):
+        assert answer(f"Username for '{other}': ") == ""
+        assert answer(f"Password for '{other.replace('://', '://u@')}': ") == ""
+
+
+def test_a_hook_of_another_repository(
+    served: tuple[Path, str],
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Git gives its hooks variables that name the user's repository: nothing is written there."""
+    folder, url = served
+    source = folder / "etl"
+    source.mkdir()
+    git(source, "init", "-q", "-b", "main")
+    commit(source, HANDLER)
+    describe(project, f"git+{url}/etl/.git", "pipelines.etl:run")
+    before = (project / ".git/config").read_text()
+    for name, value in (
+        ("GIT_DIR", str(project / ".git")),
+        ("GIT_INDEX_FILE", str(project / ".git/index")),
+        ("GIT_OBJECT_DIRECTORY", str(project / ".git/objects")),
+        ("GIT_DEFAULT_HASH", "sha256"),
+    ):
+        monkeypatch.setenv(name, value)
+    status, said = run(capsys, "lock")
+    assert status == 0, said
+    assert (project / ".git/config").read_text() == before
+    assert not [path for path in (project / ".git/objects").rglob("*") if path.is_file()]
+    assert os.environ["GIT_DEFAULT_HASH"] == "sha256"
+
+
+ANSWERS = {
+    "garbage": b"\0\377 garbage\r\n\r\n",
+    "half": b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\ndef run(): ...\n",
+    "chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    "headers": b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n",
+    "elsewhere": b"HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\n\r\n",
+    "port": b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:abc/\r\n\r\n",
+    "nothing": b"",
+    "slow": None,
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_a_server_that_misbehaves(
+    name: str,
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("compiler.adapters.download._MOST_SECONDS", 2)
+    done = threading.Event()
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                answer = ANSWERS[name]
+                if answer is not None:
+                    connection.sendall(answer)
+                    return
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                while not done.wait(0.1):
+                    try:
+                        connection.sendall(b"x")
+                    except OSError:
+                        return
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        describe(project, f"http://127.0.0.1:{server.getsockname()[1]}/etl.py", "etl:run")
+        try:
+            status, said = run(capsys, "lock")
+        finally:
+            done.set()
+            thread.join()
+    assert status == 1
+    assert "C605" in said
+    assert not (project / "gitopsc.lock").exists()
+
+
+ODD_TREES = {
+    "text": b"100644 a\xff.py\0",
+    "out": b"100644 ..\0",
+    "git": b"100644 .GIT\0",
+    "deeper": b"100644 a/b.py\0",
+    "newline": b"100644 a\nb.py\0",
+}
+
+
+@pytest.mark.parametrize("name", ODD_TREES)
+def test_a_repository_with_odd_names(
+    name: str, served: tuple[Path, str], project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, url = served
+    source = folder / "etl"
+    source.mkdir()
+    git(source, "init", "-q", "-b", "main")
+
+    def kept(kind: str, content: bytes) -> str:
+        command = ["git", "hash-object", "-w", "--stdin", "--literally", "-t", kind]
+        done = subprocess.run(command, cwd=source, input=content, check=True, capture_output=True)
+        return done.stdout.decode().strip()
+
+    blob = bytes.fromhex(kept("blob", HANDLER.encode()))
+    tree = kept("tree", ODD_TREES[name] + blob + b"100644 etl.py\0" + blob)
+    git(source, "update-ref", "refs/heads/main", git(source, "commit-tree", tree, "-m", "x"))
+    git(source, "update-server-info")
+    describe(project, f"git+{url}/etl/.git#main", "etl:run")
+    status, said = run(capsys, "lock")
+    assert status == 1, said
+    assert "C605" in said
+    assert not (project / "gitopsc.lock").exists()
+
+
+def test_what_stands_in_the_place_of_the_lock(
+    served: tuple[Path, str], project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, url = served
+    (folder / "etl.py").write_text(HANDLER)
+    describe(project, f"{url}/etl.py", "etl:run")
+    lock = project / "gitopsc.lock"
+    lock.symlink_to("nowhere")
+    status, said = run(capsys, "lock")
+    assert (status, "C703" in said) == (1, True)
+    lock.unlink()
+    assert run(capsys, "lock")[0] == 0
+    whole = lock.read_text()
+    for broken in (
+        "",
+        "functions:",
+        whole[: len(whole) // 2],
+        f"<<<<<<< a\n{whole}",
+        f"{whole}---\n{whole}",
+    ):
+        lock.write_text(broken)
+        status, said = run(capsys, "compile")
+        assert status == 1, broken
+        assert run(capsys, "lock")[0] == 0, broken
+        assert lock.read_text() == whole
+    assert not [path for path in project.iterdir() if path.name.startswith(".gitopsc.lock-")]
+
+
+def test_functions_of_one_name(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    describe(project, "git+https://git.example.com/a", "etl:run")
+    (project / "again.yaml").write_text((project / "etl.yaml").read_text().split("---")[0])
+    status, said = run(capsys, "lock")
+    assert status == 1
+    assert "C402" in said
+
+
+def test_a_cache_that_cannot_be_written(
+    served: tuple[Path, str],
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder, url = served
+    (folder / "etl.py").write_text(HANDLER)
+    describe(project, f"{url}/etl.py", "etl:run")
+    (project / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(project / "file"))
+    status, said = run(capsys, "lock")
+    assert status == 1
+    assert "XDG_CACHE_HOME" in said
+    assert not (project / "gitopsc.lock").exists()
+
+
+def test_vendored_files_are_what_is_pinned(
+    served: tuple[Path, str],
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    folder, url = served
+    (folder / "etl.zip").write_bytes(zipped({"etl.py": HANDLER, "more.py": "x = 1\n"}))
+    describe(project, f"zip+{url}/etl.zip", "etl:run")
+    assert run(capsys, "lock")[0] == 0
+    assert run(capsys, "compile")[0] == 0
+    made = project / "deploy/images/etl/source"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "another"))
+    (made / "notes.txt").write_text("somebody's own")
+    (made / "__pycache__").mkdir()
+    (made / "__pycache__/etl.pyc").write_text("")
+    assert run(capsys, "compile", "--check")[0] == 0
+    for damaged in (HANDLER.replace("\n", "\r\n"), HANDLER + "#", ""):
+        (made / "etl.py").write_bytes(damaged.encode())
+        status, said = run(capsys, "compile", "--check")
+        assert (status, "C604" in said) == (1, True), damaged
+    (made / "etl.py").unlink()
+    (made / "etl.py").symlink_to("/etc/hostname")
+    assert run(capsys, "compile", "--check")[0] == 1
 
 
 # Requirements

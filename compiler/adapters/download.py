@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import time
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -28,25 +31,29 @@ def _from_http(url: str) -> bytes:
     request = Request(url, headers={"User-Agent": "gitopsc"})
     opener = build_opener(_SameSafety)
     try:
-        with opener.open(request, timeout=_SECONDS) as answer:
-            return _read(answer)
+        with _deadline(_MOST_SECONDS), opener.open(request, timeout=_SECONDS) as answer:
+            return _read(answer, answer.headers.get("Content-Length"))
     except HTTPError as error:
         raise DownloadFailed(f"the server answers {error.code} {error.reason}") from None
     except URLError as error:
         raise DownloadFailed(str(error.reason).lower()) from None
-    except (OSError, ValueError) as error:
-        raise DownloadFailed(str(error).lower() or "the connection broke") from None
+    except TimeoutError:
+        raise DownloadFailed("it takes too long") from None
+    except HTTPException:
+        raise DownloadFailed("the server's answer is none of HTTP") from None
+    except (OSError, ValueError):
+        raise DownloadFailed("the connection broke") from None
 
 
-def _read(answer: Any) -> bytes:
-    deadline = time.monotonic() + _MOST_SECONDS
+def _read(answer: Any, promised: object) -> bytes:
+    """A body that is shorter than the server has `promised` is half a body."""
     found = bytearray()
     while block := answer.read(_BLOCK):
         found += block
         if len(found) > MOST_BYTES:
             raise DownloadFailed(f"it has over {MOST_BYTES:,} bytes, and no more are taken")
-        if time.monotonic() > deadline:
-            raise DownloadFailed(f"it takes over {_MOST_SECONDS} seconds")
+    if str(promised or len(found)) != str(len(found)):
+        raise DownloadFailed("the connection broke before the end")
     return bytes(found)
 
 
@@ -73,7 +80,31 @@ def _from_s3(url: str) -> bytes:
     config = Config(connect_timeout=_SECONDS, read_timeout=_SECONDS, retries={"max_attempts": 2})
     try:
         client = boto3.client("s3", config=config)
-        answer = client.get_object(Bucket=split.netloc, Key=split.path.lstrip("/"))
-        return _read(answer["Body"])
-    except (BotoCoreError, ClientError, ValueError) as error:
-        raise DownloadFailed(str(error)) from None
+        with _deadline(_MOST_SECONDS):
+            answer = client.get_object(Bucket=split.netloc, Key=split.path.lstrip("/"))
+            return _read(answer["Body"], answer.get("ContentLength"))
+    except (BotoCoreError, ClientError, ValueError, OSError) as error:
+        raise DownloadFailed(str(error) or "it takes too long") from None
+
+
+@contextmanager
+def _deadline(seconds: int) -> Iterator[None]:
+    """Raises TimeoutError when what is inside takes longer, whatever it waits for.
+
+    Where there are no such alarms, what is inside has its own patience only.
+    """
+
+    def ring(*_: object) -> None:
+        raise TimeoutError
+
+    try:
+        before = signal.signal(signal.SIGALRM, ring)
+    except (AttributeError, ValueError):  # another system, or not the main thread
+        yield
+        return
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)

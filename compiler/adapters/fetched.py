@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 from compiler.adapters.archive import BadArchive, pack, unpack
 from compiler.adapters.memory import cache_folder
@@ -23,17 +24,23 @@ def recall(digest: str) -> tuple[FunctionFile, ...] | None:
     return files if content_digest(files) == digest else None
 
 
-def keep(files: tuple[FunctionFile, ...]) -> None:
-    """A machine that refuses is no problem: then the source is in the output only."""
+def keep(files: tuple[FunctionFile, ...]) -> bool:
+    """Whether the machine let them be kept."""
     place = _place(content_digest(files))
-    temporary = f"{place}.{os.getpid()}"
+    folder = os.path.dirname(place)
     try:
-        os.makedirs(os.path.dirname(place), mode=0o700, exist_ok=True)
-        with open(temporary, "xb", buffering=0) as file:
-            file.write(pack(files))
-        os.replace(temporary, place)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=folder)
+        try:
+            with open(descriptor, "wb", buffering=0) as file:
+                file.write(pack(files))
+            os.replace(temporary, place)
+        except OSError:
+            os.unlink(temporary)
+            raise
     except OSError:
-        return
+        return False
+    return True
 
 
 def _place(digest: str) -> str:

@@ -160,10 +160,14 @@ _SECONDS = 300
 
 _ASKED = """#!/bin/sh
 case "$1" in
-  Username*) printf '%s\\n' "$GITOPSC_USERNAME" ;;
-  *) printf '%s\\n' "$GITOPSC_PASSWORD" ;;
+  "Username for 'https://$GITOPSC_HOST'"*) printf '%s\\n' "$GITOPSC_USERNAME" ;;
+  "Password for 'https://"*"@$GITOPSC_HOST'"*) printf '%s\\n' "$GITOPSC_PASSWORD" ;;
+  *) exit 1 ;;
 esac
 """
+"""A server may send Git on to another host, which is told nothing."""
+
+_KEPT_VARIABLES = ("GIT_ASKPASS", "GIT_CONFIG_", "GIT_PROXY_", "GIT_SSH", "GIT_SSL_")
 
 
 class RemoteRefused(Exception):
@@ -175,15 +179,36 @@ def remote_repository(url: str) -> Iterator[RemoteRepository]:
     """A repository of no files yet, into which commits of `url` are fetched."""
     import tempfile
 
-    import git
+    with (
+        _without_repository_of_hook(),
+        tempfile.TemporaryDirectory(prefix="gitopsc-") as folder,
+    ):
+        import git
 
-    with tempfile.TemporaryDirectory(prefix="gitopsc-") as folder:
         repository = git.Repo.init(os.path.join(folder, "repository.git"), bare=True)
         try:
             with repository.git.custom_environment(**_remote_environment(url, folder)):
                 yield RemoteRepository(url, repository)
         finally:
             repository.close()
+
+
+@contextmanager
+def _without_repository_of_hook() -> Iterator[None]:
+    """A hook's variables name a repository that Git would write to; GitPython passes all on."""
+    hidden = {
+        key: os.environ.pop(key)
+        for key in list(os.environ)
+        if key.startswith("GIT_") and not key.startswith(_KEPT_VARIABLES)
+    }
+    os.environ.update({key: hidden[key] for key in _CREDENTIALS if key in hidden})
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
+
+
+_CREDENTIALS = ("GIT_TOKEN", "GIT_USERNAME", "GIT_PASSWORD")
 
 
 class RemoteRepository:
@@ -216,13 +241,20 @@ class RemoteRepository:
         A submodule has the mode `160000`. Not more than `most` of them, nor `size` bytes in all.
         """
         self._fetch(commit)
-        entries: list[Any] = list(self.repository.commit(commit).tree.traverse())
+        try:
+            entries: list[Any] = list(self.repository.commit(commit).tree.traverse())
+        except self._errors():
+            raise RemoteRefused("it holds a name that no file can have") from None
         blobs = [each for each in entries if each.type != "tree"]
         if len(blobs) > most:
             raise RemoteRefused(f"it has {len(blobs):,} files, and at most {most:,} are taken")
         if sum(each.size for each in blobs if each.type == "blob") > size:
             raise RemoteRefused(f"its files have over {size:,} bytes, and no more are taken")
         for each in blobs:
+            try:
+                str(each.path).encode()
+            except UnicodeEncodeError:
+                raise RemoteRefused("the name of a file in it is no text") from None
             content = each.data_stream.read() if each.type == "blob" else b""
             yield str(each.path), f"{each.mode:06o}", content
 
@@ -239,7 +271,8 @@ class RemoteRepository:
             raise RemoteRefused(f"it has no commit `{commit}`") from None
 
     def _asked(self, *command: str) -> str:
-        safe = ["git", "-c", "protocol.ext.allow=never", *command]
+        slow = ["-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60"]
+        safe = ["git", "-c", "protocol.ext.allow=never", *slow, *command]
         try:
             return str(self.repository.git.execute(safe, kill_after_timeout=_SECONDS))
         except self._errors() as error:
@@ -262,7 +295,8 @@ def _remote_environment(url: str, folder: str) -> dict[str, str]:
     """
     environment = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
     environment.setdefault(
-        "GIT_SSH_COMMAND", os.environ.get("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
+        "GIT_SSH_COMMAND",
+        os.environ.get("GIT_SSH_COMMAND", "ssh -oBatchMode=yes -oConnectTimeout=30"),
     )
     token = os.environ.get("GIT_TOKEN", "")
     username, password = os.environ.get("GIT_USERNAME", ""), os.environ.get("GIT_PASSWORD", "")
@@ -274,6 +308,7 @@ def _remote_environment(url: str, folder: str) -> dict[str, str]:
         with open(os.open(asked, os.O_WRONLY | os.O_CREAT, 0o700), "w") as file:
             file.write(_ASKED)
         environment |= {
+            "GITOPSC_HOST": url.removeprefix("https://").partition("/")[0],
             "GIT_ASKPASS": asked,
             "GITOPSC_USERNAME": username,
             "GITOPSC_PASSWORD": password,
@@ -283,7 +318,7 @@ def _remote_environment(url: str, folder: str) -> dict[str, str]:
 
 def _last_words(text: str) -> str:
     """What Git said last of its own accord, on one line."""
-    lines = [line.strip(" '\"") for line in text.splitlines()]
+    lines = [re.sub(r"^\W*(stderr: \W*)?", "", line).rstrip(" '\"") for line in text.splitlines()]
     told = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ssh:"))]
     words = (told or [line for line in lines if line] or ["it does not answer"])[0]
     return re.sub(r"^(fatal|error|remote): ", "", words).rstrip(".")[:300]

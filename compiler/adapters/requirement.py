@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from urllib.parse import urlsplit
 
+from compiler.model.credentials import names_secret
+
 
 @cache
 def requirement_fault(text: str) -> str | None:
@@ -21,13 +23,15 @@ def requirement_fault(text: str) -> str | None:
         url = urlsplit(parsed.url or "")
     except InvalidRequirement as error:
         return str(error).split("\n")[0].lower()
-    except ValueError as error:  # of the URL
-        return str(error).lower()
+    except ValueError:
+        return "its URL is none"
     except RecursionError:
         return "it is nested too deeply"
     is_ssh = url.scheme.split("+")[-1] == "ssh"
     if url.password or (url.username and not is_ssh):
         return "its URL holds a user name or a password, which belong in a secret of the build"
+    if names_secret(url.query):
+        return "its URL holds a token, which belongs in a secret of the build"
     return None
 
 

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Sequence
 
 _SECONDS = 600
@@ -45,14 +46,16 @@ def locked(requirements: Sequence[str], python_version: str) -> str:
     ]
     environment = {key: each for key, each in os.environ.items() if key != "VIRTUAL_ENV"}
     try:
-        done = subprocess.run(
-            command,
-            input="".join(f"{each}\n" for each in requirements),
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-            env=environment,
-        )
+        with tempfile.TemporaryDirectory(prefix="gitopsc-") as folder:
+            done = subprocess.run(
+                command,
+                input="".join(f"{each}\n" for each in requirements),
+                capture_output=True,
+                text=True,
+                timeout=_SECONDS,
+                env=environment,
+                cwd=folder,  # settings for uv that lie here are another project's
+            )
     except subprocess.TimeoutExpired:
         raise Unresolved(f"uv has not answered within {_SECONDS} seconds") from None
     except OSError as error:

@@ -5,17 +5,25 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 from collections.abc import Container, Iterable, Mapping
 
 from compiler.adapters.template import render_yaml
 from compiler.commands.reading import Reading, read
 from compiler.commands.reporting import printed
 from compiler.model.descriptor import Project
-from compiler.model.diagnostic import LOCK_CODES, NOT_WRITTEN, Diagnostic, has_errors, in_order
+from compiler.model.diagnostic import (
+    LOCK_CODES,
+    NOT_WRITTEN,
+    Diagnostic,
+    did_you_mean,
+    has_errors,
+    in_order,
+)
 from compiler.model.files import LOCK_FILE
 from compiler.model.lock import FunctionPin, block_of
 from compiler.model.output import Change, Status
-from compiler.model.source import Span
+from compiler.model.source import SourceFile, Span, Unreadable
 from compiler.pipeline import lock_tree
 from compiler.report.text import render_counts
 
@@ -32,6 +40,11 @@ def run(arguments: argparse.Namespace) -> int:
             with_requirements=not arguments.no_requirements,
         )
         problems += reading.placed(found)
+        known = {each.name for project, _ in locked for each in project.descriptors}
+        if unknown := sorted(set(arguments.upgrade or ()) - known):
+            hint = did_you_mean(unknown[0], known) or "`--upgrade` takes names of functions"
+            print(f"gitopsc: no function is called `{unknown[0]}`; {hint}", file=sys.stderr)
+            return 2
         if not arguments.check and not has_errors(problems):
             changes, refused = _write(reading, locked)
             problems += refused
@@ -88,21 +101,43 @@ def _write(
         blocks = [(key, block_of(each)) for key, each in pins.items()]
         text = render_yaml("lock.yaml.j2", blocks=blocks)
         before = reading.tree.files.get(path)
-        if (before is None and not pins) or (
-            before is not None and before.content == text.encode()
-        ):
-            continue
-        temporary = f"{place}.tmp"
         try:
-            with open(temporary, "x", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-            os.replace(temporary, place)
+            if os.path.islink(place):
+                raise OSError(0, "it is a link, and is not replaced")
+            if (before is None and not pins) or _has(before, text):
+                continue
+            _replace(place, text)
         except OSError as error:
-            if not isinstance(error, FileExistsError) and os.path.lexists(temporary):
-                os.unlink(temporary)
             message = (error.strerror or "the write failed").lower()
-            hint = f"mend the cause; delete `{os.path.basename(temporary)}` if it is left over"
             span = Span(reading.prefix + path)
-            return changes, [Diagnostic(NOT_WRITTEN, message, span, hint)]
+            return changes, [
+                Diagnostic(NOT_WRITTEN, message, span, "mend the cause, and lock again")
+            ]
         changes.append(Change(reading.prefix + path, "created" if before is None else "changed"))
     return changes, []
+
+
+def _has(file: SourceFile | None, text: str) -> bool:
+    try:
+        return file is not None and file.content == text.encode()
+    except Unreadable:
+        return False
+
+
+def _replace(place: str, text: str) -> None:
+    folder, name = os.path.split(place)
+    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}-")
+    try:
+        with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, place)
+    except OSError:
+        os.unlink(temporary)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

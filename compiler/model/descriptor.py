@@ -229,6 +229,8 @@ class Project:
         functions = [each for each in self.descriptors if each.kind == "python"]
         versions = Counter(each.name for each in functions)
         return {
-            (each.name, each.id): f"{each.name}:{each.id}" if versions[each.name] > 1 else each.name
+            (each.name, each.id): f"{each.name}:{each.id}"
+            if versions[each.name] > 1 and each.id is not None
+            else each.name
             for each in functions
         }

@@ -6,13 +6,13 @@ C6xx lock, C7xx write), and never used again for something else.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
 from typing import NamedTuple
 
+from compiler.model.credentials import masked
 from compiler.model.source import Span
 
 
@@ -48,6 +48,12 @@ class Diagnostic:
     hint: str | None = None
     related: tuple[Label, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Whoever prints or keeps it, no secret of an input is in it."""
+        object.__setattr__(self, "message", masked(self.message))
+        if self.hint is not None:
+            object.__setattr__(self, "hint", masked(self.hint))
+
 
 _ERROR, _WARNING = Severity.ERROR, Severity.WARNING
 
@@ -60,6 +66,7 @@ LINK_OUTSIDE = Code(
     "C106", "link-outside", _ERROR, "a link to a file outside the folder, which others do not have"
 )
 BROKEN_LINK = Code("C105", "broken-link", _WARNING, "a link that leads to no file of the folder")
+IGNORED_OUTPUT = Code("C107", "ignored-output", _WARNING, "a file of the output that Git ignores")
 NO_DESCRIPTORS = Code("C103", "no-descriptors", _WARNING, "the folder holds no descriptor")
 
 NOT_YAML = Code("C201", "not-yaml", _ERROR, "a file with descriptors is not valid YAML or JSON")
@@ -219,19 +226,6 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
     return any(each.code.severity is Severity.ERROR for each in diagnostics)
-
-
-_CREDENTIALS = re.compile(r"://[^/\s@]+@")
-_TOKENS = re.compile(
-    r"(?i)(?<=[?&])([\w.-]*(?:token|passw|secret|signature|credential|api_?key|auth)[\w.-]*=)"
-    r"([^&#\s\"']+)"
-)
-
-
-def without_credentials(text: str) -> str:
-    """Masks passwords and tokens in URLs, in their own length, so that carets still fit."""
-    text = _CREDENTIALS.sub(lambda found: "://" + "*" * (len(found[0]) - 4) + "@", text)
-    return _TOKENS.sub(lambda found: found[1] + "*" * len(found[2]), text)
 
 
 _MANY = 60

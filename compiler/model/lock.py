@@ -67,8 +67,10 @@ class Lock:
 
 
 def content_digest(files: Iterable[FunctionFile]) -> str:
-    """64 hex digits over path, executable bit and bytes of all files."""
-    found = {each.path: [identity.content_digest(each.content), each.executable] for each in files}
+    """64 hex digits over path, executable bit and bytes of all files, whatever ends their lines."""
+    found = {
+        each.path: [hashlib.sha256(each.content).hexdigest(), each.executable] for each in files
+    }
     return hashlib.sha256(identity.canonical(found)).hexdigest()
 
 

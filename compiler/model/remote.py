@@ -7,11 +7,16 @@ import re
 from typing import Literal, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
+from compiler.model.credentials import names_secret
+
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _SCP = re.compile(r"(?P<user>[\w.-]+)@(?P<host>[\w.-]+):(?P<path>.*)")
 _REF = re.compile(r"(?!-)(?!.*\.\.)(?!.*@\{)[\w.][\w./+#@=,-]*")
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-_SECRET_QUERY = re.compile(r"(?i)(token|passw|secret|signature|credential|api_?key|auth)[^=&]*=")
+_NO_URL = re.compile(r"[\s\"'`<>{}|\\^$]|[^ -~]")
+"""Characters that no URL has, and `$`, which a Dockerfile would take for a variable."""
+
+_PASSWORD = re.compile(r"://[^@]*:[^@]*@")
 
 _GIT = ("git+file", "git+http", "git+https", "git+ssh")
 _ZIP = ("zip+http", "zip+https", "zip+s3")
@@ -25,6 +30,10 @@ _ELSEWHERE = {
     "ssh": "write `git+ssh://`",
     "store": "export it into a file of the project",
 }
+
+
+_WITH_PASSWORD = "the URL holds a user name or a password, and everybody who reads Git has it"
+_REVOKE = "take it out, and revoke it; `gitopsc lock` takes GIT_TOKEN from its environment"
 
 
 class NotRemote(ValueError):
@@ -87,22 +96,21 @@ def remote_of(text: str) -> Remote:
         raise NotRemote(
             message, f"write `git+ssh://{match['user']}@{match['host']}/{match['path']}`"
         )
-    if not text.isprintable() or re.search(r"\s", text):
-        raise NotRemote("the URL holds a blank or a character that no URL has", "remove it")
+    if _PASSWORD.search(text):
+        raise HoldsCredentials(_WITH_PASSWORD, _REVOKE)
+    if _NO_URL.search(text):
+        hint = "write `%` and two digits for it, or take it out"
+        raise NotRemote("the URL holds a blank or a character that no URL has", hint)
     try:
         split = urlsplit(text)
-        port = split.port
-    except ValueError as error:
-        raise NotRemote(f"this is no URL: {str(error).lower()}", "correct it") from None
+        _ = split.port  # which is read only now
+    except ValueError:
+        raise NotRemote("this is no URL", "write `<scheme>://<host>[:<port>]/<path>`") from None
     scheme = split.scheme.lower()
     _check_credentials(split, scheme)
     if scheme in _ELSEWHERE:
         raise NotRemote(f"no source is fetched from `{scheme}://`", _ELSEWHERE[scheme])
-    host = split.hostname or ""
-    if port is not None:
-        host = f"{host}:{port}"
-    if scheme == "git+ssh" and split.username:
-        host = f"{split.username}@{host}"
+    host = split.netloc if scheme == "git+ssh" else split.netloc.rpartition("@")[2]
     if not split.hostname and scheme != "git+file":
         raise NotRemote("the URL names no host", f"write `{scheme}://<host>/<path>`")
     if scheme in _GIT:
@@ -127,10 +135,8 @@ def remote_of(text: str) -> Remote:
 def _check_credentials(split: SplitResult, scheme: str) -> None:
     is_ssh = scheme in ("git+ssh", "ssh")
     if split.password is not None or (split.username and not is_ssh):
-        message = "the URL holds a user name or a password, and everybody who reads Git has it"
-        hint = "take it out, and revoke it; `gitopsc lock` takes GIT_TOKEN from its environment"
-        raise HoldsCredentials(message, hint)
-    if _SECRET_QUERY.search(split.query):
+        raise HoldsCredentials(_WITH_PASSWORD, _REVOKE)
+    if names_secret(split.query) or names_secret(split.fragment):
         message = "the URL holds a token, and everybody who reads Git has it"
         raise HoldsCredentials(message, "take it out, and revoke it")
 

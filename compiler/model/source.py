@@ -74,6 +74,40 @@ def is_source(path: str) -> bool:
     return not _NO_SOURCE.search(path)
 
 
+def path_fault(paths: Sequence[str]) -> str | None:
+    """What is wrong with the names of a fetched source's files, which somebody else has chosen.
+
+    They become files of this repository, on any system that it is cloned on.
+    """
+    seen: dict[str, str] = {}
+    for path in paths:
+        parts = path.split("/")
+        if {"", ".", ".."} & set(parts) or "\\" in path or ":" in parts[0]:
+            return f"`{_shown(path)}` leads out of it"
+        if not path.isprintable() or any(len(each.encode()) > _LONGEST for each in parts):
+            return f"`{_shown(path)}` is a name that not every system has"
+        if any(each.lower() == ".git" for each in parts):
+            return f"`{_shown(path)}` is a file of Git's own"
+        if seen.setdefault(path.lower(), path) != path:
+            return f"`{_shown(path)}` and `{_shown(seen[path.lower()])}` differ in letter case only"
+    if len(set(paths)) < len(paths):
+        return "a file is in it twice"
+    folders = {
+        "/".join(path.split("/")[:end]) for path in paths for end in range(1, path.count("/") + 1)
+    }
+    both = sorted(folders & set(paths))
+    return f"`{_shown(both[0])}` is both a file and a folder" if both else None
+
+
+_LONGEST = 200
+"""Bytes of a file's name, with some room to the 255 of a file system."""
+
+
+def _shown(path: str) -> str:
+    text = path if path.isprintable() else ascii(path)[1:-1]
+    return text if len(text) <= 100 else f"{text[:100]}..."
+
+
 @dataclass(frozen=True, slots=True)
 class FunctionFile:
     """One file of a function's source. `path` is relative to the folder the image keeps it in.

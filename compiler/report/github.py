@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from compiler.model.diagnostic import Diagnostic, Severity, without_credentials
+from compiler.model.diagnostic import Diagnostic, Severity
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 
@@ -31,7 +31,7 @@ def _command(diagnostic: Diagnostic) -> str:
     text = diagnostic.message
     if diagnostic.hint:
         text += f"\nhint: {diagnostic.hint}"
-    return f"::{_COMMANDS[code.severity]} {listed}::{_data(without_credentials(text))}\n"
+    return f"::{_COMMANDS[code.severity]} {listed}::{_data(text)}\n"
 
 
 def _data(text: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
-from compiler.model.diagnostic import Code, Diagnostic, without_credentials
+from compiler.model.diagnostic import Code, Diagnostic
 from compiler.model.output import readable_json
 from compiler.model.source import Span
 
@@ -48,7 +48,6 @@ def _result(diagnostic: Diagnostic, codes: list[Code], seen: Counter[str]) -> di
     text = diagnostic.message
     if diagnostic.hint:
         text += f"\nhint: {diagnostic.hint}"
-    text = without_credentials(text)
     result: dict[str, Any] = {
         "ruleId": diagnostic.code.id,
         "ruleIndex": codes.index(diagnostic.code),
@@ -59,8 +58,7 @@ def _result(diagnostic: Diagnostic, codes: list[Code], seen: Counter[str]) -> di
     }
     if diagnostic.related:
         result["relatedLocations"] = [
-            {"id": number, "message": {"text": without_credentials(label.text)}}
-            | _location(label.span)
+            {"id": number, "message": {"text": label.text}} | _location(label.span)
             for number, label in enumerate(diagnostic.related)
         ]
     return result

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from compiler.model.diagnostic import Diagnostic, Severity, without_credentials
+from compiler.model.credentials import masked
+from compiler.model.diagnostic import Diagnostic, Severity
 from compiler.model.source import Span
 
 Lines = Callable[[str], list[str]]
@@ -52,7 +53,7 @@ def _excerpt(span: Span, lines: Lines) -> str:
     source = lines(span.path)
     if not source or span.line > len(source):
         return ""
-    line = source[span.line - 1].rstrip("\r")
+    line = masked(source[span.line - 1].rstrip("\r"))  # a log is no place for a password
     start = span.column - 1
     end = span.end_column - 1 if span.end_line == span.line else len(line)
     cut = max(0, start - _WIDTH // 2) if len(line) > _WIDTH else 0
@@ -63,8 +64,7 @@ def _excerpt(span: Span, lines: Lines) -> str:
 
 
 def _printable(text: str) -> str:
-    """Nothing that a file holds may steer the reader's terminal, nor put a password into a log."""
-    text = without_credentials(text)
+    """Nothing that a file holds may steer the reader's terminal."""
     if text.isprintable():
         return text
     return "".join(

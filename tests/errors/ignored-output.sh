@@ -1,0 +1,12 @@
+git init -q .
+echo 'registry: registry.example.com' > gitopsc.yaml
+cat > hello.yaml <<EOF
+kind: python
+name: hello
+spec:
+  python_version: PYTHON3_11
+  source: {code: 'def hello(): ...', handler: hello}
+EOF
+gitopsc compile
+echo main.py > .gitignore
+gitopsc compile
