@@ -247,3 +247,201 @@ def test_functions_of_the_hub(path: Path) -> None:
     else:
         assert not errors
         assert compilation.outputs
+
+
+# One by one
+
+
+FUNCTION = {
+    "kind": "python",
+    "name": "f",
+    "id": "f1",
+    "spec": {
+        "python_version": "PYTHON3_10",
+        "source": {"handler": "f", "code": "def f(x=1): ...\n"},
+    },
+}
+
+
+def manifests(*documents: dict[str, Any], name: str = "x.yaml") -> tuple[dict[str, str], list[str]]:
+    """What documents in one file compile to, and the codes that are told."""
+    text = "---\n".join(json.dumps(each) + "\n" for each in documents)
+    files = {"gitopsc.yaml": "project: demo\nregistry: r.example.com\n", name: text}
+    compilation = compile_tree(tree_of(files))
+    found = {
+        each.path.rpartition("/")[2]: each.content.decode()
+        for _, files_ in compilation.outputs
+        for each in files_
+        if "manifests/" in each.path
+    }
+    return found, [each.code.id for each in compilation.diagnostics]
+
+
+def job(name: str = "r", **spec: Any) -> dict[str, Any]:
+    return {"kind": "python+job:run", "name": name, "spec": {"function": "f", **spec}}
+
+
+def test_a_tasks_schedule_is_that_of_its_runs() -> None:
+    task = {"kind": "python+job", "spec": {"function": "f", "schedule": "0 0 3 * * ?"}}
+    found, _ = manifests(FUNCTION, task, job())
+    assert "kind: CronJob" in found["r.yaml"]
+    assert 'schedule: "0 3 * * *"' in found["r.yaml"]
+
+
+def test_a_runs_spelling_goes_over_its_tasks() -> None:
+    task = {"kind": "python+job", "spec": {"function": "f", "runtime_class": "gv"}}
+    found, _ = manifests(FUNCTION, task, job(runtimeClass="kata"))
+    assert "runtimeClassName: kata" in found["r.yaml"]
+
+
+def test_an_older_claim_is_mounted_and_not_made() -> None:
+    spec = {"claim_name": "a", "size": "3Gi"}
+    volume = {"volume_type": "persistent_volume_claim", "name": "a", "mount_path": "/a"}
+    found, codes = manifests(FUNCTION, job(volumes=[{**volume, "spec": spec}]))
+    assert "claim-a.yaml" not in found
+    assert "claimName: a" in found["r.yaml"]
+    assert codes.count("C308") == 1
+
+
+def test_one_warning_for_each_older_key() -> None:
+    keys = {"tolerations": [{"key": "a", "operator": "Exists"}], "node_selector": []}
+    _, codes = manifests(FUNCTION, *(job(f"r{number}", **keys) for number in range(9)))
+    assert codes.count("C308") == 1
+
+
+def test_tasks_of_versions_that_stand_beside_them() -> None:
+    """A function and its task in each of two files, as the hub writes them."""
+    second = {**FUNCTION, "id": "f2"}
+    tasks = [
+        {"kind": "python+job", "spec": {"resources": {"mem": size}}} for size in ("1Gi", "2Gi")
+    ]
+    runs = [job(f"r{each}", function=f"python://demo/f:f{each}") for each in (1, 2)]
+    found, codes = manifests(FUNCTION, tasks[0], second, tasks[1], *runs)
+    assert "C402" not in codes
+    assert 'memory: "1Gi"' in found["r1.yaml"]
+    assert 'memory: "2Gi"' in found["r2.yaml"]
+
+
+def test_a_task_in_a_projects_file_is_no_copy_of_anothers() -> None:
+    task = {"kind": "python+job", "spec": {"function": "f", "resources": {"mem": "4Gi"}}}
+    project = {
+        "kind": "project",
+        "name": "demo",
+        "spec": {"functions": [FUNCTION], "tasks": [task]},
+    }
+    other = {**FUNCTION, "name": "g"}
+    found, _ = manifests(
+        project, other, {"kind": "python+job", "spec": task["spec"] | {"function": "g"}}, job()
+    )
+    assert 'memory: "4Gi"' in found["r.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("own", "copy"),
+    [
+        (
+            {"handler": "f", "code": "def f(): ...\n", "lang": "python"},
+            {"handler": "f", "base64": "ZGVmIGYoKTogLi4uCg=="},
+        ),
+        (
+            {"handler": "f", "source": "f.py"},
+            {"handler": "f", "source": "f.py", "base64": "eA==", "lang": "python"},
+        ),
+    ],
+)
+def test_an_embedded_copy_is_no_second_function(own: dict[str, str], copy: dict[str, str]) -> None:
+    spec = {"python_version": "PYTHON3_10"}
+    function = {"kind": "python", "name": "f", "id": "f1"}
+    inline = {**function, "spec": {**spec, "source": copy, "requirements": []}}
+    files = {
+        "p.yaml": json.dumps({"kind": "project", "name": "demo", "spec": {"functions": [inline]}}),
+        "f.yaml": json.dumps({**function, "spec": {**spec, "source": own}}),
+        "f.py": "def f(): ...\n",
+    }
+    compilation = compile_tree(tree_of(files))
+    assert not has_errors(compilation.diagnostics), compilation.diagnostics
+
+
+def test_two_texts_of_one_merged_function_are_told() -> None:
+    whole = {"python_version": "PYTHON3_10", "function": "python://demo/gone:old"}
+    texts = ("ZGVmIGYoKTogLi4uCg==", "ZGVmIGYoKTogcGFzcwo=")
+    runs = [
+        job(f"r{number}", **whole, source={"source": "src/f.py", "handler": "f", "base64": text})
+        for number, text in enumerate(texts)
+    ]
+    _, codes = manifests(*runs)
+    assert codes.count("C418") == 1
+
+
+def test_a_long_name_that_the_platform_made_is_its_id() -> None:
+    identifier = "fa0765f1c380418dad62ff3acdda29d6"
+    found, codes = manifests(
+        FUNCTION, {**job(f"a-rather-long-name-of-a-function/{identifier}"), "id": identifier}
+    )
+    assert f"{identifier}.yaml" in found
+    assert "C502" not in codes
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {
+            "kind": "project",
+            "name": "demo",
+            "spec": {"functions": [{"kind": ["python"], "metadata": {"ref": "f"}}]},
+        },
+        {
+            "kind": "project",
+            "name": "demo",
+            "spec": {"functions": [{"kind": "python", "metadata": {"ref": 7}}]},
+        },
+        {"kind": "scheduler", "name": "s", "spec": {"function": "f", "schedule": "² 0 3 * * ?"}},
+        {"kind": "scheduler", "name": "s", "spec": {"function": "f", "schedule": "0 ? 3 * * ?"}},
+        {
+            "kind": "scheduler",
+            "name": "s",
+            "spec": {
+                "schedule": "0 0 3 * * ?",
+                "template": {"local_execution": True},
+                "function": "f",
+            },
+        },
+        {"kind": "python+job", "id": "t1", "spec": {"function": "f", "schedule": "rubbish"}},
+        {"kind": "python+run", "name": "r", "spec": {"task": "container+job://demo/x"}},
+    ],
+)
+def test_what_no_platform_means_is_told(document: dict[str, Any]) -> None:
+    _, codes = manifests(FUNCTION, document)
+    assert codes
+
+
+def test_a_ref_to_a_file_without_the_entity_is_told() -> None:
+    entry = {"id": "f9", "kind": "python", "name": "gone", "metadata": {"ref": "x.yaml"}}
+    project = {"kind": "project", "name": "demo", "spec": {"functions": [entry]}}
+    _, codes = manifests(project, FUNCTION)
+    assert "C317" in codes
+
+
+def test_two_tasks_with_one_id() -> None:
+    tasks = [{"kind": "python+job", "id": "t1", "spec": {"function": each}} for each in ("f", "g")]
+    _, codes = manifests(FUNCTION, {**FUNCTION, "name": "g"}, *tasks)
+    assert "C402" in codes
+
+
+@pytest.mark.parametrize("quartz", ["0 0 3 * * *", "0 0 3 ? * ?", "0 0 3 ? * MON,WED", "@annually"])
+def test_what_the_platform_refuses_is_told(quartz: str) -> None:
+    assert not cron_of(quartz).is_platforms
+
+
+@pytest.mark.parametrize(
+    ("quartz", "cron"),
+    [
+        ("0 3 * * 1/2", "0 3 * * 1,3,5"),
+        ("0 3 * * FRI-MON/2", "0 3 * * 0,5"),
+        ("0 /5 * * * ?", "*/5 * * * *"),
+        ("00 0 3 * * ?", "0 3 * * *"),
+    ],
+)
+def test_smaller_things_of_schedules(quartz: str, cron: str) -> None:
+    found = cron_of(quartz)
+    assert (found.expression, found.losses) == (cron, ())
