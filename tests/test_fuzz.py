@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from compiler.adapters.schema import schema_document
 from compiler.model.diagnostic import has_errors
 from compiler.model.source import Tree
-from compiler.pipeline import compile_tree
+from compiler.pipeline import compile_tree, tidy_tree
 from compiler.report.github import render_github
 from compiler.report.json import render_json
 from compiler.report.lineage import render_dot, render_lineage_json, render_mermaid
@@ -118,6 +118,7 @@ def mapping(schema: Any, root: Any, depth: int) -> st.SearchStrategy[Any]:
 
 KINDS = ["python", "python+build", "python+build.run", "python+job", "python+job.run"]
 KINDS += ["python+serve", "python+serve.run", "dataitem", "project"]
+KINDS += ["python+run", "scheduler", "lifecycle", "secret"]
 DESCRIPTORS = st.one_of(*(fitting(schema_document(kind), schema_document(kind)) for kind in KINDS))
 SETTINGS = fitting(schema_document("gitopsc"), schema_document("gitopsc"))
 
@@ -126,6 +127,26 @@ SETTINGS = fitting(schema_document("gitopsc"), schema_document("gitopsc"))
 @given(st.lists(DESCRIPTORS, min_size=1, max_size=4))
 def test_descriptors(descriptors: list[Any]) -> None:
     survives(tree_of({**SOURCES, "all.json": json.dumps(descriptors)}))
+
+
+@BOUNDED
+@given(st.lists(DESCRIPTORS, min_size=1, max_size=4))
+def test_imports(descriptors: list[Any]) -> None:
+    """What is imported has the shape of descriptors, whatever it was."""
+    tree = tree_of({**SOURCES, "all.json": json.dumps(descriptors)})
+    files, problems = tidy_tree(tree)
+    assert not files or not has_errors(problems)
+    survives(tree_of({each.path: each.content for each in files}))
+
+
+@BOUNDED
+@given(fitting(schema_document("lock"), schema_document("lock")))
+def test_locks(data: Any) -> None:
+    source = {"source": "git+https://git.example.com/a", "handler": "etl:run"}
+    spec = {"python_version": "PYTHON3_11", "source": source, "requirements": ["pandas==2.2.3"]}
+    function = {"kind": "python", "name": "etl", "spec": spec}
+    files = {**SOURCES, "etl.json": json.dumps(function), "gitopsc.lock": json.dumps(data)}
+    survives(tree_of(files))
 
 
 @BOUNDED

@@ -18,6 +18,7 @@ from conftest import tree_of
 
 from compiler.model.compilation import Compilation
 from compiler.model.diagnostic import has_errors
+from compiler.model.lock import FunctionPin, SourcePin, block_of
 from compiler.pipeline import compile_tree
 from compiler.report.lineage import render_mermaid
 from compiler.report.text import render_text
@@ -39,7 +40,17 @@ PROJECT: dict[str, Any] = {
                 "priority_class": "low",
             }
         },
-        "environments": {"prod": {"namespace": "prod"}},
+        "environments": {
+            "prod": {
+                "namespace": "prod",
+                "build": {
+                    "in_cluster": True,
+                    "address": "tcp://buildkitd:1234",
+                    "image": "moby/buildkit:rootless",
+                    "registry_secret": "push",
+                },
+            }
+        },
     },
     "function": {
         "kind": "python",
@@ -102,6 +113,41 @@ PROJECT: dict[str, Any] = {
                     "mount_path": "/given",
                     "spec": {"claimName": "there"},
                 },
+            ],
+        },
+    },
+    "build-run": {
+        "kind": "python+build:run",
+        "name": "build-etl",
+        "spec": {"function": "etl", "instructions": ["apt-get update"], "secrets": ["GIT_TOKEN"]},
+    },
+    "trigger": {
+        "kind": "scheduler",
+        "name": "weekly",
+        "spec": {
+            "function": "etl",
+            "schedule": "0 0 3 ? * MON",
+            "template": {"parameters": {"country": "IT"}, "envs": [{"name": "A", "value": "b"}]},
+        },
+    },
+    "older": {
+        "kind": "python+run",
+        "name": "older",
+        "spec": {
+            "task": "python+job://demo/gone",
+            "function": "etl",
+            "runtimeClass": "nvidia",
+            "node_selector": [{"key": "zone", "value": "a"}],
+            "tolerations": [{"key": "gpu", "operator": "Exists"}],
+            "affinity": {"pod_affinity": {"x": ["y"]}},
+            "resources": {"cpu": {"requests": "500m", "limits": "1"}},
+            "volumes": [
+                {
+                    "volume_type": "persistent_volume_claim",
+                    "name": "old",
+                    "mount_path": "/old",
+                    "spec": {"claim_name": "there"},
+                }
             ],
         },
     },
@@ -239,3 +285,47 @@ def test_no_value_changes_a_shape(way: tuple[Any, ...], tame: Counter[str]) -> N
         assert shapes(compilation) == tame, (way, value)
         picture = render_mermaid(compilation.programs).split("\n")
         assert all(re.match(r"flowchart LR$|  |$", line) for line in picture), (way, value)
+
+
+URLS = [
+    "git+https://git.example.com/team/{}#v1",
+    "git+https://git.example.com/team/etl#{}",
+    "git+ssh://git@git.example.com/{}/etl",
+    "zip+https://files.example.com/{}.zip",
+    "zip+https://files.example.com/etl.zip?x={}",
+    "https://files.example.com/{}/etl.py",
+]
+
+
+def fetched(url: str) -> Compilation:
+    """A function whose source the builder fetches from there, pinned."""
+    pin = SourcePin(url, "1" * 64, commit="2" * 40, sha256="3" * 64)
+    function = {
+        "kind": "python",
+        "name": "etl",
+        "spec": {"python_version": "PYTHON3_11", "source": {"source": url, "handler": "etl:run"}},
+    }
+    lock = {"functions": {"etl": block_of(FunctionPin(pin))}}
+    files = {
+        "gitopsc.yaml": "project: demo\nregistry: registry.example.com\nsources: fetch\n",
+        "etl.json": json.dumps(function),
+        "gitopsc.lock": json.dumps(lock),
+    }
+    return compile_tree(tree_of(files))
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_no_url_changes_a_dockerfile(url: str) -> None:
+    expected = shapes(fetched(url.format("tame")))
+    taken = 0
+    for value in VALUES:
+        compilation = fetched(url.format(value))
+        if has_errors(compilation.diagnostics):
+            assert compilation.outputs == ()
+            continue
+        taken += 1
+        assert shapes(compilation) == expected, value
+        ((_, files),) = compilation.outputs
+        dockerfile = next(each.content for each in files if each.path.endswith("/Dockerfile"))
+        assert b"$" not in dockerfile
+    assert taken > 5

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import io
 import stat
-import zipfile
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from compiler.model.source import FunctionFile, path_fault
+
+if TYPE_CHECKING:
+    import zipfile
 
 MOST_BYTES = 64 * 1024 * 1024
 MOST_FILES = 10_000
@@ -27,6 +30,8 @@ class BadArchive(ValueError):
 
 def unpack(content: bytes) -> tuple[FunctionFile, ...]:
     """All files, sorted by path. Raises BadArchive."""
+    import zipfile
+
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = [each for each in archive.infolist() if not each.is_dir()]
@@ -51,6 +56,8 @@ def unpack(content: bytes) -> tuple[FunctionFile, ...]:
 
 def pack(files: Iterable[FunctionFile]) -> bytes:
     """The same files as an archive, the same bytes for the same files."""
+    import zipfile
+
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for file in files:

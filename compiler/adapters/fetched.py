@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 
 from compiler.adapters.archive import BadArchive, pack, unpack
 from compiler.adapters.memory import cache_folder
@@ -26,6 +25,8 @@ def recall(digest: str) -> tuple[FunctionFile, ...] | None:
 
 def keep(files: tuple[FunctionFile, ...]) -> bool:
     """Whether the machine let them be kept."""
+    import tempfile
+
     place = _place(content_digest(files))
     folder = os.path.dirname(place)
     try:

@@ -13,7 +13,7 @@ from compiler.model.diagnostic import CODES
 
 def run(arguments: argparse.Namespace) -> int:
     for action in _actions(arguments.parser):
-        if action.dest in ("path", "output"):
+        if action.dest in ("path", "folder", "output"):
             action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
         elif action.dest == "code":
             action.choices = [code.id for code in CODES]
