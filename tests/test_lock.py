@@ -184,6 +184,10 @@ def test_a_git_source(
         "project: demo\nregistry: registry.example.com\nsources: fetch\n"
     )
     assert run(capsys, "compile")[0] == 0
+    hidden = cache.rename(cache.with_name("hidden"))
+    assert run(capsys, "lock", "--check")[0] == 0
+    assert run(capsys, "compile", "--check", "--no-cache")[0] == 0
+    hidden.rename(cache)
     dockerfile = (made / "Dockerfile").read_text()
     assert f'ADD ["{url}/team/etl/.git#{first}", "/opt/function/"]' in dockerfile
     assert not (made / "source").exists()
