@@ -110,7 +110,9 @@ def parser() -> argparse.ArgumentParser:
         help="pin the functions NAME anew, or without NAME all of them",
     )
     lock.add_argument(
-        "--no-requirements", action="store_true", help="leave requirements as they are"
+        "--no-requirements",
+        action="store_true",
+        help="keep the requirements that are locked and fit, and lock no others",
     )
     _add_format(lock)
     graph = command(
@@ -150,12 +152,18 @@ def parser() -> argparse.ArgumentParser:
         "import",
         "turn an export of the platform into a tidy repository",
         "Write what the platform exported into FOLDER as a tidy repository into PATH: files by"
-        " name, inline sources beside their functions, no ids. It compiles to the same objects.",
+        " name, inline sources beside their functions, no ids. Both are compiled and compared.",
     )
     import_.add_argument(
         "folder", type=_existing_folder, metavar="FOLDER", help="a folder with an export"
     )
-    _add_path(import_, type_=_folder)
+    import_.add_argument(
+        "path",
+        nargs="?",
+        type=_folder,
+        metavar="PATH",
+        help="the folder to write (default: FOLDER-tidy)",
+    )
     _add_format(import_)
     completion = command(
         "completion",

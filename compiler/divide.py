@@ -31,7 +31,14 @@ def divide(tree: Tree) -> tuple[Tree, ...]:
     if any(_may_be_a_project(file) for file in rest.values()):
         return (tree,)  # its sources may lie in another project's folder
     return tuple(
-        replace(tree, files=files, outputs=(), is_part=True, part=top)
+        replace(
+            tree,
+            files=files,
+            outputs=(),
+            is_part=True,
+            part=top,
+            vendored={path: each for path, each in tree.vendored.items() if path.startswith(top)},
+        )
         for top, files in [*zip(tops, parts, strict=True), ("", rest)]
     )
 

@@ -31,7 +31,7 @@ _COPIES = 100
 
 _SCRATCH = (("shared", "/shared"), ("home", "/home/function"), ("tmp", "/tmp"))
 _RUNNER = "gitopsc_runner"
-_SSH = re.compile(r"^ssh://([^/:]+)/")
+_SSH = re.compile(r"^ssh://([^/:@]+@[^/:]+)/")
 """What linters take for a repository has the short form; a port cannot be said in it."""
 
 _GIT_TOKEN = "GIT_TOKEN"
@@ -67,8 +67,8 @@ def emit(plan: Plan) -> tuple[OutputFile, ...]:
         files |= _manifests(plan, planned, tags)
         for build in planned.builds:
             image = images[build.image]
-            reference = _reference(plan, planned.environment.registry, image, tags[image.name])
-            manifest = _image_build(plan, planned, build, reference, contexts[image.name])
+            tag = tags[image.name]
+            manifest = _image_build(plan, planned, build, image, tag, contexts[image.name])
             files[f"manifests/{planned.environment.name}/{build.name}.yaml"] = manifest.encode()
     files["reports/lineage.json"] = readable_json(_lineage(plan)).encode()
     owned = "".join(f"{path}\n" for path in sorted(files))
@@ -106,7 +106,7 @@ def _image_files(plan: Plan, image: Image) -> dict[str, bytes]:
         is_hashed=image.packages is not None,
         runner=[f"{plan.output}/images/runner/{_RUNNER}/*.py", f"{_RUNNER_FOLDER}/{_RUNNER}/"],
         source=_copies(source, _SOURCE_FOLDER),
-        fetch=_fetched(image.fetch) if image.fetch is not None else None,
+        fetch=_added(image.fetch) if image.fetch is not None else None,
     )
     copied = {str(each.origin) for each in source}
     copied |= {f"{plan.output}/images/runner/{path}" for path in _RUNNER_PATTERNS}
@@ -121,7 +121,7 @@ def _image_files(plan: Plan, image: Image) -> dict[str, bytes]:
     return files
 
 
-def _fetched(fetch: Fetch) -> Mapping[str, Any]:
+def _added(fetch: Fetch) -> Mapping[str, Any]:
     """What the builder adds by itself: a commit, an archive, or a file, none but the pinned one."""
     remote, pin = fetch
     place = f"{_SOURCE_FOLDER}/"
@@ -212,15 +212,20 @@ def _bake(plan: Plan, tags: Mapping[str, str]) -> Mapping[str, Any]:
                 _reference(plan, registry, image, tags[image.name]) for registry in registries
             ],
         }
-        secrets = [f"id={each},env={each}" for each in image.build.secrets]
-        if image.fetch is not None and image.fetch.remote.form == "git":
-            if image.fetch.remote.scheme == "ssh":
-                targets[image.name]["ssh"] = ["default"]
-            elif _GIT_TOKEN in image.build.secrets:
-                secrets.append(f"id=GIT_AUTH_TOKEN,env={_GIT_TOKEN}")
-        if secrets:
+        if image.fetch is not None and image.fetch.remote.scheme == "ssh":
+            targets[image.name]["ssh"] = ["default"]
+        if secrets := _builder_secrets(image):
             targets[image.name]["secret"] = secrets
     return {"group": {"default": {"targets": sorted(targets)}}, "target": targets}
+
+
+def _builder_secrets(image: Image) -> list[str]:
+    """What a builder is given, by the name that instructions or the builder itself know it by."""
+    secrets = [f"id={each},env={each}" for each in image.build.secrets]
+    is_cloned = image.fetch is not None and image.fetch.remote.form == "git"
+    if is_cloned and _GIT_TOKEN in image.build.secrets:
+        secrets.append(f"id=GIT_AUTH_TOKEN,env={_GIT_TOKEN}")
+    return secrets
 
 
 # Manifests
@@ -315,7 +320,8 @@ def _image_build(
     plan: Plan,
     planned: EnvironmentPlan,
     build: ImageBuild,
-    reference: str,
+    image: Image,
+    tag: str,
     context: Mapping[str, bytes],
 ) -> Text:
     """A client of BuildKit with the whole context; both are named after their content."""
@@ -327,12 +333,13 @@ def _image_build(
     digest = identity.content_digest(identity.canonical(listed))
     config_name = f"{build.name}-{digest[:10]}"
     selector = [("gitopsc/project", plan.project), ("gitopsc/run", build.name)]
+    reference = _reference(plan, planned.environment.registry, image, tag)
     command = [
         *("buildctl", "--addr", build.address, "build", "--frontend", "dockerfile.v0"),
         *("--local", "context=/workspace"),
         *("--local", f"dockerfile=/workspace/{plan.output}/images/{build.image}"),
         *("--opt", f"platform={PLATFORM}"),
-        *(part for each in build.secrets for part in ("--secret", f"id={each},env={each}")),
+        *(part for each in _builder_secrets(image) for part in ("--secret", each)),
         *("--output", f"type=image,name={reference},push=true"),
     ]
     spec = render_yaml(

@@ -12,6 +12,7 @@ from typing import NamedTuple, cast
 from compiler.adapters.graph import circles, generations
 from compiler.model.descriptor import (
     DATA_TYPES,
+    FUNCTION_KEYS,
     TASK_KINDS,
     TRIGGER_KINDS,
     Descriptor,
@@ -671,7 +672,7 @@ def _run(
 
 def _check_overruled(draft: _Draft, function: Function, problems: Problems) -> None:
     """On the platform the function's keys win over the run's (digitalhub.md section 3.1)."""
-    for key in ("source", "image", "base_image", "python_version", "requirements"):
+    for key in FUNCTION_KEYS:
         own, its = draft.merged.descriptor.spec.get(key), function.descriptor.spec.get(key)
         is_same = is_same_source(own, its) if key == "source" and own and its else own == its
         if own is not None and not is_same:

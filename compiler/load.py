@@ -13,7 +13,7 @@ from typing import NamedTuple
 from compiler.adapters.archive import BadArchive, unpack
 from compiler.adapters.python import Definition, NotPython, outline
 from compiler.adapters.requirement import requirement_fault
-from compiler.model.descriptor import Descriptor, Project
+from compiler.model.descriptor import INLINE_MODULE, Descriptor, Project
 from compiler.model.diagnostic import (
     BAD_ARCHIVE,
     BAD_INLINE_SOURCE,
@@ -36,7 +36,7 @@ from compiler.model.diagnostic import (
     did_you_mean,
     listed,
 )
-from compiler.model.lock import FunctionPin, RequirementsPin, SourcePin, content_digest
+from compiler.model.lock import FunctionPin, RequirementsPin, SourcePin, files_digest
 from compiler.model.names import cleaned
 from compiler.model.program import Fetch, Function, FunctionVersion, Signature
 from compiler.model.remote import HoldsCredentials, NotRemote, is_remote, remote_of
@@ -48,9 +48,6 @@ from compiler.model.source import (
     Unreadable,
     is_source,
 )
-
-INLINE_MODULE = "main.py"
-"""Where the platform puts inline source that names no path (digitalhub.md section 1.2)."""
 
 _CACHED = re.compile(r"(^|/)__pycache__/|\.pyc$|(^|/)\.DS_Store$")
 """What machines leave in folders; no function is made of it, ignored by Git or not."""
@@ -117,7 +114,7 @@ def _function(sources: _Sources, descriptor: Descriptor, problems: Problems) -> 
     return Function(
         name=descriptor.name,
         descriptor=descriptor,
-        python_version=_version(descriptor),
+        python_version=descriptor.python_version,
         requirements=tuple(spec.get("requirements", ())),
         base_image=spec.get("base_image"),
         image=image,
@@ -277,13 +274,13 @@ def _vendored(
             )
         except Unreadable:
             continue
-        if files and content_digest(files) == pin.content:
+        if files and files_digest(files) == pin.content:
             return files
         differs = differs or (prefix if files else None)
-    if (cached := tree.fetched(pin.content)) is not None:
+    if (cached := tree.cached(pin.content)) is not None:
         return cached
     message = f"the source of `{descriptor.name}` is pinned, and its files are not here"
-    hint = _LOCK_HINT
+    hint = "run `gitopsc lock`, which fetches it again, and then this"
     if differs is not None:
         message = f"the files in `{project.relative(differs)}` are not what is pinned"
         hint += "; a file that Git ignores there is in nobody's clone"
@@ -306,7 +303,7 @@ def _packages(
     key = sources.keys[descriptor.name, descriptor.id]
     pin = lock.pins.get(key, FunctionPin()).requirements
     written = tuple(descriptor.spec.get("requirements", ()))
-    if pin is None or (pin.written, pin.python_version) == (written, _version(descriptor)):
+    if pin is None or (pin.written, pin.python_version) == (written, descriptor.python_version):
         return pin
     message = f"the requirements of `{descriptor.name}` were locked when they were others"
     if pin.written == written:
@@ -387,7 +384,7 @@ def _unpacked(
         return ()
     except BadArchive as error:
         message = f"no source can be taken from `{relative}`: {error}"
-        hint = "make the archive again, of plain files"
+        hint = "make it again, of plain files"
         problems.append(Diagnostic(BAD_ARCHIVE, message, span, hint))
         return ()
     if not files:
@@ -400,11 +397,6 @@ def _not_copyable(path: str, span: Span) -> Diagnostic:
     message = f"the name of `{path}` holds a character that a Dockerfile cannot copy"
     hint = "rename it: letters, digits, spaces and `_ . / + = , @ -`"
     return Diagnostic(NOT_SUPPORTED, message, span, hint)
-
-
-def _version(descriptor: Descriptor) -> str:
-    version: str = descriptor.spec["python_version"]
-    return version.removeprefix("PYTHON").replace("_", ".")
 
 
 def _is_relative(path: str) -> bool:
@@ -436,7 +428,7 @@ def _signatures(
             problems.append(Diagnostic(UNKNOWN_HANDLER, message, span, hint))
         return {}, frozenset()
     try:
-        names = outline(file.content, _version(descriptor))
+        names = outline(file.content, descriptor.python_version)
     except NotPython as error:
         problems.append(_not_python(descriptor, file, error, span))
         return {}, frozenset()

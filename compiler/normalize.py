@@ -14,6 +14,7 @@ from typing import Any
 
 from compiler.model.descriptor import (
     COMPILED_KINDS,
+    FUNCTION_KEYS,
     OTHER_RUNTIMES,
     RUN_KINDS,
     TASK_KINDS,
@@ -23,6 +24,7 @@ from compiler.model.descriptor import (
     is_same_source,
 )
 from compiler.model.diagnostic import (
+    COMPLETED_RUN,
     FOREIGN_KIND,
     LOSSY_CRON,
     MISSING_KEY,
@@ -47,7 +49,6 @@ _OLDER_KEYS = (
     *("affinity", "backoff_limit", "node_selector", "priorityClass", "priority_class"),
     *("runtimeClass", "runtime_class", "schedule", "tolerations"),
 )
-_FUNCTION_KEYS = ("base_image", "image", "python_version", "requirements", "source")
 _REMOTE = re.compile(r"https?://", re.IGNORECASE)
 _MUSTACHE = "{{"
 _MOST_RELATED = 10
@@ -87,6 +88,7 @@ def normalize(project: Project) -> tuple[Project, tuple[Diagnostic, ...]]:
             descriptor = _one_spelling(_without_strangers(descriptor, problems), older)
         found.append(descriptor)
     problems += [_older_key(key, places) for key, places in older.items()]
+    problems += _completed(found)
     found += _merged_functions(found)
     return replace(project, descriptors=tuple(found)), tuple(problems)
 
@@ -182,6 +184,25 @@ def _older_key(key: str, places: Sequence[Span]) -> Diagnostic:
     return Diagnostic(RETIRED_KEY, message, first, hint, related)
 
 
+def _completed(descriptors: Sequence[Descriptor]) -> Problems:
+    """An export is a history, too: what is in it as a run is to be run."""
+    done = sorted(
+        each.name_span
+        for each in descriptors
+        if each.kind == "python+job:run" and each.valid and not each.spec.get("local_execution")
+        if each.document.has("status", "state")
+        if each.document.data["status"]["state"] == "COMPLETED"
+    )
+    if not done:
+        return []
+    message = "the platform has done this job, and it runs again here"
+    if done[1:]:
+        message = f"the platform has done {len(done)} of these jobs, and they run again here"
+    hint = "leave out what is only history: delete its file"
+    related = tuple(Label(each, "and this") for each in done[1:][:_MOST_RELATED])
+    return [Diagnostic(COMPLETED_RUN, message, done[0], hint, related)]
+
+
 # Tasks
 
 
@@ -210,15 +231,18 @@ def _task(
 def _merged_functions(descriptors: Sequence[Descriptor]) -> Iterator[Descriptor]:
     """A run that the platform has built says all of its function, which need not be here."""
     known = {(each.name, each.id) for each in descriptors if each.kind == "python"}
-    names = {name for name, version in known if version is None}
+    names = {name for name, _ in known}
+    unversioned = {name for name, version in known if version is None}
     runs = (each for each in descriptors if each.kind in RUN_KINDS and each.valid)
     for run in sorted(runs, key=lambda each: each.name):
         key = FunctionKey.parse(run.spec.get("function", ""))
         is_whole = {"source", "python_version"} <= run.spec.keys()
-        if key is None or not is_whole or key.name in names or (key.name, key.id) in known:
+        if key is None or not is_whole or (key.name, key.id) in known:
+            continue
+        if key.name in (names if key.id is None else unversioned):
             continue
         known.add((key.name, key.id))
-        spec = {each: run.spec[each] for each in _FUNCTION_KEYS if each in run.spec}
+        spec = {each: run.spec[each] for each in FUNCTION_KEYS if each in run.spec}
         yield Descriptor(
             "python", key.name, key.id, run.document, spec, homes=run.homes, is_copy=True
         )

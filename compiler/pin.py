@@ -9,11 +9,11 @@ import hashlib
 from collections.abc import Container, Iterator
 from typing import NamedTuple
 
-from compiler.adapters import fetched
+from compiler.adapters import source_cache
 from compiler.adapters.archive import MOST_BYTES, MOST_FILES, BadArchive, unpack
 from compiler.adapters.download import DownloadFailed, download
 from compiler.adapters.git import RemoteRefused, remote_repository
-from compiler.adapters.requirement import is_hashable, requirement_name
+from compiler.adapters.requirement import is_hashable, requirement_fault, requirement_name
 from compiler.adapters.uv import NoUv, Unresolved, locked
 from compiler.model.descriptor import Descriptor, Project
 from compiler.model.diagnostic import (
@@ -28,7 +28,7 @@ from compiler.model.diagnostic import (
     Label,
     listed,
 )
-from compiler.model.lock import FunctionPin, RequirementsPin, SourcePin, content_digest
+from compiler.model.lock import FunctionPin, RequirementsPin, SourcePin, files_digest
 from compiler.model.remote import NotRemote, Remote, is_remote, remote_of
 from compiler.model.source import FunctionFile, Span, is_source, path_fault
 
@@ -51,20 +51,22 @@ def pin(
     project: Project,
     *,
     present: Container[str],
-    upgraded: Container[str],
+    upgraded: Container[str] | None,
     with_requirements: bool,
 ) -> tuple[dict[str, FunctionPin], tuple[Diagnostic, ...]]:
     """Pins by their key, sorted.
 
     Sources whose digest is in `present` are on this machine and not fetched again. Functions that
-    are called as in `upgraded` get new pins.
+    are called as in `upgraded` get new pins; all of them, when that is None.
     """
     problems: Problems = _repeated(project)
-    work = _Work(present, {}, {})
+    work = _Results(present, {}, {})
     pins = {}
     for key, descriptor in _built(project):
-        old = project.lock.pins.get(key) or project.lock.pins.get(descriptor.name, FunctionPin())
-        if descriptor.name in upgraded:
+        names = (key, descriptor.name, f"{descriptor.name}:{descriptor.id}")
+        pinned = (project.lock.pins[name] for name in names if name in project.lock.pins)
+        old = next(pinned, FunctionPin())
+        if upgraded is None or descriptor.name in upgraded:
             old = FunctionPin()
         source = _source(work, descriptor, old.source, problems)
         requirements = _requirements(
@@ -81,7 +83,8 @@ def unpinned(project: Project) -> tuple[Diagnostic, ...]:
     for key, descriptor in _built(project):
         written = descriptor.spec.get("requirements", ())
         pin = project.lock.pins.get(key, FunctionPin())
-        if written and pin.requirements is None and all(map(is_hashable, written)):
+        is_sound = not any(map(requirement_fault, written))
+        if written and pin.requirements is None and is_sound and all(map(is_hashable, written)):
             message = f"the requirements of `{descriptor.name}` are not locked"
             span = descriptor.key_span("spec", "requirements")
             problems.append(Diagnostic(NOT_LOCKED, message, span, "run `gitopsc lock`"))
@@ -110,7 +113,7 @@ def _built(project: Project) -> Iterator[tuple[str, Descriptor]]:
             yield keys[descriptor.name, descriptor.id], descriptor
 
 
-class _Work(NamedTuple):
+class _Results(NamedTuple):
     """What one remote or one set of requirements came to serves every function that has it."""
 
     present: Container[str]
@@ -122,7 +125,7 @@ class _Work(NamedTuple):
 
 
 def _source(
-    work: _Work, descriptor: Descriptor, old: SourcePin | None, problems: Problems
+    work: _Results, descriptor: Descriptor, old: SourcePin | None, problems: Problems
 ) -> SourcePin | None:
     written = descriptor.spec["source"].get("source")
     if written is None or not is_remote(written):
@@ -140,7 +143,7 @@ def _source(
         return None
     new = SourcePin(
         written,
-        content_digest(found.files),
+        files_digest(found.files),
         found.commit,
         found.sha256,
         tuple(each.path for each in found.files if each.executable),
@@ -150,7 +153,7 @@ def _source(
         hint = f"run `gitopsc lock --upgrade {descriptor.name}`, and review the source"
         problems.append(Diagnostic(FETCH_FAILED, message, span, hint))
         return None
-    if not fetched.keep(found.files):
+    if not source_cache.keep(found.files):
         message = "the user's cache cannot be written, and the source has no other place yet"
         hint = "free the disk, or set XDG_CACHE_HOME to a folder that can be written"
         problems.append(Diagnostic(FETCH_FAILED, message, span, hint))
@@ -164,25 +167,27 @@ def _source(
 
 
 def _fetched(
-    work: _Work, remote: Remote, commit: str | None, span: Span, problems: Problems
+    work: _Results, remote: Remote, commit: str | None, span: Span, problems: Problems
 ) -> Fetched | None:
     key = (remote, commit)
     if key not in work.remotes:
         try:
-            if remote.form == "git":
-                work.remotes[key] = _from_git(remote, commit)
-            else:
-                work.remotes[key] = _downloaded(remote)
+            found = _from_git(remote, commit) if remote.form == "git" else _downloaded(remote)
+            if (fault := path_fault([each.path for each in found.files])) is not None:
+                raise BadArchive(fault)
+            work.remotes[key] = found
         except (RemoteRefused, DownloadFailed, TimeoutError) as error:
             message = f"`{remote.url}` cannot be fetched: {error or 'it takes too long'}"
-            hint = "correct the URL; credentials are read from `AWS_...` in the environment"
-            if remote.form == "git":
+            hint = "correct the URL, or try again when the server answers"
+            if remote.scheme == "s3":
+                hint = "correct the URL; credentials are read from `AWS_...` in the environment"
+            elif remote.form == "git":
                 hint = "correct the URL or its `#ref`; for credentials, set `GIT_TOKEN`"
             problems.append(Diagnostic(FETCH_FAILED, message, span, hint))
             return None
         except BadArchive as error:
             message = f"no source can be taken from `{remote.url}`: {error}"
-            hint = "make the archive again, of plain files"
+            hint = "make it again, of plain files"
             problems.append(Diagnostic(BAD_ARCHIVE, message, span, hint))
             return None
     return work.remotes[key]
@@ -198,8 +203,6 @@ def _from_git(remote: Remote, commit: str | None) -> Fetched:
             elif is_source(path):
                 files.append(FunctionFile(path, content, mode == _EXECUTABLE))
     files.sort(key=lambda each: each.path)
-    if (fault := path_fault([each.path for each in files])) is not None:
-        raise RemoteRefused(fault)
     return Fetched(tuple(files), tuple(sorted(left_out)), commit=commit)
 
 
@@ -216,14 +219,14 @@ def _downloaded(remote: Remote) -> Fetched:
 
 
 def _requirements(
-    work: _Work,
+    work: _Results,
     descriptor: Descriptor,
     old: RequirementsPin | None,
     with_requirements: bool,
     problems: Problems,
 ) -> RequirementsPin | None:
     written = tuple(descriptor.spec.get("requirements", ()))
-    version = descriptor.spec["python_version"].removeprefix("PYTHON").replace("_", ".")
+    version = descriptor.python_version
     if old is not None and (old.written, old.python_version) == (written, version):
         return old
     if not written or not with_requirements:

@@ -22,11 +22,11 @@ from compiler.model.files import LOCK_FILE
 from compiler.model.lock import FunctionPin, Lock
 from compiler.model.output import OutputFile
 from compiler.model.program import Program
-from compiler.model.source import Tree
+from compiler.model.source import FunctionFile, Tree
 from compiler.normalize import normalize
 from compiler.parse import parse
 from compiler.plan import plan
-from compiler.tidy import TidyFile, tidy
+from compiler.tidy import tidy
 from compiler.validate import validate
 
 _MANY = 1_500
@@ -94,7 +94,7 @@ def _without_programs(tree: Tree) -> Compilation:
 
 
 def lock_tree(
-    tree: Tree, *, check: bool, upgraded: Container[str], with_requirements: bool
+    tree: Tree, *, check: bool, upgraded: Container[str] | None, with_requirements: bool
 ) -> tuple[tuple[tuple[Project, Mapping[str, FunctionPin]], ...], tuple[Diagnostic, ...]]:
     """The pins that each project is to have; for a `check` those it has, and what is wrong then.
 
@@ -130,15 +130,16 @@ def lock_tree(
     return tuple(locked), tuple(diagnostics if check else _unlocked(diagnostics))
 
 
-def tidy_tree(tree: Tree) -> tuple[tuple[TidyFile, ...], tuple[Diagnostic, ...]]:
+def tidy_tree(tree: Tree) -> tuple[tuple[FunctionFile, ...], tuple[Diagnostic, ...]]:
     """The files of a tidy repository that means the same; none when there is an error."""
     documents, syntax = parse(tree)
     projects, grammar = validate(tree, documents)
     diagnostics = [*syntax, *grammar]
-    files: list[TidyFile] = []
+    files: list[FunctionFile] = []
     for project in projects:
         project, dialect = normalize(project)
-        diagnostics += dialect
+        _, loading = load(project, tree)
+        diagnostics += [*dialect, *_unlocked(loading)]
         if not has_errors(diagnostics):
             files += tidy(project, tree)
     return () if has_errors(diagnostics) else tuple(files), tuple(diagnostics)

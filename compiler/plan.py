@@ -18,6 +18,7 @@ from compiler.model.diagnostic import (
     NO_BUILDER,
     NO_RECORD,
     NO_REGISTRY,
+    NOT_BUILT,
     ONE_NAME,
     ONE_NODE,
     OUTPUT_HOLDS_INPUT,
@@ -458,14 +459,30 @@ def _check_builds(program: Program, environment: Environment, problems: list[Dia
     """The client hands BuildKit what a ConfigMap holds; the builder may fetch more by itself."""
     if environment.builder is None:
         return
+    built = {each.function.version for each in program.builds}
+    used = {run.function.version: run.function for run in program.runs if not run.local}
+    for version, function in sorted(used.items(), key=str):
+        if function.image is None and version not in built:
+            message = (
+                f"no run builds `{function.name}` in the cluster, so its image has to be there"
+            )
+            message += f" (environment `{environment.name}`)"
+            hint = f"write a `kind: python+build:run` with `function: {function.name}`"
+            problems.append(Diagnostic(NOT_BUILT, message, function.descriptor.name_span, hint))
     for build in program.builds:
         function = build.function
         span = build.merged.descriptor.name_span
+        if function.image is not None:
+            continue
+        if function.fetch is not None and function.fetch.remote.scheme == "ssh":
+            message = f"the source of `{function.name}` needs an SSH key, which no cluster has"
+            hint = "write `git+https://` with a `GIT_TOKEN`, or `sources: vendor`"
+            problems.append(Diagnostic(NO_BUILDER, message, span, hint))
         for missing, key in (
             (environment.builder.address, "build: {address: tcp://<host>:<port>}"),
             (environment.registry, "registry: registry.example.com/team"),
         ):
-            if missing is None and function.image is None:
+            if missing is None:
                 what = key.partition(":")[0] if key.startswith("registry") else "address"
                 message = (
                     f"environment `{environment.name}` builds in the cluster, and has no {what}"
@@ -540,7 +557,9 @@ def _claims(
     Not before it: many claims are bound only when a pod asks for them, and a wave waits for that.
     """
     claims: dict[str, tuple[Claim, Run, Volume]] = {}
-    manifests = {names[run.name]: run for run in runs}
+    manifests = {names[run.name]: run.descriptor for run in runs}
+    for build in program.builds if environment.builder is not None else ():
+        manifests.setdefault(cleaned(build.name), build.merged.descriptor)
     waves = _waves(program)
     for run in runs:
         wave = waves.get(run.name, 0)
@@ -576,7 +595,7 @@ def _claims(
                 claims[name] = (first._replace(wave=wave), other, its)
             if namesake := manifests.get(f"claim-{name}"):
                 message = f"no run can be called `claim-{name}`: that is the file of a claim"
-                place = namesake.descriptor.name_span
+                place = namesake.name_span
                 problems.append(Diagnostic(ONE_NAME, message, place, "choose another name"))
     return tuple(claims[name][0] for name in sorted(claims))
 

@@ -7,17 +7,18 @@ import re
 import stat
 from collections.abc import Callable
 
-from compiler.adapters import fetched
+from compiler.adapters import source_cache
 from compiler.adapters.folder import (
     Listing,
     enclosing_settings,
+    ignored_outputs,
     output_folders,
     owned_files,
     start_listing,
 )
 from compiler.adapters.git import GitRefused
 from compiler.adapters.memory import stamp_at, stamp_of
-from compiler.model.diagnostic import GIT_REFUSED, IGNORED_OUTPUT, NO_REPOSITORY, Diagnostic
+from compiler.model.diagnostic import GIT_REFUSED, NO_REPOSITORY, Diagnostic
 from compiler.model.source import SourceFile, Span, Tree, Unreadable
 
 
@@ -50,34 +51,27 @@ def scan(folder: str, listing: Listing | None = None) -> tuple[Tree, tuple[Diagn
             if file is not None:
                 files[path] = file
     vendored: dict[str, SourceFile] = {}
-    for folder in outputs:
-        for owned in sorted(owned_files(f"{root}/{folder}")):
-            path = f"{folder}{owned}"
+    for output in outputs:
+        for owned in sorted(owned_files(f"{root}/{output}")):
+            path = f"{output}{owned}"
             if path in listed and _VENDORED.match(owned):
                 file = _source_file(root, path, listed[path])
                 if file is not None:
                     vendored[path] = file
-            elif path not in listed and os.path.lexists(f"{root}/{path}"):
-                diagnostics += (_ignored(path),)
-                break
+    if is_repository:
+        diagnostics += ignored_outputs(root, listed, outputs)
     tree = Tree(
         os.path.basename(root),
         files,
         enclosing_settings(root),
         tuple(sorted(path.rstrip("/") for path in outputs)),
         vendored=vendored,
-        fetched=fetched.recall,
+        cached=source_cache.recall,
     )
     return tree, diagnostics
 
 
 _VENDORED = re.compile(r"images/[^/]+/source/")
-
-
-def _ignored(path: str) -> Diagnostic:
-    message = f"Git ignores `{path}`, which is a part of the output: no clone will have it"
-    hint = f"write `!/{path.split('/')[0]}/**` into .gitignore"
-    return Diagnostic(IGNORED_OUTPUT, message, Span(path), hint)
 
 
 def _source_file(root: str, path: str, executable: bool | None) -> SourceFile | None:

@@ -10,18 +10,25 @@ import base64
 import posixpath
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from compiler.adapters.template import render_yaml
-from compiler.model.descriptor import DATA_TYPES, RUN_KINDS, TASK_KINDS, Descriptor, Project
+from compiler.model.descriptor import (
+    DATA_TYPES,
+    FUNCTION_KEYS,
+    INLINE_MODULE,
+    RUN_KINDS,
+    TASK_KINDS,
+    Descriptor,
+    Project,
+)
 from compiler.model.files import LOCK_FILE, SETTINGS_FILE
 from compiler.model.names import cleaned
 from compiler.model.reference import FunctionKey, TaskKey
 from compiler.model.remote import is_remote
-from compiler.model.source import SourceFile, Tree
+from compiler.model.source import FunctionFile, Tree
 
-_INLINE_MODULE = "main.py"
-_FUNCTION_KEYS = ("base_image", "image", "python_version", "requirements", "source")
 _IGNORED_KEYS = ("fs_group", "run_as_group", "run_as_user", "service_ports")
 _ADMINISTRATION = frozenset(
     (
@@ -32,19 +39,14 @@ _ADMINISTRATION = frozenset(
 """Keys of `metadata` that a platform writes; what people wrote stays."""
 
 
-class TidyFile(NamedTuple):
-    """A file of the repository: `path` is relative to the tree."""
+def tidy(project: Project, tree: Tree) -> tuple[FunctionFile, ...]:
+    """Paths are relative to the tree, and sorted.
 
-    path: str
-    content: bytes
-    executable: bool = False
-
-
-def tidy(project: Project, tree: Tree) -> tuple[TidyFile, ...]:
-    """Sorted by path. The project is normalized; what is not valid in it is left out."""
+    The project is normalized and its sources are sound; what is not valid in it is left out.
+    """
     found = [each for each in project.descriptors if each.valid]
     functions = [each for each in found if each.kind == "python"]
-    work = _Work(
+    counts = _Counts(
         project,
         versions=Counter(each.name for each in functions),
         data_versions=Counter(_entity(each) for each in found if each.kind in DATA_TYPES),
@@ -52,34 +54,33 @@ def tidy(project: Project, tree: Tree) -> tuple[TidyFile, ...]:
         task_keys=frozenset(key for each in found if each.kind in TASK_KINDS for key in each.spec),
     )
     files: dict[str, list[str]] = {}
-    contents: dict[str, TidyFile] = {}
+    contents: dict[str, FunctionFile] = {}
     for descriptor in found:
         if descriptor.kind == "python":
-            text, source = _function(work, descriptor)
-            folder = _function_folder(work, descriptor)
+            text, source = _function(counts, descriptor)
+            folder = _function_folder(counts, descriptor)
             files.setdefault(f"{folder}/function.yaml", []).insert(0, text)
             if source is not None:
-                contents[f"{folder}/{source.path}"] = source._replace(
-                    path=f"{folder}/{source.path}"
-                )
+                place = f"{folder}/{source.path}"
+                contents[place] = replace(source, path=place)
             else:
                 local = _local_files(project, tree, descriptor, folder)
                 contents |= {each.path: each for each in local}
         elif descriptor.kind in TASK_KINDS:
-            files.setdefault(_task_file(work, descriptor), []).append(_task(work, descriptor))
+            files.setdefault(_task_file(counts, descriptor), []).append(_task(counts, descriptor))
         elif (path := _own_file(descriptor)) is not None:
-            files.setdefault(path, []).append(_other(work, descriptor))
+            files.setdefault(path, []).append(_other(counts, descriptor))
     if not files:
         return ()
     for path, texts in files.items():
-        contents[path] = TidyFile(path, "---\n".join(texts).encode())
+        contents[path] = FunctionFile(path, "---\n".join(texts).encode())
     contents |= {each.path: each for each in _settings(project, tree)}
     return tuple(
-        contents[path]._replace(path=f"{project.prefix}{path}") for path in sorted(contents)
+        replace(contents[path], path=f"{project.prefix}{path}") for path in sorted(contents)
     )
 
 
-class _Work(NamedTuple):
+class _Counts(NamedTuple):
     """How many versions each function and each data entity has, which keys of data are pinned, and
     which keys tasks have."""
 
@@ -106,12 +107,14 @@ def _keys_in(descriptor: Descriptor) -> Iterator[str]:
 # Functions and tasks
 
 
-def _function_folder(work: _Work, descriptor: Descriptor) -> str:
+def _function_folder(counts: _Counts, descriptor: Descriptor) -> str:
     folder = f"functions/{descriptor.name}"
-    return f"{folder}/{descriptor.id}" if work.versions[descriptor.name] > 1 else folder
+    return (
+        f"{folder}/{descriptor.id or 'first'}" if counts.versions[descriptor.name] > 1 else folder
+    )
 
 
-def _function(work: _Work, descriptor: Descriptor) -> tuple[str, TidyFile | None]:
+def _function(counts: _Counts, descriptor: Descriptor) -> tuple[str, FunctionFile | None]:
     """The descriptor, and its inline source as a file beside it, where the image has it, too."""
     spec = {key: each for key, each in descriptor.spec.items() if each not in (None, [], {})}
     source = {key: each for key, each in spec["source"].items() if key != "lang"}
@@ -119,18 +122,18 @@ def _function(work: _Work, descriptor: Descriptor) -> tuple[str, TidyFile | None
     encoded = source.pop("base64", None)
     file = None
     if text is not None or encoded is not None:
-        path = posixpath.normpath(source.get("source", _INLINE_MODULE))
+        path = posixpath.normpath(source.get("source", INLINE_MODULE))
         content = text.encode() if text is not None else base64.b64decode(encoded)
-        file = TidyFile(path, content)
+        file = FunctionFile(path, content)
         source = {"source": path, **source}
     spec["source"] = source
-    many = work.versions[descriptor.name] > 1
+    many = counts.versions[descriptor.name] > 1
     return _rendered("python", descriptor, spec, with_id=many, with_age=many), file
 
 
 def _local_files(
     project: Project, tree: Tree, descriptor: Descriptor, folder: str
-) -> Iterator[TidyFile]:
+) -> Iterator[FunctionFile]:
     """What a source in the project is: where it was, or beside its descriptor, as it was found."""
     written = descriptor.spec["source"].get("source")
     if written is None or is_remote(written):
@@ -143,33 +146,33 @@ def _local_files(
             if file.path not in project.described and not file.is_link:
                 rest = posixpath.relpath(file.path, posixpath.join(project.prefix, old) or ".")
                 place = posixpath.normpath(posixpath.join(new, rest))
-                yield TidyFile(place, file.content, file.executable)
+                yield FunctionFile(place, file.content, file.executable)
         if found:
             return
 
 
-def _task_file(work: _Work, task: Descriptor) -> str:
+def _task_file(counts: _Counts, task: Descriptor) -> str:
     key = FunctionKey.parse(task.spec["function"])
     function = next(
         (
             each
-            for each in work.project.descriptors
+            for each in counts.project.descriptors
             if each.kind == "python" and key and each.name == key.name
-            if work.versions[each.name] == 1 or each.id == key.id
+            if counts.versions[each.name] == 1 or each.id == key.id
         ),
         None,
     )
     if function is None:
         return f"tasks/{cleaned(task.id or task.kind)}.yaml"
-    return f"{_function_folder(work, function)}/function.yaml"
+    return f"{_function_folder(counts, function)}/function.yaml"
 
 
-def _task(work: _Work, task: Descriptor) -> str:
-    spec = _shorter(work, task.spec)
+def _task(counts: _Counts, task: Descriptor) -> str:
+    spec = _shorter(counts, task.spec)
     template = task.document.data["spec"].get("template")
     if isinstance(template, dict):
         spec = {key: each for key, each in spec.items() if key not in template}
-        spec["template"] = _shorter(work, template)
+        spec["template"] = _shorter(counts, template)
     return _rendered(task.kind, task, spec, with_name=False)
 
 
@@ -185,13 +188,13 @@ def _own_file(descriptor: Descriptor) -> str | None:
     return f"{folder}/{cleaned(descriptor.name)}.yaml" if folder else None
 
 
-def _other(work: _Work, descriptor: Descriptor) -> str:
+def _other(counts: _Counts, descriptor: Descriptor) -> str:
     kind = descriptor.document.data["kind"]
     if kind in DATA_TYPES:
         type_, name = _entity(descriptor)
-        key = f"store://{work.project.name}/{type_}/{kind}/{name}:{descriptor.id}"
-        many = work.data_versions[type_, name] > 1
-        kept = many or key in work.pinned
+        key = f"store://{counts.project.name}/{type_}/{kind}/{name}:{descriptor.id}"
+        many = counts.data_versions[type_, name] > 1
+        kept = many or key in counts.pinned
         return _rendered(kind, descriptor, dict(descriptor.spec), with_id=kept, with_age=many)
     if kind == "secret":
         return _rendered(kind, descriptor, dict(descriptor.spec))
@@ -199,25 +202,25 @@ def _other(work: _Work, descriptor: Descriptor) -> str:
         spec = {
             key: each
             for key, each in descriptor.spec.items()
-            if key not in (*_FUNCTION_KEYS, "cron")
+            if key not in (*FUNCTION_KEYS, "cron")
         }
-        spec = _without_task(work, spec)
-        spec.setdefault("function", _function_of_task(work, descriptor))
+        spec = _without_task(counts, spec)
+        spec.setdefault("function", _function_of_task(counts, descriptor))
         return _rendered(descriptor.kind, descriptor, spec)
     spec = dict(descriptor.document.data["spec"])
     if isinstance(spec.get("template"), dict):
-        spec["template"] = _without_task(work, _repeated_nothing(spec))
-    spec = _without_task(work, spec)
-    spec.setdefault("function", _function_of_task(work, descriptor))
+        spec["template"] = _without_task(counts, _repeated_nothing(spec))
+    spec = _without_task(counts, spec)
+    spec.setdefault("function", _function_of_task(counts, descriptor))
     return _rendered(kind, descriptor, spec)
 
 
-def _function_of_task(work: _Work, descriptor: Descriptor) -> str:
+def _function_of_task(counts: _Counts, descriptor: Descriptor) -> str:
     """Of the task that a run or a trigger names instead of a function."""
     key = TaskKey.parse(str(descriptor.spec.get("task")))
-    for each in work.project.descriptors:
+    for each in counts.project.descriptors:
         if key is not None and (each.kind, each.id) == (key.kind, key.id) and each.valid:
-            return _function_name(work, each.spec["function"])
+            return _function_name(counts, each.spec["function"])
     return ""
 
 
@@ -226,12 +229,12 @@ def _repeated_nothing(trigger: Mapping[str, Any]) -> dict[str, Any]:
     return {key: each for key, each in trigger["template"].items() if trigger.get(key) != each}
 
 
-def _without_task(work: _Work, spec: Mapping[str, Any]) -> dict[str, Any]:
+def _without_task(counts: _Counts, spec: Mapping[str, Any]) -> dict[str, Any]:
     """The task of the function is found without being named."""
-    return {key: each for key, each in _shorter(work, spec).items() if key != "task"}
+    return {key: each for key, each in _shorter(counts, spec).items() if key != "task"}
 
 
-def _shorter(work: _Work, spec: Mapping[str, Any]) -> dict[str, Any]:
+def _shorter(counts: _Counts, spec: Mapping[str, Any]) -> dict[str, Any]:
     """The same without what is ignored or the default, and with short references.
 
     What is empty goes, too, but where it is there instead of something that a task says.
@@ -239,11 +242,11 @@ def _shorter(work: _Work, spec: Mapping[str, Any]) -> dict[str, Any]:
     found = {}
     for key, each in spec.items():
         is_default = (key, each) == ("local_execution", False)
-        is_empty = each in (None, [], {}) and key not in work.task_keys
+        is_empty = each in (None, [], {}) and key not in counts.task_keys
         if key in _IGNORED_KEYS or is_default or is_empty:
             continue
         if key == "function":
-            each = _function_name(work, each)
+            each = _function_name(counts, each)
         elif key == "resources" and isinstance(each, dict):
             each = {name: _request(amount) for name, amount in each.items()}
         elif key == "volumes":
@@ -252,9 +255,9 @@ def _shorter(work: _Work, spec: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _function_name(work: _Work, text: str) -> str:
+def _function_name(counts: _Counts, text: str) -> str:
     key = FunctionKey.parse(text)
-    if key is None or work.versions.get(key.name, 0) != 1:
+    if key is None or counts.versions.get(key.name, 0) != 1:
         return text
     return key.name
 
@@ -289,9 +292,7 @@ def _rendered(
     head = [("name", descriptor.name)] if with_name else []
     if with_id and descriptor.id is not None:
         head.append(("id", descriptor.id))
-    metadata = {
-        key: each for key, each in descriptor.metadata.items() if key not in _ADMINISTRATION
-    }
+    metadata = _written(descriptor)
     title = descriptor.metadata.get("name")
     if isinstance(title, str) and title not in (descriptor.name, descriptor.id):
         metadata["name"] = title
@@ -309,6 +310,11 @@ def _rendered(
     )
 
 
+def _written(descriptor: Descriptor) -> dict[str, Any]:
+    """Of `metadata`, what people wrote."""
+    return {key: each for key, each in descriptor.metadata.items() if key not in _ADMINISTRATION}
+
+
 def _made_by(descriptor: Descriptor) -> list[Any]:
     """Lineage that no descriptor says again: which run has made what."""
     found = descriptor.metadata.get("relationships")
@@ -322,18 +328,19 @@ def _made_by(descriptor: Descriptor) -> list[Any]:
 # Settings
 
 
-def _settings(project: Project, tree: Tree) -> Iterable[TidyFile]:
-    """Those that are there, or the project's name; and the lock."""
-    described = [each for each in project.descriptors if each.kind == "project"]
+def _settings(project: Project, tree: Tree) -> Iterable[FunctionFile]:
+    """Those that are there, and the lock; and the project's name, which may be its folder's."""
     for name in (SETTINGS_FILE, LOCK_FILE):
-        file: SourceFile | None = tree.files.get(project.prefix + name)
+        file = tree.files.get(project.prefix + name)
         if file is not None:
-            yield TidyFile(name, file.content)
-        elif name == SETTINGS_FILE:
-            description = described[0].metadata.get("description") if described else None
-            text = render_yaml(
-                "import/gitopsc.yaml.j2",
-                name=project.name,
-                description=description if isinstance(description, str) else None,
-            )
-            yield TidyFile(name, text.encode())
+            yield FunctionFile(name, file.content)
+    described = next((each for each in project.descriptors if each.kind == "project"), None)
+    metadata = _written(described) if described is not None else {}
+    text = render_yaml(
+        "import/descriptor.yaml.j2",
+        kind="project",
+        head=[("name", project.name)],
+        metadata=metadata,
+        spec={},
+    )
+    yield FunctionFile("project.yaml", text.encode())

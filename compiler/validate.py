@@ -95,7 +95,7 @@ def validate(
     for each in documents:
         if (
             each.path.split("/")[-1] == LOCK_FILE
-            and locks.setdefault(_folder(each.path), each) != each
+            and locks.setdefault(_folder(each.path), each) is not each
         ):
             message = "a lock is one document, and this is a second"
             problems.append(Diagnostic(LOCK_EDITED, message, each.span(), _PIN_AGAIN))

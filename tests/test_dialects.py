@@ -445,3 +445,40 @@ def test_what_the_platform_refuses_is_told(quartz: str) -> None:
 def test_smaller_things_of_schedules(quartz: str, cron: str) -> None:
     found = cron_of(quartz)
     assert (found.expression, found.losses) == (cron, ())
+
+
+def test_a_run_with_a_function_of_its_own_makes_no_other_version() -> None:
+    own = {
+        "source": {"source": "git+https://h/a", "handler": "a:f"},
+        "python_version": "PYTHON3_11",
+    }
+    found, codes = manifests(FUNCTION, job(**own))
+    assert "C601" not in codes
+    assert "C418" in codes
+    assert "r.yaml" in found
+
+
+def test_builds_and_claims_are_each_others_names() -> None:
+    volume = {
+        "volume_type": "shared_volume",
+        "name": "x",
+        "mount_path": "/x",
+        "spec": {"size": "1Gi"},
+    }
+    build = {"kind": "python+build:run", "name": "claim-x", "spec": {"function": "f"}}
+    settings_ = {
+        "project": "demo",
+        "registry": "r.example.com",
+        "build": {"in_cluster": True, "address": "tcp://b:1"},
+    }
+    documents = [FUNCTION, job(volumes=[volume]), build]
+    ready = {**FUNCTION, "name": "g", "spec": {**FUNCTION["spec"], "image": "i:1"}}  # type: ignore[dict-item]
+    big = {**build, "name": "b", "spec": {"function": "g"}}
+
+    def codes(*found: dict[str, Any]) -> list[str]:
+        files = {"gitopsc.yaml": json.dumps(settings_), "x.json": json.dumps(found)}
+        return [each.code.id for each in compile_tree(tree_of(files)).diagnostics]
+
+    assert "C501" in codes(*documents)
+    assert codes(ready, big) == ["C422"]
+    assert "C422" in codes(FUNCTION, job())  # nobody builds its image

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -16,12 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_dialects import project, runs
 
-from compiler.adapters import fetched
+from compiler.adapters import source_cache
 from compiler.adapters.template import render_yaml
 from compiler.cli import main
 from compiler.model.compilation import Compilation
 from compiler.model.diagnostic import has_errors
-from compiler.model.lock import FunctionPin, SourcePin, block_of, content_digest
+from compiler.model.lock import FunctionPin, SourcePin, block_of, files_digest
 from compiler.model.source import FunctionFile, Tree
 from compiler.pipeline import compile_tree, tidy_tree
 
@@ -109,16 +110,14 @@ def test_the_sample_of_an_export(
     ]
     source = b"def downloader(url): ...\ndef main(): ...\n"
     files = tuple(FunctionFile(path, source) for path in ("pkg/mod.py", "s1-etl/src/functions.py"))
-    fetched.keep(files)
+    source_cache.keep(files)
     pins = {
         "gitfn": SourcePin(
             "git+https://github.com/scc-digitalhub/digitalhub-tutorials#main",
-            content_digest(files),
+            files_digest(files),
             commit="0" * 40,
         ),
-        "zipfn": SourcePin(
-            "zip+s3://datalake/src/func.zip", content_digest(files), sha256="0" * 64
-        ),
+        "zipfn": SourcePin("zip+s3://datalake/src/func.zip", files_digest(files), sha256="0" * 64),
     }
     blocks = [(name, block_of(FunctionPin(pin))) for name, pin in pins.items()]
     (export / "gitopsc.lock").write_text(render_yaml("lock.yaml.j2", blocks=blocks))
@@ -156,3 +155,79 @@ def test_an_export_with_errors_is_not_imported(
     (tmp_path / "export/f.yaml").write_text("kind: container\nspec: {}\n")
     assert main(["import", "export", "tidy"]) == 1
     assert "nothing" in capsys.readouterr().err
+
+
+FUNCTION: dict[str, Any] = {
+    "kind": "python",
+    "name": "f",
+    "spec": {
+        "python_version": "PYTHON3_11",
+        "source": {"code": "def f(): ...\n", "handler": "f"},
+    },
+}
+
+
+def with_source(**source: str) -> dict[str, Any]:
+    spec = {"python_version": "PYTHON3_11", "source": {"handler": "f", **source}}
+    return {**FUNCTION, "spec": spec}
+
+
+HOSTILE = {
+    "path": [with_source(code="", source="../../x.py")],
+    "base64": [with_source(base64="%")],
+    "both": [with_source(code="", source="git+https://h/a")],
+    "name": [{**FUNCTION, "name": "..", "id": "a"}, {**FUNCTION, "name": "..", "id": ".."}],
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_nothing_is_written_outside_of_the_folder(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export/f.json").write_text(json.dumps(HOSTILE[name]))
+    before = sorted(path.as_posix() for path in tmp_path.rglob("*"))
+    for form in ("text", "json"):
+        assert main(["import", "export", "a/b/tidy", "--format", form]) == 1
+        said = "".join(capsys.readouterr())
+        assert "f.json" in said
+    assert sorted(path.as_posix() for path in tmp_path.rglob("*")) == before
+
+
+def test_neither_folder_lies_in_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export/f.json").write_text(json.dumps(FUNCTION))
+    for target in (".", "export", "export/inside"):
+        assert main(["import", "export", target]) == 1
+        assert "C703" in capsys.readouterr().err
+    assert main(["import", "export/"]) == 0
+    assert (tmp_path / "export-tidy/functions/f/main.py").is_file()
+
+
+def test_the_projects_name_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whether a descriptor says it, the settings, or the folder alone."""
+    monkeypatch.chdir(tmp_path)
+    run = {"kind": "python+job:run", "name": "r", "spec": {"function": "f"}}
+    project = {"kind": "project", "name": "named", "spec": {}}
+    for number, (files, name) in enumerate(
+        [
+            ([FUNCTION, run, project], "named"),
+            ([FUNCTION, run], "export-1"),
+            ([FUNCTION, run], "export-2"),
+        ]
+    ):
+        export = tmp_path / f"export-{number}"
+        export.mkdir()
+        (export / "all.json").write_text(json.dumps(files))
+        if number != 2:
+            (export / "gitopsc.yaml").write_text("registry: registry.example.com\n")
+        assert main(["import", export.name, f"Tidy {number}"]) == 0, capsys.readouterr().err
+        assert main(["compile", f"Tidy {number}"]) == 0
+        manifest = (tmp_path / f"Tidy {number}/deploy/manifests/default/r.yaml").read_text()
+        assert f'"project": "{name}"' in manifest

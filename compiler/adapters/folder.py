@@ -9,12 +9,15 @@ import os
 import stat
 from collections.abc import Callable, Container, Iterable, Iterator
 from functools import cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from compiler.adapters.git import Files, GitRefused
 from compiler.adapters.git import start_listing as start_git
 from compiler.adapters.memory import Part, digest, part
 from compiler.model.files import OWNERSHIP_LIST, SETTINGS_FILE
+
+if TYPE_CHECKING:
+    from compiler.model.diagnostic import Diagnostic
 
 
 class Listed(NamedTuple):
@@ -106,6 +109,26 @@ def owned_files(folder: str | os.PathLike[str]) -> frozenset[str]:
         for line in lines
         if line and line.isprintable() and not {"", ".", ".."} & set(line.split("/"))
     )
+
+
+def ignored_outputs(
+    root: str, files: Container[str], outputs: Iterable[str]
+) -> tuple[Diagnostic, ...]:
+    """What is missing in every clone: files of an output that Git lists otherwise, the first of
+    each. Who leaves out a whole output means it."""
+    from compiler.model.diagnostic import IGNORED_OUTPUT, Diagnostic
+    from compiler.model.source import Span
+
+    problems = []
+    for output in outputs:
+        for owned in sorted(owned_files(f"{root}/{output}")):
+            path = f"{output}{owned}"
+            if path not in files and os.path.lexists(f"{root}/{path}"):
+                message = f"Git ignores `{path}`, a part of the output: no clone will have it"
+                hint = f"write `!/{output}**` into .gitignore"
+                problems.append(Diagnostic(IGNORED_OUTPUT, message, Span(path), hint))
+                break
+    return tuple(problems)
 
 
 def enclosing_settings(root: str) -> str | None:

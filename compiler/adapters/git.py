@@ -167,7 +167,10 @@ esac
 """
 """A server may send Git on to another host, which is told nothing."""
 
-_KEPT_VARIABLES = ("GIT_ASKPASS", "GIT_CONFIG_", "GIT_PROXY_", "GIT_SSH", "GIT_SSL_")
+_KEPT_VARIABLES = (
+    *("GIT_ASKPASS", "GIT_CONFIG_", "GIT_PASSWORD", "GIT_PROXY_", "GIT_SSH", "GIT_SSL_"),
+    *("GIT_TOKEN", "GIT_USERNAME"),
+)
 
 
 class RemoteRefused(Exception):
@@ -201,14 +204,10 @@ def _without_repository_of_hook() -> Iterator[None]:
         for key in list(os.environ)
         if key.startswith("GIT_") and not key.startswith(_KEPT_VARIABLES)
     }
-    os.environ.update({key: hidden[key] for key in _CREDENTIALS if key in hidden})
     try:
         yield
     finally:
         os.environ.update(hidden)
-
-
-_CREDENTIALS = ("GIT_TOKEN", "GIT_USERNAME", "GIT_PASSWORD")
 
 
 class RemoteRepository:
@@ -218,6 +217,8 @@ class RemoteRepository:
 
     def resolve(self, ref: str | None) -> str:
         """The commit that a branch, a tag or a commit is now; without one, the default branch."""
+        from compiler.model.remote import COMMIT
+
         lines = self._asked("ls-remote", "--", self.url).splitlines()
         parts = (line.partition("\t") for line in lines)
         found = {name: commit for commit, _, name in parts}
@@ -226,7 +227,7 @@ class RemoteRepository:
         else:
             wanted = [f"refs/heads/{ref}", f"refs/tags/{ref}^{{}}", f"refs/tags/{ref}"]
         commit = next((found[name] for name in wanted if name in found), None)
-        if commit is None and ref is not None and _COMMIT.fullmatch(ref):
+        if commit is None and ref is not None and COMMIT.fullmatch(ref):
             return str(ref)
         if commit is None:
             known = [name.split("/", 2)[2] for name in found if name.startswith("refs/heads/")]
@@ -285,19 +286,14 @@ class RemoteRepository:
         return (git.GitError, OSError, ValueError)
 
 
-_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-
-
 def _remote_environment(url: str, folder: str) -> dict[str, str]:
     """Never a question at a terminal. Credentials are the platform's (digitalhub.md 1.1).
 
     They are for HTTPS alone, and reach Git by a program that it asks, so they are in no command.
     """
     environment = {"GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-    environment.setdefault(
-        "GIT_SSH_COMMAND",
-        os.environ.get("GIT_SSH_COMMAND", "ssh -oBatchMode=yes -oConnectTimeout=30"),
-    )
+    if not {"GIT_SSH", "GIT_SSH_COMMAND"} & os.environ.keys():
+        environment["GIT_SSH_COMMAND"] = "ssh -oBatchMode=yes -oConnectTimeout=30"
     token = os.environ.get("GIT_TOKEN", "")
     username, password = os.environ.get("GIT_USERNAME", ""), os.environ.get("GIT_PASSWORD", "")
     if token:

@@ -98,4 +98,4 @@ def _explained(words: str, python_version: str) -> Unresolved:
         return Unresolved(message, match["name"], f"write `{match['name']}`, or another version")
     if match := _NOT_FOUND.search(text):
         return Unresolved(f"there is no package `{match['name']}`", match["name"])
-    return Unresolved(re.sub(r"^error: ", "", text)[:500] or "uv fails without a word")
+    return Unresolved(re.sub(r"^error: ", "", text)[:300] or "uv fails without a word")

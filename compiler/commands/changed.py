@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from compiler.adapters import memory
-from compiler.adapters.folder import Listing, left_out, listing_digest
+from compiler.adapters.folder import (
+    Listing,
+    ignored_outputs,
+    left_out,
+    listing_digest,
+    output_folders,
+    start_listing,
+)
+from compiler.adapters.git import GitRefused
 from compiler.commands.compile import staged_status
 from compiler.commands.reading import Reading, read
 from compiler.commands.reporting import printed
@@ -79,6 +87,8 @@ def compile_changed(
         changed = [target for project, target in targets.items() if project in made]
         changes, refused = drift(changed) if arguments.check else write(changed)
         problems += refused
+        if not arguments.check and any(each.action == "created" for each in changes):
+            problems += reading.placed(_unlisted(reading))
     diagnostics = in_order(problems)
     status = _status(diagnostics, changes, check=arguments.check)
     kept = sum(len(part.paths) - len(part.names) for part in recalled.values())
@@ -100,6 +110,17 @@ def compile_changed(
     read_files = [path for project in targets for path in project.read]
     unstaged = staged_status(arguments, listing, shown, read_files)
     return 1 if status == "written" and arguments.fail_on_change else unstaged
+
+
+def _unlisted(reading: Reading) -> tuple[Diagnostic, ...]:
+    """What was just written, and Git ignores: the listing is from before."""
+    root = os.path.realpath(reading.root)
+    try:
+        files, is_repository = start_listing(root)()
+    except GitRefused:
+        return ()
+    outputs = output_folders(root, files)
+    return ignored_outputs(root, files, outputs) if is_repository else ()
 
 
 def _name(tree: Tree) -> str:

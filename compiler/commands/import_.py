@@ -14,79 +14,122 @@ from pathlib import Path
 from compiler.commands.reading import read
 from compiler.commands.reporting import printed
 from compiler.model.compilation import Compilation
-from compiler.model.diagnostic import Diagnostic, has_errors, in_order
+from compiler.model.diagnostic import NOT_WRITTEN, Diagnostic, has_errors, in_order
 from compiler.model.output import Change, Status
-from compiler.model.source import SourceFile, Tree
+from compiler.model.source import FunctionFile, SourceFile, Span, Tree, path_fault
 from compiler.pipeline import compile_tree, tidy_tree
-from compiler.report.text import Lines, render_counts
-from compiler.tidy import TidyFile
+from compiler.report.text import render_counts
 
 _TOLD = re.compile(r"(?m)^ *(# |gitopsc/(source|function): ).*\n")
 """Lines of a manifest that say from which file and which version it is."""
 
 
 def run(arguments: argparse.Namespace) -> int:
-    target = Path(arguments.path)
-    if f"{os.path.realpath(target)}/".startswith(f"{os.path.realpath(arguments.folder)}/"):
-        return _refused("a tidy repository inside of the export would be a part of it")
+    target = Path(arguments.path or f"{os.path.normpath(arguments.folder)}-tidy")
     reading = read(arguments.folder)
     found: list[Diagnostic] = [*reading.scanned]
-    files: tuple[TidyFile, ...] = ()
+    files: tuple[FunctionFile, ...] = ()
     if not has_errors(found):
         files, problems = tidy_tree(reading.tree)
         found += reading.placed(problems)
+    compared: int | list[str] | None = None
+    if files and not has_errors(found):
+        compared = _compared(reading.tree, files, target.name)
+        reason = _refusal(arguments.folder, target, files, compared)
+        if reason is not None:
+            found.append(_refused(target, *reason))
+    changes: list[Change] = []
+    if files and not has_errors(found):
+        try:
+            changes = _write(target, files)
+        except OSError as error:
+            words = (error.strerror or "the write failed").lower()
+            found.append(_refused(target, words, "mend the cause, and import again"))
     diagnostics = in_order(found)
     counts = render_counts(diagnostics)
-    if has_errors(diagnostics) or not files:
-        summary = f"{counts}; nothing was written" if counts else "nothing to import"
-        return _said(arguments.format, reading.lines, diagnostics, (), summary, failed=True)
-    compared = _compared(reading.tree, files)
+    status: Status = "written" if changes else "failed"
+    summary = "nothing was written" if files or has_errors(diagnostics) else "nothing to import"
+    if changes and isinstance(compared, int):
+        summary = f"imported; it compiles to the same {compared} objects"
+    elif changes:
+        summary = "imported, and not compared: the export does not compile as it is"
+    out, err = printed(
+        arguments.format,
+        status,
+        diagnostics,
+        changes,
+        lines=reading.lines,
+        summary=f"{counts}; {summary}" if counts else summary,
+    )
+    sys.stdout.write(out)
+    sys.stderr.write(err)
+    return 0 if changes else 1
+
+
+def _refusal(
+    export: str,
+    target: Path,
+    files: Sequence[FunctionFile],
+    compared: int | list[str] | None,
+) -> tuple[str, str] | None:
+    """Why nothing may be written there, and what to do."""
+    places = [f"{os.path.realpath(each)}/" for each in (export, target)]
+    if places[0].startswith(places[1]) or places[1].startswith(places[0]):
+        return (
+            "one would read the other: neither folder may lie in the other",
+            "choose another PATH",
+        )
     if isinstance(compared, list):
-        return _refused(f"it would compile to something else: {', '.join(compared[:5])}")
+        listed = ", ".join(f"`{path}`" for path in compared[:5])
+        return f"it would compile to something else: {listed}", "please report it"
+    fault = path_fault([each.path for each in files])
+    if fault is not None:
+        return f"no file can be called so: {fault}", "rename the descriptor, or its source"
     existing = [each.path for each in files if os.path.lexists(target / each.path)]
     if existing:
         listed = ", ".join(f"`{path}`" for path in existing[:5])
-        return _refused(f"{listed} exists already")
-    try:
-        for each in files:
-            place = target / each.path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with place.open("xb") as file:
-                file.write(each.content)
-            if each.executable:
-                place.chmod(place.stat().st_mode | 0o111)
-    except OSError as error:
-        reason = (error.strerror or "the write failed").lower()
-        print(f"gitopsc: `{error.filename}` cannot be written: {reason}", file=sys.stderr)
-        return 1
-    changes = [Change((target / each.path).as_posix(), "created") for each in files]
-    summary = f"imported; it compiles to the same {compared} objects"
-    if compared is None:
-        summary = "imported; the export does not compile as it is: see `gitopsc compile`"
-    if counts:
-        summary += f"; {counts}"
-    return _said(arguments.format, reading.lines, diagnostics, changes, summary, failed=False)
+        return f"{listed} exists already", "choose another PATH"
+    return None
 
 
-def _compared(tree: Tree, files: Sequence[TidyFile]) -> int | list[str] | None:
-    """How many objects both sides compile to; the paths of those that differ.
+def _refused(target: Path, reason: str, hint: str) -> Diagnostic:
+    return Diagnostic(NOT_WRITTEN, reason, Span(target.as_posix()), hint)
 
-    None when the export does not compile, and nobody can tell.
+
+def _write(target: Path, files: Sequence[FunctionFile]) -> list[Change]:
+    changes = []
+    for each in files:
+        place = target / each.path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("xb") as file:
+            file.write(each.content)
+        if each.executable:
+            place.chmod(place.stat().st_mode | 0o111)
+        changes.append(Change(place.as_posix(), "created"))
+    return changes
+
+
+def _compared(tree: Tree, files: Sequence[FunctionFile], folder: str) -> int | list[str] | None:
+    """How many objects both sides compile to; the files of those that differ.
+
+    `folder` is what the new one is called. None when the export does not compile, and nobody can
+    tell. A build in the cluster names the
+    files it is made of; its image is compared by the tag, as all are.
     """
     tidied = {
         each.path: SourceFile(each.path, partial(getattr, each, "content"), each.executable)
-        for each in sorted(files)
+        for each in files
     }
     before = _objects(compile_tree(tree))
     if before is None:
         return None
-    after = _objects(compile_tree(replace(tree, files=tidied))) or {}
+    after = _objects(compile_tree(replace(tree, folder=folder, files=tidied))) or {}
     changed = [path for path in {**before, **after} if before.get(path) != after.get(path)]
     return sorted(changed) or sum(_count(text) for text in before.values())
 
 
 def _count(manifest: str) -> int:
-    """Objects in a file; the list of files is none."""
+    """Objects in a file of manifests; the list of files is none."""
     return 0 if "kind: Kustomization" in manifest else manifest.count("\nkind: ")
 
 
@@ -97,26 +140,6 @@ def _objects(compilation: Compilation) -> dict[str, str] | None:
         f"{project.prefix}{file.path}": _TOLD.sub("", file.content.decode())
         for project, files in compilation.outputs
         for file in files
-        if file.path.startswith("manifests/")
+        if file.path.startswith(("manifests/", "images/docker-bake.json"))
+        if b"app.kubernetes.io/component: build" not in file.content
     }
-
-
-def _refused(reason: str) -> int:
-    print(f"gitopsc: nothing was written: {reason}", file=sys.stderr)
-    return 1
-
-
-def _said(
-    form: str,
-    lines: Lines,
-    diagnostics: Sequence[Diagnostic],
-    changes: Sequence[Change],
-    summary: str,
-    *,
-    failed: bool,
-) -> int:
-    status: Status = "failed" if failed else "written"
-    out, err = printed(form, status, diagnostics, changes, lines=lines, summary=summary)
-    sys.stdout.write(out)
-    sys.stderr.write(err)
-    return 1 if failed else 0

@@ -6,13 +6,16 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
+from compiler.adapters.folder import start_listing
+from compiler.adapters.git import GitRefused
 from compiler.adapters.template import render_yaml
 from compiler.commands.reading import Reading, read
 from compiler.commands.reporting import printed
 from compiler.model.descriptor import Project
 from compiler.model.diagnostic import (
+    IGNORED_OUTPUT,
     LOCK_CODES,
     NOT_WRITTEN,
     Diagnostic,
@@ -36,18 +39,19 @@ def run(arguments: argparse.Namespace) -> int:
         locked, found = lock_tree(
             reading.tree,
             check=arguments.check,
-            upgraded=_upgraded(arguments.upgrade),
+            upgraded=None if arguments.upgrade == [] else arguments.upgrade or (),
             with_requirements=not arguments.no_requirements,
         )
         problems += reading.placed(found)
-        known = {each.name for project, _ in locked for each in project.descriptors}
+        functions = (each for project, _ in locked for each in project.descriptors)
+        known = {each.name for each in functions if each.kind == "python"}
         if unknown := sorted(set(arguments.upgrade or ()) - known):
             hint = did_you_mean(unknown[0], known) or "`--upgrade` takes names of functions"
             print(f"gitopsc: no function is called `{unknown[0]}`; {hint}", file=sys.stderr)
             return 2
         if not arguments.check and not has_errors(problems):
             changes, refused = _write(reading, locked)
-            problems += refused
+            problems += [*refused, *_ignored(reading, changes)]
     diagnostics = in_order(problems)
     stale = arguments.check and any(each.code in LOCK_CODES for each in diagnostics)
     status: Status = "clean"
@@ -61,32 +65,18 @@ def run(arguments: argparse.Namespace) -> int:
         diagnostics,
         changes,
         lines=reading.lines,
-        summary=_summary(status, diagnostics),
+        summary=_summary(status, diagnostics, writes=not arguments.check),
     )
     sys.stdout.write(out)
     sys.stderr.write(err)
     return 1 if status == "failed" else 0
 
 
-class _All:
-    """Holds every name."""
-
-    def __contains__(self, name: object) -> bool:
-        return True
-
-
-def _upgraded(names: list[str] | None) -> Container[str]:
-    """`--upgrade` alone is for every function."""
-    if names is None:
-        return ()
-    return names or _All()
-
-
-def _summary(status: Status, diagnostics: Iterable[Diagnostic]) -> str:
+def _summary(status: Status, diagnostics: Iterable[Diagnostic], *, writes: bool) -> str:
     counts = render_counts(list(diagnostics))
     words = {"clean": "up to date", "written": "locked; now run `gitopsc compile`"}.get(status)
     if words is None:
-        return f"{counts}; nothing was written"
+        return f"{counts}; nothing was written" if writes else counts
     return f"{words}; {counts}" if counts else words
 
 
@@ -115,6 +105,22 @@ def _write(
             ]
         changes.append(Change(reading.prefix + path, "created" if before is None else "changed"))
     return changes, []
+
+
+def _ignored(reading: Reading, changes: Iterable[Change]) -> list[Diagnostic]:
+    """A lock that Git ignores is not read, by nobody."""
+    try:
+        files, is_repository = start_listing(os.path.realpath(reading.root))()
+    except GitRefused:
+        return []
+    hint = f"write `!{LOCK_FILE}` into .gitignore"
+    return [
+        Diagnostic(
+            IGNORED_OUTPUT, f"Git ignores `{each.path}`: no one reads it", Span(each.path), hint
+        )
+        for each in changes
+        if is_repository and each.path.removeprefix(reading.prefix) not in files
+    ]
 
 
 def _has(file: SourceFile | None, text: str) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-_NAMES = "token|passw|pwd|secret|sig|credential|key|auth|code"
-_SECRET_NAME = re.compile(rf"(?i)(?:^|[?&;#])[^=&;#]*(?:{_NAMES})[^=&;#]*=")
+_SECRET_NAME = re.compile(
+    r"(?i)(?:^|[?&;#])[^=&;#]*(?:token|passw|secret|signature|credential|api_?key"
+    r"|(?<![a-z])(?:pwd|sig|key|auth|code)(?![a-z]))[^=&;#]*="
+)
 _USERS = (
     re.compile(r"(?<=://)[^\n\"'`]*@"),
     re.compile(r"[\w.+-]+:(?!//)[^\s\"'`@]+@(?!sha256:)"),

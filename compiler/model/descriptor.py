@@ -30,6 +30,12 @@ TASK_KINDS = frozenset(("python+build", "python+job", "python+serve"))
 RUN_KINDS = frozenset((*(f"{kind}:run" for kind in TASK_KINDS), "python+run"))
 TRIGGER_KINDS = frozenset(("lifecycle", "scheduler"))
 
+FUNCTION_KEYS = ("base_image", "image", "python_version", "requirements", "source")
+"""What the platform writes of a function into its runs (digitalhub.md section 3.1)."""
+
+INLINE_MODULE = "main.py"
+"""Where the platform puts inline source that names no path (digitalhub.md section 1.2)."""
+
 COMPILED_KINDS = (
     frozenset(("project", "python", "secret"))
     | TASK_KINDS
@@ -91,6 +97,12 @@ class Descriptor:
     @property
     def path(self) -> str:
         return self.document.path
+
+    @property
+    def python_version(self) -> str:
+        """Of a function, such as `3.11`."""
+        version: str = self.spec["python_version"]
+        return version.removeprefix("PYTHON").replace("_", ".")
 
     def span(self, *pointer: str | int) -> Span:
         """The place of a value; `spec` stands for wherever a key of it is."""

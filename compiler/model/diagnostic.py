@@ -66,7 +66,9 @@ LINK_OUTSIDE = Code(
     "C106", "link-outside", _ERROR, "a link to a file outside the folder, which others do not have"
 )
 BROKEN_LINK = Code("C105", "broken-link", _WARNING, "a link that leads to no file of the folder")
-IGNORED_OUTPUT = Code("C107", "ignored-output", _WARNING, "a file of the output that Git ignores")
+IGNORED_OUTPUT = Code(
+    "C107", "ignored-output", _WARNING, "a file that gitopsc writes and Git ignores"
+)
 NO_DESCRIPTORS = Code("C103", "no-descriptors", _WARNING, "the folder holds no descriptor")
 
 NOT_YAML = Code("C201", "not-yaml", _ERROR, "a file with descriptors is not valid YAML or JSON")
@@ -113,6 +115,9 @@ LOSSY_CRON = Code(
     "C320", "lossy-cron", _WARNING, "a schedule that means something else on the platform"
 )
 NO_WATCH = Code("C321", "no-watch", _WARNING, "a trigger that nothing in a cluster pulls")
+COMPLETED_RUN = Code(
+    "C322", "completed-run", _WARNING, "jobs that a platform has done, and that run again here"
+)
 UNOWNED = Code("C312", "unowned", _WARNING, "a descriptor outside every project is left alone")
 
 UNKNOWN_FUNCTION = Code("C401", "unknown-function", _ERROR, "a function that no one defines")

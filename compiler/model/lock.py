@@ -66,11 +66,9 @@ class Lock:
     is_whole: bool = True
 
 
-def content_digest(files: Iterable[FunctionFile]) -> str:
-    """64 hex digits over path, executable bit and bytes of all files, whatever ends their lines."""
-    found = {
-        each.path: [hashlib.sha256(each.content).hexdigest(), each.executable] for each in files
-    }
+def files_digest(files: Iterable[FunctionFile]) -> str:
+    """64 hex digits over path, executable bit and bytes of all files; text counts with LF."""
+    found = {each.path: [identity.content_digest(each.content), each.executable] for each in files}
     return hashlib.sha256(identity.canonical(found)).hexdigest()
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
 from compiler.model.descriptor import Descriptor, Project
+from compiler.model.files import LOCK_FILE, SETTINGS_FILE
 from compiler.model.lock import RequirementsPin, SourcePin
 from compiler.model.reference import StoreKey
 from compiler.model.remote import Remote
@@ -250,4 +251,6 @@ class Program:
             for each in self.functions
             if each.archive is not None
         ]
-        return (*descriptors, *sources, *archives)
+        names = (f"{self.project.prefix}{name}" for name in (SETTINGS_FILE, LOCK_FILE))
+        settings = [(path, Span(path)) for path in names if path in self.project.described]
+        return (*settings, *descriptors, *sources, *archives)

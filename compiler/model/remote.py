@@ -12,7 +12,7 @@ from compiler.model.credentials import names_secret
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _SCP = re.compile(r"(?P<user>[\w.-]+)@(?P<host>[\w.-]+):(?P<path>.*)")
 _REF = re.compile(r"(?!-)(?!.*\.\.)(?!.*@\{)[\w.][\w./+#@=,-]*")
-_COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _NO_URL = re.compile(r"[\s\"'`<>{}|\\^$]|[^ -~]")
 """Characters that no URL has, and `$`, which a Dockerfile would take for a variable."""
 
@@ -66,7 +66,7 @@ class Remote(NamedTuple):
 
     @property
     def is_commit(self) -> bool:
-        return self.ref is not None and bool(_COMMIT.fullmatch(self.ref))
+        return self.ref is not None and bool(COMMIT.fullmatch(self.ref))
 
     @property
     def has_builder(self) -> bool:

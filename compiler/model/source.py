@@ -127,7 +127,7 @@ class Tree:
 
     `folder` is its name; `enclosing` the settings file of a project that it lies in, if any;
     `outputs` are the folders in it that hold an output, whose files are left out, but for those
-    that `vendored` has: sources that were fetched once. `fetched` gives the files of another one
+    that `vendored` has: sources that were fetched once. `cached` gives the files of another one
     by the digest of its content, if this machine has it. `is_part` says that projects lie in other
     parts of the same folder, and `part` what its own paths start with.
     """
@@ -139,7 +139,7 @@ class Tree:
     is_part: bool = False
     part: str = ""
     vendored: Mapping[str, SourceFile] = field(default_factory=dict)
-    fetched: Callable[[str], tuple[FunctionFile, ...] | None] = lambda digest: None
+    cached: Callable[[str], tuple[FunctionFile, ...] | None] = lambda digest: None
 
     @cached_property
     def paths(self) -> Sequence[str]:

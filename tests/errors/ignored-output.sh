@@ -7,6 +7,5 @@ spec:
   python_version: PYTHON3_11
   source: {code: 'def hello(): ...', handler: hello}
 EOF
-gitopsc compile
 echo main.py > .gitignore
 gitopsc compile

@@ -9,7 +9,7 @@ import os
 
 from compiler.adapters.archive import BadArchive, pack, unpack
 from compiler.adapters.memory import cache_folder
-from compiler.model.lock import content_digest
+from compiler.model.lock import files_digest
 from compiler.model.source import FunctionFile
 
 
@@ -20,14 +20,14 @@ def recall(digest: str) -> tuple[FunctionFile, ...] | None:
             files = unpack(file.read())
     except (OSError, ValueError, BadArchive):
         return None
-    return files if content_digest(files) == digest else None
+    return files if files_digest(files) == digest else None
 
 
 def keep(files: tuple[FunctionFile, ...]) -> bool:
     """Whether the machine let them be kept."""
     import tempfile
 
-    place = _place(content_digest(files))
+    place = _place(files_digest(files))
     folder = os.path.dirname(place)
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
