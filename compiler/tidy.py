@@ -25,11 +25,13 @@ from compiler.model.descriptor import (
 )
 from compiler.model.files import LOCK_FILE, SETTINGS_FILE
 from compiler.model.names import cleaned
-from compiler.model.reference import FunctionKey, TaskKey
+from compiler.model.reference import FunctionKey, StoreKey, TaskKey
 from compiler.model.remote import is_remote
 from compiler.model.source import FunctionFile, Tree
 
-_IGNORED_KEYS = ("fs_group", "run_as_group", "run_as_user", "service_ports")
+_DROPPED_KEYS = ("cron", "fs_group", "run_as_group", "run_as_user", "service_ports")
+"""What nothing reads, and what `schedule` has become."""
+
 _ADMINISTRATION = frozenset(
     (
         *("created", "created_by", "embedded", "name", "project", "ref", "relationships"),
@@ -50,7 +52,7 @@ def tidy(project: Project, tree: Tree) -> tuple[FunctionFile, ...]:
         project,
         versions=Counter(each.name for each in functions),
         data_versions=Counter(_entity(each) for each in found if each.kind in DATA_TYPES),
-        pinned=frozenset(text for each in found for text in _keys_in(each)),
+        pinned=frozenset(key for each in found for key in _pinned_by(each)),
         task_keys=frozenset(key for each in found if each.kind in TASK_KINDS for key in each.spec),
     )
     files: dict[str, list[str]] = {}
@@ -81,13 +83,13 @@ def tidy(project: Project, tree: Tree) -> tuple[FunctionFile, ...]:
 
 
 class _Counts(NamedTuple):
-    """How many versions each function and each data entity has, which keys of data are pinned, and
-    which keys tasks have."""
+    """How many versions each function and each data entity has, which versions of data (type, name,
+    id) runs name, and which keys tasks have."""
 
     project: Project
     versions: Mapping[str, int]
     data_versions: Mapping[tuple[str, str], int]
-    pinned: frozenset[str]
+    pinned: frozenset[tuple[str, str, str]]
     task_keys: frozenset[str]
 
 
@@ -95,13 +97,14 @@ def _entity(descriptor: Descriptor) -> tuple[str, str]:
     return DATA_TYPES[descriptor.kind], descriptor.name
 
 
-def _keys_in(descriptor: Descriptor) -> Iterator[str]:
-    """Keys of versions that a run names: what they point to keeps its id."""
-    if descriptor.kind in RUN_KINDS:
+def _pinned_by(descriptor: Descriptor) -> Iterator[tuple[str, str, str]]:
+    """Versions of data that a run or a task names: those keep their ids."""
+    if descriptor.kind in RUN_KINDS | TASK_KINDS:
         for key in ("inputs", "parameters", "init_parameters", "envs"):
             for text, _ in descriptor.strings(key):
-                if text.startswith("store://"):
-                    yield text
+                store_key = StoreKey.parse(text)
+                if store_key is not None and store_key.version is not None:
+                    yield store_key.type, store_key.name, store_key.version
 
 
 # Functions and tasks
@@ -192,24 +195,19 @@ def _other(counts: _Counts, descriptor: Descriptor) -> str:
     kind = descriptor.document.data["kind"]
     if kind in DATA_TYPES:
         type_, name = _entity(descriptor)
-        key = f"store://{counts.project.name}/{type_}/{kind}/{name}:{descriptor.id}"
         many = counts.data_versions[type_, name] > 1
-        kept = many or key in counts.pinned
+        kept = many or (type_, name, descriptor.id) in counts.pinned
         return _rendered(kind, descriptor, dict(descriptor.spec), with_id=kept, with_age=many)
     if kind == "secret":
         return _rendered(kind, descriptor, dict(descriptor.spec))
     if kind in RUN_KINDS:
-        spec = {
-            key: each
-            for key, each in descriptor.spec.items()
-            if key not in (*FUNCTION_KEYS, "cron")
-        }
+        spec = {key: each for key, each in descriptor.spec.items() if key not in FUNCTION_KEYS}
         spec = _without_task(counts, spec)
         spec.setdefault("function", _function_of_task(counts, descriptor))
         return _rendered(descriptor.kind, descriptor, spec)
     spec = dict(descriptor.document.data["spec"])
     if isinstance(spec.get("template"), dict):
-        spec["template"] = _without_task(counts, _repeated_nothing(spec))
+        spec["template"] = _without_task(counts, _without_repeats(spec))
     spec = _without_task(counts, spec)
     spec.setdefault("function", _function_of_task(counts, descriptor))
     return _rendered(kind, descriptor, spec)
@@ -224,7 +222,7 @@ def _function_of_task(counts: _Counts, descriptor: Descriptor) -> str:
     return ""
 
 
-def _repeated_nothing(trigger: Mapping[str, Any]) -> dict[str, Any]:
+def _without_repeats(trigger: Mapping[str, Any]) -> dict[str, Any]:
     """A template without what the trigger says itself."""
     return {key: each for key, each in trigger["template"].items() if trigger.get(key) != each}
 
@@ -243,7 +241,7 @@ def _shorter(counts: _Counts, spec: Mapping[str, Any]) -> dict[str, Any]:
     for key, each in spec.items():
         is_default = (key, each) == ("local_execution", False)
         is_empty = each in (None, [], {}) and key not in counts.task_keys
-        if key in _IGNORED_KEYS or is_default or is_empty:
+        if key in _DROPPED_KEYS or is_default or is_empty:
             continue
         if key == "function":
             each = _function_name(counts, each)

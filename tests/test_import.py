@@ -208,6 +208,28 @@ def test_neither_folder_lies_in_the_other(
     assert (tmp_path / "export-tidy/functions/f/main.py").is_file()
 
 
+def test_what_a_task_says_of_its_runs() -> None:
+    key = "store://demo/dataitem/dataitem/cities:v1"
+    task = {
+        "kind": "python+job",
+        "spec": {
+            "function": "f",
+            "schedule": "0 0 3 * * ?",
+            "template": {"parameters": {"x": key}},
+            "envs": [{"name": "A", "value": "b"}],
+        },
+    }
+    data = {"kind": "table", "name": "cities", "id": "v1", "spec": {"path": "s3://b/c.csv"}}
+    runs_ = [
+        {"kind": "python+job:run", "name": "all", "spec": {"function": "f"}},
+        {"kind": "python+job:run", "name": "none", "spec": {"function": "f", "envs": []}},
+    ]
+    function = with_source(code="def f(x): ...\n")
+    documents = [function, task, data, *runs_]
+    tree = tree_of({"all.json": json.dumps(documents), "gitopsc.yaml": "project: demo\n"})
+    assert objects(compile_tree(tidied(tree))) == objects(compile_tree(tree))
+
+
 def test_the_projects_name_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
