@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from compiler.model.credentials import names_secret
 
+_LONGEST = 4_000
+
 
 @cache
 def requirement_fault(text: str) -> str | None:
@@ -16,6 +18,8 @@ def requirement_fault(text: str) -> str | None:
     """
     from packaging.requirements import InvalidRequirement, Requirement
 
+    if len(text) > _LONGEST:
+        return f"it has more than {_LONGEST:,} characters"
     if not text.isprintable() or text != text.strip() or " #" in text:
         return "it holds blanks, a comment or characters that no requirement has"
     try:

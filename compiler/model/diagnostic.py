@@ -15,6 +15,9 @@ from typing import NamedTuple
 from compiler.model.credentials import masked
 from compiler.model.source import Span
 
+_LONGEST_MESSAGE = 2_000
+"""Characters: more are no sentence, and take long to look through for secrets."""
+
 
 class Severity(str, Enum):
     ERROR = "error"
@@ -50,9 +53,12 @@ class Diagnostic:
 
     def __post_init__(self) -> None:
         """Whoever prints or keeps it, no secret of an input is in it."""
-        object.__setattr__(self, "message", masked(self.message))
+        message = self.message
+        if len(message) > _LONGEST_MESSAGE:
+            message = f"{message[:_LONGEST_MESSAGE]}..."
+        object.__setattr__(self, "message", masked(message))
         if self.hint is not None:
-            object.__setattr__(self, "hint", masked(self.hint))
+            object.__setattr__(self, "hint", masked(self.hint[:_LONGEST_MESSAGE]))
 
 
 _ERROR, _WARNING = Severity.ERROR, Severity.WARNING

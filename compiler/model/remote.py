@@ -16,6 +16,7 @@ COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 _NO_URL = re.compile(r"[\s\"'`<>{}|\\^$]|[^ -~]")
 """Characters that no URL has, and `$`, which a Dockerfile would take for a variable."""
 
+_LONGEST = 2_000
 _PASSWORD = re.compile(r"://[^@]*:[^@]*@")
 
 _GIT = ("git+file", "git+http", "git+https", "git+ssh")
@@ -91,6 +92,8 @@ def is_remote(text: str) -> bool:
 
 def remote_of(text: str) -> Remote:
     """Raises NotRemote."""
+    if len(text) > _LONGEST:
+        raise NotRemote(f"the URL has {len(text):,} characters", f"write at most {_LONGEST:,}")
     if match := _SCP.fullmatch(text):
         message = "this is the short form of an SSH address"
         raise NotRemote(

@@ -53,14 +53,23 @@ def _excerpt(span: Span, lines: Lines) -> str:
     source = lines(span.path)
     if not source or span.line > len(source):
         return ""
-    line = masked(source[span.line - 1].rstrip("\r"))  # a log is no place for a password
+    line = source[span.line - 1].rstrip("\r")
     start = span.column - 1
     end = span.end_column - 1 if span.end_line == span.line else len(line)
     cut = max(0, start - _WIDTH // 2) if len(line) > _WIDTH else 0
-    shown = _printable(line[cut : cut + _WIDTH])
+    shown = _printable(_masked(line, cut, cut + _WIDTH))
     width = max(1, min(end, cut + _WIDTH, len(line)) - start)
     number = f"  {span.line} | "
     return f"{number}{shown}\n{' ' * (len(number) + start - cut)}{'^' * width}\n"
+
+
+def _masked(line: str, start: int, end: int) -> str:
+    """A part of a line; a log is no place for a password, which may begin before it."""
+    first = max(0, start - _AROUND)
+    return masked(line[first : end + _AROUND])[start - first : end - first]
+
+
+_AROUND = 300
 
 
 def _printable(text: str) -> str:
