@@ -15,6 +15,8 @@ from compiler.model.source import SourceFile, Tree
 ROOT = Path(__file__).resolve().parents[1]
 CASES = ROOT / "tests" / "cases"
 SAMPLE = ROOT / "sample-project"
+SAMPLES = Path(os.environ.get("GITOPSC_SAMPLES", ROOT.parent / "shared" / "samples"))
+"""Genuine descriptors, which are not everywhere."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

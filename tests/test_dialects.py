@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, tree_of
+from conftest import SAMPLES, tree_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,8 +15,6 @@ from compiler.adapters.schema import schema_document
 from compiler.model.diagnostic import has_errors
 from compiler.model.schedule import NotCron, cron_of
 from compiler.pipeline import compile_tree
-
-SAMPLES = Path(os.environ.get("GITOPSC_SAMPLES", ROOT.parent / "shared" / "samples"))
 
 quantities = st.sampled_from(["500m", "1", "2", "4Gi", "512Mi"])
 words = st.sampled_from(["a", "b-c", "no", "1e3", "x y", "12:30"])

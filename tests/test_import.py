@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -12,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import CASES, ROOT, SAMPLE, tree_from, tree_of
+from conftest import CASES, SAMPLE, SAMPLES, tree_from, tree_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_dialects import project, runs
@@ -26,7 +25,6 @@ from compiler.model.lock import FunctionPin, SourcePin, block_of, files_digest
 from compiler.model.source import FunctionFile, Tree
 from compiler.pipeline import compile_tree, tidy_tree
 
-SAMPLES = Path(os.environ.get("GITOPSC_SAMPLES", ROOT.parent / "shared" / "samples"))
 EXPORT = SAMPLES / "sdk-0.15.11-export"
 REPOS = [SAMPLE, *sorted(path / "repo" for path in CASES.iterdir())]
 

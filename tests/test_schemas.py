@@ -15,7 +15,6 @@ from compiler.adapters.schema import violations
 from compiler.model.descriptor import COMPILED_KINDS
 
 SCHEMAS = sorted((ROOT / "schemas").glob("*.schema.json"))
-SAMPLES = ROOT.parent / "shared" / "samples"
 
 
 def load(path: Path) -> Any:
