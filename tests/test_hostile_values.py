@@ -236,7 +236,7 @@ def shapes(compilation: Compilation) -> Counter[str]:
 def shape(path: str, text: str) -> str:
     name = path.rpartition("/")[2]
     if name.endswith(".yaml"):
-        documents = list(yaml.safe_load_all(text))
+        documents = list(yaml.load_all(text, Loader=yaml.CSafeLoader))
         for each in documents:
             settings = each.get("data", {}).get("run.json")
             if settings is not None:
