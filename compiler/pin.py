@@ -60,7 +60,7 @@ def pin(
     are called as in `upgraded` get new pins; all of them, when that is None.
     """
     problems: Problems = _repeated(project)
-    work = _Results(present, {}, {})
+    results = _Results(present, {}, {})
     pins = {}
     for key, descriptor in _built(project):
         names = (key, descriptor.name, f"{descriptor.name}:{descriptor.id}")
@@ -68,9 +68,9 @@ def pin(
         old = next(pinned, FunctionPin())
         if upgraded is None or descriptor.name in upgraded:
             old = FunctionPin()
-        source = _source(work, descriptor, old.source, problems)
+        source = _source(results, descriptor, old.source, problems)
         requirements = _requirements(
-            work, descriptor, old.requirements, with_requirements, problems
+            results, descriptor, old.requirements, with_requirements, problems
         )
         if source or requirements:
             pins[key] = FunctionPin(source, requirements)
@@ -125,7 +125,7 @@ class _Results(NamedTuple):
 
 
 def _source(
-    work: _Results, descriptor: Descriptor, old: SourcePin | None, problems: Problems
+    results: _Results, descriptor: Descriptor, old: SourcePin | None, problems: Problems
 ) -> SourcePin | None:
     written = descriptor.spec["source"].get("source")
     if written is None or not is_remote(written):
@@ -136,9 +136,9 @@ def _source(
     except NotRemote:
         return None  # which `load` has told
     kept = old if old is not None and old.written == written else None
-    if kept is not None and kept.content in work.present:
+    if kept is not None and kept.content in results.present:
         return kept
-    found = _fetched(work, remote, kept.commit if kept else None, span, problems)
+    found = _fetched(results, remote, kept.commit if kept else None, span, problems)
     if found is None:
         return None
     new = SourcePin(
@@ -167,15 +167,15 @@ def _source(
 
 
 def _fetched(
-    work: _Results, remote: Remote, commit: str | None, span: Span, problems: Problems
+    results: _Results, remote: Remote, commit: str | None, span: Span, problems: Problems
 ) -> Fetched | None:
     key = (remote, commit)
-    if key not in work.remotes:
+    if key not in results.remotes:
         try:
             found = _from_git(remote, commit) if remote.form == "git" else _downloaded(remote)
             if (fault := path_fault([each.path for each in found.files])) is not None:
                 raise BadArchive(fault)
-            work.remotes[key] = found
+            results.remotes[key] = found
         except (RemoteRefused, DownloadFailed, TimeoutError) as error:
             message = f"`{remote.url}` cannot be fetched: {error or 'it takes too long'}"
             hint = "correct the URL, or try again when the server answers"
@@ -190,7 +190,7 @@ def _fetched(
             hint = "make it again, of plain files"
             problems.append(Diagnostic(BAD_ARCHIVE, message, span, hint))
             return None
-    return work.remotes[key]
+    return results.remotes[key]
 
 
 def _from_git(remote: Remote, commit: str | None) -> Fetched:
@@ -219,7 +219,7 @@ def _downloaded(remote: Remote) -> Fetched:
 
 
 def _requirements(
-    work: _Results,
+    results: _Results,
     descriptor: Descriptor,
     old: RequirementsPin | None,
     with_requirements: bool,
@@ -240,7 +240,7 @@ def _requirements(
             problems.append(Diagnostic(NOT_HASHED, message, place, hint))
             return None
     key = (written, version)
-    if key not in work.resolved:
+    if key not in results.resolved:
         try:
             packages = locked(written, version)
         except NoUv:
@@ -253,8 +253,8 @@ def _requirements(
             hint = error.hint or "correct the requirements; `uv pip compile` tells more"
             problems.append(Diagnostic(UNRESOLVED, str(error), place, hint))
             return None
-        work.resolved[key] = RequirementsPin(written, version, packages)
-    return work.resolved[key]
+        results.resolved[key] = RequirementsPin(written, version, packages)
+    return results.resolved[key]
 
 
 def _place(descriptor: Descriptor, name: str | None) -> Span | None:
