@@ -36,6 +36,13 @@ def git(folder: Path, *command: str) -> str:
     return done.stdout.strip()
 
 
+def repository(folder: Path) -> Path:
+    """An empty one."""
+    folder.mkdir(parents=True)
+    git(folder, "init", "-q", "-b", "main")
+    return folder
+
+
 def commit(folder: Path, text: str) -> str:
     (folder / "pipelines").mkdir(exist_ok=True)
     (folder / "pipelines" / "etl.py").write_text(text)
@@ -140,9 +147,7 @@ def test_a_git_source(
     offline: Callable[[], None],
 ) -> None:
     folder, url = served
-    source = folder / "team" / "etl"
-    source.mkdir(parents=True)
-    git(source, "init", "-q", "-b", "main")
+    source = repository(folder / "team" / "etl")
     first = commit(source, HANDLER)
     git(source, "tag", "-a", "v1", "-m", "One")
     git(source, "update-server-info")
@@ -199,9 +204,7 @@ def test_upgrades_are_asked_for(
     served: tuple[Path, str], project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, url = served
-    source = folder / "etl"
-    source.mkdir()
-    git(source, "init", "-q", "-b", "main")
+    source = repository(folder / "etl")
     first = commit(source, HANDLER)
     describe(project, f"git+{url}/etl/.git", "pipelines.etl:run")
     assert run(capsys, "lock")[0] == 0
@@ -472,9 +475,7 @@ def test_a_hook_of_another_repository(
 ) -> None:
     """Git gives its hooks variables that name the user's repository: nothing is written there."""
     folder, url = served
-    source = folder / "etl"
-    source.mkdir()
-    git(source, "init", "-q", "-b", "main")
+    source = repository(folder / "etl")
     commit(source, HANDLER)
     describe(project, f"git+{url}/etl/.git", "pipelines.etl:run")
     before = (project / ".git/config").read_text()
@@ -559,9 +560,7 @@ def test_a_repository_with_odd_names(
     name: str, served: tuple[Path, str], project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, url = served
-    source = folder / "etl"
-    source.mkdir()
-    git(source, "init", "-q", "-b", "main")
+    source = repository(folder / "etl")
 
     def kept(kind: str, content: bytes) -> str:
         command = ["git", "hash-object", "-w", "--stdin", "--literally", "-t", kind]
@@ -663,9 +662,7 @@ def test_a_pin_outlives_the_versions_beside_it(
     served: tuple[Path, str], project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, url = served
-    source = folder / "etl"
-    source.mkdir()
-    git(source, "init", "-q", "-b", "main")
+    source = repository(folder / "etl")
     first = commit(source, HANDLER)
     describe(project, f"git+{url}/etl/.git", "pipelines.etl:run")
     text = (project / "etl.yaml").read_text().split("---")[0]
