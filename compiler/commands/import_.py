@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not has_errors(found):
         files, problems = tidy_tree(reading.tree)
         found += reading.placed(problems)
-    compared: int | list[str] | None = None
+    compared: str | list[str] | None = None
     if files and not has_errors(found):
         compared = _compared(reading.tree, files, target.name)
         reason = _refusal(arguments.folder, target, files, compared)
@@ -49,8 +49,8 @@ def run(arguments: argparse.Namespace) -> int:
     counts = render_counts(diagnostics)
     status: Status = "written" if changes else "failed"
     summary = "nothing was written" if files or has_errors(diagnostics) else "nothing to import"
-    if changes and isinstance(compared, int):
-        summary = f"imported; it compiles to the same {compared} objects"
+    if changes and isinstance(compared, str):
+        summary = f"imported; it compiles to the same {compared}"
     elif changes:
         summary = "imported, and not compared: the export does not compile as it is"
     out, err = printed(
@@ -70,7 +70,7 @@ def _refusal(
     export: str,
     target: Path,
     files: Sequence[FunctionFile],
-    compared: int | list[str] | None,
+    compared: str | list[str] | None,
 ) -> tuple[str, str] | None:
     """Why nothing may be written there, and what to do."""
     places = [f"{os.path.realpath(each)}/" for each in (export, target)]
@@ -109,8 +109,8 @@ def _write(target: Path, files: Sequence[FunctionFile]) -> list[Change]:
     return changes
 
 
-def _compared(tree: Tree, files: Sequence[FunctionFile], folder: str) -> int | list[str] | None:
-    """How many objects both sides compile to; the files of those that differ.
+def _compared(tree: Tree, files: Sequence[FunctionFile], folder: str) -> str | list[str] | None:
+    """How many objects and images both sides compile to; the files of those that differ.
 
     `folder` is what the new one is called. None when the export does not compile, and nobody can
     tell. A build in the cluster names the
@@ -125,12 +125,10 @@ def _compared(tree: Tree, files: Sequence[FunctionFile], folder: str) -> int | l
         return None
     after = _objects(compile_tree(replace(tree, folder=folder, files=tidied))) or {}
     changed = [path for path in {**before, **after} if before.get(path) != after.get(path)]
-    return sorted(changed) or sum(_count(text) for text in before.values())
-
-
-def _count(manifest: str) -> int:
-    """Objects in a file of manifests; the list of files is none."""
-    return 0 if "kind: Kustomization" in manifest else manifest.count("\nkind: ")
+    images = sum(text.count('"dockerfile": ') for text in before.values())
+    manifests = [text for text in before.values() if "kind: Kustomization" not in text]
+    objects = sum(text.count("\nkind: ") for text in manifests)
+    return sorted(changed) or f"objects ({objects}) and images ({images})"
 
 
 def _objects(compilation: Compilation) -> dict[str, str] | None:
