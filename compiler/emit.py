@@ -55,20 +55,19 @@ def emit(plan: Plan) -> tuple[OutputFile, ...]:
     if plan.images:
         for path, content in runner_files(_RUNTIME):
             files[f"images/runner/{path}"] = content
-    contexts = {}
+    made = {}
     for image in plan.images:
-        built = _image_files(plan, image)
+        built = made[image.name] = _image_files(plan, image)
         files |= built
         tags[image.name] = _tag(plan, image, built)
-        contexts[image.name] = _context(plan, image, built)
     if plan.images:
         files["images/docker-bake.json"] = readable_json(_bake(plan, tags)).encode()
     for planned in plan.environments:
         files |= _manifests(plan, planned, tags)
         for build in planned.builds:
             image = images[build.image]
-            tag = tags[image.name]
-            manifest = _image_build(plan, planned, build, image, tag, contexts[image.name])
+            context = _context(plan, image, made[image.name])
+            manifest = _image_build(plan, planned, build, image, tags[image.name], context)
             files[f"manifests/{planned.environment.name}/{build.name}.yaml"] = manifest.encode()
     files["reports/lineage.json"] = readable_json(_lineage(plan)).encode()
     owned = "".join(f"{path}\n" for path in sorted(files))

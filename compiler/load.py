@@ -36,7 +36,7 @@ from compiler.model.diagnostic import (
     did_you_mean,
     listed,
 )
-from compiler.model.lock import FunctionPin, RequirementsPin, SourcePin, files_digest
+from compiler.model.lock import FunctionPin, Lock, RequirementsPin, SourcePin, files_digest
 from compiler.model.names import cleaned
 from compiler.model.program import Fetch, Function, FunctionVersion, Signature
 from compiler.model.remote import HoldsCredentials, NotRemote, is_remote, remote_of
@@ -250,12 +250,15 @@ def _source_pin(
         return None
     if pin.written != written:
         message = f"the source of `{descriptor.name}` was pinned when it was another one"
-        related = tuple(
-            Label(lock.spans[each], "pinned here") for each in (key,) if each in lock.spans
-        )
-        problems.append(Diagnostic(LOCK_MISMATCH, message, span, _LOCK_HINT, related))
+        problems.append(_mismatch(lock, key, message, span))
         return None
     return pin
+
+
+def _mismatch(lock: Lock, key: str, message: str, span: Span) -> Diagnostic:
+    """A lock that is not written yet has no places."""
+    related = (Label(lock.spans[key], "pinned here"),) if key in lock.spans else ()
+    return Diagnostic(LOCK_MISMATCH, message, span, _LOCK_HINT, related)
 
 
 def _vendored(
@@ -309,8 +312,7 @@ def _packages(
     if pin.written == written:
         message = f"the requirements of `{descriptor.name}` were locked for another Python"
     span = descriptor.key_span("spec", "requirements")
-    related = tuple(Label(lock.spans[each], "locked here") for each in (key,) if each in lock.spans)
-    problems.append(Diagnostic(LOCK_MISMATCH, message, span, _LOCK_HINT, related))
+    problems.append(_mismatch(lock, key, message, span))
     return None
 
 

@@ -121,8 +121,9 @@ def _run_name(run: Descriptor) -> str:
 
     Then its id is the name that is left.
     """
-    is_made = run.id is not None and run.name.endswith(f"/{run.id}")
-    return run.id if is_made and run.id and len(cleaned(run.name)) > RUN_NAME_LIMIT else run.name
+    if run.id and run.name.endswith(f"/{run.id}") and len(cleaned(run.name)) > RUN_NAME_LIMIT:
+        return run.id
+    return run.name
 
 
 # Keys

@@ -24,6 +24,7 @@ from compiler.model.diagnostic import (
     NOT_HASHED,
     NOT_LOCKED,
     UNRESOLVED,
+    Code,
     Diagnostic,
     Label,
     listed,
@@ -117,7 +118,7 @@ class _Results(NamedTuple):
     """What one remote or one set of requirements came to serves every function that has it."""
 
     present: Container[str]
-    remotes: dict[tuple[Remote, str | None], Fetched]
+    remotes: dict[tuple[Remote, str | None], Fetched | _Refusal]
     resolved: dict[tuple[tuple[str, ...], str], RequirementsPin]
 
 
@@ -169,28 +170,41 @@ def _source(
 def _fetched(
     results: _Results, remote: Remote, commit: str | None, span: Span, problems: Problems
 ) -> Fetched | None:
+    """Each remote is asked once, and not again for every function when it does not answer."""
     key = (remote, commit)
     if key not in results.remotes:
-        try:
-            found = _from_git(remote, commit) if remote.form == "git" else _downloaded(remote)
-            if (fault := path_fault([each.path for each in found.files])) is not None:
-                raise BadArchive(fault)
-            results.remotes[key] = found
-        except (RemoteRefused, DownloadFailed, TimeoutError) as error:
-            message = f"`{remote.url}` cannot be fetched: {error or 'it takes too long'}"
-            hint = "correct the URL, or try again when the server answers"
-            if remote.scheme == "s3":
-                hint = "correct the URL; credentials are read from `AWS_...` in the environment"
-            elif remote.form == "git":
-                hint = "correct the URL or its `#ref`; for credentials, set `GIT_TOKEN`"
-            problems.append(Diagnostic(FETCH_FAILED, message, span, hint))
-            return None
-        except BadArchive as error:
-            message = f"no source can be taken from `{remote.url}`: {error}"
-            hint = "make it again, of plain files"
-            problems.append(Diagnostic(BAD_ARCHIVE, message, span, hint))
-            return None
-    return results.remotes[key]
+        results.remotes[key] = _asked(remote, commit)
+    found = results.remotes[key]
+    if isinstance(found, Fetched):
+        return found
+    code, message, hint = found
+    problems.append(Diagnostic(code, message, span, hint))
+    return None
+
+
+class _Refusal(NamedTuple):
+    code: Code
+    message: str
+    hint: str
+
+
+def _asked(remote: Remote, commit: str | None) -> Fetched | _Refusal:
+    try:
+        found = _from_git(remote, commit) if remote.form == "git" else _downloaded(remote)
+        if (fault := path_fault([each.path for each in found.files])) is not None:
+            raise BadArchive(fault)
+        return found
+    except (RemoteRefused, DownloadFailed, TimeoutError) as error:
+        message = f"`{remote.url}` cannot be fetched: {error or 'it takes too long'}"
+        hint = "correct the URL, or try again when the server answers"
+        if remote.scheme == "s3":
+            hint = "correct the URL; credentials are read from `AWS_...` in the environment"
+        elif remote.form == "git":
+            hint = "correct the URL or its `#ref`; for credentials, set `GIT_TOKEN`"
+        return _Refusal(FETCH_FAILED, message, hint)
+    except BadArchive as error:
+        message = f"no source can be taken from `{remote.url}`: {error}"
+        return _Refusal(BAD_ARCHIVE, message, "make it again, of plain files")
 
 
 def _from_git(remote: Remote, commit: str | None) -> Fetched:

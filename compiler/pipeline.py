@@ -120,7 +120,7 @@ def lock_tree(
             pins, pinning = pin(
                 project, present=present, upgraded=upgraded, with_requirements=with_requirements
             )
-            _, checked = load(replace(project, lock=Lock(None, pins)), tree)
+            _, checked = load(replace(project, lock=Lock(pins)), tree)
             diagnostics = [
                 *_unlocked(diagnostics),
                 *pinning,

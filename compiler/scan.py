@@ -13,7 +13,7 @@ from compiler.adapters.folder import (
     enclosing_settings,
     ignored_outputs,
     output_folders,
-    owned_files,
+    owned_below,
     start_listing,
 )
 from compiler.adapters.git import GitRefused
@@ -50,16 +50,15 @@ def scan(folder: str, listing: Listing | None = None) -> tuple[Tree, tuple[Diagn
             file = _source_file(root, path, listed[path])
             if file is not None:
                 files[path] = file
+    owned = owned_below(root, outputs)
     vendored: dict[str, SourceFile] = {}
-    for output in outputs:
-        for owned in sorted(owned_files(f"{root}/{output}")):
-            path = f"{output}{owned}"
-            if path in listed and _VENDORED.match(owned):
-                file = _source_file(root, path, listed[path])
-                if file is not None:
-                    vendored[path] = file
+    for output, paths in owned.items():
+        for path in (f"{output}{each}" for each in paths if _VENDORED.match(each)):
+            file = _source_file(root, path, listed[path]) if path in listed else None
+            if file is not None:
+                vendored[path] = file
     if is_repository:
-        diagnostics += ignored_outputs(root, listed, outputs)
+        diagnostics += ignored_outputs(root, listed, owned)
     tree = Tree(
         os.path.basename(root),
         files,

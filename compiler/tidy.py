@@ -112,9 +112,9 @@ def _pinned_by(descriptor: Descriptor) -> Iterator[tuple[str, str, str]]:
 
 def _function_folder(counts: _Counts, descriptor: Descriptor) -> str:
     folder = f"functions/{descriptor.name}"
-    return (
-        f"{folder}/{descriptor.id or 'first'}" if counts.versions[descriptor.name] > 1 else folder
-    )
+    if counts.versions[descriptor.name] > 1:
+        folder += f"/{descriptor.id or 'first'}"
+    return folder
 
 
 def _function(counts: _Counts, descriptor: Descriptor) -> tuple[str, FunctionFile | None]:

@@ -504,7 +504,7 @@ def _lock(document: Document, problems: Diagnostics) -> Lock:
         ]
         message = "the lock is not as `gitopsc lock` wrote it"
         problems.append(Diagnostic(LOCK_EDITED, message, places[0], _PIN_AGAIN))
-        return Lock(document.path, is_whole=False)
+        return Lock(is_whole=False)
     pins, spans, edited = {}, {}, set()
     for name, block in document.data["functions"].items():
         spans[name] = document.key_span("functions", name)
@@ -515,7 +515,7 @@ def _lock(document: Document, problems: Diagnostics) -> Lock:
         edited.add(name)
         message = f"the pin of `{name}` was edited, or put together from two"
         problems.append(Diagnostic(LOCK_EDITED, message, spans[name], _PIN_AGAIN))
-    return Lock(document.path, pins, spans, frozenset(edited))
+    return Lock(pins, spans, frozenset(edited))
 
 
 def _folder(path: str) -> str:

@@ -23,6 +23,7 @@ import yaml
 from conftest import ROOT
 
 from compiler.adapters.archive import BadArchive, unpack
+from compiler.adapters.download import DownloadFailed
 from compiler.cli import main
 from compiler.model.remote import HoldsCredentials, NotRemote, remote_of
 
@@ -612,6 +613,36 @@ def test_functions_of_one_name(project: Path, capsys: pytest.CaptureFixture[str]
     status, said = run(capsys, "lock")
     assert status == 1
     assert "C402" in said
+
+
+def test_a_machine_without_git(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GitPython says so by failing to be imported."""
+    describe(project, "git+file:///nowhere", "etl:run")
+    monkeypatch.setitem(sys.modules, "git", None)
+    status, said = run(capsys, "lock")
+    assert status == 1
+    assert "Git is not on this machine" in said
+
+
+def test_a_remote_that_refuses_is_asked_once(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def refuse(url: str) -> NoReturn:
+        asked.append(url)
+        raise DownloadFailed("it is out")
+
+    monkeypatch.setattr("compiler.pin.download", refuse)
+    describe(project, "https://files.example.com/etl.py", "etl:run")
+    text = (project / "etl.yaml").read_text().split("---")[0]
+    (project / "again.yaml").write_text(text.replace("name: etl", "name: again"))
+    status, said = run(capsys, "lock")
+    assert status == 1
+    assert said.count("C605") == 2
+    assert len(asked) == 1
 
 
 def test_a_cache_that_cannot_be_written(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -111,23 +111,29 @@ def owned_files(folder: str | os.PathLike[str]) -> frozenset[str]:
     )
 
 
+def owned_below(root: str, outputs: Iterable[str]) -> Mapping[str, frozenset[str]]:
+    """What each output folder owns."""
+    return {output: owned_files(f"{root}/{output}") for output in outputs}
+
+
 def ignored_outputs(
-    root: str, files: Container[str], outputs: Iterable[str]
+    root: str, files: Container[str], owned: Mapping[str, Iterable[str]]
 ) -> tuple[Diagnostic, ...]:
-    """What is missing in every clone: files of an output that Git lists otherwise, the first of
-    each. Who leaves out a whole output means it."""
+    """What is missing in every clone: owned files that Git does not list, the first of an output.
+
+    Who leaves out a whole output means it.
+    """
     from compiler.model.diagnostic import IGNORED_OUTPUT, Diagnostic
     from compiler.model.source import Span
 
     problems = []
-    for output in outputs:
-        for owned in sorted(owned_files(f"{root}/{output}")):
-            path = f"{output}{owned}"
-            if path not in files and os.path.lexists(f"{root}/{path}"):
-                message = f"Git ignores `{path}`, a part of the output: no clone will have it"
-                hint = f"write `!/{output}**` into .gitignore"
-                problems.append(Diagnostic(IGNORED_OUTPUT, message, Span(path), hint))
-                break
+    for output, paths in owned.items():
+        unlisted = (f"{output}{path}" for path in paths if f"{output}{path}" not in files)
+        ignored = [path for path in unlisted if os.path.lexists(f"{root}/{path}")]
+        if ignored:
+            message = f"Git ignores `{min(ignored)}`, a part of the output: no clone will have it"
+            hint = f"write `!/{output}**` into .gitignore"
+            problems.append(Diagnostic(IGNORED_OUTPUT, message, Span(min(ignored)), hint))
     return tuple(problems)
 
 

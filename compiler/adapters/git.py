@@ -186,7 +186,10 @@ def remote_repository(url: str) -> Iterator[RemoteRepository]:
         _without_repository_of_hook(),
         tempfile.TemporaryDirectory(prefix="gitopsc-") as folder,
     ):
-        import git
+        try:
+            import git
+        except ImportError:  # which is how GitPython says that there is no `git`
+            raise RemoteRefused("Git is not on this machine") from None
 
         repository = git.Repo.init(os.path.join(folder, "repository.git"), bare=True)
         try:

@@ -17,6 +17,7 @@ from compiler.adapters.folder import (
     left_out,
     listing_digest,
     output_folders,
+    owned_below,
     start_listing,
 )
 from compiler.adapters.git import GitRefused
@@ -119,8 +120,8 @@ def _unlisted(reading: Reading) -> tuple[Diagnostic, ...]:
         files, is_repository = start_listing(root)()
     except GitRefused:
         return ()
-    outputs = output_folders(root, files)
-    return ignored_outputs(root, files, outputs) if is_repository else ()
+    owned = owned_below(root, output_folders(root, files))
+    return ignored_outputs(root, files, owned) if is_repository else ()
 
 
 def _name(tree: Tree) -> str:

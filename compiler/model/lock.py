@@ -55,11 +55,10 @@ class FunctionPin(NamedTuple):
 class Lock:
     """Pins by the key of their function, with the places of their blocks.
 
-    `path` is the file's in the tree, None when there is none. Blocks that are not as they were
-    written are `edited`, and have no pins; a file that is not `is_whole` has none at all.
+    Blocks that are not as they were written are `edited`, and have no pins; a file that is not
+    `is_whole` has none at all.
     """
 
-    path: str | None = None
     pins: Mapping[str, FunctionPin] = field(default_factory=dict)
     spans: Mapping[str, Span] = field(default_factory=dict)
     edited: frozenset[str] = frozenset()
