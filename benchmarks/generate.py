@@ -40,7 +40,10 @@ def _git(root: Path, *arguments: str) -> None:
 
 def _project(folder: Path, count: int, chance: random.Random) -> None:
     functions = max(1, count // 3)
-    _write(folder / "gitopsc.yaml", "registry: registry.example.com/team\n")
+    _write(
+        folder / "gitopsc.yaml",
+        "registry: registry.example.com/team\nstores: {default: s3://data}\n",
+    )
     for number in range(functions):
         team = f"team{number % TEAMS}"
         if number % 2:

@@ -125,6 +125,33 @@ def parser() -> argparse.ArgumentParser:
         default="mermaid",
         help="a Mermaid flowchart, Graphviz' DOT, or JSON (default: mermaid)",
     )
+    run = command(
+        "run",
+        "run a job or a service on this machine",
+        "Run the job or the service NAME here, in a virtual environment with its Python version and"
+        " requirements. What the store has as done is not done again.",
+    )
+    run.add_argument("name", metavar="NAME", help="a run, or `<project>/<run>`")
+    _add_path(run)
+    run.add_argument(
+        "--upstream", action="store_true", help="first the jobs whose data it reads, and theirs"
+    )
+    run.add_argument(
+        "--param",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter, as JSON or else as text; may be given again",
+    )
+    run.add_argument(
+        "--store",
+        metavar="URL",
+        help="where data is kept: a folder, or a URL of fsspec (default: .gitopsc/store)",
+    )
+    run.add_argument(
+        "--port", type=_port, default=8080, help="where a service listens (default: 8080)"
+    )
+    run.add_argument("--force", action="store_true", help="do again what is done")
     explain = command(
         "explain",
         "explain a diagnostic by its code",
@@ -209,6 +236,12 @@ def _add_path(parser: argparse.ArgumentParser, type_: Callable[[str], str] | Non
         metavar="PATH",
         help="a folder (default: this one)",
     )
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"`{text}` is no port: 0 to 65535 are, 0 is any free one")
+    return int(text)
 
 
 def _folder(text: str) -> str:

@@ -53,7 +53,7 @@ def emit(plan: Plan) -> tuple[OutputFile, ...]:
     tags = {}
     images = {each.name: each for each in plan.images}
     if plan.images:
-        for path, content in runner_files(_RUNTIME):
+        for path, content in _runner(plan):
             files[f"images/runner/{path}"] = content
     made = {}
     for image in plan.images:
@@ -76,6 +76,11 @@ def emit(plan: Plan) -> tuple[OutputFile, ...]:
 
 
 # Images
+
+
+def _runner(plan: Plan) -> tuple[tuple[str, bytes], ...]:
+    """The runner's files, with the drivers for the project's stores among its requirements."""
+    return runner_files(_RUNTIME, plan.schemes)
 
 
 def _image_files(plan: Plan, image: Image) -> dict[str, bytes]:
@@ -164,7 +169,7 @@ def _tag(plan: Plan, image: Image, built: Mapping[str, bytes]) -> str:
     """16 hex digits of everything that goes into an image (design.md section 4)."""
     folder = f"images/{image.name}"
     copied = [
-        *((f"{_RUNNER_FOLDER}/{path}", False, content) for path, content in runner_files(_RUNTIME)),
+        *((f"{_RUNNER_FOLDER}/{path}", False, content) for path, content in _runner(plan)),
         *((f"{_SOURCE_FOLDER}/{each.path}", each.executable, each.content) for each in image.files),
     ]
     if image.requirements:
@@ -307,7 +312,7 @@ def _manifest(plan: Plan, planned: EnvironmentPlan, workload: Workload, image: s
 def _context(plan: Plan, image: Image, built: Mapping[str, bytes]) -> Mapping[str, bytes]:
     """Every file that building an image takes, by its path in the project."""
     folder = f"{plan.output}/images/runner"
-    context = {f"{folder}/{path}": content for path, content in runner_files(_RUNTIME)}
+    context = {f"{folder}/{path}": content for path, content in _runner(plan)}
     context |= {f"{plan.output}/{path}": content for path, content in built.items()}
     for file in image.files:
         if file.origin is not None:

@@ -665,6 +665,7 @@ def _run(
         service_type=spec.get("service_type", "ClusterIP"),
         service_name=spec.get("service_name"),
         rerun=gitops.get("rerun"),
+        deadline=gitops.get("deadline"),
     )
     _check_arguments(run, init_key, problems)
     return run

@@ -130,6 +130,22 @@ def lock_tree(
     return tuple(locked), tuple(diagnostics if check else _unlocked(diagnostics))
 
 
+def link_tree(tree: Tree) -> tuple[tuple[Program, ...], tuple[Diagnostic, ...]]:
+    """Programs as a laptop runs them: what a builder would fetch is here."""
+    documents, syntax = parse(tree)
+    projects, grammar = validate(tree, documents)
+    diagnostics = [*syntax, *grammar]
+    programs = []
+    for project in projects:
+        project, dialect = normalize(project)
+        project = replace(project, fetches=False)
+        functions, loading = load(project, tree)
+        program, binding = link(project, functions)
+        programs.append(program)
+        diagnostics += [*dialect, *loading, *binding]
+    return tuple(programs), tuple(diagnostics)
+
+
 def tidy_tree(tree: Tree) -> tuple[tuple[FunctionFile, ...], tuple[Diagnostic, ...]]:
     """The files of a tidy repository that means the same; none when there is an error."""
     documents, syntax = parse(tree)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
 
-from compiler.model import identity
-from compiler.model.descriptor import Environment, Profile, Project, SecretKey
+from compiler.model.descriptor import Environment, Project, SecretKey
 from compiler.model.diagnostic import (
     BAD_NAME,
     CLAIM_CONFLICT,
     LARGE_CONTEXT,
+    LOCAL_DATA,
     MOUNT_CLASH,
     NEEDS_STORE,
     NEWER_KUBERNETES,
@@ -28,14 +27,16 @@ from compiler.model.diagnostic import (
     TOO_LARGE,
     Diagnostic,
     Label,
-    listed,
 )
+from compiler.model.execution import Execution, executions
 from compiler.model.names import RUN_NAME_LIMIT, cleaned
 from compiler.model.output import readable_json
 from compiler.model.plan import Claim, EnvironmentPlan, Image, ImageBuild, Mount, Plan, Workload
 from compiler.model.program import Function, Program, Reference, Run
 from compiler.model.quantity import amount
+from compiler.model.reference import StoreKey
 from compiler.model.source import Span
+from compiler.model.store import DEFAULT, LOCAL_SCHEMES, MOUNTED, scheme_of
 from compiler.model.volume import Volume
 
 SETTINGS_LIMIT = 120_000
@@ -65,7 +66,7 @@ _VARIABLES: Mapping[str, str] = {
 }
 """Where libraries may write on a read-only root; a run's own variables win."""
 
-_OURS = ("/opt/function", "/opt/gitopsc", "/etc/gitopsc")
+_OURS = ("/opt/function", "/opt/gitopsc", "/etc/gitopsc", MOUNTED)
 _KERNELS = ("/dev", "/proc", "/sys")
 """Where no volume may be mounted: the source, the runner, its settings, and what no disk holds."""
 
@@ -74,7 +75,6 @@ _IMAGE_VOLUMES = (1, 35)
 
 _LEAST_MEMORY = amount("1Mi")
 
-_SDK = "digitalhub_runtime_python"
 _DEFAULT_RESOURCES: Mapping[str, str] = {"cpu": "100m", "mem": "256Mi", "disk": "1Gi"}
 _PLATFORM_QUANTITY = re.compile(r"[0-9]+([a-zA-Z]+)?")
 
@@ -94,13 +94,14 @@ def plan(program: Program, *, sound: bool) -> tuple[Plan | None, tuple[Diagnosti
         _check_limits(program.project, environment, runs, problems)
         _check_mounts(environment, runs, problems)
         _check_builds(program, environment, problems)
+        _check_stores(program, environment, runs, problems)
         claims[environment.name] = _claims(program, environment, runs, names, problems)
+    _check_paths(runs, problems)
     _check_output(program, problems)
     if any(each.image is None for each in program.functions):
         problems += _registry_problems(program.project)
     if not sound:
         return None, tuple(problems)
-    _check_stores(program, runs, problems)
     result = _lowered(program, runs, names, claims)
     _check_sizes(runs, result.environments, problems)
     return result, tuple(problems)
@@ -116,13 +117,9 @@ def _lowered(
     waves = _waves(program)
     environments = []
     for environment in project.environments:
-        computes = _Computes({}, {})
-        for run in program.runs:
-            digest = computes.of_runs[run.name] = _compute(environment, run, computes)
-            if run.cron is None:
-                computes.of_data[run.name] = digest
+        found = {each.run.name: each for each in executions(program, environment)}
         workloads = tuple(
-            _workload(project, environment, run, names[run.name], computes, waves) for run in runs
+            _workload(project, environment, names[run.name], found[run.name], waves) for run in runs
         )
         builds = tuple(_image_builds(program, environment))
         environments.append(
@@ -130,22 +127,13 @@ def _lowered(
         )
     return Plan(
         project=project.name,
+        schemes=_schemes(program, runs),
         prefix=project.prefix,
         output=project.output,
         images=tuple(_image(each) for each in program.functions if each.image is None),
         environments=tuple(environments),
         lineage=program.lineage,
     )
-
-
-class _Computes(NamedTuple):
-    """The compute digest of each run, and of those whose data has it as its version.
-
-    What the clock starts makes new data each time: nothing downstream takes its digest.
-    """
-
-    of_runs: dict[str, str]
-    of_data: dict[str, str]
 
 
 def _waves(program: Program) -> Mapping[str, int]:
@@ -230,93 +218,6 @@ def _check_services(
             problems.append(Diagnostic(ONE_NAME, message, span, hint, related))
 
 
-# Identity
-
-
-def _compute(environment: Environment, run: Run, computes: _Computes) -> str:
-    """`computes` has the digests of all runs that this one reads from."""
-    function = run.function
-    base = _base(function)
-    fields = {
-        "action": run.action,
-        "base_image": None if base == _default_base(function) else base,
-        "build": _build(function),
-        "envs": {**run.environment, **_profile(environment, run).variables},
-        "handler": function.handler,
-        "image": function.image,
-        "init": function.init,
-        "init_parameters": run.init_parameters,
-        "inputs": {each.argument: _read_version(each, computes) for each in run.inputs},
-        "module": None if _is_one_file(function) else function.module,
-        "outputs": {each.name: str(each.key) for each in run.outputs},
-        "parameters": run.parameters,
-        "python_version": function.python_version,
-        "references": {each.written: _read_version(each, computes) for each in run.references},
-        "requirements": sorted(_requirements(function)),
-        "rerun": run.rerun,
-        "secrets": list(run.secrets),
-        "source": _source_digests(function),
-    }
-    return identity.compute_digest(fields)
-
-
-def _build(function: Function) -> Any:
-    """What instructions and variables put into an image; a ready image has it already."""
-    build = function.build
-    if function.image is not None or not (build.instructions or build.variables):
-        return None
-    return [build.instructions, build.variables, build.secrets]
-
-
-def _is_one_file(function: Function) -> bool:
-    return len(function.files) == 1 and function.content is None
-
-
-def _requirements(function: Function) -> Sequence[str]:
-    """What they were locked to is what is installed."""
-    return function.packages.names if function.packages else function.requirements
-
-
-def _source_digests(function: Function) -> Any:
-    """The content alone for one file: where a file lies does not decide a result.
-
-    A source that was pinned has one digest; a builder that fetches it brings more than is vendored.
-    """
-    if function.fetch is not None:
-        return ["fetched", function.content]
-    if function.content is not None:
-        return function.content
-    if not function.files:
-        return None
-    if _is_one_file(function):
-        return identity.content_digest(function.files[0].content)
-    return {
-        each.path: [identity.content_digest(each.content), each.executable]
-        for each in function.files
-    }
-
-
-def _read_version(reference: Reference, computes: _Computes) -> dict[str, str]:
-    """What is read: the key, its resolved version, and where a declared one lies."""
-    read = {"key": str(reference.key._replace(version=None))}
-    if reference.producer is not None:
-        if version := computes.of_data.get(reference.producer):
-            read["version"] = version
-    elif reference.key.version is not None:
-        read["version"] = reference.key.version
-    elif reference.declared is not None and reference.declared.id is not None:
-        read["version"] = reference.declared.id
-    if reference.declared is not None and "path" in reference.declared.spec:
-        read["path"] = reference.declared.spec["path"]
-    return read
-
-
-def _read(reference: Reference, computes: _Computes) -> dict[str, str]:
-    """The same for the runner, which waits for the record of the run that makes the data."""
-    producer = {"producer": reference.producer} if reference.producer else {}
-    return {**_read_version(reference, computes), **producer}
-
-
 # Images and workloads
 
 
@@ -325,7 +226,7 @@ def _image(function: Function) -> Image:
         name=cleaned(function.unique_name),
         repository=cleaned(function.name),
         function=function.name,
-        base=_base(function),
+        base=function.base,
         build=function.build,
         requirements=function.requirements,
         packages=function.packages.packages if function.packages else None,
@@ -334,22 +235,14 @@ def _image(function: Function) -> Image:
     )
 
 
-def _base(function: Function) -> str:
-    return function.base_image or _default_base(function)
-
-
-def _default_base(function: Function) -> str:
-    return f"python:{function.python_version}-slim"
-
-
 def _workload(
     project: Project,
     environment: Environment,
-    run: Run,
     name: str,
-    computes: _Computes,
+    execution: Execution,
     waves: Mapping[str, int],
 ) -> Workload:
+    run = execution.run
     function = run.function
     version = function.descriptor.id
     resources, limits = _resources(environment, run)
@@ -363,7 +256,7 @@ def _workload(
         action=run.action,
         image=cleaned(function.unique_name) if function.image is None else None,
         ready_image=function.image,
-        settings=readable_json(_settings(project, environment, run, computes)),
+        settings=readable_json(execution.settings),
         variables=_variables(project, environment, run),
         cpu=resources["cpu"],
         cpu_limit=limits.get("cpu"),
@@ -372,14 +265,14 @@ def _workload(
         gpu=resources.get("gpu"),
         disk=resources["disk"],
         mounts=mounts,
-        scheduling=_profile(environment, run).scheduling.over(run.scheduling),
+        scheduling=environment.profile(run.profile).scheduling.over(run.scheduling),
         backoff_limit=run.backoff_limit,
         cron=run.cron,
         is_recreated=any(_is_for_one_node(each.volume) for each in mounts),
         replicas=run.replicas,
         service_type=run.service_type,
         service_name=_service_name(run, name),
-        compute=computes.of_runs[run.name],
+        compute=execution.compute,
         wave=waves[run.name],
         source=project.relative(run.descriptor.path),
         reads=tuple(sorted(read)),
@@ -390,12 +283,15 @@ def _workload(
 def _variables(
     project: Project, environment: Environment, run: Run
 ) -> Mapping[str, str | SecretKey]:
-    secrets = {name: _secret(project, environment, name) for name in run.secrets}
+    def secrets(names: Iterable[str]) -> dict[str, SecretKey]:
+        return {name: _secret(project, environment, name) for name in names}
+
     variables: dict[str, str | SecretKey] = {
         **_VARIABLES,
+        **secrets(environment.store_secrets),
         **run.environment,
-        **secrets,
-        **_profile(environment, run).variables,
+        **secrets(run.secrets),
+        **environment.profile(run.profile).variables,
     }
     variables["PROJECT_NAME"] = project.name  # as on the platform, whose own variables win
     return {name: variables[name] for name in sorted(variables)}
@@ -404,30 +300,6 @@ def _variables(
 def _secret(project: Project, environment: Environment, name: str) -> SecretKey:
     """Where a cluster has it: as the settings say, else as on the platform."""
     return environment.secrets.get(name, SecretKey(f"proj-secrets-{project.name}", name))
-
-
-def _settings(
-    project: Project, environment: Environment, run: Run, computes: _Computes
-) -> Mapping[str, Any]:
-    """What the runner reads in the container; what is empty is left out."""
-    function = run.function
-    settings = {
-        "action": run.action,
-        "compute": computes.of_runs[run.name],
-        "environment": environment.name,
-        "function": function.name,
-        "handler": function.handler,
-        "init": function.init,
-        "init_parameters": run.init_parameters,
-        "inputs": {each.argument: _read(each, computes) for each in run.inputs},
-        "module": function.module,
-        "outputs": {each.name: str(each.key) for each in run.outputs},
-        "parameters": run.parameters,
-        "project": project.name,
-        "references": {each.written: _read(each, computes) for each in run.references},
-        "run": run.name,
-    }
-    return {key: value for key, value in settings.items() if value not in (None, {})}
 
 
 # Builds in the cluster
@@ -502,14 +374,9 @@ def _check_builds(program: Program, environment: Environment, problems: list[Dia
 # Profiles, volumes, claims
 
 
-def _profile(environment: Environment, run: Run) -> Profile:
-    """The one that a run names; linking has seen that every environment has it."""
-    return environment.profiles.get(run.profile, Profile()) if run.profile else Profile()
-
-
 def _resources(environment: Environment, run: Run) -> tuple[Mapping[str, str], Mapping[str, str]]:
     """Requests and limits. A profile wins over the run (digitalhub.md section 5.4)."""
-    profile = _profile(environment, run)
+    profile = environment.profile(run.profile)
     own = {**environment.resources, **run.requests}
     requests = {**_DEFAULT_RESOURCES, **own, **profile.requests}
     return requests, {**run.limits, **profile.limits}
@@ -517,7 +384,8 @@ def _resources(environment: Environment, run: Run) -> tuple[Mapping[str, str], M
 
 def _volumes(environment: Environment, run: Run) -> tuple[Volume, ...]:
     volumes = {cleaned(each.name): each for each in run.volumes}
-    volumes |= {cleaned(each.name): each for each in _profile(environment, run).volumes}
+    volumes |= {cleaned(each.name): each for each in environment.profile(run.profile).volumes}
+    volumes |= {cleaned(each.name): each for each in environment.store_volumes}
     return tuple(volumes[name] for name in sorted(volumes))
 
 
@@ -573,7 +441,7 @@ def _claims(
                 volume.size,
                 volume.access_mode,
                 volume.storage_class,
-                run.keeps_claims,
+                run.keeps_claims or volume in environment.store_volumes,
                 wave,
                 source,
             )
@@ -618,7 +486,7 @@ def _check_mounts(
 ) -> None:
     for run in runs:
         first: dict[str, Volume] = {}
-        for volumes in (run.volumes, _profile(environment, run).volumes):
+        for volumes in (run.volumes, environment.profile(run.profile).volumes):
             names: dict[str, Volume] = {}
             for volume in volumes:
                 if names.setdefault(cleaned(volume.name), volume) is not volume:
@@ -626,6 +494,8 @@ def _check_mounts(
                     place = _volume_place(run, volume)
                     problems.append(Diagnostic(MOUNT_CLASH, message, place, "rename one"))
         for volume in _volumes(environment, run):
+            if volume in environment.store_volumes:
+                continue
             place = _volume_place(run, volume)
             path = volume.mount_path
             other = first.setdefault(path, volume)
@@ -673,7 +543,7 @@ def _check_limits(
     """A cluster refuses a pod that asks for more than it may take."""
     for run in runs:
         requests, limits = _resources(environment, run)
-        profile = _profile(environment, run)
+        profile = environment.profile(run.profile)
         for key, limit in limits.items():
             if key not in profile.limits and amount(requests[key]) > amount(limit):
                 message = f"the run asks for {requests[key]} of `{key}`, and allows {limit}"
@@ -733,23 +603,67 @@ def _check_output(program: Program, problems: list[Diagnostic]) -> None:
             problems.append(Diagnostic(OUTPUT_HOLDS_INPUT, message, span, hint))
 
 
-def _check_stores(program: Program, runs: Sequence[Run], problems: list[Diagnostic]) -> None:
-    """What the runner cannot do yet is said here, and not only by a pod that fails."""
-    needing = [run for run in runs if run.inputs or run.references or run.outputs or _asks(run)]
-    if needing:
-        names = listed(run.name for run in needing)
-        message = f"the runner has no store and no SDK yet, so runs that need them fail: {names}"
-        place = needing[0].descriptor.name_span
-        problems.append(Diagnostic(NEEDS_STORE, message, place))
+# Stores
+
+
+def _check_stores(
+    program: Program, environment: Environment, runs: Iterable[Run], problems: list[Diagnostic]
+) -> None:
+    """Pods share what one of them makes only in a store; records of what is done are there, too."""
+    store = environment.stores.get(DEFAULT)
+    if store is not None and store.is_shared:
+        return
+    hint = "write `stores: {default: s3://<bucket>/<folder>}` in gitopsc.yaml, or a shared claim"
+    if store is not None:
+        hint = f"`{store.url}` is another place in each pod: write a URL or a `claim`"
+    for run in runs:
+        shared = next(_shared_data(run), None)
+        if shared is not None:
+            verb, key, place = shared
+            message = f"`{run.name}` {verb} {key.type} `{key.name}`"
+            message += f", and environment `{environment.name}` has no store for it"
+            problems.append(Diagnostic(NEEDS_STORE, message, place, hint))
     if any(run.action == "job" for run in runs):
-        message = "jobs keep no record yet: one that is created again runs again"
-        problems.append(Diagnostic(NO_RECORD, message, program.project.place))
+        message = f"jobs of environment `{environment.name}` keep no record without a store:"
+        message += " one that is created again runs again"
+        problems.append(Diagnostic(NO_RECORD, message, program.project.place, hint))
 
 
-def _asks(run: Run) -> bool:
-    """Whether a function wants objects of the platform's SDK."""
-    arguments = {each for one in run.function.signatures.values() for each in one.arguments}
-    return bool(arguments & {"project", "run"}) or _SDK in run.function.imports
+def _shared_data(run: Run) -> Iterator[tuple[str, StoreKey, Span]]:
+    """What a run reads from a store or writes to one. Data at a declared path needs none."""
+    for output in run.outputs:
+        yield "makes", output.key, output.span
+    for read in (*run.inputs, *run.references):
+        if read.producer is not None or not _has_path(read):
+            yield "reads", read.key, read.span
+
+
+def _has_path(read: Reference) -> bool:
+    return read.declared is not None and "path" in read.declared.spec
+
+
+def _check_paths(runs: Iterable[Run], problems: list[Diagnostic]) -> None:
+    """A path of a laptop is none of a pod."""
+    for run in runs:
+        for read in (*run.inputs, *run.references):
+            if read.declared is None or read.producer is not None or not _has_path(read):
+                continue
+            path = str(read.declared.spec["path"])
+            if scheme_of(path) in LOCAL_SCHEMES and not path.startswith("/"):
+                message = f"`{run.name}` reads `{path}`, which is a path of no pod"
+                hint = "put the file where pods can fetch it, and declare its URL"
+                place = read.declared.span("spec", "path")
+                problems.append(Diagnostic(LOCAL_DATA, message, place, hint))
+
+
+def _schemes(program: Program, runs: Iterable[Run]) -> tuple[str, ...]:
+    """Of the URLs that the runner opens: what drivers its image needs."""
+    urls = {each.url for one in program.project.environments for each in one.stores.values()}
+    for run in runs:
+        for read in (*run.inputs, *run.references):
+            if read.declared is not None and _has_path(read):
+                urls.add(str(read.declared.spec["path"]))
+    return tuple(sorted({scheme_of(url) for url in urls} - {*LOCAL_SCHEMES}))
 
 
 def _registry_problems(project: Project) -> list[Diagnostic]:

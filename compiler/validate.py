@@ -11,6 +11,7 @@ from typing import Any
 
 from compiler.adapters.glob import is_pattern
 from compiler.adapters.schema import Violation, example, nested_home, property_names, violations
+from compiler.model.credentials import names_secret
 from compiler.model.descriptor import (
     COMPILED_KINDS,
     DEFAULT_KUBERNETES,
@@ -27,6 +28,7 @@ from compiler.model.diagnostic import (
     ALMOST_DESCRIPTOR,
     BAD_PROJECT_NAME,
     BAD_SETTINGS,
+    CREDENTIALS,
     DEFINED_TWICE,
     FOREIGN_KIND,
     INSIDE_PROJECT,
@@ -52,6 +54,7 @@ from compiler.model.files import LOCK_FILE, SETTINGS_FILE
 from compiler.model.lock import Lock, pin_of
 from compiler.model.scheduling import Scheduling
 from compiler.model.source import Span, Tree
+from compiler.model.store import Store
 from compiler.model.volume import Volume
 
 Diagnostics = list[Diagnostic]
@@ -571,6 +574,7 @@ def _project(
         folder=folder,
         output=data.get("output", DEFAULT_OUTPUT).rstrip("/"),
         environments=_environments(data),
+        local=_environment("local", data, {}),
         fetches=data.get("sources") == "fetch",
         descriptors=tuple(mine),
         place=place,
@@ -619,6 +623,7 @@ def _sound_settings(settings: Document, problems: Diagnostics) -> Mapping[str, A
                 hint = "write a pattern as in .gitignore, such as `docs/**`"
                 problems.append(Diagnostic(WRONG_VALUE, f"`{pattern}` is no pattern", span, hint))
     problems += _profile_problems(settings)
+    problems += _store_problems(settings)
     wrong = {each.pointer[0] for each in found if each.pointer}
     known = set(property_names(_SETTINGS_SCHEMA)) - wrong
     return {key: value for key, value in settings.data.items() if key in known}
@@ -627,11 +632,7 @@ def _sound_settings(settings: Document, problems: Diagnostics) -> Mapping[str, A
 def _profile_problems(settings: Document) -> Diagnostics:
     """What a cluster would refuse in a profile, or what would get lost in it."""
     problems = []
-    data = settings.data
-    environments = data.get("environments")
-    named = environments if isinstance(environments, dict) else {}
-    homes: list[Pointer] = [(), *(("environments", each) for each in named)]
-    for home in homes:
+    for home in _homes(settings):
         place = (*home, "profiles")
         profiles = settings.part(*place).data if settings.has(*place) else None
         for name, profile in profiles.items() if isinstance(profiles, dict) else ():
@@ -639,6 +640,49 @@ def _profile_problems(settings: Document) -> Diagnostics:
             variables = profile.get("envs") if isinstance(profile, dict) else None
             problems += _repeated(settings, (*place, name, "envs"), variables)
     return problems
+
+
+def _store_problems(settings: Document) -> Diagnostics:
+    """A store is a URL or a claim; what lets a driver in is a Secret's."""
+    problems: Diagnostics = []
+    for home in _homes(settings):
+        place = (*home, "stores")
+        stores = settings.part(*place).data if settings.has(*place) else None
+        for name, store in stores.items() if isinstance(stores, dict) else ():
+            if isinstance(store, dict) and ("url" in store) == ("claim" in store):
+                message = f"store `{name}` needs a `url` or a `claim`, and one of them only"
+                hint = "write `url: s3://<bucket>/<folder>`, or `claim: {name: <claim>}`"
+                span = settings.key_span(*place, name)
+                problems.append(Diagnostic(BAD_SETTINGS, message, span, hint))
+            for text, span in settings.part(*place, name).strings():
+                if "@" in text.partition("://")[2].partition("/")[0]:
+                    message = f"the URL of store `{name}` has a name or a password in it"
+                    hint = f"write `{name}: {{url: ..., secrets: [NAME]}}`, and bring the Secret"
+                    problems.append(Diagnostic(CREDENTIALS, message, span, hint))
+            if isinstance(store, dict):
+                problems += _written_secrets(settings, (*place, name, "options"))
+    return problems
+
+
+def _written_secrets(settings: Document, pointer: Pointer) -> Diagnostics:
+    """Options of a driver that are passwords, at any depth."""
+    options = settings.part(*pointer).data if settings.has(*pointer) else None
+    problems: Diagnostics = []
+    for key, value in options.items() if isinstance(options, dict) else ():
+        if isinstance(value, dict):
+            problems += _written_secrets(settings, (*pointer, key))
+        elif isinstance(key, str) and names_secret(f"{key}="):
+            message = f"`{key}` looks like a password, and settings are in Git and in ConfigMaps"
+            hint = "name variables that the driver reads under `secrets`, and bring the Secret"
+            problems.append(Diagnostic(CREDENTIALS, message, settings.span(*pointer, key), hint))
+    return problems
+
+
+def _homes(settings: Document) -> list[Pointer]:
+    """Where keys of an environment may be."""
+    environments = settings.data.get("environments")
+    named = environments if isinstance(environments, dict) else {}
+    return [(), *(("environments", each) for each in named)]
 
 
 def _repeated(document: Document, pointer: Pointer, items: Any) -> Diagnostics:
@@ -680,6 +724,10 @@ def _environment(name: str, top: Mapping[str, Any], own: Mapping[str, Any]) -> E
             for profile, each in {**top.get("profiles", {}), **own.get("profiles", {})}.items()
         },
         builder=_builder({**top.get("build", {}), **own.get("build", {})}),
+        stores={
+            store: Store.of(store, each)
+            for store, each in {**top.get("stores", {}), **own.get("stores", {})}.items()
+        },
     )
 
 

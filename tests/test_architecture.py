@@ -26,6 +26,7 @@ STAGES = (
         "write",
         "pin",
         "tidy",
+        "execute",
     ),
 )
 PURE = (*STAGES[1:9], "pipeline", "model", "report")

@@ -248,6 +248,9 @@ def test_sarif(
     project: Path, state: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project)
+    noted = project / "gitopsc.yaml"
+    noted.write_text(noted.read_text().replace("registry:", "namespace: cities\n#"))
+    out(capsys, "compile")
     if state == "stale":
         (project / "deploy" / "reports" / "lineage.json").unlink()
     if state == "broken":

@@ -26,7 +26,8 @@ ERRORS = ROOT / "tests" / "errors"
 FILES = sorted(path for path in ERRORS.iterdir() if path.suffix in (".yaml", ".json"))
 SIDE_FILES = {
     "gitopsc.yaml": (
-        "project: demo\nregistry: registry.example.com\nprofiles:\n"
+        "project: demo\nregistry: registry.example.com\n"
+        "stores: {default: s3://demo/data}\nprofiles:\n"
         "  small: {resources: {limits: {mem: 1Gi, cpu: 4000m}}}\n"
         "  tiny: {resources: {limits: {mem: 128Mi}}}\n"
     ),

@@ -38,7 +38,7 @@ BOUNDED = settings(
 KEPT = sorted((ROOT / "tests" / "fuzz").iterdir())
 SOURCES = {
     "src/etl.py": "def run(x=1, **rest):\n    return x\n\n\ndef init(context, **rest): ...\n",
-    "gitopsc.yaml": "project: demo\nregistry: registry.example.com\n",
+    "gitopsc.yaml": "project: demo\nregistry: registry.example.com\nstores: {default: s3://data}\n",
 }
 
 

@@ -120,7 +120,8 @@ def test_the_sample_of_an_export(
     blocks = [(name, block_of(FunctionPin(pin))) for name, pin in pins.items()]
     (export / "gitopsc.lock").write_text(render_yaml("lock.yaml.j2", blocks=blocks))
     (export / "gitopsc.yaml").write_text(
-        "project: demo-etl\nregistry: registry.example.com\nprofiles: {1xa100: {}}\n"
+        "project: demo-etl\nstores: {default: s3://data}\n"
+        "registry: registry.example.com\nprofiles: {1xa100: {}}\n"
     )
     assert main(["compile", "export"]) == 0, capsys.readouterr().err
     made = {path.name for path in (export / "deploy/manifests/default").iterdir()}

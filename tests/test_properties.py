@@ -200,7 +200,8 @@ def shape(value: object) -> object:
 def test_one_mistake_in_the_settings_is_one_error() -> None:
     """What a broken profile leaves unknown is not told of at every run that names another."""
     settings = (
-        "registry: r.example.com\nprofiles:\n  bad: {resources: {requests: {gpu: 0}}}\n  good: {}\n"
+        "registry: r.example.com\nstores: {default: s3://data}\nprofiles:\n"
+        "  bad: {resources: {requests: {gpu: 0}}}\n  good: {}\n"
     )
     texts = {
         "gitopsc.yaml": settings,

@@ -20,6 +20,8 @@ from conftest import ROOT
 
 RUNNER = ROOT / "templates" / "runtimes" / "python" / "runner" / "gitopsc_runner"
 
+KEY = "store://demo/dataitem/table/a"
+
 HANDLERS = """
 import asyncio
 import os
@@ -43,8 +45,36 @@ async def later():
     await asyncio.sleep(0)
     print("later")
 
-def needs_project(project):
-    pass
+def with_project(project, run):
+    print("project", project.name, "run", run.name)
+
+def asks_too_much(project):
+    project.get_secret("TOKEN")
+
+def stdlib():
+    from digitalhub import list_runs
+
+def logs_data(project):
+    project.log_artifact("a", "artifact", __file__)
+
+def a_lambda():
+    return lambda: None
+
+def exits_hard():
+    while True:
+        try:
+            print("exits")
+            time.sleep(60)
+        except BaseException:
+            pass
+
+def measures(run):
+    run.log_metric("loss", 0.5)
+    run.log_metric("loss", 0.25)
+    run.log_metrics({"best": 0.25, "odd": float("nan")})
+
+def tells():
+    raise RuntimeError("the key is " + os.environ["TOKEN"])
 
 def prepared(context):
     print("prepared", context.word)
@@ -117,7 +147,7 @@ def start(source: Path, *arguments: str, **settings: Any) -> subprocess.Popen[st
     return subprocess.Popen(
         [*command, *arguments],
         cwd=elsewhere,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "TOKEN": 'hush "hush"'},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -132,7 +162,7 @@ def run(source: Path, **settings: Any) -> tuple[int, str]:
 
 JOBS: list[tuple[dict[str, Any], int, str]] = [
     ({"parameters": {"a": 1}}, 0, "sum 3"),
-    ({"parameters": {"a": 1, "b": 5}}, 0, "sum 6"),
+    ({"parameters": {"a": 1, "b": 5}}, 0, '"results": {"output_0": 6}'),
     ({"module": "pkg/my-mod.py", "handler": "run", "parameters": {"a": 1}}, 0, "sum 3"),
     ({"handler": "later"}, 0, "later"),
     ({"handler": "with_context", "parameters": {"word": "ciao"}}, 0, "said ciao ciao"),
@@ -146,9 +176,18 @@ JOBS: list[tuple[dict[str, Any], int, str]] = [
     ({"parameters": {"a": 1, "c": 1}}, 76, "unexpected keyword argument"),
     ({"handler": "nothing"}, 76, "defines no function nothing"),
     ({"module": "none.py"}, 76, "none.py is not in the source folder"),
-    ({"handler": "needs_project"}, 76, "asks for `project`"),
-    ({"inputs": {"a": {"key": "store://x"}}}, 76, "no store yet"),
-    ({"parameters": {"a": 1}, "outputs": {"x": "store://x"}}, 76, "no store yet"),
+    ({"handler": "with_project"}, 0, "project demo run r"),
+    ({"handler": "asks_too_much"}, 1, "`project.get_secret` is not covered by gitopsc's runner"),
+    ({"handler": "stdlib"}, 1, "`digitalhub.list_runs` is not covered by gitopsc's runner"),
+    ({"handler": "logs_data"}, 76, "this run has no store: write `stores: {default: <URL>}`"),
+    ({"inputs": {"a": {"key": "x"}}}, 76, "`x` is no key of data"),
+    ({"inputs": {"a": {"key": KEY, "producer": "other"}}}, 76, "this run has no store"),
+    ({"inputs": {"a": {"key": KEY}}}, 76, "no run made store://demo/dataitem/table/a"),
+    ({"handler": "a_lambda"}, 76, "is a function, which cannot be stored"),
+    ({"handler": "waits", "deadline": 1}, 76, "has not returned within 1 seconds"),
+    ({"handler": "exits_hard", "deadline": 1}, 76, "exits"),
+    ({"handler": "measures"}, 0, '"metrics": {"loss": [0.5, 0.25], "best": 0.25, "odd": "nan"}'),
+    ({"handler": "tells", "secrets": ["TOKEN"]}, 1, "the key is ***"),
     ({"colour": "red"}, 76, "another version of the compiler"),
 ]
 
@@ -163,8 +202,8 @@ def test_jobs(settings: Mapping[str, Any], code: int, said: str, source: Path) -
 def test_log_lines_are_json(source: Path) -> None:
     _, output = run(source, parameters={"a": 1})
     lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
-    assert [line["message"] for line in lines] == ["starting", "the handler returned"]
-    assert lines[1]["with"] == {"type": "int"}
+    assert [line["message"] for line in lines] == ["starting", "done"]
+    assert lines[1]["with"] == {"outputs": {}, "results": {"output_0": 3}, "metrics": {}}
 
 
 def test_a_job_stops_when_it_is_told_to(source: Path) -> None:

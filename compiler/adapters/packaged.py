@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+
+REQUIREMENTS = "requirements.txt"
+"""What a runner needs, below its folder."""
 
 _IN_CHECKOUT = {"errors": "tests/errors"}
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -20,12 +24,20 @@ def data_folder(name: str) -> Path:
 
 
 @cache
-def runner_files(runtime: str) -> tuple[tuple[str, bytes], ...]:
-    """The files of a runtime's runner: path below its folder, and content; sorted."""
-    folder = data_folder("templates") / "runtimes" / runtime / "runner"
-    return tuple(
-        (path.relative_to(folder).as_posix(), path.read_bytes()) for path in files_below(folder)
-    )
+def runner_files(runtime: str, schemes: tuple[str, ...] = ()) -> tuple[tuple[str, bytes], ...]:
+    """The files of a runtime's runner: path below its folder, and content; sorted.
+
+    Its requirements have the drivers for URLs of these schemes, where one is known.
+    """
+    home = data_folder("templates") / "runtimes" / runtime
+    folder = home / "runner"
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files_below(folder)}
+    if schemes:
+        known = json.loads((home / "drivers.json").read_bytes())
+        lines = {known[scheme] for scheme in schemes if scheme in known}
+        lines |= {*files[REQUIREMENTS].decode().splitlines()}
+        files[REQUIREMENTS] = "".join(f"{line}\n" for line in sorted(lines)).encode()
+    return tuple(sorted(files.items()))
 
 
 def files_below(folder: Path) -> Iterator[Path]:

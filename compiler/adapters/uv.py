@@ -40,7 +40,7 @@ class Unresolved(Exception):
 def locked(requirements: Sequence[str], python_version: str) -> str:
     """A requirements file with hashes, for Linux. Raises NoUv or Unresolved."""
     command = [
-        *(_uv(), "pip", "compile", "-", "--generate-hashes", "--no-header", "--no-annotate"),
+        *(find_uv(), "pip", "compile", "-", "--generate-hashes", "--no-header", "--no-annotate"),
         *("--no-strip-markers", "--no-strip-extras", "--quiet", "--no-progress"),
         *("--python-version", python_version, "--python-platform", "x86_64-manylinux_2_28"),
     ]
@@ -69,8 +69,8 @@ def locked(requirements: Sequence[str], python_version: str) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _uv() -> str:
-    """The one beside this Python, or on the PATH."""
+def find_uv() -> str:
+    """The one beside this Python, or on the PATH. Raises NoUv."""
     try:
         from uv import find_uv_bin
 

@@ -12,6 +12,7 @@ from compiler.model.document import Document, Pointer
 from compiler.model.lock import Lock
 from compiler.model.scheduling import Scheduling
 from compiler.model.source import Span
+from compiler.model.store import Store
 from compiler.model.volume import Volume
 
 DATA_TYPES: Mapping[str, str] = {
@@ -205,6 +206,20 @@ class Environment:
     resources: Mapping[str, str] = field(default_factory=dict)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     builder: Builder | None = None
+    stores: Mapping[str, Store] = field(default_factory=dict)
+
+    def profile(self, name: str | None) -> Profile:
+        """The one that a run names; linking has seen that every environment has it."""
+        return self.profiles.get(name, Profile()) if name else Profile()
+
+    @property
+    def store_secrets(self) -> tuple[str, ...]:
+        """Variables with which drivers are let into the stores."""
+        return tuple(sorted({each for store in self.stores.values() for each in store.secrets}))
+
+    @property
+    def store_volumes(self) -> tuple[Volume, ...]:
+        return tuple(each.volume for _, each in sorted(self.stores.items()) if each.volume)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +228,7 @@ class Project:
 
     `place` is where to point for what is wrong with the project as a whole. `described` are the
     files of the whole tree that hold descriptors or settings, of this project or another.
+    `local` is the environment of a laptop: the settings without any environment's own.
     `is_sound` says that its settings have no errors, so that what they lack is really not there;
     `fetches` that builders fetch sources, where they can.
     """
@@ -227,6 +243,7 @@ class Project:
     is_sound: bool = True
     fetches: bool = False
     lock: Lock = field(default_factory=Lock)
+    local: Environment = field(default_factory=lambda: Environment("local"))
 
     @property
     def prefix(self) -> str:

@@ -174,7 +174,7 @@ PLATFORM_REFUSES = Code(
     "C505", "platform-refuses", _WARNING, "a value that Kubernetes takes and the platform does not"
 )
 NEEDS_STORE = Code(
-    "C507", "needs-store", _WARNING, "runs that need a store, which the runner does not have yet"
+    "C507", "needs-store", _ERROR, "a run that shares data, and no store that its pods share"
 )
 NO_RECORD = Code(
     "C508", "no-record", Severity.NOTE, "jobs that run again when they are created again"
@@ -195,6 +195,7 @@ NO_BUILDER = Code(
 LARGE_CONTEXT = Code(
     "C516", "large-context", _ERROR, "a source that does not fit into a ConfigMap for its build"
 )
+LOCAL_DATA = Code("C517", "local-data", _WARNING, "data at a path that no pod has")
 OUTPUT_HOLDS_INPUT = Code(
     "C506", "output-holds-input", _ERROR, "a descriptor or a source lies in the output folder"
 )

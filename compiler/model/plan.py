@@ -120,12 +120,14 @@ class EnvironmentPlan:
 class Plan:
     """A project's images, and its workloads in each environment.
 
-    `prefix` is what a place in the tree starts with, and a path in the project does not.
+    `prefix` is what a place in the tree starts with, and a path in the project does not. `schemes`
+    are those of the URLs that the runner opens.
     """
 
     project: str
     prefix: str
     output: str
+    schemes: tuple[str, ...]
     images: tuple[Image, ...]
     environments: tuple[EnvironmentPlan, ...]
     lineage: Lineage

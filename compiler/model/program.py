@@ -95,6 +95,15 @@ class Function:
         return self.name, self.descriptor.id
 
     @property
+    def default_base(self) -> str:
+        return f"python:{self.python_version}-slim"
+
+    @property
+    def base(self) -> str:
+        """The image that its image starts from."""
+        return self.base_image or self.default_base
+
+    @property
     def unique_name(self) -> str:
         """The name; of a version that a bare name does not mean, with its id."""
         return self.name if self.is_newest else f"{self.name}:{self.descriptor.id}"
@@ -155,7 +164,7 @@ class Run:
     """A run as the platform would merge it: what it says itself, its task, and its function.
 
     `requests` and `limits` are of `cpu`, `mem`, `gpu` and `disk`. A run with `cron` is started by
-    the clock, again and again.
+    the clock, again and again. `deadline` is in seconds from its handler's start.
     """
 
     name: str
@@ -182,6 +191,7 @@ class Run:
     service_type: str
     service_name: str | None
     rerun: str | None
+    deadline: int | None
 
     @property
     def descriptor(self) -> Descriptor:

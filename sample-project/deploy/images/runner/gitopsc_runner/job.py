@@ -1,40 +1,104 @@
-"""A handler -> one call, and an exit code."""
+"""A handler -> one call, what it made in the store, and an exit code."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import nuclio_sdk
 
+from gitopsc_runner.collect import collect, summary
 from gitopsc_runner.handler import find_function, fitted, load_module
-from gitopsc_runner.outcome import DONE, Unusable
+from gitopsc_runner.outcome import DONE, UNUSABLE, Overdue, Waiting
+from gitopsc_runner.project import Project, Run
+from gitopsc_runner.sdk import install, undecorated
 from gitopsc_runner.settings import Settings
+from gitopsc_runner.store import SCHEDULED, open_store
+
+_GRACE_SECONDS = 10
+"""After the deadline, for a handler that is told of it and does not stop."""
 
 
-def run_job(settings: Settings, source: Path, logger: nuclio_sdk.Logger) -> int:
+def run_job(settings: Settings, source: Path, logger: nuclio_sdk.Logger, *, again: bool) -> int:
     """Calls init, if there is one, then the handler. What they raise passes through.
 
-    This runner has no store: a run that reads or declares data cannot be done by it, and is
-    refused before anything happens rather than called complete.
+    A run that has its record is done, unless it is to be done `again`. Raises Waiting when data
+    upstream is not there yet, before anything of the function is touched.
     """
-    if data := sorted({*settings.inputs, *settings.references, *settings.outputs}):
-        raise Unusable(f"this runner has no store yet, and the run needs one for {', '.join(data)}")
+    store = open_store(settings)
+    name = SCHEDULED if settings.scheduled else settings.compute
+    again = again or settings.scheduled
+    if store is not None and not again and (done := store.record(settings.run, name)):
+        logger.info_with("done already", **summary(done))
+        return DONE
+    project, run = Project(settings, store), Run(settings)
+    wait_for(settings, project)
+    install(project)
     module = load_module(source, settings.module)
-    handler = find_function(module, settings, settings.handler)
+    handler, decorated = undecorated(find_function(module, settings, settings.handler))
     context = nuclio_sdk.Context(logger=logger)
-    offered = {"context": context, "event": nuclio_sdk.Event(body=dict(settings.parameters))}
+    context.project, context.run = project, run
+    offered = {
+        "context": context,
+        "event": nuclio_sdk.Event(body=dict(settings.parameters)),
+        "project": project,
+        "run": run,
+    }
+    inputs = {argument: project.input(read) for argument, read in settings.inputs.items()}
+    arguments = fitted(handler, {**settings.parameters, **inputs}, offered)
     if settings.init is not None:
         init = find_function(module, settings, settings.init)
         _call(init, fitted(init, settings.init_parameters, {"context": context}))
-    result = _call(handler, fitted(handler, settings.parameters, offered))
-    logger.info_with("the handler returned", type=type(result).__name__)
+    with _deadline(settings.deadline):
+        returned = _call(handler, arguments)
+    record = collect(settings, project, run, returned, decorated)
+    if store is not None:
+        record = store.keep_record(record, name, again=again)
+    logger.info_with("done", **summary(record))
     return DONE
+
+
+def wait_for(settings: Settings, project: Project) -> None:
+    """Raises Waiting when a run that produces what is read has no record yet."""
+    missing = set()
+    for read in (*settings.inputs.values(), *settings.references.values()):
+        if "producer" in read and project.record_of(read) is None:
+            missing.add(f"`{read['producer']}`")
+    if missing:
+        raise Waiting(f"data of {', '.join(sorted(missing))} is not there yet")
 
 
 def _call(function: Any, arguments: dict[str, Any]) -> Any:
     if inspect.iscoroutinefunction(function):
         return asyncio.run(function(**arguments))
     return function(**arguments)
+
+
+@contextmanager
+def _deadline(seconds: int) -> Iterator[None]:
+    """Raises Overdue in what is inside; what does not listen is left behind with the process."""
+
+    def overdue(_: int, __: object) -> None:
+        raise Overdue(f"the handler has not returned within {seconds} seconds")
+
+    def leave() -> None:
+        os._exit(UNUSABLE)
+
+    watchdog = threading.Timer(seconds + _GRACE_SECONDS, leave)
+    watchdog.daemon = True
+    before = signal.signal(signal.SIGALRM, overdue)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    watchdog.start()
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        watchdog.cancel()

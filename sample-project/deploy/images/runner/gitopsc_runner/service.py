@@ -1,214 +1,160 @@
-"""A handler -> an HTTP service: requests on one port, health on another."""
+"""A handler -> an HTTP service: requests on one port, health and metrics on another."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-import json
-import socketserver
+import os
+import socket
+import sys
 import threading
-import traceback
-import uuid
-from base64 import b64decode
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import time
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qsl
+from types import FrameType
+from typing import NamedTuple
 
 import nuclio_sdk
-import nuclio_sdk.json_encoder
 import uvicorn
 
-from gitopsc_runner.handler import Handler, find_function, fitted, load_module
-from gitopsc_runner.outcome import DONE, Unusable
+from gitopsc_runner.application import Application
+from gitopsc_runner.handler import find_function, fitted, load_module
+from gitopsc_runner.health import Health
+from gitopsc_runner.job import wait_for
+from gitopsc_runner.outcome import DONE, Unusable, Waiting
+from gitopsc_runner.project import Project, Run
+from gitopsc_runner.sdk import install
 from gitopsc_runner.settings import Settings
+from gitopsc_runner.store import open_store
 
-BODY_LIMIT = 64 * 1024 * 1024
-"""Bytes of a request's body; a larger one is answered with 413."""
+GRACE_SECONDS = 20
+"""For requests under way after SIGTERM; with the drain before, Kubernetes' 30 are not up."""
 
-GRACE_SECONDS = 25
-"""For requests under way after SIGTERM; Kubernetes kills after 30."""
+_LONGEST_PAUSE = 15
+"""Seconds between two looks at the records upstream."""
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+
+class Listening(NamedTuple):
+    """Where a service listens. Port 0 is any free one.
+
+    For `drain` seconds after SIGTERM it is not ready and still answers, as long as others may not
+    have heard. It waits for data upstream only if it `waits`.
+    """
+
+    host: str
+    port: int
+    health_port: int
+    drain: float
+    waits: bool
 
 
 def run_service(
-    settings: Settings,
-    source: Path,
-    logger: nuclio_sdk.Logger,
-    port: int,
-    health_port: int,
+    settings: Settings, source: Path, logger: nuclio_sdk.Logger, listening: Listening
 ) -> int:
-    """Serves until SIGTERM. Live from the start, ready once init has returned and it listens."""
-    if data := sorted({*settings.inputs, *settings.references}):
-        raise Unusable(f"this runner has no store yet, and the run needs one for {', '.join(data)}")
-    health = _Health(health_port)
+    """Serves until SIGTERM. Live from the start; ready once the data upstream is there, init has
+    returned and it listens."""
+    requests = _bound(listening.host, listening.port)
+    try:
+        health = Health(listening.host, listening.health_port)
+    except OSError as error:
+        raise Unusable(f"the health port {listening.health_port}: {error.strerror}") from None
+    project, run = Project(settings, open_store(settings)), Run(settings)
+    _await_data(settings, project, logger, waits=listening.waits)
+    install(project)
     module = load_module(source, settings.module)
     handler = find_function(module, settings, settings.handler)
     context = nuclio_sdk.Context(logger=logger)
+    context.project, context.run = project, run
+    application = Application(handler, context)
+    starting = None
     if settings.init is not None:
         init = find_function(module, settings, settings.init)
         arguments = fitted(init, settings.init_parameters, {"context": context})
-        if inspect.iscoroutinefunction(init):
-            asyncio.run(init(**arguments))
-        else:
-            init(**arguments)
-    fitted(handler, {}, {"context": context, "event": None})
-    config = uvicorn.Config(
-        Application(handler, context),
-        host="0.0.0.0",
-        port=port,
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-    health.server = uvicorn.Server(config)
-    logger.info_with("serving", port=port)
-    health.server.run()
+        starting = init(**arguments)
+        if not inspect.iscoroutine(starting):
+            starting = None
+    server = _Server(application, health, listening.drain)
+    asyncio.run(server.run_after(starting, requests, logger))
+    application.threads.shutdown(wait=False, cancel_futures=True)
+    logger.info_with("stopped")
+    _leave()
     return DONE
 
 
-class Application:
-    """The handler as an ASGI application. Handlers that are no coroutines run in threads."""
+class _Server(uvicorn.Server):
+    """Stops in two steps: first it is not ready any more, then it does not listen any more."""
 
-    def __init__(self, handler: Handler, context: nuclio_sdk.Context) -> None:
-        self.handler = handler
-        self.context = context
-        self.encoder = nuclio_sdk.json_encoder.Encoder()
-
-    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
-        elif scope["type"] == "http":
-            await self._answer(scope, receive, send)
-
-    async def _answer(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        identifier = uuid.uuid4().hex
-        try:
-            body = await _body(receive)
-        except _Gone:
-            return
-        except _TooLarge:
-            await _send_text(send, 413, f"a body has at most {BODY_LIMIT} bytes\n", identifier)
-            return
-        try:
-            event = _event(scope, body, identifier)
-        except ValueError:
-            await _send_text(send, 400, "the body is not the JSON it says it is\n", identifier)
-            return
-        try:
-            answer = await self._call(event)
-            response = nuclio_sdk.Response.from_entrypoint_output(self.encoder.encode, answer)
-            await _send(send, response, identifier)
-        except Exception as error:
-            self.context.logger.error_with(
-                "the handler raised",
-                request=identifier,
-                error=repr(error),
-                traceback=traceback.format_exc(),
+    def __init__(self, application: Application, health: Health, drain: float) -> None:
+        super().__init__(
+            uvicorn.Config(
+                application,
+                lifespan="off",
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=GRACE_SECONDS,
             )
-            await _send_text(send, 500, f"request {identifier} failed\n", identifier)
+        )
+        self._health = health
+        self._drain = drain
+        self._is_draining = False
 
-    async def _call(self, event: nuclio_sdk.Event) -> Any:
-        arguments = fitted(self.handler, {}, {"context": self.context, "event": event})
-        if inspect.iscoroutinefunction(self.handler):
-            return await self.handler(**arguments)
-        return await asyncio.to_thread(self.handler, **arguments)
+    async def run_after(
+        self, starting: object, requests: socket.socket, logger: nuclio_sdk.Logger
+    ) -> None:
+        """An init that is a coroutine runs in the loop that the handler will run in."""
+        if inspect.iscoroutine(starting):
+            await starting
+        serving = asyncio.ensure_future(self.serve(sockets=[requests]))
+        while not self.started and not serving.done():
+            await asyncio.sleep(0.01)
+        if not self._is_draining:
+            self._health.is_ready = True
+            port = requests.getsockname()[1]
+            logger.info_with("serving", port=port, health_port=self._health.port)
+        await serving
 
-
-class _TooLarge(Exception):
-    pass
-
-
-class _Gone(Exception):
-    pass
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._health.is_ready = False
+        if self._is_draining or not self._drain:
+            self.should_exit = True
             return
+        self._is_draining = True
+        threading.Timer(self._drain, self._stop).start()
+
+    def _stop(self) -> None:
+        self.should_exit = True
 
 
-async def _body(receive: Receive) -> bytes:
-    parts: list[bytes] = []
-    size = 0
+def _bound(host: str, port: int) -> socket.socket:
+    """A socket that has the port, before anything takes its time."""
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as error:
+        bound.close()
+        raise Unusable(f"port {port} cannot be had: {error.strerror}; choose another") from None
+    return bound
+
+
+def _await_data(
+    settings: Settings, project: Project, logger: nuclio_sdk.Logger, *, waits: bool
+) -> None:
+    """Returns when the records of all runs upstream are there (design.md section 4a)."""
+    pause = 1
     while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _Gone
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > BODY_LIMIT:
-            raise _TooLarge
-        if not message.get("more_body", False):
-            return b"".join(parts)
+        try:
+            return wait_for(settings, project)
+        except Waiting as waiting:
+            if not waits:
+                raise
+            logger.info_with("waiting", reason=str(waiting), seconds=pause)
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def _event(scope: Mapping[str, Any], body: bytes, identifier: str) -> nuclio_sdk.Event:
-    """As the platform makes it: a JSON body is parsed. Raises ValueError when it is not JSON."""
-    headers = {
-        key.decode("latin-1").title(): value.decode("latin-1") for key, value in scope["headers"]
-    }
-    content_type = headers.get("Content-Type", "")
-    is_json = content_type.split(";")[0].strip().lower() == "application/json"
-    return nuclio_sdk.Event(
-        body=json.loads(body) if is_json and body else body,
-        content_type=content_type,
-        trigger=nuclio_sdk.TriggerInfo("http", "http"),
-        fields=dict(parse_qsl(scope["query_string"].decode("latin-1"))),
-        headers=headers,
-        _id=identifier,
-        method=scope["method"],
-        path=scope["path"],
-        size=len(body),
-    )
-
-
-async def _send(send: Send, response: Mapping[str, Any], identifier: str) -> None:
-    body = str(response["body"])
-    content = b64decode(body) if response["body_encoding"] == "base64" else body.encode()
-    headers = {
-        "content-type": response["content_type"],
-        "x-request-id": identifier,
-        **{str(key).lower(): str(value) for key, value in response["headers"].items()},
-        "content-length": str(len(content)),
-    }
-    encoded = [(key.encode("latin-1"), value.encode("latin-1")) for key, value in headers.items()]
-    status = int(response["status_code"])
-    await send({"type": "http.response.start", "status": status, "headers": encoded})
-    await send({"type": "http.response.body", "body": content})
-
-
-async def _send_text(send: Send, status: int, text: str, identifier: str) -> None:
-    response = nuclio_sdk.Response(body=text, status_code=status)
-    await _send(send, nuclio_sdk.Response.from_entrypoint_output(str, response), identifier)
-
-
-class _Health:
-    """`/live` and `/ready`, in a thread of its own: a busy handler cannot make it late."""
-
-    def __init__(self, port: int) -> None:
-        self.server: uvicorn.Server | None = None
-        health = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                ready = health.server is not None and health.server.started
-                status = {"/live": 200, "/ready": 200 if ready else 503}.get(self.path, 404)
-                self.send_response(status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *arguments: object) -> None:
-                pass
-
-        socketserver.TCPServer.allow_reuse_address = True
-        server = ThreadingHTTPServer(("", port), Handler)
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True, name="health").start()
+def _leave() -> None:
+    """Ends the process now: a thread with a handler that never returns would keep it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(DONE)

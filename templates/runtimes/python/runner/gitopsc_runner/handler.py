@@ -15,9 +15,6 @@ from gitopsc_runner.settings import Settings
 
 Handler = Callable[..., Any]
 
-_PLATFORM_ARGUMENTS = ("project", "run")
-"""What the platform injects and this runner cannot give."""
-
 
 def load_module(source: Path, module: str) -> ModuleType:
     """The handler's module, by its path, as on the platform; the source folder is importable.
@@ -58,9 +55,6 @@ def fitted(
     except (TypeError, ValueError):
         return dict(given)  # written in C: only the call can tell
     asked = signature.parameters
-    for argument in _PLATFORM_ARGUMENTS:
-        if argument in asked and argument not in offered and argument not in given:
-            raise Unusable(f"{name} asks for `{argument}`, which this runner does not have yet")
     arguments = {**given, **{key: value for key, value in offered.items() if key in asked}}
     try:
         signature.bind(**arguments)

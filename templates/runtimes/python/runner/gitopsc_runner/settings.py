@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gitopsc_runner.outcome import Unusable
+
+DEADLINE_SECONDS = 259_200
+"""Three days, as on the platform (digitalhub.md section 5.3)."""
+
+
+class StoreAddress(NamedTuple):
+    """A URL that fsspec opens, and what it takes besides."""
+
+    url: str
+    options: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One run. `module` is the handler's file below the source folder."""
+    """One run. `module` is the handler's file below the source folder.
+
+    `inputs` (by argument) and `references` (by the key as it is written in a parameter) say what is
+    read: `key`, and of `version`, `path` and `producer` what is known. `outputs` are the keys of
+    what the handler returns by name. `stores` are the places that data is in, `default` where
+    outputs go. A `scheduled` run runs whatever records there are. `secrets` names variables whose
+    values are never logged. `deadline` is in seconds.
+    """
 
     action: str
     compute: str
@@ -23,12 +40,24 @@ class Settings:
     module: str
     project: str
     run: str
+    deadline: int = DEADLINE_SECONDS
     init: str | None = None
     init_parameters: Mapping[str, Any] = field(default_factory=dict)
-    inputs: Mapping[str, Any] = field(default_factory=dict)
-    outputs: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    references: Mapping[str, Any] = field(default_factory=dict)
+    references: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    scheduled: bool = False
+    secrets: Sequence[str] = ()
+    stores: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def addresses(self) -> Mapping[str, StoreAddress]:
+        """The stores by name."""
+        return {
+            name: StoreAddress(store["url"], store.get("options", {}))
+            for name, store in self.stores.items()
+        }
 
 
 def read_settings(path: Path) -> Settings:

@@ -3,47 +3,69 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
-import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 import nuclio_sdk
 
-from gitopsc_runner.outcome import FAILED, STOPPED, UNUSABLE, Stopped, Unusable
-from gitopsc_runner.settings import read_settings
+from gitopsc_runner.log import make_logger
+from gitopsc_runner.outcome import (
+    FAILED,
+    STOPPED,
+    UNUSABLE,
+    WAITING,
+    Overdue,
+    Stopped,
+    StoreFailed,
+    Unusable,
+    Waiting,
+)
+from gitopsc_runner.settings import Settings, read_settings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0 done, 1 the handler raised, 76 trying again cannot help. Log lines go to stdout."""
+    """0 done; 1 the handler raised; 75 try again later; 76 trying again cannot help.
+
+    Log lines go to stdout.
+    """
     arguments = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _stop)  # the first process of a container has no default for it
-    logger = nuclio_sdk.Logger("INFO")
-    logger.set_handler("default", sys.stdout, nuclio_sdk.logger.JSONFormatter())
+    if arguments.with_parent:
+        _end_with_parent()
+    logger = make_logger()
+    function = ""
     try:
         settings = read_settings(arguments.settings)
-        logger.info_with(
-            "starting", project=settings.project, run=settings.run, function=settings.function
-        )
-        if settings.action == "job":
-            from gitopsc_runner.job import run_job
-
-            return run_job(settings, arguments.source, logger)
-        from gitopsc_runner.service import run_service
-
-        return run_service(
-            settings, arguments.source, logger, arguments.port, arguments.health_port
-        )
+        function = settings.function
+        logger = make_logger(settings.secrets)
+        logger.info_with("starting", project=settings.project, run=settings.run, function=function)
+        return _run(settings, arguments, logger)
     except Stopped:
         logger.info_with("stopped", exit_code=STOPPED)
         return STOPPED
+    except Waiting as waiting:
+        logger.info_with("waiting", reason=str(waiting), exit_code=WAITING)
+        return WAITING
     except Unusable as error:
-        logger.error_with("this run cannot work", error=str(error), exit_code=UNUSABLE)
+        message = "this run cannot work"
+        logger.error_with(message, function=function, error=str(error), exit_code=UNUSABLE)
         return UNUSABLE
+    except Overdue as error:
+        message = "the deadline has passed"
+        logger.error_with(message, function=function, error=str(error), exit_code=UNUSABLE)
+        return UNUSABLE
+    except StoreFailed as error:
+        message = "the store failed"
+        logger.error_with(message, function=function, error=str(error), exit_code=FAILED)
+        return FAILED
     except (Exception, SystemExit) as error:
         logger.error_with(
             "the function raised",
+            function=function,
             error=repr(error),
             traceback=traceback.format_exc(),
             exit_code=FAILED,
@@ -51,14 +73,57 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
 
 
+def _run(settings: Settings, arguments: argparse.Namespace, logger: nuclio_sdk.Logger) -> int:
+    if settings.action == "job":
+        from gitopsc_runner.job import run_job
+
+        return run_job(settings, arguments.source, logger, again=arguments.again)
+    from gitopsc_runner.service import Listening, run_service
+
+    listening = Listening(
+        arguments.host,
+        arguments.port,
+        arguments.health_port,
+        arguments.drain,
+        waits=not arguments.no_wait,
+    )
+    return run_service(settings, arguments.source, logger, listening)
+
+
 def _stop(_: int, __: object) -> None:
     raise Stopped
+
+
+def _end_with_parent() -> None:
+    """Its end of the pipe closes when it is gone, however it went. Handlers get no input."""
+    pipe = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+
+    def wait() -> None:
+        while os.read(pipe, 1024):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="gitopsc_runner", description="Run a function.")
     parser.add_argument("--settings", type=Path, default=Path("/etc/gitopsc/run.json"))
     parser.add_argument("--source", type=Path, default=Path("/opt/function"))
+    parser.add_argument("--again", action="store_true", help="do a job that is done again")
+    parser.add_argument("--host", default="0.0.0.0")
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--health-port", type=int, default=8082)
+    parser.add_argument(
+        "--drain", type=float, default=3, help="seconds to answer on after SIGTERM (default: 3)"
+    )
+    parser.add_argument(
+        "--no-wait", action="store_true", help="end when data upstream is not there yet"
+    )
+    parser.add_argument(
+        "--with-parent", action="store_true", help="end when standard input is closed"
+    )
     return parser

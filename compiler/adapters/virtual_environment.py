@@ -1,0 +1,141 @@
+"""A Python version and requirements -> a virtual environment in the user's cache, made once.
+
+It is keyed by what it is made of, so it is never stale; it may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import hashlib
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from typing import IO, NamedTuple
+
+from compiler.adapters.child import run_child
+from compiler.adapters.uv import NoUv, find_uv
+
+_READY = "gitopsc-ready"
+"""A file that says that all is installed; without it the environment is made anew."""
+
+_TOLD = 30
+"""Lines of an installer's last words."""
+
+
+class NotPrepared(Exception):
+    """The environment cannot be made; the message says why, and `hint` what to do."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class Requirements(NamedTuple):
+    """The text of a requirements file; with hashes, nothing else may be installed."""
+
+    text: str
+    is_hashed: bool = False
+
+
+async def prepared(
+    python_version: str, files: Sequence[Requirements], began: Callable[[], None]
+) -> str:
+    """The path of its Python. `files` are installed one after another, as in the image.
+
+    Calls `began` when there is something to do. Raises NotPrepared.
+    """
+    key = [python_version, platform.machine(), sys.platform, *(each.text for each in files)]
+    name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
+    folder = os.path.join(_home(), f"{python_version}-{name}")
+    python = os.path.join(folder, "bin", "python")
+    ready = os.path.join(folder, _READY)
+    if os.path.exists(ready) and os.path.exists(python):
+        return python
+    try:
+        os.makedirs(os.path.dirname(folder), exist_ok=True)
+        with open(f"{folder}.lock", "wb") as lock:
+            await _locked(lock)
+            if not (os.path.exists(ready) and os.path.exists(python)):
+                began()
+                shutil.rmtree(folder, ignore_errors=True)
+                await _make(folder, python_version, files)
+                with open(ready, "wb"):
+                    pass
+    except OSError as error:
+        reason = error.strerror or str(error)
+        hint = "make room, or set XDG_CACHE_HOME to a folder that can be written"
+        raise NotPrepared(f"{folder}: {reason}", hint) from None
+    return python
+
+
+def _home() -> str:
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return os.path.join(cache, "gitopsc", "environments")
+
+
+async def _locked(lock: IO[bytes]) -> None:
+    """Waits while another process, or another task of this one, makes the same."""
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            await asyncio.sleep(0.1)
+
+
+async def _make(folder: str, version: str, files: Sequence[Requirements]) -> None:
+    try:
+        uv = find_uv()
+    except NoUv:
+        await _make_with_pip(folder, version, files)
+        return
+    hint = f"install Python {version}, or let uv do it: `uv python install {version}`"
+    await _run(
+        [uv, "venv", "--quiet", "--no-project", "--python", version, folder],
+        f"Python {version} is not on this machine",
+        hint,
+    )
+    python = os.path.join(folder, "bin", "python")
+    await _install([uv, "pip", "install", "--quiet", "--python", python], folder, files)
+
+
+async def _make_with_pip(folder: str, version: str, files: Sequence[Requirements]) -> None:
+    base = shutil.which(f"python{version}")
+    if base is None and sys.version_info[:2] == tuple(map(int, version.split("."))):
+        base = sys.executable
+    if base is None:
+        hint = f"install Python {version}, or uv, which brings it"
+        raise NotPrepared(f"Python {version} is not on this machine", hint)
+    hint = f"mend the Python at {base}, or install uv"
+    await _run([base, "-m", "venv", folder], f"Python {version} makes no environment", hint)
+    python = os.path.join(folder, "bin", "python")
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    await _install(pip, folder, files)
+
+
+async def _install(command: Sequence[str], folder: str, files: Sequence[Requirements]) -> None:
+    for number, requirements in enumerate(files):
+        path = os.path.join(folder, f"requirements-{number}.txt")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(requirements.text)
+        hashes = ["--require-hashes"] if requirements.is_hashed else []
+        hint = "mend the requirements, or the network; `gitopsc lock` finds versions that fit"
+        message = "the requirements cannot be installed"
+        await _run([*command, *hashes, "-r", path], message, hint)
+
+
+async def _run(command: Sequence[str], message: str, hint: str) -> None:
+    words: list[str] = []
+
+    def told(line: str) -> None:
+        words.append(line)
+        del words[:-_TOLD]
+
+    kept = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
+    environment = {key: each for key, each in os.environ.items() if key not in kept}
+    if await run_child(command, told, environment=environment):
+        raise NotPrepared("\n".join([message, *(f"  {word}" for word in words if word)]), hint)

@@ -1,0 +1,270 @@
+"""`gitopsc run`: a run, with its upstream if asked, in virtual environments of this machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from compiler.commands.reading import read
+from compiler.commands.terminal import wants_colour
+from compiler.execute import execute
+from compiler.model.diagnostic import did_you_mean, has_errors, in_order, listed
+from compiler.model.execution import Execution, executions
+from compiler.model.program import Program, Run
+from compiler.model.rehearsal import Began, Ended, Event, Logged, Preparing, Printed, Rehearsal
+from compiler.model.store import scheme_of
+from compiler.pipeline import link_tree
+from compiler.report.text import render_counts, render_text
+
+STORE = ".gitopsc/store"
+"""The folder of a project that keeps what is made on this machine."""
+
+
+class _Refused(Exception):
+    """What was asked for cannot be done; the message says why, and what to type instead."""
+
+
+def run(arguments: argparse.Namespace) -> int:
+    reading = read(arguments.path)
+    found = [*reading.scanned]
+    programs: tuple[Program, ...] = ()
+    if not has_errors(found):
+        programs, problems = link_tree(reading.tree)
+        found += reading.placed(problems)
+    diagnostics = in_order(found)
+    if has_errors(diagnostics):
+        sys.stderr.write(render_text(diagnostics, reading.lines, colour=wants_colour()))
+        print(f"gitopsc: {render_counts(diagnostics)}; nothing was run", file=sys.stderr)
+        return 1
+    try:
+        program, asked = _asked(programs, arguments.name)
+        folder = os.path.join(os.path.abspath(arguments.path), program.project.folder)
+        program = _with_parameters(program, asked, arguments.param)
+        wanted = _wanted(program, asked.name, with_upstream=arguments.upstream)
+        _check_secrets(wanted)
+    except _Refused as refusal:
+        print(f"gitopsc: {refusal}", file=sys.stderr)
+        return 2
+    for warning in _left_out(wanted):
+        print(f"gitopsc: {warning}", file=sys.stderr)
+    rehearsal = Rehearsal(
+        executions=wanted,
+        folder=folder,
+        store=_store(arguments.store, folder),
+        schemes=_schemes(wanted, arguments.store),
+        again=frozenset(each.run.name for each in wanted) if arguments.force else frozenset(),
+        port=arguments.port,
+    )
+    ended = execute(rehearsal, _Telling([each.run.name for each in wanted]).told)
+    sys.stdout.write(_table(ended))
+    return _status(ended, asked)
+
+
+def _asked(programs: Iterable[Program], text: str) -> tuple[Program, Run]:
+    """`<run>`, or `<project>/<run>` where several projects have a run of that name."""
+    project, _, name = text.rpartition("/")
+    found = [
+        (program, run)
+        for program in programs
+        for run in program.runs
+        if run.name == name and project in ("", program.project.name)
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        projects = listed(f"{program.project.name}/{name}" for program, _ in found)
+        raise _Refused(f"several projects have a run `{name}`: write one of {projects}")
+    if any(build.name == name for program in programs for build in program.builds):
+        raise _Refused(f"`{name}` builds an image; `docker buildx bake` does that")
+    known = [run.name for program in programs for run in program.runs]
+    hint = did_you_mean(name, known) or f"there are {listed(sorted(known)) or 'none'}"
+    raise _Refused(f"no run is called `{text}`; {hint}")
+
+
+def _with_parameters(program: Program, asked: Run, given: Iterable[str]) -> Program:
+    """Parameters go where the platform has them go: to the job, or to the service's init."""
+    target = asked.function.handler if asked.action == "job" else asked.function.init
+    signature = asked.function.signatures.get(target or "")
+    parameters = dict(asked.parameters if asked.action == "job" else asked.init_parameters)
+    for text in given:
+        name, separator, value = text.partition("=")
+        if not separator or not name:
+            raise _Refused(f"`--param {text}` is no `NAME=VALUE`")
+        if target is None or (signature and not signature.open and name not in signature.arguments):
+            known = signature.arguments if signature else ()
+            hint = did_you_mean(name, known) or f"it takes {listed(known) or 'none'}"
+            raise _Refused(f"`{target or asked.name}` takes no parameter `{name}`; {hint}")
+        parameters[name] = _value(value)
+    if asked.action == "job":
+        changed = replace(asked, parameters=parameters)
+    else:
+        changed = replace(asked, init_parameters=parameters)
+    return replace(program, runs=tuple(changed if run is asked else run for run in program.runs))
+
+
+def _value(text: str) -> Any:
+    """JSON where it is some, else a string."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _wanted(program: Program, name: str, *, with_upstream: bool) -> tuple[Execution, ...]:
+    """The run, after those whose data it reads, and theirs."""
+    names = {name}
+    found = executions(program, program.project.local)
+    for execution in reversed(found):
+        run = execution.run
+        if run.name in names and with_upstream:
+            names |= {each.producer for each in (*run.inputs, *run.references) if each.producer}
+    return tuple(each for each in found if each.run.name in names)
+
+
+def _check_secrets(wanted: Iterable[Execution]) -> None:
+    """A secret's value comes from the variable of its name."""
+    for each in wanted:
+        missing = [name for name in each.run.secrets if name not in os.environ]
+        if missing:
+            message = f"`{each.run.name}` needs the secret {listed(missing)}"
+            raise _Refused(f"{message}: set the environment variable of that name")
+
+
+def _left_out(wanted: Iterable[Execution]) -> list[str]:
+    """What a pod has and this machine does not."""
+    words = []
+    for each in wanted:
+        run = each.run
+        if run.function.image or run.function.base_image:
+            image = run.function.image or run.function.base_image
+            words.append(f"`{run.name}` runs in its Python here, not in the image `{image}`")
+        elif run.function.build.instructions:
+            words.append(f"`{run.name}` runs here without its build's instructions")
+        words += [
+            f"`{run.name}` runs here without its volume `{volume.name}` at `{volume.mount_path}`"
+            for volume in run.volumes
+            if volume.mount_path != "/shared"
+        ]
+    return words
+
+
+def _store(url: str | None, folder: str) -> str:
+    """The URL of the store. The folder of the project is made, and kept out of Git."""
+    if url is not None:
+        return url if scheme_of(url) else f"file://{os.path.abspath(url)}"
+    store = os.path.join(folder, STORE)
+    os.makedirs(store, exist_ok=True)
+    ignore = os.path.join(store, ".gitignore")
+    if not os.path.exists(ignore):
+        with open(ignore, "w", encoding="utf-8") as file:
+            file.write("*\n")
+    return f"file://{store}"
+
+
+def _schemes(wanted: Iterable[Execution], store: str | None) -> tuple[str, ...]:
+    """Of the URLs that are opened here."""
+    urls = {store or ""}
+    for each in wanted:
+        for key in ("inputs", "references"):
+            urls |= {read.get("path", "") for read in each.settings.get(key, {}).values()}
+    return tuple(sorted({scheme_of(url) for url in urls} - {"", "file", "local", "memory"}))
+
+
+class _Telling:
+    """Events, as lines on stderr: whose they are stands before them where several runs speak."""
+
+    def __init__(self, names: list[str]) -> None:
+        self._width = max(map(len, names)) if len(names) > 1 else 0
+        self._colour = wants_colour()
+
+    def told(self, event: Event) -> None:
+        for line in self._lines(event):
+            before = f"{event.run:{self._width}} | " if self._width else ""
+            print(before + line, file=sys.stderr, flush=True)
+
+    def _lines(self, event: Event) -> list[str]:
+        if isinstance(event, Preparing):
+            what = f"Python {event.python_version}"
+            if event.requirements:
+                what += f" with {listed(event.requirements, most=5)}"
+            return [self._dim(f"making an environment: {what}")]
+        if isinstance(event, Began):
+            return [self._dim("starting")]
+        if isinstance(event, Printed):
+            return [event.text]
+        if isinstance(event, Logged):
+            return self._logged(event)
+        words = f"{event.status} after {event.seconds:.1f} s"
+        if event.reason is not None:
+            words += f": {event.reason}"
+        return words.splitlines() if event.status not in ("done", "done before") else []
+
+    def _logged(self, event: Logged) -> list[str]:
+        details = event.details
+        if event.message in ("starting", "done", "done already", "waiting", "stopped"):
+            return []
+        if event.message == "serving":
+            port, health = details.get("port"), details.get("health_port")
+            words = f"serving on http://127.0.0.1:{port}"
+            words += f" (health and metrics: http://127.0.0.1:{health}/metrics); Ctrl-C ends it"
+            return [self._bold(words)]
+        lines = [f"{event.level}: {event.message}"]
+        for key, value in details.items():
+            if key == "traceback":
+                lines += str(value).rstrip().split("\n")
+            elif key not in ("exit_code", "function"):
+                lines.append(f"  {key}: {value}")
+        return lines
+
+    def _dim(self, text: str) -> str:
+        return f"\x1b[2m{text}\x1b[0m" if self._colour else text
+
+    def _bold(self, text: str) -> str:
+        return f"\x1b[1m{text}\x1b[0m" if self._colour else text
+
+
+def _table(ended: Iterable[Ended]) -> str:
+    """What ran, how long, and what it made."""
+    rows = [("run", "status", "seconds", "made")]
+    for each in ended:
+        seconds = f"{each.seconds:.1f}" if each.seconds else ""
+        rows.append((each.run, each.status, seconds, ", ".join(_made(each.made))))
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    lines = []
+    for name, status, seconds, made in rows:
+        cells = [name.ljust(widths[0]), status.ljust(widths[1]), seconds.rjust(widths[2]), made]
+        lines.append("  ".join(cells).rstrip() + "\n")
+    return "".join(lines)
+
+
+def _made(made: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
+    for key in made.get("outputs", {}).values():
+        type_, _, rest = str(key).removeprefix("store://").partition("/")[2].partition("/")
+        yield f"{type_} {rest.partition('/')[2].partition(':')[0]}"
+    for group in ("results", "metrics"):
+        for name, value in made.get(group, {}).items():
+            text = json.dumps(value)
+            yield f"{name}={text if len(text) <= 40 else text[:37] + '...'}"
+
+
+def _status(ended: Iterable[Ended], asked: Run) -> int:
+    """A service that was stopped has done what it was to do."""
+    statuses = {each.run: each.status for each in ended}
+    if "failed" in statuses.values() or "waiting" in statuses.values():
+        if statuses[asked.name] == "waiting":
+            print("gitopsc: add `--upstream` to make the data first", file=sys.stderr)
+        return 1
+    last = statuses[asked.name]
+    if last == "stopped":
+        upstream_done = all(
+            status in ("done", "done before")
+            for name, status in statuses.items()
+            if name != asked.name
+        )
+        return 0 if asked.action == "serve" and upstream_done else 130
+    return 0 if last in ("done", "done before") else 1

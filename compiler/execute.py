@@ -1,0 +1,223 @@
+"""Rehearsal -> what came of each run: the runner, in virtual environments, on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from compiler.adapters.child import run_child
+from compiler.adapters.packaged import REQUIREMENTS, data_folder, runner_files
+from compiler.adapters.virtual_environment import NotPrepared, Requirements, prepared
+from compiler.model.execution import Execution
+from compiler.model.program import Function
+from compiler.model.rehearsal import (
+    Began,
+    Ended,
+    Event,
+    Logged,
+    Preparing,
+    Printed,
+    Rehearsal,
+    Status,
+)
+from compiler.model.store import DEFAULT, LOCAL_SCHEMES, scheme_of
+
+_RUNTIME = "python"
+_HOST = "127.0.0.1"
+_WAITING = 75
+_STOPPED = 143
+_FOREIGN = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+"""Variables of the Python that runs this, which are none of the function's business."""
+
+
+def execute(rehearsal: Rehearsal, told: Callable[[Event], None]) -> tuple[Ended, ...]:
+    """Runs what is to be run, as many at a time as there are processors.
+
+    SIGINT, SIGTERM and SIGHUP stop all of it: then nothing is left running, and nothing is half
+    stored.
+    """
+    return asyncio.run(_Execution(rehearsal, told).all())
+
+
+class _Execution:
+    def __init__(self, rehearsal: Rehearsal, told: Callable[[Event], None]) -> None:
+        self._rehearsal = rehearsal
+        self._told = told
+        self._processors = asyncio.Semaphore(os.cpu_count() or 1)
+        self._ended: dict[str, asyncio.Future[Ended]] = {}
+
+    async def all(self) -> tuple[Ended, ...]:
+        loop = asyncio.get_running_loop()
+        tasks = []
+        for execution in self._rehearsal.executions:
+            name = execution.run.name
+            self._ended[name] = loop.create_future()
+            tasks.append(asyncio.ensure_future(self._one(execution)))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, lambda: [task.cancel() for task in tasks])
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for task in tasks:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+        return tuple(
+            ended.result() if ended.done() else Ended(name, "stopped", 0.0, {})
+            for name, ended in self._ended.items()
+        )
+
+    async def _one(self, execution: Execution) -> None:
+        run = execution.run
+        upstream = {each.producer for each in (*run.inputs, *run.references) if each.producer}
+        waits = [self._ended[name] for name in sorted(upstream) if name in self._ended]
+        for ended in waits:
+            before = await asyncio.shield(ended)
+            if before.status not in ("done", "done before"):
+                reason = f"`{before.run}` has not made its data"
+                self._end(Ended(run.name, "not started", 0.0, {}, reason))
+                return
+        async with self._processors:
+            begun = time.monotonic()
+            try:
+                ended_ = await self._run(execution)
+            except NotPrepared as error:
+                ended_ = Ended(run.name, "failed", 0.0, {}, f"{error}\n  hint: {error.hint}")
+            except asyncio.CancelledError:
+                self._end(Ended(run.name, "stopped", time.monotonic() - begun, {}))
+                raise
+            self._end(ended_._replace(seconds=time.monotonic() - begun))
+
+    def _end(self, ended: Ended) -> None:
+        self._ended[ended.run].set_result(ended)
+        self._told(ended)
+
+    async def _run(self, execution: Execution) -> Ended:
+        run = execution.run
+        python = await self._python(run.function, run.name)
+        made: Mapping[str, Mapping[str, Any]] = {}
+        status: Status = "done"
+        reason: str | None = None
+
+        def told(line: str) -> None:
+            nonlocal made, reason, status
+            logged = _logged(run.name, line)
+            if logged is None:
+                self._told(Printed(run.name, line))
+                return
+            if logged.message in ("done", "done already"):
+                made = logged.details
+                status = "done" if logged.message == "done" else "done before"
+            if logged.message == "waiting":
+                reason = str(logged.details.get("reason"))
+            self._told(logged)
+
+        with tempfile.TemporaryDirectory(prefix=f"gitopsc-{run.name}-") as folder:
+            source = os.path.join(folder, "function")
+            shared = os.path.join(folder, "shared")
+            settings = os.path.join(folder, "run.json")
+            os.mkdir(shared)
+            _write_source(run.function, source)
+            with open(settings, "w", encoding="utf-8") as file:
+                json.dump(self._settings(execution), file)
+            self._told(Began(run.name))
+            places = ["--settings", settings, "--source", source]
+            code = await run_child(
+                [python, _runner(), *places, *self._flags(run.name)],
+                told,
+                environment=self._variables(execution, source),
+                folder=shared,
+            )
+        if code == 0:
+            return Ended(run.name, status, 0.0, made)
+        if code == _WAITING:
+            return Ended(run.name, "waiting", 0.0, {}, reason)
+        if code in (_STOPPED, -signal.SIGTERM):
+            return Ended(run.name, "stopped", 0.0, {})
+        return Ended(run.name, "failed", 0.0, {}, _failure(code))
+
+    def _flags(self, name: str) -> list[str]:
+        flags = ["--with-parent", "--no-wait", "--drain", "0", "--host", _HOST]
+        flags += ["--port", str(self._rehearsal.port), "--health-port", "0"]
+        return [*flags, "--again"] if name in self._rehearsal.again else flags
+
+    async def _python(self, function: Function, name: str) -> str:
+        """The Python of an environment with what the image would have."""
+        files = dict(runner_files(_RUNTIME, self._rehearsal.schemes))
+        requirements = [Requirements(files[REQUIREMENTS].decode())]
+        if function.packages is not None:
+            requirements.append(Requirements(function.packages.packages, is_hashed=True))
+        elif function.requirements:
+            lines = "".join(f"{each}\n" for each in function.requirements)
+            requirements.append(Requirements(lines))
+        event = Preparing(name, function.python_version, function.requirements)
+        return await prepared(function.python_version, requirements, lambda: self._told(event))
+
+    def _settings(self, execution: Execution) -> Mapping[str, Any]:
+        """Those of a pod, with the store of this machine, and with paths of it."""
+        settings = dict(execution.settings)
+        stores = dict(settings.get("stores", {}))
+        if DEFAULT in stores:
+            stores["configured"] = stores[DEFAULT]  # data that is declared there opens as ever
+        stores[DEFAULT] = {"url": self._rehearsal.store}
+        settings["stores"] = stores
+        for key in ("inputs", "references"):
+            read = settings.get(key, {})
+            settings[key] = {name: self._here(each) for name, each in read.items()}
+        return settings
+
+    def _here(self, read: Mapping[str, str]) -> Mapping[str, str]:
+        path = read.get("path", "")
+        if not path or scheme_of(path) or scheme_of(path) not in LOCAL_SCHEMES:
+            return read
+        return {**read, "path": os.path.join(self._rehearsal.folder, path)}
+
+    def _variables(self, execution: Execution, source: str) -> Mapping[str, str]:
+        run = execution.run
+        inherited = {key: each for key, each in os.environ.items() if key not in _FOREIGN}
+        return {
+            **inherited,
+            **execution.variables,
+            **{name: os.environ[name] for name in run.secrets},
+            "PROJECT_NAME": str(execution.settings["project"]),
+            "PYTHONPATH": source,
+            "PYTHONUNBUFFERED": "1",
+        }
+
+
+def _runner() -> str:
+    return str(data_folder("templates") / "runtimes" / _RUNTIME / "runner" / "gitopsc_runner")
+
+
+def _write_source(function: Function, folder: str) -> None:
+    os.mkdir(folder)
+    for file in function.files:
+        path = os.path.join(folder, file.path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as opened:
+            opened.write(file.content)
+        if file.executable:
+            os.chmod(path, 0o755)
+
+
+def _logged(run: str, line: str) -> Logged | None:
+    """A line of the runner's log, if it is one."""
+    if not line.startswith('{"datetime": '):
+        return None
+    try:
+        data = json.loads(line)
+        return Logged(run, data["level"], data["message"], dict(data["with"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _failure(code: int) -> str:
+    if code > 0:
+        return f"exit code {code}"
+    try:
+        return f"killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"killed by signal {-code}"

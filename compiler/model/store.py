@@ -1,0 +1,62 @@
+"""Where data is kept that runs share: a URL that pods open, or a claim that they mount."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from compiler.model.volume import Volume
+
+DEFAULT = "default"
+"""The store that outputs and records go to."""
+
+MOUNTED = "/var/lib/gitopsc"
+"""The folder below which stores on claims are mounted."""
+
+LOCAL_SCHEMES = ("", "file", "local", "memory")
+"""What no two pods see alike."""
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+
+
+class Store(NamedTuple):
+    """One store. `secrets` are variables with which its driver is let in; `volume` is its claim."""
+
+    url: str
+    options: Mapping[str, Any]
+    secrets: tuple[str, ...] = ()
+    volume: Volume | None = None
+
+    @classmethod
+    def of(cls, name: str, data: str | Mapping[str, Any]) -> Store:
+        """`data` is an item of `stores` that its schema accepts."""
+        if isinstance(data, str):
+            return cls(data, {})
+        claim = data.get("claim")
+        if claim is None:
+            return cls(data.get("url", ""), data.get("options", {}), tuple(data.get("secrets", ())))
+        path = f"{MOUNTED}/{name}"
+        volume = Volume(
+            type="shared_volume",
+            name=f"store-{name}",
+            mount_path=path,
+            size=str(claim["size"]) if "size" in claim else None,
+            storage_class=claim.get("storage_class"),
+            access_mode=claim.get("access_mode", "ReadWriteMany"),
+            claim=claim["name"],
+            image=None,
+            sub_path=None,
+        )
+        return cls(f"file://{path}", {}, (), volume)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether all pods see the same in it."""
+        return self.volume is not None or scheme_of(self.url) not in LOCAL_SCHEMES
+
+
+def scheme_of(url: str) -> str:
+    """`s3` of `s3://bucket/key`; nothing of a path."""
+    match = _SCHEME.match(url)
+    return match[1].lower() if match else ""

@@ -1,0 +1,267 @@
+"""A handler -> an ASGI application: an event in, a response out, and no way to take it down."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import time
+import traceback
+import types
+import uuid
+from base64 import b64decode
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+import nuclio_sdk
+import nuclio_sdk.json_encoder
+
+from gitopsc_runner.handler import Handler, fitted
+from gitopsc_runner.health import IN_PROGRESS, REQUESTS, SECONDS
+
+BODY_LIMIT = 64 * 1024 * 1024
+"""Bytes of a request's body; a larger one is answered with 413."""
+
+BODY_SECONDS = 60
+"""For a client to send the next part of a body; a slower one is answered with 408."""
+
+THREADS = 40
+"""Requests that are handled at the same time, by handlers that are no coroutines."""
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+_Result = TypeVar("_Result")
+_END = object()
+
+
+class Application:
+    """The handler behind HTTP. Handlers that are no coroutines run in threads."""
+
+    def __init__(self, handler: Handler, context: nuclio_sdk.Context) -> None:
+        self.context = context
+        self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
+        self._handler = handler
+        self._encode = nuclio_sdk.json_encoder.Encoder().encode
+        self._is_coroutine = inspect.iscoroutinefunction(handler)
+        offered = {"context": context, "event": None}
+        for name in ("project", "run"):
+            offered[name] = getattr(context, name, None)
+        self._arguments = fitted(handler, {}, offered)
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await _Request(self, scope, receive, send).answer()
+
+    async def call(self, event: nuclio_sdk.Event) -> Any:
+        """What the handler returns. Raises Exception, whatever it raises itself."""
+        arguments = self._arguments
+        if "event" in arguments:
+            arguments = {**arguments, "event": event}
+        if self._is_coroutine:
+            try:
+                return await self._handler(**arguments)
+            except (SystemExit, KeyboardInterrupt) as error:
+                raise _Left(repr(error)) from error
+        return await self.in_thread(lambda: self._handler(**arguments))
+
+    async def in_thread(self, call: Callable[[], _Result]) -> _Result:
+        def guarded() -> _Result:
+            try:
+                return call()
+            except (StopIteration, SystemExit, KeyboardInterrupt) as error:
+                raise _Left(repr(error)) from error  # no future carries these
+
+        return await asyncio.get_running_loop().run_in_executor(self.threads, guarded)
+
+    def response(self, returned: Any) -> Mapping[str, Any]:
+        """As nuclio-sdk has it; nothing for None."""
+        if returned is None:
+            returned = ""
+        response: Mapping[str, Any] = nuclio_sdk.Response.from_entrypoint_output(
+            self._encode, returned
+        )
+        return response
+
+
+class _Left(Exception):
+    """The handler tried to end the process."""
+
+
+class _Refused(Exception):
+    """A request that no handler hears of, with the status and the words of its answer."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
+        self.status = status
+
+
+class _Gone(Exception):
+    """The client has left."""
+
+
+class _Request:
+    """One request, and how far its answer has come."""
+
+    def __init__(
+        self, application: Application, scope: Mapping[str, Any], receive: Receive, send: Send
+    ) -> None:
+        self._application = application
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._identifier = uuid.uuid4().hex
+        self._status = 0
+
+    async def answer(self) -> None:
+        begun = time.monotonic()
+        IN_PROGRESS.inc()
+        try:
+            body = await self._body()
+            event = _event(self._scope, body, self._identifier)
+            await self._respond(await self._application.call(event))
+        except _Gone:
+            self._status = self._status or 499
+        except _Refused as refusal:
+            await self._say(refusal.status, str(refusal))
+        except Exception as error:
+            self._application.context.logger.error_with(
+                "the handler raised",
+                request=self._identifier,
+                error=repr(error),
+                traceback=traceback.format_exc(),
+            )
+            if self._status:
+                raise  # a part is sent: the server breaks the connection
+            await self._say(500, f"request {self._identifier} failed")
+        finally:
+            IN_PROGRESS.dec()
+            SECONDS.observe(time.monotonic() - begun)
+            REQUESTS.labels(_known(self._scope["method"]), self._status).inc()
+
+    async def _body(self) -> bytes:
+        headers = dict(self._scope["headers"])
+        announced = headers.get(b"content-length", b"0")
+        if announced == b"0" and b"transfer-encoding" not in headers:
+            return b""
+        if announced.isdigit() and int(announced) > BODY_LIMIT:
+            raise _Refused(413, f"a body has at most {BODY_LIMIT} bytes")
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            try:
+                message = await asyncio.wait_for(self._receive(), BODY_SECONDS)
+            except asyncio.TimeoutError:
+                raise _Refused(408, "the body has not come in time") from None
+            if message["type"] == "http.disconnect":
+                raise _Gone
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > BODY_LIMIT:
+                raise _Refused(413, f"a body has at most {BODY_LIMIT} bytes")
+            if not message.get("more_body", False):
+                return b"".join(parts)
+
+    async def _respond(self, returned: Any) -> None:
+        whole = returned.body if isinstance(returned, nuclio_sdk.Response) else returned
+        if not isinstance(whole, (types.GeneratorType, types.AsyncGeneratorType)):
+            response = self._application.response(returned)
+            body = _content(response)
+            await self._start(response, {"content-length": str(len(body))})
+            await self._send({"type": "http.response.body", "body": body})
+            return
+        parts = self._parts(whole)
+        first = await anext(parts, None)  # before the status: it may raise, or be a Response
+        head = first if isinstance(first, nuclio_sdk.Response) else _text(first)
+        if isinstance(returned, nuclio_sdk.Response):
+            head = nuclio_sdk.Response(
+                returned.headers, _text(first), returned.content_type, returned.status_code
+            )
+        response = self._application.response(head)
+        await self._start(response, {})
+        await self._send_part(_content(response))
+        async for part in parts:
+            body = part.body if isinstance(part, nuclio_sdk.Response) else part
+            await self._send_part(_content(self._application.response(_text(body))))
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def _parts(self, generator: Any) -> AsyncIterator[Any]:
+        """The items of a generator of either kind; a thread waits for those of the plain one."""
+        if isinstance(generator, types.AsyncGeneratorType):
+            async for item in generator:
+                yield item
+            return
+        while True:
+            item = await self._application.in_thread(lambda: next(generator, _END))
+            if item is _END:
+                return
+            yield item
+
+    async def _start(self, response: Mapping[str, Any], more: Mapping[str, str]) -> None:
+        headers = {
+            "content-type": response["content_type"],
+            "x-request-id": self._identifier,
+            **{str(key).lower(): str(value) for key, value in response["headers"].items()},
+            **more,
+        }
+        encoded = [(key.encode("latin-1"), each.encode("latin-1")) for key, each in headers.items()]
+        status = int(response["status_code"])
+        if not 200 <= status <= 599:
+            raise ValueError(f"{status} is no status of an answer")
+        await self._send({"type": "http.response.start", "status": status, "headers": encoded})
+        self._status = status
+
+    async def _send_part(self, body: bytes) -> None:
+        if body:
+            await self._send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def _say(self, status: int, words: str) -> None:
+        response = nuclio_sdk.Response(body=f"{words}\n", status_code=status)
+        body = _content(self._application.response(response))
+        await self._start(self._application.response(response), {"content-length": str(len(body))})
+        await self._send({"type": "http.response.body", "body": body})
+
+
+def _event(scope: Mapping[str, Any], body: bytes, identifier: str) -> nuclio_sdk.Event:
+    """As the platform makes it: a JSON body is parsed. Raises _Refused when it is not JSON."""
+    headers = {
+        key.decode("latin-1").title(): value.decode("latin-1") for key, value in scope["headers"]
+    }
+    content_type = headers.get("Content-Type", "")
+    parsed: Any = body
+    if content_type.split(";")[0].strip().lower() == "application/json" and body:
+        try:
+            parsed = json.loads(body)
+        except (ValueError, RecursionError):
+            raise _Refused(400, "the body is not the JSON it says it is") from None
+    return nuclio_sdk.Event(
+        body=parsed,
+        content_type=content_type,
+        trigger=nuclio_sdk.TriggerInfo("http", "http"),
+        fields=dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
+        headers=headers,
+        _id=identifier,
+        method=scope["method"],
+        path=scope["path"],
+        size=len(body),
+    )
+
+
+def _text(part: Any) -> Any:
+    """A part of a stream as a body: text or bytes."""
+    if part is None:
+        return ""
+    return part if isinstance(part, (str, bytes)) else str(part)
+
+
+def _content(response: Mapping[str, Any]) -> bytes:
+    body = str(response["body"])
+    return b64decode(body) if response["body_encoding"] == "base64" else body.encode()
+
+
+def _known(method: str) -> str:
+    """A label has few values, whatever clients send."""
+    known = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+    return method if method in known else "other"

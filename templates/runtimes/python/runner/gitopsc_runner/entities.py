@@ -1,0 +1,205 @@
+"""Entities of a store -> the objects that handlers know from the platform's SDK.
+
+What is covered is what handlers do every day; the rest raises NotCovered, which says so.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NoReturn
+
+from gitopsc_runner.outcome import Unusable
+from gitopsc_runner.store import Entity, Place
+from gitopsc_runner.table import FORMATS, read_table
+
+COVERAGE = "see `The SDK` in gitopsc's README for what is"
+
+
+class NotCovered(AttributeError):
+    """A part of the SDK that needs the platform."""
+
+
+def not_covered(what: str) -> NoReturn:
+    raise NotCovered(f"`{what}` is not covered by gitopsc's runner; {COVERAGE}")
+
+
+class Covered:
+    """An object of the SDK, of which only a part is here."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        not_covered(f"{type(self).__name__.lower()}.{name}")
+
+
+class Measured(Covered):
+    """Something that has metrics: a run or a model."""
+
+    def __init__(self, metrics: Mapping[str, Any]) -> None:
+        self.metrics: dict[str, Any] = dict(metrics)
+
+    def log_metric(
+        self, key: str, value: Any, overwrite: bool = False, single_value: bool = False
+    ) -> None:
+        """A number, or a list of them; numbers under one key become a list."""
+        if isinstance(value, list):
+            before = [] if overwrite else self._series(key)
+            self.metrics[key] = [*before, *map(_number, value)]
+        elif single_value:
+            self.metrics[key] = _number(value)
+        else:
+            before = [] if overwrite else self._series(key)
+            self.metrics[key] = [*before, _number(value)]
+
+    def log_metrics(self, metrics: Mapping[str, Any], overwrite: bool = False) -> None:
+        """Several at once: a list as a list, a number as a single one."""
+        for key, value in metrics.items():
+            self.log_metric(key, value, overwrite, single_value=not isinstance(value, list))
+
+    def _series(self, key: str) -> list[Any]:
+        before = self.metrics.get(key, [])
+        return before if isinstance(before, list) else [before]
+
+
+def _number(value: Any) -> int | float:
+    """Numbers of numpy and tensors of one element have `item`."""
+    plain = value.item() if hasattr(value, "item") else value
+    if isinstance(plain, bool) or not isinstance(plain, (int, float)):
+        raise TypeError(f"a metric is a number or a list of numbers, not {type(value).__name__}")
+    return plain
+
+
+class Material(Covered):
+    """An artifact, a dataitem or a model. Its files are fetched when they are asked for."""
+
+    ENTITY_TYPE = ""
+
+    def __init__(self, project: str, entity: Entity, place: Place | None) -> None:
+        self.entity = entity
+        self.project = project
+        self.name = entity.name
+        self.kind = entity.kind
+        self.id = entity.version
+        self.spec = SimpleNamespace(path=place.url if place else entity.path)
+        self._place = place
+
+    @property
+    def key(self) -> str:
+        version = f":{self.id}" if self.id else ""
+        return f"store://{self.project}/{self.entity.type}/{self.kind}/{self.name}{version}"
+
+    def __repr__(self) -> str:
+        return f"<{self.key}>"
+
+    def as_file(self) -> list[str]:
+        """Its files, below a temporary folder: their paths."""
+        folder = tempfile.mkdtemp(prefix=f"{self.name}-")
+        self._fetch(Path(folder))
+        return sorted(
+            os.path.join(root, name) for root, _, names in os.walk(folder) for name in names
+        )
+
+    def download(self, destination: str | None = None, overwrite: bool = False) -> str:
+        """The path of its file, or of the folder of its files, below `destination`.
+
+        A destination with a suffix is what the one file is to be called. Raises FileExistsError
+        for a file that is there, unless it is to be overwritten.
+        """
+        target = Path(destination or self.entity.type)
+        place = self._there()
+        single = place.system.isfile(place.path)
+        if (
+            single
+            and not target.is_dir()
+            and (target.suffix and not str(destination).endswith("/"))
+        ):
+            names = {Path(place.path).name: target}
+            found = target
+        else:
+            names = {name: target / name for name in self._names(place)}
+            found = target / Path(place.path).name if single else target
+        for file in names.values():
+            if file.exists() and not overwrite:
+                raise FileExistsError(f"{file} is there already; write `overwrite=True`")
+        with tempfile.TemporaryDirectory() as folder:
+            self._fetch(Path(folder))
+            for name, file in names.items():
+                file.parent.mkdir(parents=True, exist_ok=True)
+                shutil.move(os.path.join(folder, name), file)
+        return str(found)
+
+    def _there(self) -> Place:
+        """Raises FileNotFoundError when its file is gone."""
+        if self._place is None:
+            raise Unusable(f"{self.entity.type} `{self.name}` has no file")
+        if not self._place.system.exists(self._place.path):
+            message = f"the file of {self.entity.type} `{self.name}` is gone: {self.spec.path}"
+            hint = "make the run that produces it run again, or put the file back"
+            raise FileNotFoundError(f"{message}; {hint}")
+        return self._place
+
+    def _names(self, place: Place) -> list[str]:
+        """Its files, relative to its folder."""
+        if place.system.isfile(place.path):
+            return [Path(place.path).name]
+        root = place.path.rstrip("/") + "/"
+        return sorted(each.removeprefix(root) for each in place.system.find(place.path))
+
+    def _fetch(self, folder: Path) -> None:
+        place = self._there()
+        single = place.system.isfile(place.path)
+        for name in self._names(place):
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source = place.path if single else f"{place.path.rstrip('/')}/{name}"
+            place.system.get_file(source, str(target))
+
+
+class Artifact(Material):
+    """Files."""
+
+    ENTITY_TYPE = "artifact"
+
+
+class Dataitem(Material):
+    """Files, or a table."""
+
+    ENTITY_TYPE = "dataitem"
+
+    def as_df(
+        self, file_format: str | None = None, engine: str | None = None, **options: Any
+    ) -> Any:
+        """A data frame of pandas or polars. The format is told by the file's name, if not here."""
+        place = self._there()
+        if not place.system.isfile(place.path):
+            raise Unusable(f"dataitem `{self.name}` is a folder: read its files with `as_file()`")
+        form = file_format or Path(place.path).suffix.removeprefix(".").lower()
+        if form not in FORMATS:
+            known = " or ".join(f"file_format='{each}'" for each in FORMATS)
+            raise Unusable(f"dataitem `{self.name}` has an unknown format: {form!r}; write {known}")
+        if "file" in place.system.protocol:
+            return read_table(place.path, form, engine, self.entity.types, **options)
+        with tempfile.TemporaryDirectory() as folder:
+            self._fetch(Path(folder))
+            file = os.path.join(folder, Path(place.path).name)
+            return read_table(file, form, engine, self.entity.types, **options)
+
+
+class Model(Material, Measured):
+    """Files, with metrics."""
+
+    ENTITY_TYPE = "model"
+
+    def __init__(self, project: str, entity: Entity, place: Place | None) -> None:
+        Material.__init__(self, project, entity, place)
+        Measured.__init__(self, entity.metrics)
+
+
+MATERIALS: Mapping[str, type[Material]] = {
+    each.ENTITY_TYPE: each for each in (Artifact, Dataitem, Model)
+}

@@ -1,0 +1,81 @@
+"""Stand-ins for the platform's packages, so that a handler's imports work without them.
+
+A package that is really installed is left alone: then it is the function's, with what it needs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any, NoReturn, TypeVar
+
+from gitopsc_runner.entities import COVERAGE, Artifact, Dataitem, Model
+from gitopsc_runner.outcome import Unusable
+from gitopsc_runner.project import Project
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+_OUTPUTS = "__gitopsc_outputs__"
+_RUNTIME = "digitalhub_runtime_python"
+_PLATFORM = "digitalhub"
+
+
+def handler(outputs: list[Any] | None = None) -> Callable[[_Function], _Function]:
+    """The platform's decorator: names what the function returns. The function stays as it is."""
+
+    def named(function: _Function) -> _Function:
+        setattr(function, _OUTPUTS, list(outputs or []))
+        return function
+
+    return named
+
+
+def undecorated(function: Callable[..., Any]) -> tuple[Callable[..., Any], list[Any]]:
+    """A handler as it is written, and what its decorator calls its outputs.
+
+    The real decorator hands what the function returns to the platform; here that is the runner's.
+    """
+    if function.__module__ != _RUNTIME and hasattr(function, _OUTPUTS):
+        return function, getattr(function, _OUTPUTS)
+    wrapped = getattr(function, "__wrapped__", None)
+    code = getattr(function, "__code__", None)
+    if wrapped is None or code is None or _RUNTIME not in code.co_filename:
+        return function, []
+    cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=False))
+    return wrapped, list(cells["outputs"].cell_contents or []) if "outputs" in cells else []
+
+
+def install(project: Project) -> None:
+    """Puts the stand-ins where imports find them."""
+    if find_spec(_RUNTIME) is None:
+        sys.modules[_RUNTIME] = _module(_RUNTIME, handler=handler)
+    if find_spec(_PLATFORM) is None:
+
+        def get_project(name: str, **_: Any) -> Project:
+            if name != project.name:
+                raise Unusable(f"the run is of project `{project.name}`, and knows no `{name}`")
+            return project
+
+        sys.modules[_PLATFORM] = _module(
+            _PLATFORM,
+            Artifact=Artifact,
+            Dataitem=Dataitem,
+            Model=Model,
+            Project=Project,
+            get_or_create_project=get_project,
+            get_project=get_project,
+        )
+
+
+def _module(name: str, **content: Any) -> ModuleType:
+    module = ModuleType(name, "What gitopsc's runner has of it.")
+
+    def missing(attribute: str) -> NoReturn:
+        if attribute.startswith("__"):
+            raise AttributeError(attribute)
+        message = f"`{name}.{attribute}` is not covered by gitopsc's runner; {COVERAGE}"
+        raise ImportError(f"{message}, or add `{name}` to the requirements, and a platform")
+
+    vars(module).update(content, __getattr__=missing)
+    return module
