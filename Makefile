@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types pytest golden fuzz checkov benchmarks clean
+.PHONY: demo test lint types pytest golden fuzz checkov images benchmarks clean
 
 demo: .venv/run
 	$(BIN)/gitopsc compile sample-project
@@ -32,6 +32,9 @@ fuzz: .venv/dev  ## 5,000 random examples of each kind, and not the same ones ea
 
 checkov: .venv/checkov/run  ## a policy checker over all output; tests/checkov.yaml has what is skipped, and why
 	.venv/checkov/bin/checkov --config-file tests/checkov.yaml
+
+images:  ## builds the sample's images; BUILDER and FLAGS say by what and how
+	$(PYTHON) .ci/build_images.py sample-project --builder "$(BUILDER)" --flags "$(FLAGS)"
 
 benchmarks: .venv/run  ## the table of figures in the README
 	$(BIN)/python benchmarks/figures.py

@@ -17,7 +17,6 @@ from compiler.adapters.virtual_environment import NotPrepared, Requirements, pre
 from compiler.model.execution import Execution
 from compiler.model.program import Function
 from compiler.model.rehearsal import (
-    Began,
     Ended,
     Event,
     Logged,
@@ -123,7 +122,6 @@ class _Execution:
             _write_source(run.function, source)
             with open(settings, "w", encoding="utf-8") as file:
                 json.dump(self._settings(execution), file)
-            self._told(Began(run.name))
             places = ["--settings", settings, "--source", source]
             code = await run_child(
                 [python, _runner(), *places, *self._flags(run.name)],

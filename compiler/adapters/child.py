@@ -11,6 +11,8 @@ from contextlib import suppress
 _LINE = 64 * 1024
 """Bytes after which a line that does not end is handed on in parts."""
 
+_LOOK_SECONDS = 0.02
+
 _GRACE_SECONDS = 25
 """Between SIGTERM and SIGKILL: a service ends what is under way."""
 
@@ -38,15 +40,22 @@ async def run_child(
     )
     reading = asyncio.ensure_future(_read(process, told))
     try:
-        return await process.wait()
+        return await _exit_code(process)
     finally:
         if process.returncode is None:
             _signal(process.pid, signal.SIGTERM)
             with suppress(asyncio.TimeoutError, asyncio.CancelledError):
-                await asyncio.wait_for(process.wait(), _GRACE_SECONDS)
+                await asyncio.wait_for(_exit_code(process), _GRACE_SECONDS)
         _signal(process.pid, signal.SIGKILL)  # what it left behind, and would keep the output open
         await process.wait()
         await reading
+
+
+async def _exit_code(process: asyncio.subprocess.Process) -> int:
+    """`wait` would wait for all that hold its output, too: children of its own that it has left."""
+    while process.returncode is None:
+        await asyncio.sleep(_LOOK_SECONDS)
+    return process.returncode
 
 
 async def _read(process: asyncio.subprocess.Process, told: Callable[[str], None]) -> None:

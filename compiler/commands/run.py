@@ -16,7 +16,7 @@ from compiler.execute import execute
 from compiler.model.diagnostic import did_you_mean, has_errors, in_order, listed
 from compiler.model.execution import Execution, executions
 from compiler.model.program import Program, Run
-from compiler.model.rehearsal import Began, Ended, Event, Logged, Preparing, Printed, Rehearsal
+from compiler.model.rehearsal import Ended, Event, Logged, Preparing, Printed, Rehearsal
 from compiler.model.store import scheme_of
 from compiler.pipeline import link_tree
 from compiler.report.text import render_counts, render_text
@@ -193,8 +193,6 @@ class _Telling:
             if event.requirements:
                 what += f" with {listed(event.requirements, most=5)}"
             return [self._dim(f"making an environment: {what}")]
-        if isinstance(event, Began):
-            return [self._dim("starting")]
         if isinstance(event, Printed):
             return [event.text]
         if isinstance(event, Logged):
@@ -208,6 +206,8 @@ class _Telling:
         details = event.details
         if event.message in ("starting", "done", "done already", "waiting", "stopped"):
             return []
+        if event.message == "calling":
+            return [self._dim("starting")]
         if event.message == "serving":
             port, health = details.get("port"), details.get("health_port")
             words = f"serving on http://127.0.0.1:{port}"

@@ -33,12 +33,6 @@ class Preparing(NamedTuple):
     requirements: tuple[str, ...]
 
 
-class Began(NamedTuple):
-    """The runner has started."""
-
-    run: str
-
-
 class Printed(NamedTuple):
     """A line that a function printed."""
 
@@ -65,4 +59,4 @@ class Ended(NamedTuple):
     reason: str | None = None
 
 
-Event = Preparing | Began | Printed | Logged | Ended
+Event = Preparing | Printed | Logged | Ended

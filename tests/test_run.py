@@ -1,0 +1,382 @@
+"""`gitopsc run`: real environments, real processes. Functions without requirements share one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT
+from test_runner import free_port, get
+
+VERSION = f"PYTHON{sys.version_info[0]}_{sys.version_info[1]}"
+
+SOURCE = """
+import os
+import sys
+import time
+
+
+def first(project, word="a", many=0, secret=None):
+    print("first says", word, type(word).__name__)
+    open("x", "w").write(word)
+    project.log_artifact("first", "artifact", "x")
+    return word * many
+
+
+def second(project, before):
+    text = open(before.as_file()[0]).read()
+    print("second has read", text)
+    open("x", "w").write(text + "2")
+    project.log_artifact("second", "artifact", "x")
+
+
+def third(project, before):
+    time.sleep(0.5)
+    print("third has read", open(before.as_file()[0]).read())
+    open("x", "w").write("3")
+    project.log_artifact("third", "artifact", "x")
+
+
+def init(context, left, right, word="w"):
+    files = [context.project.get_artifact(key).as_file()[0] for key in (left, right)]
+    context.answer = [*(open(file).read() for file in files), word]
+
+
+def serve(context, event):
+    return context.answer
+
+
+def fails():
+    raise ValueError("on purpose: " + os.environ["PASSWORD"])
+
+
+def leaves():
+    sys.exit(0)
+
+
+def floods():
+    for _ in range(1000):
+        sys.stdout.write("x" * 100_000)
+
+
+def hangs():
+    if os.fork() == 0:
+        time.sleep(600)
+    print("hanging", os.getpid(), flush=True)
+    while True:
+        try:
+            time.sleep(600)
+        except Exception:
+            pass
+
+
+def asks():
+    print("got", input())
+
+
+def lambdas():
+    return lambda: None
+"""
+
+RUNS: dict[str, Any] = {
+    "one": {"function": "first", "outputs": {"first": "store://demo/artifact/artifact/first"}},
+    "two": {
+        "function": "second",
+        "inputs": {"before": "store://demo/artifact/artifact/first"},
+        "outputs": {"second": "store://demo/artifact/artifact/second"},
+        "local_execution": True,
+    },
+    "three": {
+        "function": "third",
+        "inputs": {"before": "store://demo/artifact/artifact/first"},
+        "outputs": {"third": "store://demo/artifact/artifact/third"},
+    },
+    "fails": {"function": "fails", "secrets": ["PASSWORD"]},
+    "file": {"function": "second", "inputs": {"before": "store://demo/artifact/artifact/beside"}},
+    **{name: {"function": name} for name in ("leaves", "floods", "hangs", "asks", "lambdas")},
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Two jobs that read what one makes, a service that reads both, and what goes wrong."""
+    folder = tmp_path / "demo project"
+    folder.mkdir()
+    (folder / "main.py").write_text(SOURCE)
+    (folder / "beside.txt").write_text("beside")
+    documents: list[Any] = [
+        {
+            "kind": "python",
+            "name": name,
+            "spec": {"python_version": VERSION, "source": {"source": "main.py", "handler": name}},
+        }
+        for name in ("first", "second", "third", "fails", "leaves", "floods", "hangs", "asks")
+    ]
+    documents += [
+        {
+            "kind": "python",
+            "name": "lambdas",
+            "spec": {
+                "python_version": VERSION,
+                "source": {"code": SOURCE, "handler": "lambdas"},
+            },
+        },
+        {
+            "kind": "python",
+            "name": "serve",
+            "spec": {
+                "python_version": VERSION,
+                "source": {"source": "main.py", "handler": "serve", "init_function": "init"},
+            },
+        },
+        {"kind": "artifact", "name": "beside", "spec": {"path": "beside.txt"}},
+        {
+            "kind": "python+serve:run",
+            "name": "api",
+            "spec": {
+                "function": "serve",
+                "init_parameters": {
+                    "left": "store://demo/artifact/artifact/second",
+                    "right": "store://demo/artifact/artifact/third",
+                },
+            },
+        },
+    ]
+    documents += [{"kind": "python+job:run", "name": n, "spec": each} for n, each in RUNS.items()]
+    (folder / "all.yaml").write_text("\n---\n".join(json.dumps(each) for each in documents))
+    (folder / "gitopsc.yaml").write_text("project: demo\nstores: {default: s3://elsewhere}\n")
+    subprocess.run(["git", "init", "-q", folder], check=True)
+    return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Environments are made once for all tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("PASSWORD", "hush-hush")
+        yield
+
+
+def start(*arguments: str, **more: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "compiler", "run", *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **more,
+    )
+
+
+def run(*arguments: str, expect: int = 0) -> tuple[str, str]:
+    process = start(*arguments)
+    out, err = process.communicate(timeout=180)
+    assert process.returncode == expect, (out, err)
+    return out, err
+
+
+def statuses(out: str) -> dict[str, str]:
+    rows = [line.split("  ") for line in out.splitlines()[1:]]
+    return {row[0]: next(cell.strip() for cell in row[1:] if cell.strip()) for row in rows}
+
+
+class Serving:
+    """A service that `gitopsc run` serves, until it is told to stop."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.port = free_port()
+        self.process = start(*arguments, "--port", str(self.port))
+        self.said = ""
+
+    def __enter__(self) -> Serving:
+        assert self.process.stderr is not None
+        while "serving on" not in self.said:
+            line = self.process.stderr.readline()
+            assert line, self.said
+            self.said += line
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.send_signal(signal.SIGINT)
+        self.out, err = self.process.communicate(timeout=30)
+        self.said += err
+        assert self.process.returncode == 0, self.said
+
+    def ask(self) -> Any:
+        return json.loads(get(f"http://127.0.0.1:{self.port}/")[1])
+
+
+def test_a_service_with_its_upstream(project: Path) -> None:
+    with Serving("api", str(project), "--upstream") as serving:
+        assert serving.ask() == ["a2", "3", "w"]
+    assert statuses(serving.out) == {
+        "one": "done",
+        "two": "done",
+        "three": "done",
+        "api": "stopped",
+    }
+    assert "two   | second has read a" in serving.said
+    assert "artifact second" in serving.out
+    with Serving("api", str(project), "--upstream", "--param", "word=v") as again:
+        assert again.ask() == ["a2", "3", "v"]
+    assert statuses(again.out)["three"] == "done before"
+    assert "has read" not in again.said
+    assert (project / ".gitopsc" / "store" / ".gitignore").read_text() == "*\n"
+    status = ["git", "status", "--porcelain", "--untracked-files=all"]
+    listed = subprocess.run(status, cwd=project, capture_output=True, text=True, check=True)
+    assert ".gitopsc" not in listed.stdout
+
+
+def test_what_was_made_is_not_made_again(project: Path) -> None:
+    out, err = run("three", str(project), expect=1)
+    assert statuses(out) == {"three": "waiting"}
+    assert "data of `one` is not there yet" in err
+    assert "add `--upstream`" in err
+    assert statuses(run("three", str(project), "--upstream")[0]) == {"one": "done", "three": "done"}
+    assert statuses(run("three", str(project))[0]) == {"three": "done before"}
+    assert "third has read a" in run("three", str(project), "--force")[1]
+    before = (project / "main.py").read_text()
+    (project / "main.py").write_text(before.replace('"3"', '"4"'))
+    assert statuses(run("three", str(project), "--upstream")[0])["three"] == "done"
+    (project / "main.py").write_text(before)
+    out, err = run("three", str(project), "--upstream")
+    assert statuses(out) == {"one": "done before", "three": "done before"}
+    assert err == ""
+
+
+def test_parameters(project: Path, tmp_path: Path) -> None:
+    _, err = run("one", str(project), "--param", "word=b", "--param", "many=2")
+    assert "first says b str" in err
+    out, _ = run("one", str(project), "--param", 'word="7"', "--param", "many=3", "--force")
+    assert 'output_0="777"' in out
+    for given, said in (
+        ("wort=b", "`first` takes no parameter `wort`; did you mean `word`?"),
+        ("word", "`--param word` is no `NAME=VALUE`"),
+    ):
+        assert said in run("one", str(project), "--param", given, expect=2)[1]
+    elsewhere = tmp_path / "elsewhere"
+    assert statuses(run("one", str(project), "--store", str(elsewhere))[0]) == {"one": "done"}
+    assert list(elsewhere.glob("demo/local/records/one/*.json"))
+
+
+def test_a_declared_file_of_the_project(project: Path) -> None:
+    assert "second has read beside" in run("file", str(project))[1]
+
+
+def test_what_cannot_be_run(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (
+        "no run is called `tree`; did you mean `three`?" in run("tree", str(project), expect=2)[1]
+    )
+    monkeypatch.delenv("PASSWORD")
+    said = run("fails", str(project), expect=2)[1]
+    assert "`fails` needs the secret `PASSWORD`: set the environment variable" in said
+    (project / "all.yaml").write_text(
+        (project / "all.yaml").read_text().replace('"function": "third"', '"function": "thirdd"')
+    )
+    assert "did you mean `third`?" in run("three", str(project), expect=1)[1]
+
+
+def test_functions_that_fail(project: Path) -> None:
+    out, err = run("fails", str(project), expect=1)
+    assert "ValueError: on purpose: ***" in err
+    assert "hush-hush" not in out + err
+    assert statuses(out) == {"fails": "failed"}
+    assert "SystemExit(0)" in run("leaves", str(project), expect=1)[1]
+    assert "which cannot be stored" in run("lambdas", str(project), expect=1)[1]
+    assert "EOFError" in run("asks", str(project), expect=1)[1]
+    out, err = run("floods", str(project))
+    assert len(err) > 100_000_000
+    assert statuses(out) == {"floods": "done"}
+
+
+def test_a_failure_upstream(project: Path) -> None:
+    source = (project / "main.py").read_text()
+    (project / "main.py").write_text(source.replace("text = open", "text = opened"))
+    out, err = run("api", str(project), "--upstream", expect=1)
+    assert statuses(out) == {
+        "one": "done",
+        "two": "failed",
+        "three": "done",
+        "api": "not started",
+    }
+    assert "name 'opened' is not defined" in err
+    assert "`two` has not made its data" in err
+
+
+def test_a_port_that_is_taken(project: Path) -> None:
+    run("two", str(project), "--upstream")
+    run("three", str(project), "--upstream")
+    with Serving("api", str(project)) as serving:
+        _, err = run("api", str(project), "--port", str(serving.port), expect=1)
+    assert f"port {serving.port} cannot be had: Address already in use; choose another" in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_nothing_is_left_running(project: Path, number: signal.Signals) -> None:
+    process = start("hangs", str(project))
+    assert process.stderr is not None
+    line = ""
+    while "hanging" not in line:
+        line = process.stderr.readline()
+        assert line or process.poll() is None
+    child = int(line.split("hanging")[1])
+    process.send_signal(number)
+    process.communicate(timeout=30)
+    assert process.returncode == (-9 if number is signal.SIGKILL else 130)
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{child}").exists()
+    assert not list(project.glob(".gitopsc/store/demo/local/records/hangs/*"))
+
+
+def test_a_python_that_is_not_here(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = "PYTHON3_13" if VERSION != "PYTHON3_13" else "PYTHON3_12"
+    (project / "all.yaml").write_text((project / "all.yaml").read_text().replace(VERSION, other))
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS", "never")
+    monkeypatch.setenv("UV_PYTHON_PREFERENCE", "only-managed")
+    monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(project / "none"))
+    out, err = run("one", str(project), expect=1)
+    assert "is not on this machine" in err
+    assert "hint: install Python" in err
+    assert statuses(out) == {"one": "failed"}
+
+
+def test_without_uv(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pip makes the environment; a module of uv's name that has no uv stands in for none."""
+    (tmp_path / "nowhere" / "uv").mkdir(parents=True)
+    (tmp_path / "nowhere" / "uv" / "__init__.py").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "git").symlink_to(str(shutil.which("git")))
+    monkeypatch.setenv("PATH", str(tools))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "compiler", "run", "one", str(project)],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path / 'nowhere'}:{ROOT}"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    out, err = process.communicate(timeout=180)
+    assert statuses(out) == {"one": "done"}, err
+
+
+def test_requirements_that_no_one_has(project: Path) -> None:
+    text = (project / "all.yaml").read_text()
+    wanted = '"requirements": ["nothing-of-this-name-1234==9.9"], "python_version"'
+    (project / "all.yaml").write_text(text.replace('"python_version"', wanted, 1))
+    out, err = run("three", str(project), "--upstream", expect=1)
+    assert "the requirements cannot be installed" in err
+    assert "nothing-of-this-name-1234" in err
+    assert statuses(out) == {"one": "failed", "three": "not started"}
