@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
 import signal
@@ -12,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +98,27 @@ def waits():
 def where():
     print("cwd" if os.getcwd() in sys.path else "clean", os.path.dirname(__file__) in sys.path)
 
+def iter_parts():
+    yield "a"
+    yield "b"
+
+async def later_parts():
+    for part in ("x", "y"):
+        await asyncio.sleep(0)
+        yield part
+
+def breaks(starts):
+    if starts:
+        yield "a"
+    raise ValueError("in a stream")
+
+async def serve_later(context, event):
+    await asyncio.sleep(0.2)
+    return "later"
+
+def waits_for_data(context):
+    print("data", context.project.get_artifact("a").name)
+
 def serve(context, event):
     if event.path == "/raise":
         raise ValueError("in a request")
@@ -109,6 +133,28 @@ def serve(context, event):
         return context.Response(body="x", headers=own, content_type="text/x", status_code=202)
     if event.path == "/slow":
         time.sleep(0.5)
+    if event.path == "/exit":
+        sys.exit(0)
+    if event.path == "/stop":
+        raise StopIteration
+    if event.path == "/none":
+        return None
+    if event.path == "/list":
+        return [1, context.project.name, context.run.name]
+    if event.path == "/stream":
+        return (part for part in ("a", b"b", 3))
+    if event.path == "/stream-later":
+        return later_parts()
+    if event.path == "/stream-response":
+        return context.Response(body=iter_parts(), content_type="text/x", status_code=203)
+    if event.path == "/stream-raises":
+        return breaks(True)
+    if event.path == "/stream-never":
+        return breaks(False)
+    if event.path == "/odd":
+        return 1000, "odd"
+    if event.path == "/bad-header":
+        return context.Response(body="x", headers={"X-Own": "a\\r\\nX-Evil: b"})
     return {
         "body": event.body if not isinstance(event.body, bytes) else event.body.decode(),
         "method": event.method,
@@ -230,27 +276,11 @@ def free_port() -> int:
 
 @pytest.fixture
 def service(source: Path) -> Iterator[str]:
-    port, health = free_port(), free_port()
-    process = start(
-        source,
-        "--port",
-        str(port),
-        "--health-port",
-        str(health),
-        action="serve",
-        handler="serve",
-        init="prepare",
-        init_parameters={"word": "ciao"},
-    )
-    try:
-        wait_until_ready(health, process)
+    started = serving(source, handler="serve", init="prepare", init_parameters={"word": "ciao"})
+    with started as (url, health, _):
         assert get(f"http://127.0.0.1:{health}/live")[0] == 200
         assert get(f"http://127.0.0.1:{health}/other")[0] == 404
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=20)
-    assert "Traceback" not in output.replace("\\n", "").split('"traceback"')[0]
+        yield url
 
 
 def wait_until_ready(port: int, process: subprocess.Popen[str]) -> None:
@@ -301,6 +331,123 @@ def test_a_service_survives(service: str) -> None:
     assert headers["X-Request-Id"] in body
     assert get(f"{service}/", b"{", Content_Type="application/json")[0] == 400
     assert get(f"{service}/text")[0] == 200
+
+
+def test_a_service_answers_in_parts(service: str) -> None:
+    assert get(f"{service}/stream")[:2] == (200, "ab3")
+    assert get(f"{service}/stream-later")[:2] == (200, "xy")
+    status, body, headers = get(f"{service}/stream-response")
+    assert (status, body, headers["Content-Type"]) == (203, "ab", "text/x")
+    assert get(f"{service}/stream-never")[0] == 500
+    with pytest.raises(http.client.IncompleteRead):
+        get(f"{service}/stream-raises")
+    assert get(f"{service}/none")[:2] == (200, "")
+    assert get(f"{service}/list")[1] == '[1, "demo", "r"]'
+
+
+def test_nothing_takes_a_service_down(service: str) -> None:
+    for path in ("exit", "stop", "odd", "bad-header"):
+        status, body, headers = get(f"{service}/{path}")
+        assert status == 500, (path, body)
+        assert "X-Evil" not in headers
+    port = int(service.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")  # and goes away
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 413 ")
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        part = b"100000\r\n" + b"x" * 0x100000 + b"\r\n"
+        with contextlib.suppress(OSError):
+            for _ in range(70):
+                client.sendall(part)
+        assert client.recv(100).startswith(b"HTTP/1.1 413 ")
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"\x16\x03\x01 what is this\r\n\r\n")
+        assert client.recv(100).startswith(b"HTTP/1.1 400 ")
+    assert get(f"{service}/text")[0] == 200
+
+
+def test_requests_are_answered_in_parallel(service: str) -> None:
+    begun = time.monotonic()
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: get(f"{service}/slow")[0], range(20)))
+    assert answers == [200] * 20
+    assert time.monotonic() - begun < 5  # one after another it is ten
+
+
+def test_metrics(source: Path) -> None:
+    with serving(source, handler="serve_later") as (url, health, _):
+        assert get(f"{url}/")[1] == "later"
+        assert get(f"{url}/x", b"{", Content_Type="application/json")[0] == 400
+        page = get(f"http://127.0.0.1:{health}/metrics")[1]
+    assert 'gitopsc_requests_total{method="GET",status="200"} 1.0' in page
+    assert 'gitopsc_requests_total{method="POST",status="400"} 1.0' in page
+    assert "gitopsc_request_seconds_count 2.0" in page
+    assert "process_resident_memory_bytes" in page
+
+
+def test_a_service_ends_what_it_has_begun(source: Path) -> None:
+    with serving(source, "--drain", "1", handler="serve_later") as (url, health, process):
+        with ThreadPoolExecutor(1) as pool:
+            before = pool.submit(get, f"{url}/")
+            time.sleep(0.1)
+            process.send_signal(signal.SIGTERM)
+            time.sleep(0.2)
+            assert get(f"http://127.0.0.1:{health}/ready")[0] == 503
+            assert get(f"http://127.0.0.1:{health}/live")[0] == 200
+            assert get(f"{url}/")[1] == "later"
+            assert before.result()[1] == "later"
+        process.wait(10)
+    assert process.returncode == 0
+
+
+def test_a_service_is_ready_when_its_data_is_there(source: Path, tmp_path: Path) -> None:
+    key = "store://demo/artifact/artifact/a"
+    stores = {"default": {"url": (tmp_path / "store").as_uri()}}
+    read = {key: {"key": key, "producer": "makes", "version": "1"}}
+    common = {"handler": "serve", "init": "waits_for_data", "stores": stores, "references": read}
+    with serving(source, waits=False, **common) as (_, health, process):
+        assert process.stdout is not None
+        while "`makes`" not in process.stdout.readline():
+            pass
+        assert get(f"http://127.0.0.1:{health}/ready")[0] == 503
+        assert get(f"http://127.0.0.1:{health}/live")[0] == 200
+        entity = {"type": "artifact", "kind": "artifact", "name": "a", "version": "1", "path": "x"}
+        names = ("project", "environment", "run", "function", "compute")
+        record = {"outputs": {"a": entity}, **dict.fromkeys(names, "demo")}
+        folder = tmp_path / "store" / "demo" / "default" / "records" / "makes"
+        folder.mkdir(parents=True)
+        (folder / "1.json").write_text(json.dumps(record))
+        wait_until_ready(health, process)
+    process = start(
+        source,
+        "--no-wait",
+        action="serve",
+        **{**common, "references": {key: {"key": key, "producer": "other", "version": "1"}}},
+    )
+    output, _ = process.communicate(timeout=20)
+    assert process.returncode == 75, output
+
+
+@contextlib.contextmanager
+def serving(
+    source: Path, *flags: str, waits: bool = True, **settings: Any
+) -> Iterator[tuple[str, int, subprocess.Popen[str]]]:
+    """A service: its URL, its health port and its process."""
+    port, health = free_port(), free_port()
+    ports = ["--port", str(port), "--health-port", str(health)]
+    flags = flags or ("--drain", "0")
+    process = start(source, *ports, *flags, action="serve", **settings)
+    try:
+        if waits:
+            wait_until_ready(health, process)
+        yield f"http://127.0.0.1:{port}", health, process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=20)
+        assert process.returncode == 0, output
 
 
 def test_a_service_that_cannot_start(source: Path) -> None:

@@ -53,6 +53,7 @@ def run_job(settings: Settings, source: Path, logger: nuclio_sdk.Logger, *, agai
     }
     inputs = {argument: project.input(read) for argument, read in settings.inputs.items()}
     arguments = fitted(handler, {**settings.parameters, **inputs}, offered)
+    logger.info_with("calling", handler=settings.handler)
     if settings.init is not None:
         init = find_function(module, settings, settings.init)
         _call(init, fitted(init, settings.init_parameters, {"context": context}))

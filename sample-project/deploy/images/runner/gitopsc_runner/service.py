@@ -65,6 +65,7 @@ def run_service(
     context = nuclio_sdk.Context(logger=logger)
     context.project, context.run = project, run
     application = Application(handler, context)
+    logger.info_with("calling", init=settings.init)
     starting = None
     if settings.init is not None:
         init = find_function(module, settings, settings.init)

@@ -95,7 +95,10 @@ def _stop(_: int, __: object) -> None:
 
 
 def _end_with_parent() -> None:
-    """Its end of the pipe closes when it is gone, however it went. Handlers get no input."""
+    """Its end of the pipe closes when it is gone, however it went. Handlers get no input.
+
+    The process leads a group of its own: all of it ends.
+    """
     pipe = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -104,7 +107,7 @@ def _end_with_parent() -> None:
     def wait() -> None:
         while os.read(pipe, 1024):
             pass
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.killpg(0, signal.SIGTERM)
 
     threading.Thread(target=wait, daemon=True).start()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import re
 import time
 import traceback
 import types
@@ -35,6 +36,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 _Result = TypeVar("_Result")
 _END = object()
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class Application:
@@ -207,6 +210,9 @@ class _Request:
             **more,
         }
         encoded = [(key.encode("latin-1"), each.encode("latin-1")) for key, each in headers.items()]
+        for key, value in headers.items():
+            if not _HEADER_NAME.fullmatch(key) or _CONTROL.search(value):
+                raise ValueError(f"{key!r}: {value!r} is no header")  # or it would be several
         status = int(response["status_code"])
         if not 200 <= status <= 599:
             raise ValueError(f"{status} is no status of an answer")

@@ -7,9 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
 
-REQUESTS = Counter(
-    "gitopsc_requests", "Requests that were answered.", ("method", "status"), unit="total"
-)
+REQUESTS = Counter("gitopsc_requests", "Requests that were answered.", ("method", "status"))
 SECONDS = Histogram("gitopsc_request_seconds", "From a request's arrival to its answer's end.")
 IN_PROGRESS = Gauge("gitopsc_requests_in_progress", "Requests that are being answered.")
 
