@@ -36,8 +36,9 @@ checkov: .venv/checkov/run  ## a policy checker over all output; tests/checkov.y
 images:  ## builds the sample's images; BUILDER and FLAGS say by what and how
 	$(PYTHON) .ci/build_images.py sample-project --builder "$(BUILDER)" --flags "$(FLAGS)"
 
-benchmarks: .venv/run  ## the table of figures in the README
+benchmarks: .venv/dev  ## the tables of figures in the README
 	$(BIN)/python benchmarks/figures.py
+	$(BIN)/python benchmarks/runner.py
 
 clean:
 	rm -rf .venv

@@ -32,6 +32,17 @@ def test_one_number_gives_one_repository(tmp_path: Path) -> None:
     assert main(["compile", str(tmp_path / "first")]) == 0
 
 
+def test_the_runner_s_tables() -> None:
+    command = [sys.executable, BENCHMARKS / "runner.py", "--requests", "5"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert [line.split("|")[1].strip() for line in done.stdout.splitlines() if "x |" in line] == [
+        "bare application",
+        "handler, a coroutine",
+        "handler, in a thread",
+        "to a job's handler",
+    ]
+
+
 def test_the_table(tmp_path: Path) -> None:
     """Of very small repositories: the figures are worth nothing, but all of them are there."""
     code = "import figures, sys; figures.REPEATS = 1; sys.argv = sys.argv[1:]; figures.main()"
