@@ -25,7 +25,7 @@ from compiler.model.rehearsal import (
     Rehearsal,
     Status,
 )
-from compiler.model.store import DEFAULT, LOCAL_SCHEMES, scheme_of
+from compiler.model.store import DEFAULT, scheme_of
 
 _RUNTIME = "python"
 _HOST = "127.0.0.1"
@@ -169,7 +169,7 @@ class _Execution:
 
     def _here(self, read: Mapping[str, str]) -> Mapping[str, str]:
         path = read.get("path", "")
-        if not path or scheme_of(path) or scheme_of(path) not in LOCAL_SCHEMES:
+        if not path or scheme_of(path):
             return read
         return {**read, "path": os.path.join(self._rehearsal.folder, path)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -25,6 +26,9 @@ from gitopsc_runner.outcome import StoreFailed
 from gitopsc_runner.settings import StoreAddress
 from gitopsc_runner.store import Entity, Record, Store
 from test_runner import RUNNER
+
+from compiler.adapters.packaged import REQUIREMENTS, runner_files
+from compiler.adapters.virtual_environment import Requirements, prepared
 
 KEY = "store://demo/dataitem/table/cities"
 OTHER = "store://demo/dataitem/table/other"
@@ -127,6 +131,7 @@ class Runs:
         self.url = url or self.root.as_uri()
         self.options = options or {}
         self.variables: dict[str, str] = {}
+        self.python = sys.executable
         self.count = 0
         (folder / "function").mkdir(parents=True)
         (folder / "function" / "main.py").write_text(HANDLERS)
@@ -149,7 +154,7 @@ class Runs:
         shared = self.folder / f"shared-{self.count}"
         shared.mkdir()
         source = str(self.folder / "function")
-        command = [sys.executable, str(RUNNER), "--settings", str(path), "--source", source]
+        command = [self.python, str(RUNNER), "--settings", str(path), "--source", source]
         return subprocess.Popen(
             [*command, *flags],
             cwd=shared,
@@ -393,10 +398,19 @@ def s3() -> Iterator[str]:
     server.stop()
 
 
+def with_drivers() -> str:
+    """The Python of an environment like an image's: the pinned runner, and the driver for S3."""
+    pinned = dict(runner_files("python", ("s3",)))[REQUIREMENTS].decode()
+    files = [Requirements(pinned), Requirements("pandas>=2.2\n")]
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    return asyncio.run(prepared(version, files, lambda: None))
+
+
 def test_a_store_in_s3(s3: str, tmp_path: Path) -> None:
     runs = Runs(tmp_path, "s3://lineage/data", {"endpoint_url": s3})
     keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     runs.variables = {**keys, "AWS_DEFAULT_REGION": "eu-south-1"}
+    runs.python = with_drivers()
     assert "the store s3://lineage/data fails" in runs.make(expect=1)
     import boto3
 
