@@ -50,16 +50,18 @@ class _Execution:
         self._told = told
         self._processors = asyncio.Semaphore(os.cpu_count() or 1)
         self._ended: dict[str, asyncio.Future[Ended]] = {}
+        self._tasks: list[asyncio.Future[None]] = []
 
     async def all(self) -> tuple[Ended, ...]:
         loop = asyncio.get_running_loop()
-        tasks = []
+        tasks = self._tasks
         for execution in self._rehearsal.executions:
             name = execution.run.name
             self._ended[name] = loop.create_future()
             tasks.append(asyncio.ensure_future(self._one(execution)))
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, lambda: [task.cancel() for task in tasks])
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` has it
+                loop.add_signal_handler(number, self._stop)
         await asyncio.gather(*tasks, return_exceptions=True)
         for task in tasks:
             if not task.cancelled() and (error := task.exception()) is not None:
@@ -68,6 +70,11 @@ class _Execution:
             ended.result() if ended.done() else Ended(name, "stopped", 0.0, {})
             for name, ended in self._ended.items()
         )
+
+    def _stop(self) -> None:
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
 
     async def _one(self, execution: Execution) -> None:
         run = execution.run
@@ -85,6 +92,15 @@ class _Execution:
                 ended_ = await self._run(execution)
             except NotPrepared as error:
                 ended_ = Ended(run.name, "failed", 0.0, {}, f"{error}\n  hint: {error.hint}")
+            except BrokenPipeError:
+                self._stop()  # nobody reads any more
+                raise
+            except OSError as error:
+                reason = f"{error.filename or 'this machine'}: {error.strerror or error}"
+                ended_ = Ended(run.name, "failed", 0.0, {}, reason)
+            except Exception:
+                self._stop()
+                raise
             except asyncio.CancelledError:
                 self._end(Ended(run.name, "stopped", time.monotonic() - begun, {}))
                 raise
@@ -98,16 +114,18 @@ class _Execution:
         run = execution.run
         python = await self._python(run.function, run.name)
         made: Mapping[str, Mapping[str, Any]] = {}
-        status: Status = "done"
+        status: Status | None = "done" if run.action == "serve" else None
         reason: str | None = None
 
         def told(line: str) -> None:
+            self._told(Printed(run.name, line))
+
+        def heard(line: str) -> None:
             nonlocal made, reason, status
             logged = _logged(run.name, line)
             if logged is None:
-                self._told(Printed(run.name, line))
                 return
-            if logged.message in ("done", "done already"):
+            if logged.message in ("done", "done already") and "outputs" in logged.details:
                 made = logged.details
                 status = "done" if logged.message == "done" else "done before"
             if logged.message == "waiting":
@@ -126,11 +144,14 @@ class _Execution:
             code = await run_child(
                 [python, _runner(), *places, *self._flags(run.name)],
                 told,
+                heard=heard,
                 environment=self._variables(execution, source),
                 folder=shared,
             )
-        if code == 0:
+        if code == 0 and status is not None:
             return Ended(run.name, status, 0.0, made)
+        if code == 0:
+            return Ended(run.name, "failed", 0.0, {}, "it ended itself, and has stored nothing")
         if code == _WAITING:
             return Ended(run.name, "waiting", 0.0, {}, reason)
         if code in (_STOPPED, -signal.SIGTERM):
@@ -161,6 +182,7 @@ class _Execution:
         if DEFAULT in stores:
             stores["configured"] = stores[DEFAULT]  # data that is declared there opens as ever
         stores[DEFAULT] = {"url": self._rehearsal.store}
+        settings["secrets"] = sorted({*execution.run.secrets, *settings.get("secrets", ())})
         settings["stores"] = stores
         for key in ("inputs", "references"):
             read = settings.get(key, {})
@@ -202,9 +224,7 @@ def _write_source(function: Function, folder: str) -> None:
 
 
 def _logged(run: str, line: str) -> Logged | None:
-    """A line of the runner's log, if it is one."""
-    if not line.startswith('{"datetime": '):
-        return None
+    """A line of the runner's log."""
     try:
         data = json.loads(line)
         return Logged(run, data["level"], data["message"], dict(data["with"]))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from compiler.adapters.git import Files, GitRefused
 from compiler.adapters.git import start_listing as start_git
 from compiler.adapters.memory import Part, digest, part
-from compiler.model.files import OWNERSHIP_LIST, SETTINGS_FILE
+from compiler.model.files import LOCAL_STORE, OWNERSHIP_LIST, SETTINGS_FILE
 
 if TYPE_CHECKING:
     from compiler.model.diagnostic import Diagnostic
@@ -152,7 +152,7 @@ def enclosing_settings(root: str) -> str | None:
 
 
 def _walk(root: str) -> Iterator[str]:
-    """Every file below a folder, relative to it, but for what is in a `.git`."""
+    """Every file below a folder, relative to it, but for those of Git and of a store of ours."""
     folders = [""]
     while folders:
         folder = folders.pop()
@@ -166,5 +166,5 @@ def _walk(root: str) -> Iterator[str]:
                 continue
             if not entry.is_dir(follow_symlinks=False):
                 yield path
-            elif entry.name != ".git":
+            elif entry.name != ".git" and not path.endswith(LOCAL_STORE):
                 folders.append(path)

@@ -74,7 +74,7 @@ async def prepared(
 
 def _home() -> str:
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return os.path.join(cache, "gitopsc", "environments")
+    return os.path.abspath(os.path.join(cache, "gitopsc", "environments"))
 
 
 async def _locked(lock: IO[bytes]) -> None:
@@ -105,6 +105,8 @@ async def _make(folder: str, version: str, files: Sequence[Requirements]) -> Non
 
 async def _make_with_pip(folder: str, version: str, files: Sequence[Requirements]) -> None:
     base = shutil.which(f"python{version}")
+    if base is not None and await run_child([base, "--version"], lambda _: None):
+        base = None  # a shim of a version that is not there
     if base is None and sys.version_info[:2] == tuple(map(int, version.split("."))):
         base = sys.executable
     if base is None:
@@ -137,5 +139,6 @@ async def _run(command: Sequence[str], message: str, hint: str) -> None:
 
     kept = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
     environment = {key: each for key, each in os.environ.items() if key not in kept}
-    if await run_child(command, told, environment=environment):
+    # Settings for uv or pip that lie where this was called are another project's.
+    if await run_child(command, told, environment=environment, folder=_home()):
         raise NotPrepared("\n".join([message, *(f"  {word}" for word in words if word)]), hint)

@@ -15,14 +15,15 @@ from compiler.commands.terminal import wants_colour
 from compiler.execute import execute
 from compiler.model.diagnostic import did_you_mean, has_errors, in_order, listed
 from compiler.model.execution import Execution, executions
+from compiler.model.files import LOCAL_STORE
 from compiler.model.program import Program, Run
 from compiler.model.rehearsal import Ended, Event, Logged, Preparing, Printed, Rehearsal
 from compiler.model.store import scheme_of
 from compiler.pipeline import link_tree
 from compiler.report.text import render_counts, render_text
 
-STORE = ".gitopsc/store"
-"""The folder of a project that keeps what is made on this machine."""
+_OFFERED = ("project", "run", "context", "event")
+"""Arguments that the runner gives."""
 
 
 class _Refused(Exception):
@@ -47,6 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
         program = _with_parameters(program, asked, arguments.param)
         wanted = _wanted(program, asked.name, with_upstream=arguments.upstream)
         _check_secrets(wanted)
+        store = _store(arguments.store, folder)
     except _Refused as refusal:
         print(f"gitopsc: {refusal}", file=sys.stderr)
         return 2
@@ -55,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     rehearsal = Rehearsal(
         executions=wanted,
         folder=folder,
-        store=_store(arguments.store, folder),
+        store=store,
         schemes=_schemes(wanted, arguments.store),
         again=frozenset(each.run.name for each in wanted) if arguments.force else frozenset(),
         port=arguments.port,
@@ -95,6 +97,8 @@ def _with_parameters(program: Program, asked: Run, given: Iterable[str]) -> Prog
         name, separator, value = text.partition("=")
         if not separator or not name:
             raise _Refused(f"`--param {text}` is no `NAME=VALUE`")
+        if name in asked.merged.spec.get("inputs", {}) or name in _OFFERED:
+            raise _Refused(f"`{name}` is no parameter of `{asked.name}`: something else is given")
         if target is None or (signature and not signature.open and name not in signature.arguments):
             known = signature.arguments if signature else ()
             hint = did_you_mean(name, known) or f"it takes {listed(known) or 'none'}"
@@ -110,9 +114,13 @@ def _with_parameters(program: Program, asked: Run, given: Iterable[str]) -> Prog
 def _value(text: str) -> Any:
     """JSON where it is some, else a string."""
     try:
-        return json.loads(text)
+        value = json.loads(text)
+        json.dumps(value, allow_nan=False)
     except ValueError:
         return text
+    except RecursionError:
+        raise _Refused("a parameter is nested too deep") from None
+    return value
 
 
 def _wanted(program: Program, name: str, *, with_upstream: bool) -> tuple[Execution, ...]:
@@ -155,14 +163,20 @@ def _left_out(wanted: Iterable[Execution]) -> list[str]:
 
 def _store(url: str | None, folder: str) -> str:
     """The URL of the store. The folder of the project is made, and kept out of Git."""
+    if url is not None and "@" in url.partition("://")[2].partition("/")[0]:
+        raise _Refused("a store's URL has no name or password in it: set the driver's variables")
     if url is not None:
         return url if scheme_of(url) else f"file://{os.path.abspath(url)}"
-    store = os.path.join(folder, STORE)
-    os.makedirs(store, exist_ok=True)
+    store = os.path.join(folder, LOCAL_STORE)
     ignore = os.path.join(store, ".gitignore")
-    if not os.path.exists(ignore):
-        with open(ignore, "w", encoding="utf-8") as file:
-            file.write("*\n")
+    try:
+        os.makedirs(store, exist_ok=True)
+        if not os.path.exists(ignore):
+            with open(ignore, "w", encoding="utf-8") as file:
+                file.write("*\n")
+    except OSError as error:
+        reason = f"the store {store} cannot be made: {error.strerror}"
+        raise _Refused(f"{reason}; name another one with `--store`") from None
     return f"file://{store}"
 
 

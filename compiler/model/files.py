@@ -12,3 +12,6 @@ SETTINGS_FILE: Final = "gitopsc.yaml"
 
 LOCK_FILE = "gitopsc.lock"
 """In a project's folder; what `gitopsc lock` pinned."""
+
+LOCAL_STORE = ".gitopsc/store"
+"""The folder of a project that keeps what `gitopsc run` makes; it is never read as source."""

@@ -1,5 +1,6 @@
 """Starts the runner from its folder: neither the working directory nor PYTHONPATH has a say."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -7,4 +8,7 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[1])
     from gitopsc_runner.start import main
 
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # threads that a function has left running would keep the process

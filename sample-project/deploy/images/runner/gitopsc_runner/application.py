@@ -11,7 +11,7 @@ import traceback
 import types
 import uuid
 from base64 import b64decode
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -22,7 +22,7 @@ import nuclio_sdk.json_encoder
 from gitopsc_runner.handler import Handler, fitted
 from gitopsc_runner.health import IN_PROGRESS, REQUESTS, SECONDS
 
-BODY_LIMIT = 64 * 1024 * 1024
+BODY_LIMIT = 16 * 1024 * 1024
 """Bytes of a request's body; a larger one is answered with 413."""
 
 BODY_SECONDS = 60
@@ -37,6 +37,10 @@ Send = Callable[[Message], Awaitable[None]]
 _Result = TypeVar("_Result")
 _END = object()
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
+_SERVERS = ("connection", "content-length", "keep-alive", "transfer-encoding", "upgrade")
+"""Headers that say how an answer is sent, which is not the handler's to say."""
+
+_WITHOUT_BODY = (204, 205, 304)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -66,7 +70,9 @@ class Application:
         if self._is_coroutine:
             try:
                 return await self._handler(**arguments)
-            except (SystemExit, KeyboardInterrupt) as error:
+            except (Exception, asyncio.CancelledError):
+                raise
+            except BaseException as error:
                 raise _Left(repr(error)) from error
         return await self.in_thread(lambda: self._handler(**arguments))
 
@@ -74,7 +80,9 @@ class Application:
         def guarded() -> _Result:
             try:
                 return call()
-            except (StopIteration, SystemExit, KeyboardInterrupt) as error:
+            except BaseException as error:
+                if isinstance(error, Exception) and not isinstance(error, StopIteration):
+                    raise
                 raise _Left(repr(error)) from error  # no future carries these
 
         return await asyncio.get_running_loop().run_in_executor(self.threads, guarded)
@@ -137,7 +145,8 @@ class _Request:
                 traceback=traceback.format_exc(),
             )
             if self._status:
-                raise  # a part is sent: the server breaks the connection
+                # A part is sent: the server breaks the connection, and says this of it.
+                raise _Left(f"the answer to request {self._identifier} broke off") from None
             await self._say(500, f"request {self._identifier} failed")
         finally:
             IN_PROGRESS.dec()
@@ -172,10 +181,35 @@ class _Request:
         if not isinstance(whole, (types.GeneratorType, types.AsyncGeneratorType)):
             response = self._application.response(returned)
             body = _content(response)
-            await self._start(response, {"content-length": str(len(body))})
+            length = {"content-length": str(len(body))}
+            if response["status_code"] in _WITHOUT_BODY:
+                body, length = b"", {}
+            await self._start(response, length)
             await self._send({"type": "http.response.body", "body": body})
             return
-        parts = self._parts(whole)
+        await self._stream(returned, whole)
+
+    async def _stream(self, returned: Any, generator: Any) -> None:
+        """Sends part after part, until the client has left; then no more is asked for."""
+        leaving = asyncio.ensure_future(self._client_left())
+        parts = self._parts(generator)
+        try:
+            await self._send_parts(returned, parts, leaving)
+        finally:
+            leaving.cancel()
+            await parts.aclose()
+            if isinstance(generator, types.AsyncGeneratorType):
+                await generator.aclose()
+            else:
+                await self._application.in_thread(generator.close)
+
+    async def _client_left(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    async def _send_parts(
+        self, returned: Any, parts: AsyncGenerator[Any, None], leaving: asyncio.Future[None]
+    ) -> None:
         first = await anext(parts, None)  # before the status: it may raise, or be a Response
         head = first if isinstance(first, nuclio_sdk.Response) else _text(first)
         if isinstance(returned, nuclio_sdk.Response):
@@ -186,11 +220,13 @@ class _Request:
         await self._start(response, {})
         await self._send_part(_content(response))
         async for part in parts:
+            if leaving.done():
+                raise _Gone
             body = part.body if isinstance(part, nuclio_sdk.Response) else part
             await self._send_part(_content(self._application.response(_text(body))))
         await self._send({"type": "http.response.body", "body": b""})
 
-    async def _parts(self, generator: Any) -> AsyncIterator[Any]:
+    async def _parts(self, generator: Any) -> AsyncGenerator[Any, None]:
         """The items of a generator of either kind; a thread waits for those of the plain one."""
         if isinstance(generator, types.AsyncGeneratorType):
             async for item in generator:
@@ -203,10 +239,11 @@ class _Request:
             yield item
 
     async def _start(self, response: Mapping[str, Any], more: Mapping[str, str]) -> None:
+        own = {str(key).lower(): str(value) for key, value in response["headers"].items()}
         headers = {
             "content-type": response["content_type"],
             "x-request-id": self._identifier,
-            **{str(key).lower(): str(value) for key, value in response["headers"].items()},
+            **{key: value for key, value in own.items() if key not in _SERVERS},
             **more,
         }
         encoded = [(key.encode("latin-1"), each.encode("latin-1")) for key, each in headers.items()]

@@ -42,7 +42,12 @@ def collect(
     outputs: dict[str, Entity] = {}
     results: dict[str, Any] = {}
     for name, kind, item in _named(returned, decorated):
-        if kind is not None:
+        if name in outputs or name in results:
+            raise Unusable(f"`{settings.handler}` has two outputs that are called `{name}`")
+        if kind is not None and not isinstance(item, Material):
+            if kind == "table" and not is_frame(item) and not isinstance(item, str):
+                what = f"a {type(item).__name__} as table `{name}`"
+                raise Unusable(f"`{settings.handler}` returns {what}: return a data frame")
             project.keep(_TYPES[kind], kind, name, item)  # and so it is logged
         elif isinstance(item, _RESULTS):
             results[name] = _plain(item)
@@ -114,7 +119,8 @@ def _add_logged(
     made = {(each.type, each.name) for each in outputs.values()}
     for (type_, name), logged in project.logged.items():
         if (type_, name) not in made:
-            outputs.setdefault(name, _entity(logged, None, version))
+            unique = name if name not in outputs else f"{type_}/{name}"
+            outputs[unique] = _entity(logged, None, version)
 
 
 def _entity(material: Material, key: Key | None, version: str) -> Entity:

@@ -197,6 +197,7 @@ class Project(Covered):
 
     def keep(self, type_: str, kind: str, name: str, value: Any) -> Material:
         """Stores a value that a handler returned: files by their paths, a table, else a pickle."""
+        _check_name(name)
         if is_frame(value) or isinstance(value, (str, Path)):
             return self._log(MATERIALS[type_], kind, name, value)
         with tempfile.TemporaryDirectory() as folder:
@@ -224,8 +225,7 @@ class Project(Covered):
         type_ = of.ENTITY_TYPE
         if more.get("path") is not None:
             not_covered(f"project.log_{type_}(path=...)")
-        if not re.fullmatch(r"[A-Za-z0-9._+-]{1,200}", name):
-            raise Unusable(f"`{name}` is no name for data: letters, digits and `. _ + -` are")
+        _check_name(name)
         store = self._needed()
         types: Mapping[str, str] = {}
         with tempfile.TemporaryDirectory() as folder:
@@ -261,17 +261,26 @@ class Project(Covered):
         return Entity(key.type, key.kind, key.name, version, place.url), place
 
 
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9._+-]{1,200}", name) or not name.strip("."):
+        raise Unusable(f"`{name}` is no name for data: letters, digits and `. _ + -` are")
+
+
 def _gathered(source: Any, folder: Path, what: str) -> Path:
     """The one file or folder that is to be stored; several files are brought together."""
     if isinstance(source, (str, Path)):
         path = Path(source)
         if not path.exists():
             raise Unusable(f"{what}: there is no file or folder {source}")
+        if path.is_dir() and not any(each.is_file() for each in path.rglob("*")):
+            raise Unusable(f"{what}: there is no file in the folder {source}")
         return path
     if not isinstance(source, Sequence) or not source:
         raise Unusable(f"{what} is made of a file, a folder or a table, not {source!r:.80}")
     for each in map(Path, source):
         if not each.is_file():
             raise Unusable(f"{what}: there is no file {each}")
+        if (folder / each.name).exists():
+            raise Unusable(f"{what}: two of its files are called {each.name}; log their folder")
         shutil.copy(each, folder / each.name)
     return folder

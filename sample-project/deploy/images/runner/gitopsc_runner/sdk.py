@@ -36,7 +36,7 @@ def undecorated(function: Callable[..., Any]) -> tuple[Callable[..., Any], list[
 
     The real decorator hands what the function returns to the platform; here that is the runner's.
     """
-    if function.__module__ != _RUNTIME and hasattr(function, _OUTPUTS):
+    if hasattr(function, _OUTPUTS):
         return function, getattr(function, _OUTPUTS)
     wrapped = getattr(function, "__wrapped__", None)
     code = getattr(function, "__code__", None)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import os
 import socket
-import sys
 import threading
 import time
 from pathlib import Path
@@ -22,7 +20,7 @@ from gitopsc_runner.health import Health
 from gitopsc_runner.job import wait_for
 from gitopsc_runner.outcome import DONE, Unusable, Waiting
 from gitopsc_runner.project import Project, Run
-from gitopsc_runner.sdk import install
+from gitopsc_runner.sdk import install, undecorated
 from gitopsc_runner.settings import Settings
 from gitopsc_runner.store import open_store
 
@@ -61,7 +59,7 @@ def run_service(
     _await_data(settings, project, logger, waits=listening.waits)
     install(project)
     module = load_module(source, settings.module)
-    handler = find_function(module, settings, settings.handler)
+    handler, _ = undecorated(find_function(module, settings, settings.handler))
     context = nuclio_sdk.Context(logger=logger)
     context.project, context.run = project, run
     application = Application(handler, context)
@@ -77,7 +75,6 @@ def run_service(
     asyncio.run(server.run_after(starting, requests, logger))
     application.threads.shutdown(wait=False, cancel_futures=True)
     logger.info_with("stopped")
-    _leave()
     return DONE
 
 
@@ -153,10 +150,3 @@ def _await_data(
             logger.info_with("waiting", reason=str(waiting), seconds=pause)
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)
-
-
-def _leave() -> None:
-    """Ends the process now: a thread with a handler that never returns would keep it."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(DONE)

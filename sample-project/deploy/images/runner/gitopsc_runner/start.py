@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 import nuclio_sdk
 
@@ -26,22 +28,27 @@ from gitopsc_runner.outcome import (
 )
 from gitopsc_runner.settings import Settings, read_settings
 
+_GRACE_SECONDS = 20
+"""After SIGTERM; Kubernetes kills after 30."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0 done; 1 the handler raised; 75 try again later; 76 trying again cannot help.
 
-    Log lines go to stdout.
+    Log lines go to stdout, or to the descriptor that `--events` names.
     """
     arguments = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _stop)  # the first process of a container has no default for it
+    os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
     if arguments.with_parent:
         _end_with_parent()
-    logger = make_logger()
+    stream = sys.stdout if arguments.events is None else _events(arguments.events)
+    logger = make_logger(stream)
     function = ""
     try:
         settings = read_settings(arguments.settings)
         function = settings.function
-        logger = make_logger(settings.secrets)
+        logger = make_logger(stream, settings.secrets)
         logger.info_with("starting", project=settings.project, run=settings.run, function=function)
         return _run(settings, arguments, logger)
     except Stopped:
@@ -62,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         message = "the store failed"
         logger.error_with(message, function=function, error=str(error), exit_code=FAILED)
         return FAILED
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # SystemExit and KeyboardInterrupt, too
         logger.error_with(
             "the function raised",
             function=function,
@@ -91,7 +98,17 @@ def _run(settings: Settings, arguments: argparse.Namespace, logger: nuclio_sdk.L
 
 
 def _stop(_: int, __: object) -> None:
+    """A handler that does not end when it is told to is left behind with the process."""
+    watchdog = threading.Timer(_GRACE_SECONDS, lambda: os._exit(STOPPED))
+    watchdog.daemon = True
+    watchdog.start()
     raise Stopped
+
+
+def _events(descriptor: int) -> IO[str]:
+    """Nobody else's: a function that prints does not write there, nor does what it starts."""
+    os.set_inheritable(descriptor, False)
+    return open(descriptor, "w", encoding="utf-8", buffering=1)
 
 
 def _end_with_parent() -> None:
@@ -126,6 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--no-wait", action="store_true", help="end when data upstream is not there yet"
     )
+    parser.add_argument("--events", type=int, help="a descriptor for log lines (default: stdout)")
     parser.add_argument(
         "--with-parent", action="store_true", help="end when standard input is closed"
     )

@@ -104,6 +104,14 @@ class Store:
         """
         return self._record(f"{self.root}/records/{run}/{name}.json")
 
+    def has_all_of(self, record: Record) -> bool:
+        """Whether the data that a record names is there."""
+        with _told(self.address.url):
+            return all(
+                "://" in entity.path or self._system.exists(f"{self.root}/{entity.path}")
+                for entity in record.outputs.values()
+            )
+
     def record_with(self, type_: str, name: str, version: str) -> Record | None:
         """The record of whichever run made a version of some data."""
         with _told(self.address.url):
@@ -160,7 +168,8 @@ class Store:
             _write_locally(path, content)
             return
         target = path if self._has_whole_files else f"{path}.{uuid.uuid4().hex}.part"
-        self._system.makedirs(target.rpartition("/")[0], exist_ok=True)
+        if not self._has_whole_files:  # which have no folders, and would make a bucket
+            self._system.makedirs(target.rpartition("/")[0], exist_ok=True)
         if isinstance(content, bytes):
             self._system.pipe_file(target, content)
         else:

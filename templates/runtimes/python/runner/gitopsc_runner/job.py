@@ -36,8 +36,11 @@ def run_job(settings: Settings, source: Path, logger: nuclio_sdk.Logger, *, agai
     name = SCHEDULED if settings.scheduled else settings.compute
     again = again or settings.scheduled
     if store is not None and not again and (done := store.record(settings.run, name)):
-        logger.info_with("done already", **summary(done))
-        return DONE
+        if store.has_all_of(done):
+            logger.info_with("done already", **summary(done))
+            return DONE
+        logger.warn_with("done before, and its data is gone: it runs again", run=settings.run)
+        again = True
     project, run = Project(settings, store), Run(settings)
     wait_for(settings, project)
     install(project)
@@ -54,10 +57,10 @@ def run_job(settings: Settings, source: Path, logger: nuclio_sdk.Logger, *, agai
     inputs = {argument: project.input(read) for argument, read in settings.inputs.items()}
     arguments = fitted(handler, {**settings.parameters, **inputs}, offered)
     logger.info_with("calling", handler=settings.handler)
-    if settings.init is not None:
-        init = find_function(module, settings, settings.init)
-        _call(init, fitted(init, settings.init_parameters, {"context": context}))
-    with _deadline(settings.deadline):
+    with _deadline(settings.deadline, logger):
+        if settings.init is not None:
+            init = find_function(module, settings, settings.init)
+            _call(init, fitted(init, settings.init_parameters, {"context": context}))
         returned = _call(handler, arguments)
     record = collect(settings, project, run, returned, decorated)
     if store is not None:
@@ -77,19 +80,29 @@ def wait_for(settings: Settings, project: Project) -> None:
 
 
 def _call(function: Any, arguments: dict[str, Any]) -> Any:
-    if inspect.iscoroutinefunction(function):
-        return asyncio.run(function(**arguments))
-    return function(**arguments)
+    returned = function(**arguments)
+    if inspect.isawaitable(returned):
+
+        async def awaited() -> Any:
+            return await returned
+
+        return asyncio.run(awaited())
+    return returned
 
 
 @contextmanager
-def _deadline(seconds: int) -> Iterator[None]:
+def _deadline(seconds: int, logger: nuclio_sdk.Logger) -> Iterator[None]:
     """Raises Overdue in what is inside; what does not listen is left behind with the process."""
+    words = f"the handler has not returned within {seconds} seconds"
+    has_passed = False
 
     def overdue(_: int, __: object) -> None:
-        raise Overdue(f"the handler has not returned within {seconds} seconds")
+        nonlocal has_passed
+        has_passed = True
+        raise Overdue(words)
 
     def leave() -> None:
+        logger.error_with("the deadline has passed", error=words, exit_code=UNUSABLE)
         os._exit(UNUSABLE)
 
     watchdog = threading.Timer(seconds + _GRACE_SECONDS, leave)
@@ -99,6 +112,8 @@ def _deadline(seconds: int) -> Iterator[None]:
     watchdog.start()
     try:
         yield
+        if has_passed:
+            raise Overdue(words)  # which the handler has caught
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

@@ -1,12 +1,12 @@
-"""Names of secret variables -> a logger whose lines are JSON, on stdout, without their values."""
+"""Names of secret variables -> a logger whose lines are JSON, without their values."""
 
 from __future__ import annotations
 
 import json
 import logging
 import os
-import sys
 from collections.abc import Iterable
+from typing import IO
 
 import nuclio_sdk
 import nuclio_sdk.logger
@@ -18,7 +18,9 @@ _SHORTEST = 4
 class _Masked(nuclio_sdk.logger.JSONFormatter):  # type: ignore[misc]
     def __init__(self, values: Iterable[str]) -> None:
         super().__init__()
-        forms = {form for value in values for form in (value, json.dumps(value)[1:-1])}
+        # As it is, as JSON has it, as a traceback has it, and as JSON has that.
+        plain = {form for value in values for form in (value, repr(value)[1:-1])}
+        forms = plain | {json.dumps(form)[1:-1] for form in plain}
         self._values = sorted(forms, key=lambda form: (-len(form), form))
 
     def format(self, record: logging.LogRecord) -> str:
@@ -28,10 +30,11 @@ class _Masked(nuclio_sdk.logger.JSONFormatter):  # type: ignore[misc]
         return line
 
 
-def make_logger(secrets: Iterable[str] = ()) -> nuclio_sdk.Logger:
+def make_logger(stream: IO[str], secrets: Iterable[str] = ()) -> nuclio_sdk.Logger:
     """One for the process: a second call replaces what the first one masks."""
     values = (os.environ.get(name, "") for name in secrets)
     logger = nuclio_sdk.Logger("INFO")
     formatter = _Masked(value for value in values if len(value) >= _SHORTEST)
-    logger.set_handler("default", sys.stdout, formatter)
+    logger.set_handler("default", stream, formatter)
+    logger._logger.propagate = False  # or a function's own logging would print it again, unmasked
     return logger

@@ -17,14 +17,17 @@ from gitopsc_runner.outcome import Unusable
 _LIBRARIES = ("pandas", "polars")
 _PARQUET_ENGINES = ("pyarrow", "fastparquet")
 FORMATS = ("parquet", "csv")
+_TEXT = ("object", "str", "string")
+_NO_NULLS = " without nulls"
 
 
 def is_frame(value: object) -> bool:
     """Whether it is a data frame; a library that is not imported can have made none."""
-    return any(
-        name in sys.modules and isinstance(value, getattr(sys.modules[name], "DataFrame", ()))
-        for name in _LIBRARIES
-    )
+    return any(_is_of(name, value) for name in _LIBRARIES)
+
+
+def _is_of(library: str, value: object) -> bool:
+    return isinstance(value, getattr(sys.modules.get(library), "DataFrame", ()))
 
 
 def write_table(frame: Any, folder: Path, name: str) -> tuple[Path, Mapping[str, str]]:
@@ -33,8 +36,8 @@ def write_table(frame: Any, folder: Path, name: str) -> tuple[Path, Mapping[str,
     The index of a frame of pandas is left out, as on the platform. Raises Unusable for a frame
     that has no such form.
     """
-    is_pandas = type(frame).__module__.partition(".")[0] == "pandas"
-    as_parquet = not is_pandas or any(find_spec(each) for each in _PARQUET_ENGINES)
+    is_pandas = _is_of("pandas", frame)
+    as_parquet = not is_pandas or _has_parquet()
     path = folder / f"{name}.{'parquet' if as_parquet else 'csv'}"
     try:
         if not is_pandas:
@@ -43,13 +46,17 @@ def write_table(frame: Any, folder: Path, name: str) -> tuple[Path, Mapping[str,
             frame.to_parquet(path, index=False)
         else:
             frame.to_csv(path, index=False, lineterminator="\n")
+            types = _types(frame)
+            _check_kept(frame, read_table(str(path), "csv", "pandas", types))
+            return path, types
     except OSError:
         raise
     except Exception as error:
-        message = f"the table `{name}` cannot be written as {path.suffix[1:]}: {error}"
-        raise Unusable(message) from error
-    types = {} if as_parquet else {str(key): str(each) for key, each in frame.dtypes.items()}
-    return path, types
+        reason = (str(error) or type(error).__name__).strip().split("\n")[0]
+        message = f"the table `{name}` cannot be written as {path.suffix[1:]}: {reason}"
+        hint = "" if as_parquet else "; with `pyarrow` among the requirements it is Parquet"
+        raise Unusable(message + hint) from error
+    return path, {}
 
 
 def read_table(
@@ -59,7 +66,10 @@ def read_table(
 
     `types` are those that `write_table` gave; `options` go to the library's own reader.
     """
-    name = engine or next((each for each in _LIBRARIES if find_spec(each)), None)
+    able = [each for each in _LIBRARIES if find_spec(each)]
+    if form == "parquet" and not _has_parquet() and "polars" in able:
+        able = ["polars"]
+    name = engine or next(iter(able), None)
     if name not in _LIBRARIES:
         known = " or ".join(_LIBRARIES)
         raise Unusable(
@@ -77,22 +87,48 @@ def read_table(
     return getattr(library, f"read_{form}")(file, **options)
 
 
+def _has_parquet() -> bool:
+    """Whether pandas can write and read it; polars always can."""
+    return any(find_spec(each) for each in _PARQUET_ENGINES)
+
+
 def _kept_by_pandas(types: Mapping[str, str]) -> dict[str, Any]:
     """How pandas has to be told to read what it wrote: `NA` is a country, and `007` an agent."""
     dates = [name for name, each in types.items() if each.startswith("datetime64")]
+    kept = {name: each.removesuffix(_NO_NULLS) for name, each in types.items()}
     return {
-        "dtype": {name: each for name, each in types.items() if name not in dates},
+        "dtype": {name: each for name, each in kept.items() if name not in dates},
         "parse_dates": dates,
         "keep_default_na": False,
         "na_values": {
-            name: [""] if each in ("object", "str", "string") else ["", "nan"]
-            for name, each in types.items()
+            name: [] if each.endswith(_NO_NULLS) else [""] for name, each in types.items()
         },
+        "skip_blank_lines": False,
     }
 
 
+def _types(frame: Any) -> dict[str, str]:
+    """Of each column; of text also whether it has nulls, which are written as empty text is."""
+    return {
+        str(name): f"{column.dtype}"
+        + (_NO_NULLS if str(column.dtype) in _TEXT and not column.isna().any() else "")
+        for name, column in frame.items()
+    }
+
+
+def _check_kept(frame: Any, found: Any) -> None:
+    """Raises ValueError when CSV has lost or changed something."""
+    if list(map(str, frame.columns)) != list(found.columns) or len(frame) != len(found):
+        raise ValueError("CSV does not keep its rows or its columns' names")
+    for name, column in frame.items():
+        before, after = column.reset_index(drop=True), found[str(name)]
+        same = (before == after) | (before.isna() & after.isna())
+        if str(before.dtype) != str(after.dtype) or not bool(same.all()):
+            raise ValueError(f"CSV does not keep the column `{name}`")
+
+
 def _kept_by_polars(types: Mapping[str, str], polars: Any) -> dict[str, Any]:
-    texts = [name for name, each in types.items() if each in ("object", "str", "string")]
+    texts = [name for name, each in types.items() if each.removesuffix(_NO_NULLS) in _TEXT]
     return {
         "schema_overrides": dict.fromkeys(texts, polars.String),
         "try_parse_dates": any(each.startswith("datetime64") for each in types.values()),
