@@ -83,9 +83,20 @@ def asks():
     print("got", input())
 
 
+def background():
+    import subprocess
+    print("left", subprocess.Popen(["sleep", "600"], start_new_session=True).pid, flush=True)
+
+
+def exits():
+    os._exit(0)
+
+
 def lambdas():
     return lambda: None
 """
+
+ALONE = ("leaves", "floods", "hangs", "asks", "background", "exits")
 
 RUNS: dict[str, Any] = {
     "one": {"function": "first", "outputs": {"first": "store://demo/artifact/artifact/first"}},
@@ -102,7 +113,7 @@ RUNS: dict[str, Any] = {
     },
     "fails": {"function": "fails", "secrets": ["PASSWORD"]},
     "file": {"function": "second", "inputs": {"before": "store://demo/artifact/artifact/beside"}},
-    **{name: {"function": name} for name in ("leaves", "floods", "hangs", "asks", "lambdas")},
+    **{name: {"function": name} for name in (*ALONE, "lambdas")},
 }
 
 
@@ -119,7 +130,7 @@ def project(tmp_path: Path) -> Path:
             "name": name,
             "spec": {"python_version": VERSION, "source": {"source": "main.py", "handler": name}},
         }
-        for name in ("first", "second", "third", "fails", "leaves", "floods", "hangs", "asks")
+        for name in ("first", "second", "third", "fails", *ALONE)
     ]
     documents += [
         {
@@ -262,6 +273,7 @@ def test_parameters(project: Path, tmp_path: Path) -> None:
     for given, said in (
         ("wort=b", "`first` takes no parameter `wort`; did you mean `word`?"),
         ("word", "`--param word` is no `NAME=VALUE`"),
+        ("project=b", "`project` is no parameter of `one`: something else is given"),
     ):
         assert said in run("one", str(project), "--param", given, expect=2)[1]
     elsewhere = tmp_path / "elsewhere"
@@ -297,6 +309,36 @@ def test_functions_that_fail(project: Path) -> None:
     out, err = run("floods", str(project))
     assert len(err) > 100_000_000
     assert statuses(out) == {"floods": "done"}
+
+
+def test_what_a_function_leaves_behind(project: Path) -> None:
+    begun = time.monotonic()
+    out, err = run("background", str(project))
+    assert statuses(out) == {"background": "done"}
+    assert time.monotonic() - begun < 60
+    os.kill(int(err.split("left")[1]), signal.SIGKILL)
+    out, err = run("exits", str(project), expect=1)
+    assert "it ended itself, and has stored nothing" in err
+
+
+def test_data_that_is_gone_is_made_again(project: Path) -> None:
+    run("three", str(project), "--upstream")
+    (made,) = project.glob(".gitopsc/store/demo/local/data/artifact/first/*/x")
+    made.unlink()
+    out, err = run("three", str(project), "--upstream", "--force")
+    assert "third has read a" in err
+    made.unlink()
+    out, err = run("one", str(project))
+    assert statuses(out) == {"one": "done"}
+    assert "its data is gone: it runs again" in err
+    assert made.exists()
+
+
+def test_nobody_who_reads(project: Path) -> None:
+    command = f"{sys.executable} -m compiler run floods '{project}' 2>&1 | head -c 10"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, shell=True, env=environment, capture_output=True, timeout=60)
+    assert len(done.stdout) == 10
 
 
 def test_a_failure_upstream(project: Path) -> None:

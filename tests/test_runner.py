@@ -76,6 +76,41 @@ def measures(run):
     run.log_metric("loss", 0.25)
     run.log_metrics({"best": 0.25, "odd": float("nan")})
 
+class Own(BaseException):
+    pass
+
+def raises_own():
+    raise Own("own")
+
+def leaves_a_thread():
+    import threading
+    threading.Thread(target=time.sleep, args=(600,)).start()
+
+def swallows():
+    try:
+        time.sleep(5)
+    except:
+        pass
+
+class Later:
+    def __await__(self):
+        return iter(())
+
+def gives_awaitable():
+    async def word():
+        return "awaited"
+    return word()
+
+def two_of_one_name(project):
+    return 1, 2
+
+two_of_one_name.__gitopsc_outputs__ = ["same", "same"]
+
+def logs_secret():
+    import logging
+    logging.basicConfig()
+    raise KeyError(os.environ["TOKEN"])
+
 def tells():
     raise RuntimeError("the key is " + os.environ["TOKEN"])
 
@@ -106,6 +141,14 @@ async def later_parts():
     for part in ("x", "y"):
         await asyncio.sleep(0)
         yield part
+
+def ticks(context):
+    try:
+        while True:
+            yield "tick"
+            time.sleep(0.05)
+    finally:
+        context.closed = True
 
 def breaks(starts):
     if starts:
@@ -151,6 +194,14 @@ def serve(context, event):
         return breaks(True)
     if event.path == "/stream-never":
         return breaks(False)
+    if event.path == "/endless":
+        return ticks(context)
+    if event.path == "/closed":
+        return str(context.closed)
+    if event.path == "/nothing":
+        return context.Response(body="x", status_code=204)
+    if event.path == "/own":
+        raise Own("own")
     if event.path == "/odd":
         return 1000, "odd"
     if event.path == "/bad-header":
@@ -234,6 +285,12 @@ JOBS: list[tuple[dict[str, Any], int, str]] = [
     ({"handler": "exits_hard", "deadline": 1}, 76, "exits"),
     ({"handler": "measures"}, 0, '"metrics": {"loss": [0.5, 0.25], "best": 0.25, "odd": "nan"}'),
     ({"handler": "tells", "secrets": ["TOKEN"]}, 1, "the key is ***"),
+    ({"handler": "logs_secret", "secrets": ["TOKEN"]}, 1, "***"),
+    ({"handler": "raises_own"}, 1, "Own('own')"),
+    ({"handler": "leaves_a_thread"}, 0, '"message": "done"'),
+    ({"handler": "swallows", "deadline": 1}, 76, "has not returned within 1 seconds"),
+    ({"handler": "gives_awaitable"}, 0, '"output_0": "awaited"'),
+    ({"handler": "two_of_one_name"}, 76, "two outputs that are called `same`"),
     ({"colour": "red"}, 76, "another version of the compiler"),
 ]
 
@@ -242,6 +299,7 @@ JOBS: list[tuple[dict[str, Any], int, str]] = [
 def test_jobs(settings: Mapping[str, Any], code: int, said: str, source: Path) -> None:
     found, output = run(source, **settings)
     assert said in output
+    assert "hush" not in output
     assert found == code, output
 
 
@@ -341,12 +399,17 @@ def test_a_service_answers_in_parts(service: str) -> None:
     assert get(f"{service}/stream-never")[0] == 500
     with pytest.raises(http.client.IncompleteRead):
         get(f"{service}/stream-raises")
+    assert get(f"{service}/nothing")[:2] == (204, "")
+    with urllib.request.urlopen(f"{service}/endless", timeout=10) as endless:
+        assert endless.read(4) == b"tick"
+    time.sleep(1)
+    assert get(f"{service}/closed")[1] == "True", "a client that leaves ends its stream"
     assert get(f"{service}/none")[:2] == (200, "")
     assert get(f"{service}/list")[1] == '[1, "demo", "r"]'
 
 
 def test_nothing_takes_a_service_down(service: str) -> None:
-    for path in ("exit", "stop", "odd", "bad-header"):
+    for path in ("exit", "stop", "odd", "bad-header", "own"):
         status, body, headers = get(f"{service}/{path}")
         assert status == 500, (path, body)
         assert "X-Evil" not in headers

@@ -22,7 +22,7 @@ import polars
 import polars.testing
 import pytest
 from gitopsc_runner import table
-from gitopsc_runner.outcome import StoreFailed
+from gitopsc_runner.outcome import StoreFailed, Unusable
 from gitopsc_runner.settings import StoreAddress
 from gitopsc_runner.store import Entity, Record, Store
 from test_runner import RUNNER
@@ -473,6 +473,17 @@ def test_a_table_is_read_as_it_was_written(
     other = "polars" if library == "pandas" else "pandas"
     crossed = table.read_table(str(path), path.suffix[1:], other, types)
     assert list(crossed["text"])[:2] == ["NA", "007"]
+
+
+@pytest.mark.parametrize(
+    "column", [["p\rq", "x"], ["", None], [True, None], [[1], [2]], [b"x", b"y"]], ids=repr
+)
+def test_csv_that_would_change_a_table_is_not_written(
+    column: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "_PARQUET_ENGINES", ())
+    with pytest.raises(Unusable, match="with `pyarrow` among the requirements it is Parquet"):
+        table.write_table(pandas.DataFrame({"a": column}), tmp_path, "cities")
 
 
 def test_the_first_record_stays(tmp_path: Path) -> None:

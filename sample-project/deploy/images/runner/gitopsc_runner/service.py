@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import nuclio_sdk
 import uvicorn
+import uvloop
 
 from gitopsc_runner.application import Application
 from gitopsc_runner.handler import find_function, fitted, load_module
@@ -72,7 +73,7 @@ def run_service(
         if not inspect.iscoroutine(starting):
             starting = None
     server = _Server(application, health, listening.drain)
-    asyncio.run(server.run_after(starting, requests, logger))
+    uvloop.run(server.run_after(starting, requests, logger))
     application.threads.shutdown(wait=False, cancel_futures=True)
     logger.info_with("stopped")
     return DONE
@@ -132,7 +133,9 @@ def _bound(host: str, port: int) -> socket.socket:
         bound.bind((host, port))
     except OSError as error:
         bound.close()
-        raise Unusable(f"port {port} cannot be had: {error.strerror}; choose another") from None
+        raise Unusable(
+            f"port {port} cannot be had: {error.strerror}; choose another with `--port`"
+        ) from None
     return bound
 
 
