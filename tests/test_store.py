@@ -475,9 +475,7 @@ def test_a_table_is_read_as_it_was_written(
     assert list(crossed["text"])[:2] == ["NA", "007"]
 
 
-@pytest.mark.parametrize(
-    "column", [["p\rq", "x"], ["", None], [True, None], [[1], [2]], [b"x", b"y"]], ids=repr
-)
+@pytest.mark.parametrize("column", [["", None], [True, None], [[1], [2]], [b"x", b"y"]], ids=repr)
 def test_csv_that_would_change_a_table_is_not_written(
     column: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

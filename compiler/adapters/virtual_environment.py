@@ -95,7 +95,7 @@ async def _make(folder: str, version: str, files: Sequence[Requirements]) -> Non
         return
     hint = f"install Python {version}, or let uv do it: `uv python install {version}`"
     await _run(
-        [uv, "venv", "--quiet", "--no-project", "--python", version, folder],
+        [uv, "venv", "--quiet", "--no-project", "--python", _own(version) or version, folder],
         f"Python {version} is not on this machine",
         hint,
     )
@@ -103,12 +103,17 @@ async def _make(folder: str, version: str, files: Sequence[Requirements]) -> Non
     await _install([uv, "pip", "install", "--quiet", "--python", python], folder, files)
 
 
+def _own(version: str) -> str | None:
+    """The Python that runs this, if it is of that version."""
+    is_own = sys.version_info[:2] == tuple(map(int, version.split(".")))
+    return sys.executable if is_own else None
+
+
 async def _make_with_pip(folder: str, version: str, files: Sequence[Requirements]) -> None:
     base = shutil.which(f"python{version}")
     if base is not None and await run_child([base, "--version"], lambda _: None):
         base = None  # a shim of a version that is not there
-    if base is None and sys.version_info[:2] == tuple(map(int, version.split("."))):
-        base = sys.executable
+    base = base or _own(version)
     if base is None:
         hint = f"install Python {version}, or uv, which brings it"
         raise NotPrepared(f"Python {version} is not on this machine", hint)
