@@ -34,7 +34,7 @@ def scan(folder: str, listing: Listing | None = None) -> tuple[Tree, tuple[Diagn
     try:
         listed, is_repository = (listing or start_listing(root))()
     except GitRefused as error:
-        hint = "mend that, or trust the folder: `git config --global --add safe.directory <it>`"
+        hint = "fix that, or trust the folder: `git config --global --add safe.directory <it>`"
         problem = Diagnostic(
             GIT_REFUSED, f"Git does not list this folder: {error}", Span("."), hint
         )

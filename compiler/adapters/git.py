@@ -2,6 +2,11 @@
 
 The first by running `git`: starting it costs some two milliseconds, and importing a library for it
 seventy times that, on a path that every command takes. The second by GitPython.
+
+What is asked about may be a stranger's. A folder with the tracked files `HEAD`, `config`, `objects`
+and `refs` is a repository to Git, whose configuration names programs to run. So the repository is
+found here, by its `.git`, which no commit can hold, and named to Git; and whatever a configuration
+says, Git runs no program of it: no file system monitor, no hook, no filter.
 """
 
 from __future__ import annotations
@@ -9,9 +14,11 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+
+from compiler.adapters.owner import is_own
 
 if TYPE_CHECKING:
     import git
@@ -32,18 +39,25 @@ def start_listing(folder: str) -> Callable[[], Files | None]:
     are not UTF-8 are left out: no descriptor can refer to them. None when `folder` is in no
     repository. Raises GitRefused.
     """
-    running = [_start(folder, *each) for each in (["--stage"], ["--others", "--exclude-standard"])]
+    root = _repository(folder)
+    if root is None:
+        return lambda: None
+    try:
+        _check_trust(root)
+    except GitRefused as error:
+        return _refused(error)
+    running = [
+        _start(root, folder, *each) for each in (["--stage"], ["--others", "--exclude-standard"])
+    ]
 
     def listing() -> Files | None:
-        outcomes = [_outcome(each) for each in running]
-        tracked, untracked = (_lines(folder, each) for each in outcomes)
-        if tracked is None:
-            return None
+        outcomes = [_outcome(each) for each in running]  # all are waited for
+        tracked, untracked = map(_names, outcomes)
         files: Files = {}
         for line in tracked:
             mode, _, name = line.partition("\t")
             files[name] = mode.startswith("100755")
-        for name in untracked or ():
+        for name in untracked:
             if not name.endswith("/"):
                 files.setdefault(name, None)
         return files
@@ -51,70 +65,162 @@ def start_listing(folder: str) -> Callable[[], Files | None]:
     return listing
 
 
+def _refused(error: GitRefused) -> Callable[[], None]:
+    def listing() -> None:
+        raise error
+
+    return listing
+
+
 def has_unstaged(folder: str, owned: Container[str]) -> bool:
     """Whether a commit would leave out a file of ours below `folder`, or take an older state.
 
-    `owned` are relative to it. A tracked file that is gone was ours.
+    `owned` are relative to it. A tracked file that is gone was ours. What Git does not answer
+    counts as a yes.
     """
-    if not os.path.isdir(folder):
+    root = _repository(folder)
+    if root is None or not os.path.isdir(folder):
         return False
     try:
+        _check_trust(root)
+        filters = _without_filters(root, folder)
         for options in (["--others", "--exclude-standard"], ["--modified"]):
-            for name in _lines(folder, _outcome(_start(folder, *options))) or ():
+            for name in _names(_outcome(_start(root, folder, *options, settings=filters))):
                 if name in owned or not os.path.lexists(f"{folder}/{name}"):
                     return True
     except GitRefused:
-        return False
+        return True
     return False
+
+
+def origin(folder: str) -> str | None:
+    """The URL that the repository around a folder was cloned from, if Git says one."""
+    root = _repository(folder)
+    if root is None:
+        return None
+    try:
+        _check_trust(root)
+        url = _printed(_outcome(_start(root, folder, command=("remote", "get-url", "origin"))))
+    except GitRefused:
+        return None
+    return url.decode("utf-8", "replace").strip()
 
 
 Running = subprocess.Popen[bytes] | OSError
 
+_NO_PROGRAMS = (
+    *("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}"),
+    *("-c", "protocol.ext.allow=never"),
+)
+_ONLY_NAMED = ("-c", "safe.bareRepository=explicit")
+_VERSION_ASKED = "--config-env=gitopsc.empty=GITOPSC_EMPTY"
+"""An option that Git has from 2.31 on: an older one refuses it, and could not be kept from running
+filters with names of any form."""
 
-def _start(folder: str, *options: str) -> Running:
-    # A hook runs with GIT_DIR and GIT_INDEX_FILE of its own repository, which may not be this one.
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    environment["LC_ALL"] = "C"
-    if index := _index_of_hook(folder):
+
+def _start(
+    root: str,
+    folder: str,
+    *options: str,
+    command: Sequence[str] = ("ls-files", "-z"),
+    settings: Mapping[str, str] = {},
+) -> Running:
+    environment = _environment(settings)
+    environment["GIT_DIR"] = _git_folder(root)
+    environment["GIT_WORK_TREE"] = root
+    if index := _index_of_hook(root):
         environment["GIT_INDEX_FILE"] = index
-    command = ["git", "ls-files", "-z", *options]
+    return _started([*command, *options], folder, environment)
+
+
+def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """A hook runs with GIT_DIR and more of its own repository, which may not be this one.
+
+    `settings` go before all configuration, whatever characters their names have.
+    """
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    kept |= {"LC_ALL": "C", "GITOPSC_EMPTY": "", "GIT_CONFIG_COUNT": str(len(settings))}
+    kept["GIT_ALLOW_PROTOCOL"] = "none"  # a partial clone would fetch, by a program of its choice
+    for number, (name, value) in enumerate(settings.items()):
+        kept |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    return kept
+
+
+def _started(command: Sequence[str], folder: str, environment: Mapping[str, str]) -> Running:
     pipe = subprocess.PIPE
     try:
-        return subprocess.Popen(command, cwd=folder, env=environment, stdout=pipe, stderr=pipe)
+        return subprocess.Popen(
+            ["git", *_NO_PROGRAMS, *_ONLY_NAMED, _VERSION_ASKED, *command],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=pipe,
+            stderr=pipe,
+        )
     except OSError as error:
         return error
 
 
-def _outcome(running: Running) -> bytes | str:
+def _outcome(running: Running) -> bytes | GitRefused:
     """What Git printed, or why it did not."""
     if isinstance(running, OSError):
-        return str(running)
+        return GitRefused(str(running))
     with running:
         try:
             out, err = running.communicate(timeout=60)
         except subprocess.TimeoutExpired as error:
             running.kill()
-            return str(error)
-    return out if running.returncode == 0 else err.decode("utf-8", "replace")
+            return GitRefused(str(error))
+    if running.returncode == 0:
+        return out
+    words = err.decode("utf-8", "replace").strip().split("\n")[0].removeprefix("fatal: ")
+    if "unknown option" in words:
+        words = "it is older than 2.31, and gitopsc needs that or a newer one"
+    if words.startswith("not a git repository"):
+        words = "`.git` is not a repository"
+    return GitRefused(words)
 
 
-def _lines(folder: str, outcome: bytes | str) -> list[str] | None:
-    if isinstance(outcome, str):
-        _raise_inside_repository(folder, outcome)
-        return None
+def _printed(outcome: bytes | GitRefused) -> bytes:
+    if isinstance(outcome, GitRefused):
+        raise outcome
+    return outcome
+
+
+def _names(outcome: bytes | GitRefused) -> list[str]:
+    listed = _printed(outcome)
     try:
-        return outcome.decode("utf-8").split("\0")[:-1]
+        return listed.decode("utf-8").split("\0")[:-1]
     except UnicodeDecodeError:
-        decoded = (_decoded(raw) for raw in outcome.split(b"\0"))
+        decoded = (_decoded(raw) for raw in listed.split(b"\0"))
         return [name for name in decoded if name]
 
 
-def _index_of_hook(folder: str) -> str | None:
+def _without_filters(root: str, folder: str) -> Mapping[str, str]:
+    """Settings with which Git compares bytes, and runs none of the filters that are configured."""
+    asked = ("config", "--null", "--name-only", "--list")
+    names = _names(_outcome(_start(root, folder, command=asked)))
+    drivers = {name.rpartition(".")[0] for name in names if name.startswith("filter.")}
+    settings = {f"{each}.{key}": "" for each in sorted(drivers) for key in ("clean", "process")}
+    return settings | {f"{each}.required": "false" for each in sorted(drivers)}
+
+
+def _check_trust(root: str) -> None:
+    """Raises GitRefused for a repository of another user that no setting of Git trusts.
+
+    Git itself does not look at that where the repository is named.
+    """
+    if all(is_own(os.stat(each)) for each in (root, os.path.join(root, ".git"))):
+        return
+    environment = _environment({}) | {"GIT_CEILING_DIRECTORIES": os.path.dirname(root)}
+    _printed(_outcome(_started(["rev-parse", "--git-dir"], root, environment)))
+
+
+def _index_of_hook(root: str) -> str | None:
     """The index that `git commit` makes for some of the files, when it is of this repository."""
     named = os.environ.get("GIT_INDEX_FILE")
     path = os.path.realpath(named) if named else ""
-    root = _repository(folder)
-    inside = root is not None and path.startswith(_git_folder(root) + os.sep)
+    inside = path.startswith(_git_folder(root) + os.sep)
     return path if inside and os.path.isfile(path) else None
 
 
@@ -126,12 +232,6 @@ def _git_folder(root: str) -> str:
             named = file.read().removeprefix("gitdir:").strip()
         place = os.path.join(root, named)
     return os.path.realpath(place)
-
-
-def _raise_inside_repository(folder: str, words: str) -> None:
-    """Outside every repository a refusal is an answer; inside one it is not."""
-    if _repository(folder) is not None:
-        raise GitRefused(words.strip().split("\n")[0].removeprefix("fatal: "))
 
 
 def _repository(folder: str) -> str | None:
@@ -276,7 +376,7 @@ class RemoteRepository:
 
     def _asked(self, *command: str) -> str:
         slow = ["-c", "http.lowSpeedLimit=1000", "-c", "http.lowSpeedTime=60"]
-        safe = ["git", "-c", "protocol.ext.allow=never", *slow, *command]
+        safe = ["git", *_NO_PROGRAMS, *slow, *command]
         try:
             return str(self.repository.git.execute(safe, kill_after_timeout=_SECONDS))
         except self._errors() as error:
