@@ -15,21 +15,28 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from compiler.adapters.folder import owned_files
+from compiler.adapters.folder import owned_by, tracked_below
 from compiler.adapters.processes import spread
 from compiler.model.diagnostic import (
     BUSY,
     FOREIGN_FILE,
+    KEPT_FILE,
     NOT_WRITTEN,
+    UNKNOWN_OWNED,
     Diagnostic,
+    has_errors,
     in_order,
 )
 from compiler.model.files import OWNERSHIP_LIST
 from compiler.model.output import Change, OutputFile
+from compiler.model.ownership import is_mark, is_marked
 from compiler.model.source import Span
 
 _TEMPORARY = ".gitopsc-tmp"
 _LOCK_SECONDS = 30
+_SHOWN_LINES = 20
+"""Lines of an ownership list that are told to be wrong; a list that is all wrong has thousands."""
+
 _MANY = 1_000
 """Changed files from which on folders are written by several processes: making a file is work."""
 
@@ -53,11 +60,11 @@ def write(targets: Sequence[Target]) -> tuple[tuple[Change, ...], tuple[Diagnost
                 target.folder.mkdir(parents=True, exist_ok=True)
                 locks.enter_context(_locked(target))
             changes, problems = _compare(targets)
-            if not problems:
+            if not has_errors(problems):
                 work = [(target, changes[target.shown]) for target in targets]
                 many = sum(len(each) for _, each in work) >= _MANY
                 spread(_apply, work, worthwhile=many)
-            return () if problems else _flat(changes), problems
+            return () if has_errors(problems) else _flat(changes), problems
     except _Busy as error:
         message = f"another compile has been writing here for {_LOCK_SECONDS} seconds"
         hint = "wait for it, or stop it"
@@ -70,7 +77,7 @@ def drift(targets: Sequence[Target]) -> tuple[tuple[Change, ...], tuple[Diagnost
     """What `write` would change. Touches nothing."""
     try:
         changes, problems = _compare(targets)
-        return () if problems else _flat(changes), problems
+        return () if has_errors(problems) else _flat(changes), problems
     except OSError as error:
         return (), (_refused(error),)
 
@@ -99,7 +106,8 @@ def _differences(target: Target, problems: list[Diagnostic]) -> tuple[Change, ..
         problems.append(_in_the_way(target.shown, "a file"))
         return ()
     folder = os.fspath(target.folder)
-    owned = owned_files(target.folder)
+    owned, unknown = owned_by(target.folder)
+    problems += [_unknown_line(target, *each) for each in unknown[:_SHOWN_LINES]]
     reached: dict[str, bool] = {}
     changes = []
     for file in target.files:
@@ -118,12 +126,47 @@ def _differences(target: Target, problems: list[Diagnostic]) -> tuple[Change, ..
                 problems.append(_in_the_way(shown, "a file"))
             changes.append(Change(shown, "changed"))
     wanted = {file.path for file in target.files}
-    changes += [
-        Change(f"{target.shown}/{path}", "removed")
-        for path in owned - wanted
+    leftover = [
+        path
+        for path in sorted(owned - wanted)
         if _is_reachable(target, path, reached, []) and _is_removable(target.folder / path)
     ]
+    tracked = None
+    for path in leftover:
+        is_ours = is_marked(path, lambda place, mark: _begins(f"{folder}/{place}", mark))
+        if not is_ours and tracked is None:
+            tracked = tracked_below(folder)
+        if is_ours or path in (tracked or ()):
+            changes.append(Change(f"{target.shown}/{path}", "removed"))
+        else:
+            problems.append(_kept(target, path))
     return _without_the_list(target, changes)
+
+
+def _begins(place: str, text: str) -> bool:
+    """Whether a file begins with a text. What cannot be read does not."""
+    mark = text.encode()
+    try:
+        with open(
+            os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb", buffering=0
+        ) as file:
+            return file.read(len(mark)) == mark
+    except OSError:
+        return False
+
+
+def _kept(target: Target, path: str) -> Diagnostic:
+    message = f"`{OWNERSHIP_LIST}` names this file, and nothing shows that gitopsc wrote it"
+    hint = "it stays, for it is not in Git; delete it if it is an older output"
+    return Diagnostic(KEPT_FILE, message, Span(f"{target.shown}/{path}"), hint)
+
+
+def _unknown_line(target: Target, number: int, text: str) -> Diagnostic:
+    shown = text if text.isprintable() else ascii(text)[1:-1]
+    message = f"gitopsc writes no file `{shown[:100]}`, so it owns none of that name"
+    place = Span(f"{target.shown}/{OWNERSHIP_LIST}", number, 1, number, len(text) + 1)
+    hint = "remove the line, and ask who added it: gitopsc removes what the list names"
+    return Diagnostic(UNKNOWN_OWNED, message, place, hint)
 
 
 def _without_the_list(target: Target, changes: list[Change]) -> tuple[Change, ...]:
@@ -188,7 +231,7 @@ def _apply(work: tuple[Target, Sequence[Change]]) -> None:
         return
     contents = {file.path: file.content for file in target.files}
     paths = {change.path.removeprefix(target.shown + "/"): change.action for change in changes}
-    owned_before = owned_files(target.folder)
+    owned_before = owned_by(target.folder).paths
     owned_after = contents.keys() - {OWNERSHIP_LIST}
     (target.folder / _TEMPORARY).unlink(missing_ok=True)  # of a compile that was killed
     made: set[str] = set()
@@ -196,7 +239,7 @@ def _apply(work: tuple[Target, Sequence[Change]]) -> None:
         if not owned_after <= owned_before:
             claimed = "".join(f"{path}\n" for path in sorted(owned_before | owned_after))
             _replace(target.folder, OWNERSHIP_LIST, claimed.encode(), made)
-        for path, action in paths.items():
+        for path, action in sorted(paths.items(), key=lambda each: (is_mark(each[0]), each)):
             if action == "removed":
                 (target.folder / path).unlink(missing_ok=True)
                 _remove_empty_folders(target.folder, path)

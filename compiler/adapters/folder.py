@@ -15,6 +15,7 @@ from compiler.adapters.git import Files, GitRefused
 from compiler.adapters.git import start_listing as start_git
 from compiler.adapters.memory import Part, digest, part
 from compiler.model.files import LOCAL_STORE, OWNERSHIP_LIST, SETTINGS_FILE
+from compiler.model.ownership import OwnershipList, ownership
 
 if TYPE_CHECKING:
     from compiler.model.diagnostic import Diagnostic
@@ -76,6 +77,15 @@ def _is_executable(path: str) -> bool:
         return False
 
 
+def tracked_below(folder: str) -> frozenset[str]:
+    """The files of a folder that Git has in its index, relative to it; none where it has no say."""
+    try:
+        files = start_git(os.path.realpath(folder))() or {}
+    except GitRefused:
+        return frozenset()
+    return frozenset(path for path, executable in files.items() if executable is not None)
+
+
 def left_out(root: str, listing: Listing, read: Container[str]) -> Part:
     """What is listed and not `read`: a file that was deleted, a socket, a folder of a submodule."""
     files = listing().files
@@ -95,25 +105,20 @@ def output_folders(root: str, files: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-def owned_files(folder: str | os.PathLike[str]) -> frozenset[str]:
-    """Paths in an output folder's ownership list. A line that leads out of it owns nothing."""
+def owned_by(folder: str | os.PathLike[str]) -> OwnershipList:
+    """What an output folder's list says; nothing where there is none."""
     try:
         with open(
             os.path.join(folder, OWNERSHIP_LIST), encoding="utf-8", errors="replace", newline=""
         ) as file:
-            lines = file.read().split("\n")
+            return ownership(file.read())
     except (FileNotFoundError, NotADirectoryError):
-        return frozenset()
-    return frozenset(
-        line
-        for line in lines
-        if line and line.isprintable() and not {"", ".", ".."} & set(line.split("/"))
-    )
+        return OwnershipList()
 
 
 def owned_below(root: str, outputs: Iterable[str]) -> Mapping[str, frozenset[str]]:
     """What each output folder owns."""
-    return {output: owned_files(f"{root}/{output}") for output in outputs}
+    return {output: owned_by(f"{root}/{output}").paths for output in outputs}
 
 
 def ignored_outputs(

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable
 
 from compiler.adapters import memory
-from compiler.adapters.folder import Listing, listing_digest, owned_files, start_listing
+from compiler.adapters.folder import Listing, listing_digest, owned_by, start_listing
 from compiler.adapters.git import has_unstaged
 from compiler.commands.terminal import wants_colour
 from compiler.model.files import OWNERSHIP_LIST
@@ -63,7 +63,7 @@ def staged_status(
     unstaged = [
         shown
         for folder, shown in targets
-        if has_unstaged(folder, owned_files(folder) | {OWNERSHIP_LIST})
+        if has_unstaged(folder, owned_by(folder).paths | {OWNERSHIP_LIST})
     ]
     if unstaged:
         print(f"gitopsc: stage the output: `git add {' '.join(unstaged)}`", file=sys.stderr)

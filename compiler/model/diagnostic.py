@@ -222,6 +222,16 @@ STALE_OUTPUT = Code(
     "C705", "stale-output", _ERROR, "a file of the output that is not what the descriptors say"
 )
 
+KEPT_FILE = Code(
+    "C706",
+    "kept-file",
+    _WARNING,
+    "a file that the list of owned files names, and that may not be ours",
+)
+UNKNOWN_OWNED = Code(
+    "C707", "unknown-owned", _ERROR, "a line of the list of owned files that gitopsc did not write"
+)
+
 LOCK_CODES = (NOT_LOCKED, LOCK_MISMATCH, LOCK_EDITED, NOT_FETCHED, LEFTOVER_PIN)
 """What `gitopsc lock` mends."""
 

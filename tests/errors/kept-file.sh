@@ -1,0 +1,13 @@
+git init -q .
+echo 'registry: registry.example.com' > gitopsc.yaml
+cat > hello.yaml <<EOF
+kind: python
+name: hello
+spec:
+  python_version: PYTHON3_11
+  source: {code: 'def hello(): ...', handler: hello}
+EOF
+mkdir -p deploy/images/other/source
+echo mine > deploy/images/other/source/notes.txt
+echo images/other/source/notes.txt > deploy/.gitopsc-files
+gitopsc compile
