@@ -12,7 +12,12 @@ from typing import NamedTuple
 from compiler.adapters import source_cache
 from compiler.adapters.archive import MOST_BYTES, MOST_FILES, BadArchive, unpack
 from compiler.adapters.download import DownloadFailed, download
-from compiler.adapters.git import RemoteRefused, remote_repository
+from compiler.adapters.git import (
+    TOKEN_HOSTS,
+    RemoteRefused,
+    has_credentials,
+    remote_repository,
+)
 from compiler.adapters.requirement import is_hashable, requirement_fault, requirement_name
 from compiler.adapters.uv import NoUv, Unresolved, locked
 from compiler.model.descriptor import Descriptor, Project
@@ -30,7 +35,7 @@ from compiler.model.diagnostic import (
     listed,
 )
 from compiler.model.lock import FunctionPin, RequirementsPin, SourcePin, files_digest
-from compiler.model.remote import NotRemote, Remote, is_remote, remote_of
+from compiler.model.remote import Access, NotRemote, Remote, https_host, is_remote, remote_of
 from compiler.model.source import FunctionFile, Span, is_source, path_fault
 
 Problems = list[Diagnostic]
@@ -51,6 +56,7 @@ class Fetched(NamedTuple):
 def pin(
     project: Project,
     *,
+    access: Access,
     present: Container[str],
     upgraded: Container[str] | None,
     with_requirements: bool,
@@ -61,7 +67,7 @@ def pin(
     are called as in `upgraded` get new pins; all of them, when that is None.
     """
     problems: Problems = _repeated(project)
-    results = _Results(present, {}, {})
+    results = _Results(access, present, {}, {})
     pins = {}
     for key, descriptor in _built(project):
         names = (key, descriptor.name, f"{descriptor.name}:{descriptor.id}")
@@ -117,6 +123,7 @@ def _built(project: Project) -> Iterator[tuple[str, Descriptor]]:
 class _Results(NamedTuple):
     """What one remote or one set of requirements came to serves every function that has it."""
 
+    access: Access
     present: Container[str]
     remotes: dict[tuple[Remote, str | None], Fetched | _Refusal]
     resolved: dict[tuple[tuple[str, ...], str], RequirementsPin]
@@ -173,7 +180,7 @@ def _fetched(
     """Each remote is asked once, and not again for every function when it does not answer."""
     key = (remote, commit)
     if key not in results.remotes:
-        results.remotes[key] = _asked(remote, commit)
+        results.remotes[key] = _asked(remote, commit, results.access)
     found = results.remotes[key]
     if isinstance(found, Fetched):
         return found
@@ -188,9 +195,9 @@ class _Refusal(NamedTuple):
     hint: str
 
 
-def _asked(remote: Remote, commit: str | None) -> Fetched | _Refusal:
+def _asked(remote: Remote, commit: str | None, access: Access) -> Fetched | _Refusal:
     try:
-        found = _from_git(remote, commit) if remote.form == "git" else _downloaded(remote)
+        found = _from_git(remote, commit, access) if remote.form == "git" else _downloaded(remote)
         if (fault := path_fault([each.path for each in found.files])) is not None:
             raise BadArchive(fault)
         return found
@@ -200,16 +207,30 @@ def _asked(remote: Remote, commit: str | None) -> Fetched | _Refusal:
         if remote.scheme == "s3":
             hint = "correct the URL; credentials are read from `AWS_...` in the environment"
         elif remote.form == "git":
-            hint = "correct the URL or its `#ref`; for credentials, set `GIT_TOKEN`"
+            hint = f"correct the URL or its `#ref`; {_credentials_hint(remote, access)}"
         return _Refusal(FETCH_FAILED, message, hint)
     except BadArchive as error:
         message = f"no source can be taken from `{remote.url}`: {error}"
         return _Refusal(BAD_ARCHIVE, message, "make it again, of plain files")
 
 
-def _from_git(remote: Remote, commit: str | None) -> Fetched:
+def _credentials_hint(remote: Remote, access: Access) -> str:
+    """How a server gets to know the user."""
+    host = https_host(remote.url)
+    if host is None or host in access.hosts:
+        return "for credentials, set `GIT_TOKEN`"
+    if has_credentials():
+        return f"`GIT_TOKEN` is not given to this host, unless you set `{TOKEN_HOSTS}={host}`"
+    return f"for credentials, set `GIT_TOKEN`, and `{TOKEN_HOSTS}={host}`"
+
+
+def _from_git(remote: Remote, commit: str | None, access: Access) -> Fetched:
     files, left_out = [], []
-    with remote_repository(remote.url) as repository:
+    host = https_host(remote.url)
+    is_trusted = host is not None and host in access.hosts
+    if is_trusted and has_credentials():
+        access.told(str(host))
+    with remote_repository(remote.url, with_credentials=is_trusted) as repository:
         commit = commit or repository.resolve(remote.ref)
         for path, mode, content in repository.files(commit, MOST_FILES, MOST_BYTES):
             if mode in (_LINK, _SUBMODULE) or content.startswith(_LFS):

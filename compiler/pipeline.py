@@ -22,6 +22,7 @@ from compiler.model.files import LOCK_FILE
 from compiler.model.lock import FunctionPin, Lock
 from compiler.model.output import OutputFile
 from compiler.model.program import Program
+from compiler.model.remote import Access
 from compiler.model.source import FunctionFile, Tree
 from compiler.normalize import normalize
 from compiler.parse import parse
@@ -94,7 +95,12 @@ def _without_programs(tree: Tree) -> Compilation:
 
 
 def lock_tree(
-    tree: Tree, *, check: bool, upgraded: Container[str] | None, with_requirements: bool
+    tree: Tree,
+    *,
+    check: bool,
+    upgraded: Container[str] | None,
+    with_requirements: bool,
+    access: Access,
 ) -> tuple[tuple[tuple[Project, Mapping[str, FunctionPin]], ...], tuple[Diagnostic, ...]]:
     """The pins that each project is to have; for a `check` those it has, and what is wrong then.
 
@@ -118,7 +124,11 @@ def lock_tree(
         elif not has_errors(_unlocked((*syntax, *grammar, *dialect, *loading))):
             present = {each.content for each in functions.values() if each.content is not None}
             pins, pinning = pin(
-                project, present=present, upgraded=upgraded, with_requirements=with_requirements
+                project,
+                access=access,
+                present=present,
+                upgraded=upgraded,
+                with_requirements=with_requirements,
             )
             _, checked = load(replace(project, lock=Lock(pins)), tree)
             diagnostics = [

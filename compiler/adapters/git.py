@@ -277,8 +277,29 @@ class RemoteRefused(Exception):
     """A remote repository does not give what was asked for; the message is for people."""
 
 
+TOKEN_HOSTS = "GIT_TOKEN_HOSTS"
+"""The variable with hosts, besides that of `origin`, that are given credentials."""
+
+
+def has_credentials() -> bool:
+    """Whether the user has set any for Git over HTTPS."""
+    return bool(os.environ.get("GIT_TOKEN") or os.environ.get("GIT_PASSWORD"))
+
+
+def token_hosts(folder: str) -> frozenset[str]:
+    """The hosts that the user has said may have the credentials: descriptors name any host.
+
+    They are the one that the repository around `folder` was cloned from, and those of the variable.
+    """
+    from compiler.model.remote import host_of_clone
+
+    named = re.split(r"[\s,]+", os.environ.get(TOKEN_HOSTS, "").lower())
+    cloned = host_of_clone(origin(folder) or "")
+    return frozenset({*named, cloned or ""} - {""})
+
+
 @contextmanager
-def remote_repository(url: str) -> Iterator[RemoteRepository]:
+def remote_repository(url: str, *, with_credentials: bool) -> Iterator[RemoteRepository]:
     """A repository of no files yet, into which commits of `url` are fetched."""
     import tempfile
 
@@ -293,7 +314,9 @@ def remote_repository(url: str) -> Iterator[RemoteRepository]:
 
         repository = git.Repo.init(os.path.join(folder, "repository.git"), bare=True)
         try:
-            with repository.git.custom_environment(**_remote_environment(url, folder)):
+            with repository.git.custom_environment(
+                **_remote_environment(url, folder, with_credentials)
+            ):
                 yield RemoteRepository(url, repository)
         finally:
             repository.close()
@@ -389,7 +412,7 @@ class RemoteRepository:
         return (git.GitError, OSError, ValueError)
 
 
-def _remote_environment(url: str, folder: str) -> dict[str, str]:
+def _remote_environment(url: str, folder: str, with_credentials: bool) -> dict[str, str]:
     """Never a question at a terminal. Credentials are the platform's (digitalhub.md 1.1).
 
     They are for HTTPS alone, and reach Git by a program that it asks, so they are in no command.
@@ -402,7 +425,7 @@ def _remote_environment(url: str, folder: str) -> dict[str, str]:
     if token:
         is_oauth = token.startswith(("github_pat_", "ghp_", "glpat"))
         username, password = ("oauth2", token) if is_oauth else (token, "x-oauth-basic")
-    if password and url.startswith("https://"):
+    if with_credentials and password and url.startswith("https://"):
         asked = os.path.join(folder, "asked")
         with open(os.open(asked, os.O_WRONLY | os.O_CREAT, 0o700), "w") as file:
             file.write(_ASKED)

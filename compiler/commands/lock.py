@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterable, Mapping
 
 from compiler.adapters.folder import start_listing
-from compiler.adapters.git import GitRefused
+from compiler.adapters.git import GitRefused, token_hosts
 from compiler.adapters.template import render_yaml
 from compiler.commands.reading import Reading, read
 from compiler.commands.reporting import printed
@@ -26,6 +26,7 @@ from compiler.model.diagnostic import (
 from compiler.model.files import LOCK_FILE
 from compiler.model.lock import FunctionPin, block_of
 from compiler.model.output import Change, Status
+from compiler.model.remote import Access
 from compiler.model.source import SourceFile, Span, Unreadable
 from compiler.pipeline import lock_tree
 from compiler.report.text import render_counts
@@ -41,6 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
             check=arguments.check,
             upgraded=None if arguments.upgrade == [] else arguments.upgrade or (),
             with_requirements=not arguments.no_requirements,
+            access=Access(token_hosts(arguments.path), _tell_host),
         )
         problems += reading.placed(found)
         functions = (each for project, _ in locked for each in project.descriptors)
@@ -70,6 +72,10 @@ def run(arguments: argparse.Namespace) -> int:
     sys.stdout.write(out)
     sys.stderr.write(err)
     return 1 if status == "failed" else 0
+
+
+def _tell_host(host: str) -> None:
+    print(f"gitopsc: {host} is given the Git credentials of the environment", file=sys.stderr)
 
 
 def _summary(status: Status, diagnostics: Iterable[Diagnostic], *, writes: bool) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Callable, Container
 from typing import Literal, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -84,6 +85,32 @@ class Remote(NamedTuple):
         if self.is_commit:
             return "the platform clones branches and tags, and no commits"
         return None
+
+
+def https_host(url: str) -> str | None:
+    """The host of an HTTPS URL, with its port where that is not 443; None for other URLs."""
+    try:
+        split = urlsplit(url)
+        port = split.port
+    except ValueError:
+        return None
+    if split.scheme != "https" or not split.hostname:
+        return None
+    return split.hostname if port in (None, 443) else f"{split.hostname}:{port}"
+
+
+def host_of_clone(url: str) -> str | None:
+    """The HTTPS host of the server that a repository was cloned from, by whatever way."""
+    if match := re.match(r"(?:ssh://)?(?:[^@/\s]+@)([A-Za-z0-9.-]+)(?::\d+)?[:/]", url):
+        return match[1].lower()
+    return https_host(url)
+
+
+class Access(NamedTuple):
+    """The hosts that may have the user's credentials, and whom to tell which one is given them."""
+
+    hosts: Container[str]
+    told: Callable[[str], None]
 
 
 def is_remote(text: str) -> bool:
