@@ -1,4 +1,4 @@
-"""The stages in order: divide, parse, validate, normalize, load, link, plan, emit, combine.
+"""The stages in order: divide, parse, validate, normalize, load, screen, link, plan, emit, combine.
 
 Scan is before, write after. One error anywhere means that nothing is emitted. Every stage still
 runs on what it can, so that one compile shows every problem.
@@ -27,6 +27,7 @@ from compiler.model.source import FunctionFile, Tree
 from compiler.normalize import normalize
 from compiler.parse import parse
 from compiler.plan import plan
+from compiler.screen import screen
 from compiler.tidy import tidy
 from compiler.validate import validate
 
@@ -52,12 +53,13 @@ def compile_part(tree: Tree) -> Compilation:
             continue  # a name in a broken file is not unknown, only unread
         project, dialect = normalize(project)
         functions, loading = load(project, tree)
+        screening = screen(project, functions.values(), tree, (*grammar, *loading))
         program, binding = link(project, functions)
         sound = not has_errors((*grammar, *dialect, *loading, *binding))
         planned, limits = plan(program, sound=sound)
         programs.append(program)
         plans.append((program, planned))
-        diagnostics += [*dialect, *loading, *binding, *limits]
+        diagnostics += [*dialect, *loading, *screening, *binding, *limits]
     outputs: tuple[tuple[Compiled, tuple[OutputFile, ...]], ...] = ()
     if not has_errors(diagnostics):
         outputs = tuple((_short(each), emit(made)) for each, made in plans if made is not None)

@@ -17,6 +17,7 @@ from compiler.model.descriptor import (
     DEFAULT_KUBERNETES,
     OTHER_RUNTIMES,
     RUN_KINDS,
+    Allowance,
     Builder,
     Descriptor,
     Environment,
@@ -215,7 +216,7 @@ def _descriptor(document: Document, problems: Diagnostics) -> Descriptor:
         hint = "write `name:`; its objects in the cluster are called after it"
         found.append(Diagnostic(MISSING_KEY, "the run has no name", document.span("kind"), hint))
         problems.append(found[-1])
-    valid = all(each.code.severity is not Severity.ERROR for each in found)
+    valid = all(each.severity is not Severity.ERROR for each in found)
     return Descriptor(kind, name or identifier or "", identifier, document, spec, valid)
 
 
@@ -273,8 +274,19 @@ def _shape_problems(
     problems = []
     for violation in found:
         if violation.keyword == "type" or violation.pointer not in mistyped:
-            problems += _explain(document, schema, violation)
+            explained = _explain(document, schema, violation)
+            is_secret = schema != _SETTINGS_SCHEMA and "secrets" in violation.pointer
+            problems += [_private(each) for each in explained] if is_secret else explained
     return problems
+
+
+def _private(problem: Diagnostic) -> Diagnostic:
+    """What stands where names of secrets belong may be a secret itself."""
+    hint = "write the names of secrets; their values are the platform's, or a Secret's"
+    message = problem.message.partition(" cannot be `")[0]
+    if message != problem.message:
+        message += " is not the name of a secret"
+    return replace(problem, message=message, hint=hint, private=True)
 
 
 def _explain(document: Document, schema: str, violation: Violation) -> list[Diagnostic]:
@@ -553,7 +565,7 @@ def _project(
     problems: Diagnostics,
 ) -> Project:
     data: Mapping[str, Any] = {}
-    errors = sum(each.code.severity is Severity.ERROR for each in problems)
+    errors = sum(each.severity is Severity.ERROR for each in problems)
     if settings is not None and settings.data is not None:
         data = _sound_settings(settings, problems)
     entities = [each for each in descriptors if each.kind == "project"]
@@ -579,7 +591,18 @@ def _project(
         descriptors=tuple(mine),
         place=place,
         described=described,
-        is_sound=sum(each.code.severity is Severity.ERROR for each in problems) == errors,
+        settings=settings,
+        allowed=_allowed(settings, data),
+        is_sound=sum(each.severity is Severity.ERROR for each in problems) == errors,
+    )
+
+
+def _allowed(settings: Document | None, data: Mapping[str, Any]) -> tuple[Allowance, ...]:
+    entries = data.get("allow", ()) if settings is not None else ()
+    return tuple(
+        Allowance(entry["code"], entry["path"], entry["reason"], settings.span("allow", index))
+        for index, entry in enumerate(entries)
+        if settings is not None
     )
 
 

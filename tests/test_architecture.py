@@ -19,6 +19,7 @@ STAGES = (
         "validate",
         "normalize",
         "load",
+        "screen",
         "link",
         "plan",
         "emit",
@@ -29,7 +30,7 @@ STAGES = (
         "execute",
     ),
 )
-PURE = (*STAGES[1:9], "pipeline", "model", "report")
+PURE = (*STAGES[1:10], "pipeline", "model", "report")
 """What touches no file, no clock, no environment and no random source."""
 
 LOOKS = {"write": {"drift"}, "pin": {"unpinned"}}
@@ -43,6 +44,7 @@ LAYERS = ("model", "adapters report", " ".join(STAGES), "pipeline", "commands", 
 """From the bottom up; a module imports from layers below its own only."""
 
 DOORS = {
+    "detect_secrets": "adapters/credential_formats.py",
     "jinja2": "adapters/template.py",
     "jsonschema": "adapters/schema.py",
     "jsonschema_rs": "adapters/schema.py",

@@ -1,4 +1,4 @@
-"""Passwords and tokens in text that was never meant to hold them: found, and masked."""
+"""Passwords and tokens in text that was never meant to hold them: by their names, and masked."""
 
 from __future__ import annotations
 
@@ -16,6 +16,45 @@ _USERS = (
 """User names and passwords before a host: too much is masked rather than too little."""
 
 _TOKENS = re.compile(r"(?i)(?<=[?&;#])((?:[\w.~-]|%[0-9a-f]{2})*=)([^&;#\s\"'`]+)")
+_TELLING = (
+    r"(?:password|passwd|passphrase|pwd|secret|token|api_?key|access_?key|secret_?key|private_?key"
+    r"|account_?key|auth_?key|encryption_?key|credentials?|connection_?string)"
+)
+_TELLING_NAME = re.compile(rf"(?:.*[_.-])?{_TELLING}", re.IGNORECASE)
+_HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_ASSIGNED = re.compile(
+    rf"(?i)([\w.-]*{_TELLING}[\"']?[ \t]*(?::|=)[ \t]*[\"']?)([^\s\"',}}\]#`][^\s\"',}}\]`]*)"
+)
+_BARE = re.compile(
+    r"\b(?:gh[opsur]_|github_pat_|gl[a-z]{2,6}-|A[KS]IA|xox[a-z]-|sk-|[rs]k_live_|hf_|npm_|pypi-"
+    r"|AIza|SG\.|eyJ|dckr_|dapi|do[oprt]_v1_|whsec_)[\w.~+/=-]{8,}"
+)
+_IN_SECRETS = re.compile(r"(secrets[\"']?[ \t]*:[ \t]*\{)([^}\n]*)")
+_VALUES = re.compile(r"(:[ \t]*)([^,{}\s][^,{}]*)")
+
+_PLACEHOLDER = re.compile(
+    r"(?i)example|placeholder|change[_-]?me|your[_-]|dummy|redacted|localhost|127\.0\.0\.1|\[::1\]"
+    r"|\$\{.*\}|\$\(.*\)|\{\{.*\}\}|<[^>]*>|^[x*.]+$|^(?:none|null|true|false|todo|test)$"
+)
+_NO_LITERAL = re.compile(r"[A-Z][A-Z0-9_]*|store://.*|/.*|\$.*|.*\s.*", re.DOTALL)
+"""The name of a variable or a secret, a key of data, a path, a sentence."""
+
+
+def is_placeholder(text: str) -> bool:
+    """Whether people write it where a credential would be, in documents and on laptops."""
+    return bool(_PLACEHOLDER.search(text))
+
+
+def names_literal_secret(name: str, value: str) -> bool:
+    """Whether a name such as `DB_PASSWORD` is given a value that may be one."""
+    words = _HUMPS.sub("_", name)
+    return (
+        len(value) >= 4
+        and bool(_TELLING_NAME.fullmatch(words))
+        and not _NO_LITERAL.fullmatch(value)
+        and not is_placeholder(value)
+        and value.lower() != name.lower()
+    )
 
 
 def masked(text: str) -> str:
@@ -25,7 +64,11 @@ def masked(text: str) -> str:
             text = pattern.sub(_masked_user, text)
     if "=" in text:
         text = _TOKENS.sub(_masked_value, text)
-    return text
+    if ":" in text or "=" in text:
+        text = _ASSIGNED.sub(lambda found: found[1] + "*" * len(found[2]), text)
+        if "secrets" in text:
+            text = _IN_SECRETS.sub(_masked_mapping, text)
+    return _BARE.sub(lambda found: "*" * len(found[0]), text)
 
 
 def _masked_user(found: re.Match[str]) -> str:
@@ -36,6 +79,10 @@ def _masked_user(found: re.Match[str]) -> str:
 def _masked_value(found: re.Match[str]) -> str:
     is_secret = names_secret(found[1])
     return found[1] + ("*" * len(found[2]) if is_secret else found[2])
+
+
+def _masked_mapping(found: re.Match[str]) -> str:
+    return found[1] + _VALUES.sub(lambda each: each[1] + "*" * len(each[2]), found[2])
 
 
 def names_secret(query: str) -> bool:

@@ -6,7 +6,7 @@ from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from compiler.model.document import Document, Pointer
 from compiler.model.lock import Lock
@@ -222,6 +222,15 @@ class Environment:
         return tuple(each.volume for _, each in sorted(self.stores.items()) if each.volume)
 
 
+class Allowance(NamedTuple):
+    """A finding that the settings let pass: its code, files by a pattern, and why."""
+
+    code: str
+    pattern: str
+    reason: str
+    span: Span
+
+
 @dataclass(frozen=True, slots=True)
 class Project:
     """A folder with its settings and descriptors; `folder` is relative to the tree.
@@ -229,6 +238,7 @@ class Project:
     `place` is where to point for what is wrong with the project as a whole. `described` are the
     files of the whole tree that hold descriptors or settings, of this project or another.
     `local` is the environment of a laptop: the settings without any environment's own.
+    `settings` are those as they are written, and `allowed` what they let pass.
     `is_sound` says that its settings have no errors, so that what they lack is really not there;
     `fetches` that builders fetch sources, where they can.
     """
@@ -244,6 +254,8 @@ class Project:
     fetches: bool = False
     lock: Lock = field(default_factory=Lock)
     local: Environment = field(default_factory=lambda: Environment("local"))
+    settings: Document | None = None
+    allowed: tuple[Allowance, ...] = ()
 
     @property
     def prefix(self) -> str:

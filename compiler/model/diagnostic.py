@@ -43,13 +43,23 @@ class Label(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One problem. `message` is one sentence in lower case without a full stop."""
+    """One problem. `message` is one sentence in lower case without a full stop.
+
+    What stands at the place of a `private` one is shown to nobody. `allowed` is why the settings
+    let it pass; it is a note then.
+    """
 
     code: Code
     message: str
     span: Span
     hint: str | None = None
     related: tuple[Label, ...] = ()
+    private: bool = False
+    allowed: str | None = None
+
+    @property
+    def severity(self) -> Severity:
+        return self.code.severity if self.allowed is None else Severity.NOTE
 
     def __post_init__(self) -> None:
         """Whoever prints or keeps it, no secret of an input is in it."""
@@ -121,6 +131,18 @@ LOSSY_CRON = Code(
     "C320", "lossy-cron", _WARNING, "a schedule that means something else on the platform"
 )
 NO_WATCH = Code("C321", "no-watch", _WARNING, "a trigger that nothing in a cluster pulls")
+LITERAL_CREDENTIAL = Code(
+    "C323", "literal-credential", _ERROR, "a password, a token or a key, written out"
+)
+TELLING_NAME = Code(
+    "C324", "telling-name", _WARNING, "a value under a name that says it is a secret"
+)
+CREDENTIAL_IN_SOURCE = Code(
+    "C325", "credential-in-source", _WARNING, "a source that goes into an image with a credential"
+)
+UNUSED_ALLOWANCE = Code(
+    "C326", "unused-allowance", _WARNING, "an entry of `allow` that lets nothing pass"
+)
 COMPLETED_RUN = Code(
     "C322", "completed-run", _WARNING, "jobs that a platform has done, and that run again here"
 )
@@ -247,7 +269,7 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 
 
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
-    return any(each.code.severity is Severity.ERROR for each in diagnostics)
+    return any(each.severity is Severity.ERROR for each in diagnostics)
 
 
 _MANY = 60

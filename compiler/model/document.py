@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -76,16 +76,24 @@ class Document:
 
     def strings(self) -> Iterator[tuple[str, Span]]:
         """Every string value in the document with its place, in one walk."""
-        yield from self._strings(self.data, self.node)
+        for _, text, span in self.named_strings():
+            yield text, span
 
-    def _strings(self, data: Any, node: int) -> Iterator[tuple[str, Span]]:
+    def named_strings(self) -> Iterator[tuple[str, str, Span]]:
+        """The same, each with what it is called: by its key, or by the `name` beside a `value`."""
+        yield from self._strings("", self.data, self.node)
+
+    def _strings(self, name: str, data: Any, node: int) -> Iterator[tuple[str, str, Span]]:
         if isinstance(data, str):
-            yield data, self._span_of(node)
+            yield name, data, self._span_of(node)
         is_mapping = isinstance(data, dict)
         cursor = node + 1
-        for child in data.values() if is_mapping else data if isinstance(data, list) else ():
+        for key, child in data.items() if is_mapping else _numbered(data):
             cursor += is_mapping  # the key
-            yield from self._strings(child, cursor)
+            called = name if not is_mapping else key
+            if key == "value" and isinstance(data.get("name"), str):
+                called = data["name"]
+            yield from self._strings(str(called), child, cursor)
             cursor += node_count(child)
 
     def _find(self, pointer: Pointer) -> tuple[int, int]:
@@ -124,6 +132,10 @@ def _children(data: Any, node: int) -> _Children:
             children[index] = (cursor, cursor)
             cursor += node_count(child)
     return children
+
+
+def _numbered(data: Any) -> Iterable[tuple[int, Any]]:
+    return enumerate(data) if isinstance(data, list) else ()
 
 
 def node_count(data: Any) -> int:

@@ -12,7 +12,7 @@ _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE
 def render_github(diagnostics: Iterable[Diagnostic]) -> str:
     """One command a line, the worst first: GitHub shows ten of a kind for each step."""
     severities = list(Severity)
-    ordered = sorted(diagnostics, key=lambda each: severities.index(each.code.severity))
+    ordered = sorted(diagnostics, key=lambda each: severities.index(each.severity))
     return "".join(map(_command, ordered))
 
 
@@ -31,7 +31,7 @@ def _command(diagnostic: Diagnostic) -> str:
     text = diagnostic.message
     if diagnostic.hint:
         text += f"\nhint: {diagnostic.hint}"
-    return f"::{_COMMANDS[code.severity]} {listed}::{_data(text)}\n"
+    return f"::{_COMMANDS[diagnostic.severity]} {listed}::{_data(text)}\n"
 
 
 def _data(text: str) -> str:

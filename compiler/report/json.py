@@ -31,9 +31,10 @@ def _diagnostic(diagnostic: Diagnostic) -> dict[str, Any]:
     return {
         "code": diagnostic.code.id,
         "name": diagnostic.code.slug,
-        "severity": diagnostic.code.severity.value,
+        "severity": diagnostic.severity.value,
         "message": diagnostic.message,
         "hint": diagnostic.hint,
+        "allowed": diagnostic.allowed,
         **_place(diagnostic.span),
         "related": [{"message": label.text, **_place(label.span)} for label in diagnostic.related],
     }

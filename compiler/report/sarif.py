@@ -51,11 +51,14 @@ def _result(diagnostic: Diagnostic, codes: list[Code], seen: Counter[str]) -> di
     result: dict[str, Any] = {
         "ruleId": diagnostic.code.id,
         "ruleIndex": codes.index(diagnostic.code),
-        "level": diagnostic.code.severity.value,
+        "level": diagnostic.severity.value,
         "message": {"text": text},
         "locations": [_location(diagnostic.span)],
         "partialFingerprints": {"gitopsc/v1": _fingerprint(diagnostic, seen)},
     }
+    if diagnostic.allowed is not None:
+        accepted = {"kind": "external", "status": "accepted", "justification": diagnostic.allowed}
+        result["suppressions"] = [accepted]
     if diagnostic.related:
         result["relatedLocations"] = [
             {"id": number, "message": {"text": label.text}} | _location(label.span)

@@ -22,8 +22,7 @@ def render_text(diagnostics: Iterable[Diagnostic], lines: Lines, *, colour: bool
 def render_counts(diagnostics: Sequence[Diagnostic]) -> str:
     """`2 errors, 1 warning`."""
     counts = [
-        (severity, sum(each.code.severity is severity for each in diagnostics))
-        for severity in Severity
+        (severity, sum(each.severity is severity for each in diagnostics)) for severity in Severity
     ]
     return ", ".join(
         f"{count} {severity.value}{'s' if count > 1 else ''}" for severity, count in counts if count
@@ -32,15 +31,17 @@ def render_counts(diagnostics: Sequence[Diagnostic]) -> str:
 
 def _render(diagnostic: Diagnostic, lines: Lines, colour: bool) -> str:
     code = diagnostic.code
-    kind = f"{code.severity.value}[{code.id}]"
+    kind = f"{diagnostic.severity.value}[{code.id}]"
     if colour:
-        kind = f"\x1b[1;{_COLOURS[code.severity]}m{kind}\x1b[0m"
+        kind = f"\x1b[1;{_COLOURS[diagnostic.severity]}m{kind}\x1b[0m"
     text = f"{_place(diagnostic.span)}: {kind}: {_printable(diagnostic.message)}\n"
-    text += _excerpt(diagnostic.span, lines)
+    text += _excerpt(diagnostic.span, lines, private=diagnostic.private)
     for label in diagnostic.related:
         text += f"  {_place(label.span)}: {_printable(label.text)}\n"
         text += _excerpt(label.span, lines)
-    if diagnostic.hint:
+    if diagnostic.allowed is not None:
+        text += f"  allowed: {_printable(diagnostic.allowed)}\n"
+    elif diagnostic.hint:
         text += f"  hint: {_printable(diagnostic.hint)}\n"
     return text
 
@@ -49,13 +50,15 @@ def _place(span: Span) -> str:
     return f"{_printable(span.path)}:{span.line}:{span.column}"
 
 
-def _excerpt(span: Span, lines: Lines) -> str:
+def _excerpt(span: Span, lines: Lines, *, private: bool = False) -> str:
     source = lines(span.path)
     if not source or span.line > len(source):
         return ""
     line = source[span.line - 1].rstrip("\r")
     start = span.column - 1
     end = span.end_column - 1 if span.end_line == span.line else len(line)
+    if private:
+        line = line[:start] + "*" * max(0, end - start) + line[end:]
     cut = max(0, start - _WIDTH // 2) if len(line) > _WIDTH else 0
     shown = _printable(_masked(line, cut, cut + _WIDTH))
     width = max(1, min(end, cut + _WIDTH, len(line)) - start)

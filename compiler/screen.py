@@ -1,0 +1,178 @@
+"""Project and Functions -> credentials that are written out in descriptors, settings and sources.
+
+What is in Git is read by everybody who reads Git, and what is in an image by everybody who pulls it
+(design.md section 2). What has the format of a credential is an error; a name that tells of one is
+a warning; in a source, only what proves itself is an error. No message has a value in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from compiler.adapters.credential_formats import (
+    PRIVATE_KEY,
+    Credential,
+    credentials_in,
+    may_hold_credentials,
+)
+from compiler.adapters.glob import matcher
+from compiler.model.credentials import is_placeholder, names_literal_secret
+from compiler.model.descriptor import Project
+from compiler.model.diagnostic import (
+    CREDENTIAL_IN_SOURCE,
+    LITERAL_CREDENTIAL,
+    TELLING_NAME,
+    UNUSED_ALLOWANCE,
+    Diagnostic,
+    Severity,
+)
+from compiler.model.document import Document
+from compiler.model.program import Function
+from compiler.model.source import FunctionFile, Span, Tree, Unreadable
+
+_TELLING = ("passw", "passphrase", "pwd", "secret", "token", "key", "credential", "connection")
+_ASSIGNED = re.compile(r"([A-Za-z_][\w.-]*)[\"']?\]?[ \t]*[:=][ \t]*[\"']([^\"'\n]{4,})[\"']")
+_NAMES_OF_SECRETS = ("registry_secret",)
+"""Keys of the settings that name a Secret."""
+
+_AFTER = 80
+_HINT = "revoke it, take it out, and name it under `secrets`"
+_IN_SOURCE = (
+    "revoke it, take it out, and read it from the environment: name it under `secrets` of the run"
+)
+
+Problems = list[Diagnostic]
+
+
+def screen(
+    project: Project, functions: Iterable[Function], tree: Tree, told: Iterable[Diagnostic] = ()
+) -> tuple[Diagnostic, ...]:
+    """Those that the settings allow are notes; an allowance that nothing needs is a warning.
+
+    A place where an error was `told` has no second one.
+    """
+    known = {each.span for each in told if each.severity is Severity.ERROR}
+    found: Problems = []
+    for document in _documents(project):
+        found += _in_document(document, tree)
+    seen: set[tuple[str, bytes]] = set()
+    for function in functions:
+        for file in function.files:
+            key = (file.origin or function.name, file.content)
+            if key not in seen:
+                seen.add(key)
+                found += _in_source(function, file)
+    new = [each for each in found if each.span not in known]
+    return tuple(_without_allowed(project, new))
+
+
+def _documents(project: Project) -> Iterator[Document]:
+    """Those that are compiled; one that lies in another is a part of that."""
+    if project.settings is not None and isinstance(project.settings.data, dict):
+        yield project.settings
+    for descriptor in project.descriptors:
+        yield descriptor.document
+
+
+def _in_document(document: Document, tree: Tree) -> Problems:
+    try:
+        text = tree.files[document.path].content.decode("utf-8", "replace")
+    except (KeyError, Unreadable):
+        return []
+    has_format = may_hold_credentials(text)
+    lower = text.lower()
+    if not has_format and not any(each in lower for each in _TELLING):
+        return []
+    problems: Problems = []
+    for key in ("spec", "metadata") if "kind" in document.data else document.data:
+        if key in ("status", "allow") or not document.has(key):
+            continue
+        for name, value, span in document.part(key).named_strings():
+            if name in ("base64", "code"):
+                continue  # which are sources
+            problems += _in_value(name, value, span)
+    return problems
+
+
+def _in_value(name: str, value: str, span: Span) -> Problems:
+    for credential in credentials_in(value):
+        if not is_placeholder(_word(value, credential)):
+            message = f"this is {credential.what}, and everybody who reads Git has it"
+            return [Diagnostic(LITERAL_CREDENTIAL, message, span, _HINT, private=True)]
+    if name not in _NAMES_OF_SECRETS and names_literal_secret(name, value):
+        message = (
+            f"the name `{name}` says that this is a secret, and everybody who reads Git has it"
+        )
+        hint = "name it under `secrets`, or rename it if it is not a secret"
+        return [Diagnostic(TELLING_NAME, message, span, hint, private=True)]
+    return []
+
+
+def _word(text: str, credential: Credential) -> str:
+    """The credential with what follows it in one word: a host may tell that it is for tests."""
+    return text[credential.start : credential.end + _AFTER].split(maxsplit=1)[0]
+
+
+def _in_source(function: Function, file: FunctionFile) -> Problems:
+    try:
+        text = file.content.decode("utf-8")
+    except UnicodeDecodeError:
+        return []
+    problems: Problems = []
+    for credential in credentials_in(text):
+        if not is_placeholder(_word(text, credential)):
+            code = LITERAL_CREDENTIAL if credential.is_proven else CREDENTIAL_IN_SOURCE
+            message = f"this is {credential.what}, and it goes into the image of `{function.name}`"
+            end = credential.end
+            if credential.what == PRIVATE_KEY:  # whose text begins here
+                end += len(text[end:].partition("\n")[0])
+            span = _place(function, file, text, credential.start, end)
+            problems.append(Diagnostic(code, message, span, _IN_SOURCE, private=True))
+    if file.path.endswith(".py") and any(each in text.lower() for each in _TELLING):
+        known = {each.span.line for each in problems}
+        for match in _ASSIGNED.finditer(text):
+            span = _place(function, file, text, *match.span(2))
+            if (
+                names_literal_secret(match[1].rpartition(".")[2], match[2])
+                and span.line not in known
+            ):
+                message = (
+                    f"the name `{match[1]}` says that this is a secret, and it goes into an image"
+                )
+                problems.append(
+                    Diagnostic(CREDENTIAL_IN_SOURCE, message, span, _IN_SOURCE, private=True)
+                )
+    return problems
+
+
+def _place(function: Function, file: FunctionFile, text: str, start: int, end: int) -> Span:
+    """In the file; in the descriptor where the text stands there, or is not in the project."""
+    if file.origin is None:
+        source = function.descriptor.document
+        for key in ("code", "base64", "source"):
+            if source.has("spec", "source", key):
+                return function.descriptor.span("spec", "source", key)
+        return function.descriptor.name_span
+    line = text.count("\n", 0, start) + 1
+    column = start - (text.rfind("\n", 0, start) + 1) + 1
+    length = len(text[start:end].partition("\n")[0])
+    return Span(file.origin, line, column, line, column + length)
+
+
+def _without_allowed(project: Project, found: Problems) -> Iterator[Diagnostic]:
+    allowances = [(each, matcher([each.pattern])) for each in project.allowed]
+    used = set()
+    for problem in found:
+        path = project.relative(problem.span.path)
+        for allowance, matches in allowances:
+            if allowance.code == problem.code.id and matches(path):
+                used.add(allowance)
+                problem = replace(problem, allowed=allowance.reason)
+                break
+        yield problem
+    for allowance, _ in allowances:
+        if allowance not in used:
+            message = f"nothing in `{allowance.pattern}` is {allowance.code}"
+            yield Diagnostic(UNUSED_ALLOWANCE, message, allowance.span, "remove the entry")
