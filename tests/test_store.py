@@ -59,7 +59,7 @@ def read(cities, **more):
     return ",".join(frame["name"])
 
 
-@handler(outputs=["counts", {"name": "files", "kind": "artifact"}, "late"])
+@handler(outputs=["counts", {"name": "files", "kind": "artifact"}])
 def log(project, run):
     os.makedirs("folder/inner")
     for name in ("folder/one.txt", "folder/inner/two.txt", "plain.txt"):
@@ -70,8 +70,7 @@ def log(project, run):
     model = project.log_model("counts", kind="model", source="plain.txt")
     model.log_metrics({"accuracy": 0.5})
     run.log_metric("loss", 0.25)
-    late = project.new_artifact("late", kind="artifact", path="https://files.example.com/late.bin")
-    return model, "plain.txt", late
+    return model, "plain.txt"
 
 
 def look(project, counts):
@@ -212,14 +211,13 @@ def test_a_scheduled_run_runs_each_time(runs: Runs) -> None:
 
 
 def test_what_a_handler_logs(runs: Runs) -> None:
-    outputs = {"counts": MODEL, "late": "store://demo/artifact/artifact/late"}
+    outputs = {"counts": MODEL}
     made = runs("log", outputs=outputs)
-    for name in ("counts", "files", "folder", "several", "late"):
+    for name in ("counts", "files", "folder", "several"):
         assert f'"{name}": "store://demo/' in made
     assert '"metrics": {"counts": {"accuracy": 0.5}, "loss": [0.25]}' in made
     (record,) = runs.root.glob("demo/default/records/log/*.json")
     stored = json.loads(record.read_text())["outputs"]
-    assert stored["late"]["path"] == "https://files.example.com/late.bin"
     folder = runs.root / "demo" / "default" / stored["folder"]["path"]
     assert (folder / "inner" / "two.txt").read_text() == "folder/inner/two.txt"
     looked = runs("look", inputs={"counts": {"key": MODEL, "producer": "log", "version": "1" * 64}})
@@ -313,7 +311,7 @@ def test_stores_that_fail(runs: Runs, tmp_path: Path) -> None:
     runs.make()
     (record,) = runs.root.glob("demo/default/records/make/*.json")
     record.write_text("{")
-    assert "is no record" in runs.make(expect=1)
+    assert "is not a record" in runs.make(expect=1)
     assert "remove it to run again" in runs.read(expect=1)
     (tmp_path / "file").write_text("in the way")
     blocked = {"default": {"url": f"file://{tmp_path}/file"}}
@@ -493,5 +491,5 @@ def test_the_first_record_stays(tmp_path: Path) -> None:
     assert store.keep_record(second, "c", again=True) == second
     assert store.record("r", "c") == second
     (tmp_path / "demo" / "default" / "records" / "r" / "c.json").write_text("[]")
-    with pytest.raises(StoreFailed, match="is no record"):
+    with pytest.raises(StoreFailed, match="is not a record"):
         store.record("r", "c")

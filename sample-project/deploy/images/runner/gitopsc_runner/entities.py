@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any, NoReturn
 
 from gitopsc_runner.outcome import Unusable
-from gitopsc_runner.store import Entity, Place
+from gitopsc_runner.store import Entity, Place, is_inside
 from gitopsc_runner.table import FORMATS, read_table
 
 COVERAGE = "see `The SDK` in gitopsc's README for what is"
@@ -148,7 +148,12 @@ class Material(Covered):
         if place.system.isfile(place.path):
             return [Path(place.path).name]
         root = place.path.rstrip("/") + "/"
-        return sorted(each.removeprefix(root) for each in place.system.find(place.path))
+        names = sorted(each.removeprefix(root) for each in place.system.find(place.path))
+        for name in names:
+            if not is_inside(name):
+                what = f"{self.entity.type} `{self.name}`"
+                raise Unusable(f"{what} has a file whose name leads out of its folder: {name!r}")
+        return names
 
     def _fetch(self, folder: Path) -> None:
         place = self._there()

@@ -13,9 +13,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -84,11 +85,31 @@ class Place(NamedTuple):
         return str(self.system.unstrip_protocol(self.path))
 
 
-class Store:
-    """The part of a store that one environment of a project has."""
+def is_inside(path: str) -> bool:
+    """Whether a relative path stays in its folder: whoever writes to a bucket chooses its keys."""
+    return "\\" not in path and "\0" not in path and not {"", ".", ".."} & set(path.split("/"))
 
-    def __init__(self, address: StoreAddress, project: str, environment: str) -> None:
+
+def is_below(url: str, stores: Iterable[str]) -> bool:
+    """Whether a URL is of data in one of these stores."""
+    return any(
+        url.startswith(f"{store.rstrip('/')}/") and is_inside(url[len(store.rstrip("/")) + 1 :])
+        for store in stores
+    )
+
+
+class Store:
+    """The part of a store that one environment of a project has.
+
+    Its records name data in it, or in one of the declared `stores`, and no other: who can write to
+    a bucket cannot have a pod read a file of its own.
+    """
+
+    def __init__(
+        self, address: StoreAddress, project: str, environment: str, stores: Iterable[str] = ()
+    ) -> None:
         self.address = address
+        self._stores = (*stores, address.url)
         with _told(address.url):
             self._system, root = fsspec.core.url_to_fs(address.url, **address.options)
         self.root = f"{root.rstrip('/')}/{project}/{environment}"
@@ -100,7 +121,7 @@ class Store:
     def record(self, run: str, name: str) -> Record | None:
         """The record of a run: `name` is a compute digest, or SCHEDULED. None when there is none.
 
-        Raises StoreFailed when the store cannot say, or holds something that is no record.
+        Raises StoreFailed when the store cannot say, or holds something that is not a record.
         """
         return self._record(f"{self.root}/records/{run}/{name}.json")
 
@@ -114,6 +135,8 @@ class Store:
 
     def record_with(self, type_: str, name: str, version: str) -> Record | None:
         """The record of whichever run made a version of some data."""
+        if not re.fullmatch(r"[A-Za-z0-9._-]+", version):
+            return None
         with _told(self.address.url):
             paths = sorted(self._system.glob(f"{self.root}/records/*/{version}.json"))
         for path in paths:
@@ -158,9 +181,14 @@ class Store:
         try:
             data = json.loads(text)
             outputs = {name: Entity(**each) for name, each in data.pop("outputs").items()}
-            return Record(outputs=outputs, **data)
+            record = Record(outputs=outputs, **data)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise StoreFailed(f"{path} is no record: {error}; remove it to run again") from None
+            raise StoreFailed(f"{path} is not a record: {error}; remove it to run again") from None
+        for entity in outputs.values():
+            if not (is_inside(entity.path) or is_below(entity.path, self._stores)):
+                message = f"{path} names data outside of the declared stores: {entity.path!r}"
+                raise StoreFailed(f"{message}; remove it to run again")
+        return record
 
     def _write(self, path: str, content: Path | bytes) -> None:
         """Puts a file there whole, in one step."""
@@ -181,7 +209,10 @@ class Store:
 def open_store(settings: Settings) -> Store | None:
     """Where a run keeps what it makes, if there is such a place. Raises StoreFailed."""
     address = settings.addresses.get("default")
-    return Store(address, settings.project, settings.environment) if address else None
+    if address is None:
+        return None
+    stores = [each.url for each in settings.addresses.values()]
+    return Store(address, settings.project, settings.environment, stores)
 
 
 def declared_place(settings: Settings, url: str) -> Place:

@@ -22,7 +22,7 @@ from gitopsc_runner.entities import (
 )
 from gitopsc_runner.outcome import Unusable, Waiting
 from gitopsc_runner.settings import Settings
-from gitopsc_runner.store import SCHEDULED, Entity, Place, Record, Store, declared_place
+from gitopsc_runner.store import SCHEDULED, Entity, Place, Record, Store, declared_place, is_below
 from gitopsc_runner.table import is_frame, write_table
 
 _Material = TypeVar("_Material", bound=Material)
@@ -215,6 +215,10 @@ class Project(Covered):
         if not path:
             not_covered(f"project.new_{type_}(...)` without `path")
         entity, place = self._at(Key(self.name, type_, kind, name, None), None, path)
+        stores = [each.url for each in self._settings.addresses.values()]
+        if not is_below(path, stores):
+            hint = "declare that under `stores` in gitopsc.yaml, or log the data"
+            raise Unusable(f"{type_} `{name}` is at {path}, which no declared store has: {hint}")
         material = self.logged[type_, name] = of(self.name, entity, place)
         return material
 
