@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from compiler import __version__
+from compiler.model.files import SETTINGS_FILE
 
 _EXIT_CODES = (
     "exit codes: 0 clean; 1 problems found or output stale; 2 wrong usage; 3 a bug of ours"
@@ -23,6 +24,21 @@ _EXIT_CODES = (
 
 _MODULES = {"import": "import_"}
 """Commands whose names are words of Python."""
+
+_IN_PLACE = ("import", "init")
+"""Commands that write to the folder they are started in, or to a new one."""
+
+
+def nearest_project() -> str:
+    """This folder, or the nearest one around it with settings or a repository, as Git has it."""
+    here = os.getcwd()
+    folder = here
+    while not any(os.path.exists(os.path.join(folder, each)) for each in (SETTINGS_FILE, ".git")):
+        parent = os.path.dirname(folder)
+        if parent == folder:
+            return "."
+        folder = parent
+    return os.path.relpath(folder, here)
 
 
 def console() -> NoReturn:
@@ -40,6 +56,8 @@ def console() -> NoReturn:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command. Never raises, but for SystemExit of argparse."""
     arguments = parser().parse_args(argv)
+    if getattr(arguments, "path", "") is None and arguments.command not in _IN_PLACE:
+        arguments.path = nearest_project()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # data is UTF-8, whatever the locale
     try:
@@ -231,10 +249,12 @@ def _add_path(parser: argparse.ArgumentParser, type_: Callable[[str], str] | Non
     parser.add_argument(
         "path",
         nargs="?",
-        default=".",
+        default="." if type_ else None,
         type=type_ or _existing_folder,
         metavar="PATH",
-        help="a folder (default: this one)",
+        help="a folder (default: this one)"
+        if type_
+        else "a folder (default: the project or repository that this one is in)",
     )
 
 

@@ -9,6 +9,7 @@ from compiler.model.diagnostic import (
     BAD_SETTINGS,
     DEFINED_TWICE,
     NO_DESCRIPTORS,
+    NO_PROJECT,
     ORPHANED_OUTPUT,
     Diagnostic,
     Label,
@@ -25,7 +26,7 @@ def combine(tree: Tree, parts: Sequence[Compilation]) -> Compilation:
     diagnostics = [each for part in parts for each in part.diagnostics]
     is_empty = all(part.is_empty for part in parts)
     if is_empty and not has_errors(diagnostics):
-        diagnostics.append(_nothing_found(tree))
+        diagnostics.append(_nothing_found(tree, projects))
     diagnostics += _name_clashes(projects)
     diagnostics += _folder_clashes(projects)
     diagnostics += _orphaned_outputs(tree, projects)
@@ -50,13 +51,17 @@ def _folder(project: Compiled) -> str:
     return project.folder
 
 
-def _nothing_found(tree: Tree) -> Diagnostic:
+def _nothing_found(tree: Tree, projects: Sequence[Compiled]) -> Diagnostic:
+    """A project may be new; where there is none, what was meant to be checked is elsewhere."""
     hint = (
         "a descriptor is YAML or JSON with `kind:` and `spec:`, in a file that Git does not ignore"
     )
     if "" in tree.outputs:
         hint = f"the folder holds `{OWNERSHIP_LIST}`, so it is taken for an output"
-    return Diagnostic(NO_DESCRIPTORS, "there is no descriptor here", Span("."), hint)
+    if projects:
+        return Diagnostic(NO_DESCRIPTORS, "there is no descriptor here", Span("."), hint)
+    hint += "; `gitopsc init` starts a project"
+    return Diagnostic(NO_PROJECT, "there is no project and no descriptor here", Span("."), hint)
 
 
 def _name_clashes(projects: Sequence[Compiled]) -> list[Diagnostic]:

@@ -15,6 +15,9 @@ from compiler.model.source import SourceFile, Tree, Unreadable
 
 _PROJECT = re.compile(rb"""["']?\bkind["']?[ \t]*:[ \t]*["']?project\b""")
 
+_MOST = 4 * 1024 * 1024
+"""Bytes of a file that are looked at: descriptors have no more."""
+
 
 def divide(tree: Tree) -> tuple[Tree, ...]:
     """Parts by folder; the one of what is left comes last, and has no folder of its own."""
@@ -46,6 +49,6 @@ def divide(tree: Tree) -> tuple[Tree, ...]:
 def _may_be_a_project(file: SourceFile) -> bool:
     try:
         suffix = file.path.rpartition(".")[2]
-        return suffix in ("yaml", "yml", "json") and bool(_PROJECT.search(file.content))
+        return suffix in ("yaml", "yml", "json") and bool(_PROJECT.search(file.head(_MOST)))
     except Unreadable:
         return False

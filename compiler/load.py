@@ -20,6 +20,7 @@ from compiler.model.diagnostic import (
     BAD_REQUIREMENT,
     BAD_SOURCE_URL,
     CREDENTIALS,
+    LARGE_SOURCE,
     LEFTOVER_PIN,
     LOCK_MISMATCH,
     NOT_COPIED,
@@ -41,6 +42,7 @@ from compiler.model.names import cleaned
 from compiler.model.program import Fetch, Function, FunctionVersion, Signature
 from compiler.model.remote import HoldsCredentials, NotRemote, is_remote, remote_of
 from compiler.model.source import (
+    MOST_BYTES,
     FunctionFile,
     SourceFile,
     Span,
@@ -356,6 +358,12 @@ def _read(
     named: Sequence[tuple[str, SourceFile]], project: Project, span: Span, problems: Problems
 ) -> tuple[FunctionFile, ...]:
     """Files under the paths they get; none, with an error, when one cannot be had."""
+    size = sum(file.size for _, file in named if not file.is_link)
+    if size > MOST_BYTES:
+        message = f"the source has {size:,} bytes, and at most {MOST_BYTES:,} go into an image"
+        hint = "keep data out of the folder, and read it as an input"
+        problems.append(Diagnostic(LARGE_SOURCE, message, span, hint))
+        return ()
     files = []
     for path, file in named:
         relative = project.relative(file.path)

@@ -87,6 +87,10 @@ def _read(
     file: SourceFile, *, wanted: bool, limit: int = _SIZE_LIMIT
 ) -> tuple[list[Document], list[Diagnostic]]:
     try:
+        if file.size > limit:
+            head = file.head(limit)
+            is_ours = wanted or (b"kind" in head and _OUR_KIND_LINE.search(head))
+            return [], [_unusual(file.path, None, file.size, limit)] if is_ours else []
         content = file.content
     except Unreadable as error:
         code = BROKEN_LINK if file.is_link and not wanted else UNREADABLE
@@ -102,7 +106,7 @@ def _read(
         content = content.decode(encoding, "replace").encode()
     if not wanted and b"kind" not in content:
         return [], []
-    if encoding is not None or len(content) > limit:
+    if encoding is not None:
         if not wanted and not _OUR_KIND_LINE.search(content):
             return [], []
         return [], [_unusual(file.path, encoding, len(content), limit)]

@@ -10,7 +10,7 @@ from collections.abc import Container, Iterator
 from typing import NamedTuple
 
 from compiler.adapters import source_cache
-from compiler.adapters.archive import MOST_BYTES, MOST_FILES, BadArchive, unpack
+from compiler.adapters.archive import MOST_FILES, BadArchive, unpack
 from compiler.adapters.download import DownloadFailed, download
 from compiler.adapters.git import (
     TOKEN_HOSTS,
@@ -36,7 +36,7 @@ from compiler.model.diagnostic import (
 )
 from compiler.model.lock import FunctionPin, RequirementsPin, SourcePin, files_digest
 from compiler.model.remote import Access, NotRemote, Remote, https_host, is_remote, remote_of
-from compiler.model.source import FunctionFile, Span, is_source, path_fault
+from compiler.model.source import MOST_BYTES, FunctionFile, Span, is_source, path_fault
 
 Problems = list[Diagnostic]
 

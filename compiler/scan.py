@@ -19,7 +19,7 @@ from compiler.adapters.folder import (
 from compiler.adapters.git import GitRefused
 from compiler.adapters.memory import stamp_at, stamp_of
 from compiler.model.diagnostic import GIT_REFUSED, NO_REPOSITORY, Diagnostic
-from compiler.model.source import SourceFile, Span, Tree, Unreadable
+from compiler.model.source import MOST_BYTES, SourceFile, Span, Tree, Unreadable
 
 
 def scan(folder: str, listing: Listing | None = None) -> tuple[Tree, tuple[Diagnostic, ...]]:
@@ -44,17 +44,23 @@ def scan(folder: str, listing: Listing | None = None) -> tuple[Tree, tuple[Diagn
         hint = "run `git init`, or list what to leave out under `exclude` in gitopsc.yaml"
         diagnostics = (Diagnostic(NO_REPOSITORY, message, Span("."), hint),)
     outputs = output_folders(root, listed)
+
+    def is_listed(path: str) -> bool:
+        """Nothing of a file that nobody else has is ever shown, by whatever name."""
+        return path in listed and not path.startswith(outputs)
+
     files: dict[str, SourceFile] = {}
     for path in sorted(listed):
         if not path.startswith(outputs):
-            file = _source_file(root, path, listed[path])
+            file = _source_file(root, path, listed[path], is_listed)
             if file is not None:
                 files[path] = file
     owned = owned_below(root, outputs)
     vendored: dict[str, SourceFile] = {}
     for output, paths in owned.items():
         for path in (f"{output}{each}" for each in paths if _VENDORED.match(each)):
-            file = _source_file(root, path, listed[path]) if path in listed else None
+            known = path in listed
+            file = _source_file(root, path, listed[path], is_listed) if known else None
             if file is not None:
                 vendored[path] = file
     if is_repository:
@@ -73,7 +79,9 @@ def scan(folder: str, listing: Listing | None = None) -> tuple[Tree, tuple[Diagn
 _VENDORED = re.compile(r"images/[^/]+/source/")
 
 
-def _source_file(root: str, path: str, executable: bool | None) -> SourceFile | None:
+def _source_file(
+    root: str, path: str, executable: bool | None, is_listed: Callable[[str], bool]
+) -> SourceFile | None:
     full = f"{root}/{path}"
     try:
         status = os.lstat(full)
@@ -90,25 +98,28 @@ def _source_file(root: str, path: str, executable: bool | None) -> SourceFile | 
     if not os.path.isfile(target):
         refusal = _refusal("it is a link to no file")
         return SourceFile(path, refusal, is_link=True, stamp=stamp_at(full))
+    if target.startswith(root + os.sep) and not is_listed(target[len(root) + 1 :]):
+        refusal = _refusal("it is a link to a file that Git ignores, or to an output")
+        return SourceFile(path, refusal, is_link=True, leads_outside=True, stamp=stamp_at(full))
     if not target.startswith(root + os.sep):
         refusal = _refusal("it is a link that leads outside the folder")
         return SourceFile(path, refusal, is_link=True, leads_outside=True, stamp=stamp_at(full))
     return SourceFile(path, _reader(target), is_link=True, stamp=stamp_at(target))
 
 
-def _reader(full: str) -> Callable[[], bytes]:
-    def read() -> bytes:
+def _reader(full: str) -> Callable[..., bytes]:
+    def read(most: int = MOST_BYTES) -> bytes:
         try:
-            with open(full, "rb", buffering=0) as file:
-                return file.read()
+            with open(full, "rb") as file:
+                return file.read(most)
         except OSError as error:
             raise Unreadable((error.strerror or "it cannot be read").lower()) from None
 
     return read
 
 
-def _refusal(reason: str) -> Callable[[], bytes]:
-    def read() -> bytes:
+def _refusal(reason: str) -> Callable[..., bytes]:
+    def read(_: int = 0) -> bytes:
         raise Unreadable(reason)
 
     return read

@@ -643,8 +643,9 @@ def _sound_settings(settings: Document, problems: Diagnostics) -> Mapping[str, A
         for index, pattern in enumerate(patterns if isinstance(patterns, list) else ()):
             if isinstance(pattern, str) and not is_pattern(pattern):
                 span = settings.span(key, index)
-                hint = "write a pattern as in .gitignore, such as `docs/**`"
-                problems.append(Diagnostic(WRONG_VALUE, f"`{pattern}` is no pattern", span, hint))
+                hint = "write a pattern as in .gitignore, with at most two `*` between slashes"
+                message = f"`{_short(pattern)}` is not a pattern that can be used"
+                problems.append(Diagnostic(WRONG_VALUE, message, span, hint))
     problems += _profile_problems(settings)
     problems += _store_problems(settings)
     wrong = {each.pointer[0] for each in found if each.pointer}

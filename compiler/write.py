@@ -115,7 +115,7 @@ def _differences(target: Target, problems: list[Diagnostic]) -> tuple[Change, ..
         if not _is_reachable(target, file.path, reached, problems):
             continue
         try:
-            found = _read(f"{folder}/{file.path}")
+            found = _read(f"{folder}/{file.path}", len(file.content))
         except FileNotFoundError:
             changes.append(Change(shown, "created"))
             continue
@@ -198,12 +198,15 @@ def _is_removable(place: Path) -> bool:
     return os.path.lexists(place) and (place.is_symlink() or not place.is_dir())
 
 
-def _read(place: str) -> bytes | None:
-    """None when something stands there that is no file. Raises FileNotFoundError."""
+def _read(place: str, size: int) -> bytes | None:
+    """The content of a file of that size, with what shows that it is larger.
+
+    None when something else stands there. Raises FileNotFoundError.
+    """
     if not stat.S_ISREG(os.lstat(place).st_mode):
         return None
-    with open(place, "rb", buffering=0) as file:
-        return file.read()
+    with open(place, "rb") as file:
+        return file.read(size + 1)
 
 
 def _in_the_way(shown: str, what: str) -> Diagnostic:

@@ -13,7 +13,7 @@ from compiler.model.diagnostic import (
     GIT_REFUSED,
     INSIDE_PROJECT,
     LINK_OUTSIDE,
-    NO_DESCRIPTORS,
+    NO_PROJECT,
     NO_REPOSITORY,
     NOT_YAML,
     ORPHANED_OUTPUT,
@@ -114,7 +114,7 @@ def test_links_to_no_descriptor_are_a_warning(repository: Path) -> None:
     (repository / "nowhere.yaml").symlink_to("nothing")
     compilation = compile_tree(scan(str(repository))[0])
     codes = {each.code for each in compilation.diagnostics}
-    assert codes == {BROKEN_LINK, NO_DESCRIPTORS, ORPHANED_OUTPUT}
+    assert codes == {BROKEN_LINK, NO_PROJECT, ORPHANED_OUTPUT}
 
 
 def test_a_link_out_is_an_error_for_others_do_not_have_that_file(repository: Path) -> None:

@@ -11,14 +11,12 @@ import stat
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from compiler.model.source import FunctionFile, path_fault
+from compiler.model.source import MOST_BYTES, FunctionFile, path_fault
 
 if TYPE_CHECKING:
     import zipfile
 
-MOST_BYTES = 64 * 1024 * 1024
 MOST_FILES = 10_000
-"""A source larger than that is data, which belongs into a data entity."""
 
 _BLOCK = 1024 * 1024
 _EPOCH = (1980, 1, 1, 0, 0, 0)

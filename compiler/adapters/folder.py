@@ -105,13 +105,19 @@ def output_folders(root: str, files: Iterable[str]) -> tuple[str, ...]:
     )
 
 
+_LONGEST_LIST = 16 * 1024 * 1024
+
+
 def owned_by(folder: str | os.PathLike[str]) -> OwnershipList:
     """What an output folder's list says; nothing where there is none."""
     try:
         with open(
             os.path.join(folder, OWNERSHIP_LIST), encoding="utf-8", errors="replace", newline=""
         ) as file:
-            return ownership(file.read())
+            text = file.read(_LONGEST_LIST + 1)
+            if len(text) > _LONGEST_LIST:
+                return OwnershipList(unknown=((1, text[:100]),))
+            return ownership(text)
     except (FileNotFoundError, NotADirectoryError):
         return OwnershipList()
 

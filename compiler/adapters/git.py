@@ -224,12 +224,16 @@ def _index_of_hook(root: str) -> str | None:
     return path if inside and os.path.isfile(path) else None
 
 
+_LONGEST = 10_000
+"""Characters of a `.git` that is a file."""
+
+
 def _git_folder(root: str) -> str:
     """Where Git keeps what is of this working tree; a linked one has a file that says where."""
     place = os.path.join(root, ".git")
     if os.path.isfile(place):
         with open(place, encoding="utf-8", errors="replace") as file:
-            named = file.read().removeprefix("gitdir:").strip()
+            named = file.read(_LONGEST).removeprefix("gitdir:").strip()
         place = os.path.join(root, named)
     return os.path.realpath(place)
 
@@ -369,14 +373,9 @@ class RemoteRepository:
         """
         self._fetch(commit)
         try:
-            entries: list[Any] = list(self.repository.commit(commit).tree.traverse())
+            blobs = self._blobs(commit, most, size)
         except self._errors():
             raise RemoteRefused("it holds a name that no file can have") from None
-        blobs = [each for each in entries if each.type != "tree"]
-        if len(blobs) > most:
-            raise RemoteRefused(f"it has {len(blobs):,} files, and at most {most:,} are taken")
-        if sum(each.size for each in blobs if each.type == "blob") > size:
-            raise RemoteRefused(f"its files have over {size:,} bytes, and no more are taken")
         for each in blobs:
             try:
                 str(each.path).encode()
@@ -384,6 +383,27 @@ class RemoteRepository:
                 raise RemoteRefused("the name of a file in it is no text") from None
             content = each.data_stream.read() if each.type == "blob" else b""
             yield str(each.path), f"{each.mode:06o}", content
+
+    def _blobs(self, commit: str, most: int, size: int) -> list[Any]:
+        """They are counted while they are walked: a tree of a few bytes may unfold to millions."""
+        blobs: list[Any] = []
+        bytes_, folders = 0, 0
+        waiting = [self.repository.commit(commit).tree]
+        while waiting:
+            for each in waiting.pop():
+                if each.type == "tree":
+                    folders += 1
+                    waiting.append(each)
+                else:
+                    blobs.append(each)
+                    bytes_ += each.size if each.type == "blob" else 0
+                if len(blobs) + folders > most:
+                    raise RemoteRefused(f"it has over {most:,} files, and no more are taken")
+                if bytes_ > size:
+                    raise RemoteRefused(
+                        f"its files have over {size:,} bytes, and no more are taken"
+                    )
+        return sorted(blobs, key=lambda each: str(each.path))
 
     def _fetch(self, commit: str) -> None:
         """The one commit where the server lets others than branches be asked for; else all."""

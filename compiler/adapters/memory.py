@@ -18,6 +18,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from compiler.adapters.owner import is_private
+
 _FOLDER = "gitopsc"
 _WIDTH = 5
 GONE = (0, 0, 0, 0, 0)
@@ -26,6 +28,7 @@ _YOUNG_AND_COARSE = 3_000_000_000
 """Nanoseconds that a file may look unchanged after it was; longer where times are whole
 milliseconds, which is how coarse clocks look."""
 
+_BLOCK = 1024 * 1024
 _KEPT = 200
 """Memories in the cache; the oldest go."""
 
@@ -73,15 +76,26 @@ class Memory(NamedTuple):
 
 def recall(key: bytes) -> Memory | None:
     """What `remember` kept under a key; None when there is none, or it is damaged."""
+    content = read_private(_place(key))
+    if content is None or digest(content[32:]) != content[:32]:
+        return None
     try:
-        with open(_place(key), "rb", buffering=0) as file:
-            content = file.read()
+        listing, printed, targets, parts = marshal.loads(content[32:])
+        known = {name: Part(*each) for name, each in parts.items()}
+    except (ValueError, TypeError, EOFError, AttributeError):
+        return None  # of another gitopsc, or another Python
+    return Memory(listing, printed, targets, known)
+
+
+def read_private(place: str) -> bytes | None:
+    """The bytes of a file that no other user can have written; None for any other."""
+    try:
+        if not is_private(os.lstat(os.path.dirname(place))):
+            return None
+        with open(os.open(place, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+            return file.read() if is_private(os.fstat(file.fileno())) else None
     except (OSError, ValueError):
         return None
-    if digest(content[32:]) != content[:32]:
-        return None
-    listing, printed, targets, parts = marshal.loads(content[32:])
-    return Memory(listing, printed, targets, {name: Part(*each) for name, each in parts.items()})
 
 
 def remember(key: bytes, memory: Memory) -> None:
@@ -94,8 +108,11 @@ def remember(key: bytes, memory: Memory) -> None:
         if not os.environ.get("XDG_CACHE_HOME"):
             os.stat(os.path.expanduser("~"))  # nobody's home is made here
         os.makedirs(os.path.dirname(place), mode=0o700, exist_ok=True)
+        if not is_private(os.lstat(os.path.dirname(place))):
+            return
         _forget_the_oldest(os.path.dirname(place))
-        with open(temporary, "xb", buffering=0) as file:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        with open(os.open(temporary, flags, 0o600), "wb", buffering=0) as file:
             file.write(digest(content) + content)
         os.replace(temporary, place)
     except OSError:
@@ -222,8 +239,11 @@ def _hash(path: str, *, unread: bool = False) -> bytes:
     if unread:
         return b""
     try:
-        with open(path, "rb", buffering=0) as file:
-            return digest(file.read())
+        with open(path, "rb") as file:
+            found = blake2b(digest_size=32)
+            while block := file.read(_BLOCK):
+                found.update(block)
+            return found.digest()
     except IsADirectoryError:
         return digest(b"")  # by way of a link, which nobody follows
     except OSError:

@@ -8,17 +8,17 @@ from __future__ import annotations
 import os
 
 from compiler.adapters.archive import BadArchive, pack, unpack
-from compiler.adapters.memory import cache_folder
+from compiler.adapters.memory import cache_folder, read_private
 from compiler.model.lock import files_digest
 from compiler.model.source import FunctionFile
 
 
 def recall(digest: str) -> tuple[FunctionFile, ...] | None:
     """The files of a source; None when they are not here, or not what they were."""
+    content = read_private(_place(digest))
     try:
-        with open(_place(digest), "rb", buffering=0) as file:
-            files = unpack(file.read())
-    except (OSError, ValueError, BadArchive):
+        files = unpack(content) if content is not None else ()
+    except BadArchive:
         return None
     return files if files_digest(files) == digest else None
 

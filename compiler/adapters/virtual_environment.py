@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import IO, NamedTuple
 
 from compiler.adapters.child import run_child
+from compiler.adapters.owner import is_private
 from compiler.adapters.uv import NoUv, find_uv
 
 _READY = "gitopsc-ready"
@@ -53,10 +54,13 @@ async def prepared(
     folder = os.path.join(_home(), f"{python_version}-{name}")
     python = os.path.join(folder, "bin", "python")
     ready = os.path.join(folder, _READY)
-    if os.path.exists(ready) and os.path.exists(python):
-        return python
     try:
-        os.makedirs(os.path.dirname(folder), exist_ok=True)
+        os.makedirs(os.path.dirname(folder), mode=0o700, exist_ok=True)
+        if not is_private(os.lstat(_home())):
+            message = f"{_home()}: another user may write there, so nothing in it is run"
+            raise NotPrepared(message, "set XDG_CACHE_HOME to a folder of your own")
+        if os.path.exists(ready) and os.path.exists(python):
+            return python
         with open(f"{folder}.lock", "wb") as lock:
             await _locked(lock)
             if not (os.path.exists(ready) and os.path.exists(python)):

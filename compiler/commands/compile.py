@@ -16,6 +16,7 @@ from compiler.adapters.folder import Listing, listing_digest, owned_by, start_li
 from compiler.adapters.git import has_unstaged
 from compiler.commands.terminal import wants_colour
 from compiler.model.files import OWNERSHIP_LIST
+from compiler.model.printable import printable
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -59,7 +60,7 @@ def staged_status(
     untracked = sorted(path for path in read if files.get(path, True) is None)
     for path in untracked:
         shown = os.path.normpath(os.path.join(prefix, path))
-        print(f"gitopsc: stage `{shown}`: the output is made of it", file=sys.stderr)
+        print(f"gitopsc: stage `{printable(shown)}`: the output is made of it", file=sys.stderr)
     unstaged = [
         shown
         for folder, shown in targets

@@ -85,7 +85,8 @@ BROKEN_LINK = Code("C105", "broken-link", _WARNING, "a link that leads to no fil
 IGNORED_OUTPUT = Code(
     "C107", "ignored-output", _WARNING, "a file that gitopsc writes and Git ignores"
 )
-NO_DESCRIPTORS = Code("C103", "no-descriptors", _WARNING, "the folder holds no descriptor")
+NO_PROJECT = Code("C108", "no-project", _ERROR, "a folder with neither a project nor a descriptor")
+NO_DESCRIPTORS = Code("C103", "no-descriptors", _WARNING, "a project without a descriptor")
 
 NOT_YAML = Code("C201", "not-yaml", _ERROR, "a file with descriptors is not valid YAML or JSON")
 NOT_UTF8 = Code("C202", "not-utf8", _ERROR, "a file with descriptors is not UTF-8 text")
@@ -184,6 +185,7 @@ NOT_BUILT = Code("C422", "not-built", _WARNING, "a part of a build that makes no
 OVERRULED = Code("C418", "overruled", _WARNING, "a key of a run that its function overrules")
 NOT_COPIED = Code("C419", "not-copied", _WARNING, "a module beside the source that is not copied")
 BAD_REQUIREMENT = Code("C420", "bad-requirement", _ERROR, "a requirement that pip would not take")
+LARGE_SOURCE = Code("C423", "large-source", _ERROR, "a source that is larger than code is")
 UNKNOWN_PROFILE = Code("C421", "unknown-profile", _ERROR, "a profile that no settings define")
 UNKNOWN_VERSION = Code("C416", "unknown-version", _WARNING, "a version that no descriptor has")
 

@@ -32,19 +32,23 @@ Stamp = tuple[int, int, int, int, int]
 """When a file and its inode were changed, its size, inode and mode."""
 
 
+MOST_BYTES = 64 * 1024 * 1024
+"""Of a file, or of all files of a source: what is larger is data, which belongs into an entity."""
+
+
 class Unreadable(Exception):
     """A file of the tree whose bytes cannot be had; the message says why, for people."""
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file. `content` is read once, at first use, and raises `Unreadable`.
+    """One file. `content` is read once, at first use, and raises `Unreadable`, also for its size.
 
     `stamp` tells whether it is still the same one; a tree that is not from a disk has none.
     """
 
     path: str
-    read: Callable[[], bytes]
+    read: Callable[..., bytes]
     executable: bool = False
     is_link: bool = False
     leads_outside: bool = False
@@ -52,7 +56,18 @@ class SourceFile:
 
     @cached_property
     def content(self) -> bytes:
+        if self.size > MOST_BYTES:
+            raise Unreadable(f"it has {self.size:,} bytes, and at most {MOST_BYTES:,} are read")
         return self.read()
+
+    @property
+    def size(self) -> int:
+        """In bytes; of a file on a disk without reading it."""
+        return self.stamp[2] if self.stamp is not None else len(self.read())
+
+    def head(self, most: int) -> bytes:
+        """Not more than so many of its first bytes."""
+        return self.read(most) if self.size > most and self.stamp else self.content[:most]
 
     @property
     def content_read(self) -> bytes | None:

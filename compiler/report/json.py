@@ -7,6 +7,7 @@ from typing import Any
 
 from compiler.model.diagnostic import Diagnostic
 from compiler.model.output import Change, Status, readable_json
+from compiler.model.printable import escaped
 from compiler.model.source import Span
 
 
@@ -17,13 +18,15 @@ def render_json(
 
     Lines and columns count from 1. Of a `stale` output, `changes` are what is to be done.
     """
-    return readable_json(
-        {
-            "version": 1,
-            "status": status,
-            "diagnostics": [_diagnostic(each) for each in diagnostics],
-            "changes": [{"path": each.path, "action": each.action} for each in changes],
-        }
+    return escaped(
+        readable_json(
+            {
+                "version": 1,
+                "status": status,
+                "diagnostics": [_diagnostic(each) for each in diagnostics],
+                "changes": [{"path": each.path, "action": each.action} for each in changes],
+            }
+        )
     )
 
 

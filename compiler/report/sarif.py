@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from compiler.model.diagnostic import Code, Diagnostic
 from compiler.model.output import readable_json
+from compiler.model.printable import escaped
 from compiler.model.source import Span
 
 _ROOT = "%SRCROOT%"
@@ -31,7 +32,7 @@ def render_sarif(diagnostics: Iterable[Diagnostic]) -> str:
             }
         ],
     }
-    return readable_json(log)
+    return escaped(readable_json(log))
 
 
 def _rule(code: Code) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 
 from compiler.model.credentials import masked
 from compiler.model.diagnostic import Diagnostic, Severity
+from compiler.model.printable import printable
 from compiler.model.source import Span
 
 Lines = Callable[[str], list[str]]
@@ -16,7 +18,9 @@ _WIDTH = 100
 
 
 def render_text(diagnostics: Iterable[Diagnostic], lines: Lines, *, colour: bool = False) -> str:
-    return "".join(_render(each, lines, colour) for each in diagnostics)
+    """A file is split into lines once, however many problems it has."""
+    known = cache(lines)
+    return "".join(_render(each, known, colour) for each in diagnostics)
 
 
 def render_counts(diagnostics: Sequence[Diagnostic]) -> str:
@@ -34,20 +38,22 @@ def _render(diagnostic: Diagnostic, lines: Lines, colour: bool) -> str:
     kind = f"{diagnostic.severity.value}[{code.id}]"
     if colour:
         kind = f"\x1b[1;{_COLOURS[diagnostic.severity]}m{kind}\x1b[0m"
-    text = f"{_place(diagnostic.span)}: {kind}: {_printable(diagnostic.message)}\n"
+    text = f"{_place(diagnostic.span)}: {kind}: {printable(diagnostic.message)}\n"
     text += _excerpt(diagnostic.span, lines, private=diagnostic.private)
     for label in diagnostic.related:
-        text += f"  {_place(label.span)}: {_printable(label.text)}\n"
+        text += f"  {_place(label.span)}: {printable(label.text)}\n"
         text += _excerpt(label.span, lines)
     if diagnostic.allowed is not None:
-        text += f"  allowed: {_printable(diagnostic.allowed)}\n"
+        text += f"  allowed: {printable(diagnostic.allowed)}\n"
     elif diagnostic.hint:
-        text += f"  hint: {_printable(diagnostic.hint)}\n"
+        text += f"  hint: {printable(diagnostic.hint)}\n"
     return text
 
 
 def _place(span: Span) -> str:
-    return f"{_printable(span.path)}:{span.line}:{span.column}"
+    """No line begins with `::`, which a workflow of GitHub takes for a command."""
+    path = f"./{span.path}" if span.path.startswith(":") else span.path
+    return f"{printable(path)}:{span.line}:{span.column}"
 
 
 def _excerpt(span: Span, lines: Lines, *, private: bool = False) -> str:
@@ -60,7 +66,7 @@ def _excerpt(span: Span, lines: Lines, *, private: bool = False) -> str:
     if private:
         line = line[:start] + "*" * max(0, end - start) + line[end:]
     cut = max(0, start - _WIDTH // 2) if len(line) > _WIDTH else 0
-    shown = _printable(_masked(line, cut, cut + _WIDTH))
+    shown = printable(_masked(line, cut, cut + _WIDTH))
     width = max(1, min(end, cut + _WIDTH, len(line)) - start)
     number = f"  {span.line} | "
     return f"{number}{shown}\n{' ' * (len(number) + start - cut)}{'^' * width}\n"
@@ -73,12 +79,3 @@ def _masked(line: str, start: int, end: int) -> str:
 
 
 _AROUND = 300
-
-
-def _printable(text: str) -> str:
-    """Nothing that a file holds may steer the reader's terminal."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else " " if char == "\t" else "\ufffd" for char in text
-    )

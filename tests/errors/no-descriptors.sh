@@ -1,2 +1,3 @@
 git init -q .
-gitopsc compile
+echo 'project: demo' > gitopsc.yaml
+gitopsc compile --check

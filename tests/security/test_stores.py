@@ -35,15 +35,7 @@ def store(folder: Path, path: str) -> Store:
         "run": "make",
         "function": "make",
         "compute": COMPUTE,
-        "outputs": {
-            "x": {
-                "type": "artifact",
-                "kind": "artifact",
-                "name": "x",
-                "version": COMPUTE,
-                "path": path,
-            }
-        },
+        "outputs": {"x": entity},
     }
     place = folder / "demo" / "default" / "records" / "make" / f"{COMPUTE}.json"
     place.parent.mkdir(parents=True)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
+import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
+
+from gitopsc_runner.connection import bounded_protocol
 
 REQUESTS = Counter("gitopsc_requests", "Requests that were answered.", ("method", "status"))
 SECONDS = Histogram("gitopsc_request_seconds", "From a request's arrival to its answer's end.")
@@ -15,27 +21,33 @@ IN_PROGRESS = Gauge("gitopsc_requests_in_progress", "Requests that are being ans
 class Health:
     """Answers from a thread of its own: a busy handler cannot make it late."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, bound: socket.socket, memory: int) -> None:
         self.is_ready = False
-        health = self
+        self.port = bound.getsockname()[1]
+        config = uvicorn.Config(
+            self._answer,
+            interface="asgi3",
+            http=bounded_protocol(memory),
+            loop="asyncio",
+            ws="none",
+            lifespan="off",
+            log_level="critical",
+            access_log=False,
+            server_header=False,
+        )
+        server = uvicorn.Server(config)
+        threading.Thread(
+            target=lambda: asyncio.run(server.serve(sockets=[bound])), daemon=True, name="health"
+        ).start()
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body, kind = b"", "text/plain"
-                path = self.path.partition("?")[0]
-                status = {"/live": 200, "/ready": 200 if health.is_ready else 503}.get(path, 404)
-                if path == "/metrics":
-                    status, body, kind = 200, generate_latest(), CONTENT_TYPE_LATEST
-                self.send_response(status)
-                self.send_header("Content-Type", kind)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *arguments: object) -> None:
-                pass
-
-        server = ThreadingHTTPServer((host, port), Handler)
-        self.port = server.server_port
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True, name="health").start()
+    async def _answer(
+        self, scope: Mapping[str, Any], _: object, send: Callable[[Any], Awaitable[None]]
+    ) -> None:
+        body, kind = b"", "text/plain"
+        status = {"/live": 200, "/ready": 200 if self.is_ready else 503}.get(scope["path"], 404)
+        if scope["path"] == "/metrics":
+            status, body, kind = 200, generate_latest(), CONTENT_TYPE_LATEST
+        headers = {"content-type": kind, "content-length": str(len(body))}
+        encoded = [(key.encode(), value.encode()) for key, value in headers.items()]
+        await send({"type": "http.response.start", "status": status, "headers": encoded})
+        await send({"type": "http.response.body", "body": body})

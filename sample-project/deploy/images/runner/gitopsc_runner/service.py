@@ -16,9 +16,11 @@ import uvicorn
 import uvloop
 
 from gitopsc_runner.application import Application
+from gitopsc_runner.connection import bounded_protocol
 from gitopsc_runner.handler import find_function, fitted, load_module
 from gitopsc_runner.health import Health
 from gitopsc_runner.job import wait_for
+from gitopsc_runner.memory import Budget
 from gitopsc_runner.outcome import DONE, Unusable, Waiting
 from gitopsc_runner.project import Project, Run
 from gitopsc_runner.sdk import install, undecorated
@@ -36,7 +38,7 @@ class Listening(NamedTuple):
     """Where a service listens. Port 0 is any free one.
 
     For `drain` seconds after SIGTERM it is not ready and still answers, as long as others may not
-    have heard. It waits for data upstream only if it `waits`.
+    have heard. It waits for data upstream only if it `waits`. It may take `memory` bytes.
     """
 
     host: str
@@ -44,6 +46,7 @@ class Listening(NamedTuple):
     health_port: int
     drain: float
     waits: bool
+    memory: int
 
 
 def run_service(
@@ -52,10 +55,7 @@ def run_service(
     """Serves until SIGTERM. Live from the start; ready once the data upstream is there, init has
     returned and it listens."""
     requests = _bound(listening.host, listening.port)
-    try:
-        health = Health(listening.host, listening.health_port)
-    except OSError as error:
-        raise Unusable(f"the health port {listening.health_port}: {error.strerror}") from None
+    health = Health(_bound(listening.host, listening.health_port), listening.memory)
     project, run = Project(settings, open_store(settings)), Run(settings)
     _await_data(settings, project, logger, waits=listening.waits)
     install(project)
@@ -63,7 +63,7 @@ def run_service(
     handler, _ = undecorated(find_function(module, settings, settings.handler))
     context = nuclio_sdk.Context(logger=logger)
     context.project, context.run = project, run
-    application = Application(handler, context)
+    application = Application(handler, context, Budget(listening.memory))
     logger.info_with("calling", init=settings.init)
     starting = None
     if settings.init is not None:
@@ -72,7 +72,7 @@ def run_service(
         starting = init(**arguments)
         if not inspect.iscoroutine(starting):
             starting = None
-    server = _Server(application, health, listening.drain)
+    server = _Server(application, health, listening)
     uvloop.run(server.run_after(starting, requests, logger))
     application.threads.shutdown(wait=False, cancel_futures=True)
     logger.info_with("stopped")
@@ -82,19 +82,21 @@ def run_service(
 class _Server(uvicorn.Server):
     """Stops in two steps: first it is not ready any more, then it does not listen any more."""
 
-    def __init__(self, application: Application, health: Health, drain: float) -> None:
+    def __init__(self, application: Application, health: Health, listening: Listening) -> None:
         super().__init__(
             uvicorn.Config(
                 application,
+                http=bounded_protocol(listening.memory),
+                ws="none",
                 lifespan="off",
-                log_level="warning",
+                log_level="critical",
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=GRACE_SECONDS,
             )
         )
         self._health = health
-        self._drain = drain
+        self._drain = listening.drain
         self._is_draining = False
 
     async def run_after(

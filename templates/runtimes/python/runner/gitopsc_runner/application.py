@@ -16,17 +16,34 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
+import ijson
 import nuclio_sdk
 import nuclio_sdk.json_encoder
 
 from gitopsc_runner.handler import Handler, fitted
 from gitopsc_runner.health import IN_PROGRESS, REQUESTS, SECONDS
+from gitopsc_runner.memory import Budget, Charge, Exhausted, TooLarge
 
 BODY_LIMIT = 16 * 1024 * 1024
 """Bytes of a request's body; a larger one is answered with 413."""
 
 BODY_SECONDS = 60
-"""For a client to send the next part of a body; a slower one is answered with 408."""
+"""For a client to send a whole body; a slower one is answered with 408."""
+
+_COPIES = 2
+"""What a body takes while its parts are put together, in bytes for each of its own."""
+
+_PARSED = 25
+"""What JSON takes once it is parsed, at worst: `[[],[],...]`."""
+
+_SMALL = 128 * 1024
+"""Bytes of JSON that are parsed at once: 50 ms at worst, in which nobody else is answered."""
+
+_PIECE = 16 * 1024
+_DEEPEST = 500
+_TOKENS_AT_ONCE = 10_000
+_TOKENS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
+"""Strings, also one without an end, and brackets outside of them."""
 
 THREADS = 40
 """Requests that are handled at the same time, by handlers that are no coroutines."""
@@ -47,8 +64,9 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 class Application:
     """The handler behind HTTP. Handlers that are no coroutines run in threads."""
 
-    def __init__(self, handler: Handler, context: nuclio_sdk.Context) -> None:
+    def __init__(self, handler: Handler, context: nuclio_sdk.Context, budget: Budget) -> None:
         self.context = context
+        self.budget = budget
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
         self._handler = handler
         self._encode = nuclio_sdk.json_encoder.Encoder().encode
@@ -122,7 +140,7 @@ class _Request:
         self._application = application
         self._scope = scope
         self._receive = receive
-        self._send = send
+        self._hand_over = send
         self._identifier = uuid.uuid4().hex
         self._status = 0
 
@@ -130,11 +148,24 @@ class _Request:
         begun = time.monotonic()
         IN_PROGRESS.inc()
         try:
-            body = await self._body()
-            event = _event(self._scope, body, self._identifier)
-            await self._respond(await self._application.call(event))
+            if not self._has_body():
+                event = _event(self._scope, b"", b"", self._identifier)
+                await self._respond(await self._application.call(event))
+                return
+            with self._application.budget.charges() as charge:
+                body = await self._body_in_time(charge)
+                parsed = await self._parsed(body)
+                event = _event(self._scope, body, parsed, self._identifier)
+                del body, parsed
+                returned = await self._application.call(event)
+                del event
+                await self._respond(returned)
         except _Gone:
             self._status = self._status or 499
+        except TooLarge:
+            await self._say(413, "the body takes more memory than this service has for bodies")
+        except Exhausted:
+            await self._say(503, "other requests take all memory for bodies: try again")
         except _Refused as refusal:
             await self._say(refusal.status, str(refusal))
         except Exception as error:
@@ -153,28 +184,64 @@ class _Request:
             SECONDS.observe(time.monotonic() - begun)
             REQUESTS.labels(_known(self._scope["method"]), self._status).inc()
 
-    async def _body(self) -> bytes:
+    async def _send(self, message: Message) -> None:
+        try:
+            await self._hand_over(message)
+        except RuntimeError as error:
+            if "closed" not in str(error):
+                raise
+            raise _Gone from None  # before the server has noticed
+
+    def _has_body(self) -> bool:
+        names = [name for name, _ in self._scope["headers"]]
+        if b"transfer-encoding" in names:
+            return True
+        return b"content-length" in names and self._announced() != b"0"
+
+    def _announced(self) -> bytes:
+        headers: dict[bytes, bytes] = dict(self._scope["headers"])
+        return headers.get(b"content-length", b"0")
+
+    def _is_json(self) -> bool:
         headers = dict(self._scope["headers"])
-        announced = headers.get(b"content-length", b"0")
-        if announced == b"0" and b"transfer-encoding" not in headers:
-            return b""
-        if announced.isdigit() and int(announced) > BODY_LIMIT:
-            raise _Refused(413, f"a body has at most {BODY_LIMIT} bytes")
+        return _is_json(headers.get(b"content-type", b"").decode("latin-1"))
+
+    async def _body_in_time(self, charge: Charge) -> bytes:
+        try:
+            return await asyncio.wait_for(self._body(charge), BODY_SECONDS)
+        except asyncio.TimeoutError:
+            raise _Refused(408, "the body has not come in time") from None
+
+    async def _body(self, charge: Charge) -> bytes:
+        """Charged for what it may come to before it is read, or as it comes."""
+        times = _COPIES + (_PARSED if self._is_json() else 0)
+        announced = self._announced()
+        if announced.isdigit():
+            if int(announced) > BODY_LIMIT:
+                raise _Refused(413, f"a body has at most {BODY_LIMIT} bytes")
+            charge.raise_to(int(announced) * times)
         parts: list[bytes] = []
         size = 0
         while True:
-            try:
-                message = await asyncio.wait_for(self._receive(), BODY_SECONDS)
-            except asyncio.TimeoutError:
-                raise _Refused(408, "the body has not come in time") from None
+            message = await self._receive()
             if message["type"] == "http.disconnect":
                 raise _Gone
             parts.append(message.get("body", b""))
             size += len(parts[-1])
             if size > BODY_LIMIT:
                 raise _Refused(413, f"a body has at most {BODY_LIMIT} bytes")
+            charge.raise_to(size * times)
             if not message.get("more_body", False):
                 return b"".join(parts)
+
+    async def _parsed(self, body: bytes) -> Any:
+        """As the platform has it: JSON is parsed. Raises _Refused when it is not JSON."""
+        if not body or not self._is_json():
+            return body
+        try:
+            return json.loads(body) if len(body) <= _SMALL else await _in_pieces(body)
+        except (ValueError, RecursionError, ijson.JSONError):
+            raise _Refused(400, "the body is not the JSON it says it is") from None
 
     async def _respond(self, returned: Any) -> None:
         whole = returned.body if isinstance(returned, nuclio_sdk.Response) else returned
@@ -267,21 +334,53 @@ class _Request:
         await self._send({"type": "http.response.body", "body": body})
 
 
-def _event(scope: Mapping[str, Any], body: bytes, identifier: str) -> nuclio_sdk.Event:
-    """As the platform makes it: a JSON body is parsed. Raises _Refused when it is not JSON."""
+async def _check_depth(body: bytes) -> None:
+    """Raises ValueError for values that are nested deeper than `json` reads them.
+
+    What each level costs the parser grows with its depth.
+    """
+    depth = 0
+    for number, token in enumerate(_TOKENS.finditer(body)):
+        first = body[token.start()]
+        if first in b"[{":
+            depth += 1
+            if depth > _DEEPEST:
+                raise ValueError("nested too deep")
+        elif first in b"]}":
+            depth -= 1
+        if number % _TOKENS_AT_ONCE == 0:
+            await asyncio.sleep(0)
+
+
+async def _in_pieces(body: bytes) -> Any:
+    """Parses JSON while others are answered, too."""
+    await _check_depth(body)
+    found: list[Any] = []
+    events = ijson.sendable_list()
+    parser = ijson.items_coro(events, "", use_float=True)
+    for start in range(0, len(body), _PIECE):
+        parser.send(body[start : start + _PIECE])
+        found += events
+        del events[:]
+        await asyncio.sleep(0)
+    parser.close()
+    found += events
+    if len(found) != 1:
+        raise ValueError("not one value")
+    return found[0]
+
+
+def _is_json(content_type: str) -> bool:
+    return content_type.split(";")[0].strip().lower() == "application/json"
+
+
+def _event(scope: Mapping[str, Any], body: bytes, parsed: Any, identifier: str) -> nuclio_sdk.Event:
     headers = {
         key.decode("latin-1").title(): value.decode("latin-1") for key, value in scope["headers"]
     }
-    content_type = headers.get("Content-Type", "")
-    parsed: Any = body
-    if content_type.split(";")[0].strip().lower() == "application/json" and body:
-        try:
-            parsed = json.loads(body)
-        except (ValueError, RecursionError):
-            raise _Refused(400, "the body is not the JSON it says it is") from None
     return nuclio_sdk.Event(
         body=parsed,
-        content_type=content_type,
+        content_type=headers.get("Content-Type", ""),
         trigger=nuclio_sdk.TriggerInfo("http", "http"),
         fields=dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)),
         headers=headers,

@@ -86,6 +86,7 @@ def _run(settings: Settings, arguments: argparse.Namespace, logger: nuclio_sdk.L
         from gitopsc_runner.job import run_job
 
         return run_job(settings, arguments.source, logger, again=arguments.again)
+    from gitopsc_runner.memory import memory_limit
     from gitopsc_runner.service import Listening, run_service
 
     listening = Listening(
@@ -94,6 +95,7 @@ def _run(settings: Settings, arguments: argparse.Namespace, logger: nuclio_sdk.L
         arguments.health_port,
         arguments.drain,
         waits=not arguments.no_wait,
+        memory=arguments.memory or memory_limit(),
     )
     return run_service(settings, arguments.source, logger, listening)
 
@@ -145,6 +147,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--no-wait", action="store_true", help="end when data upstream is not there yet"
+    )
+    parser.add_argument(
+        "--memory", type=int, help="bytes that a service may take (default: the container's limit)"
     )
     parser.add_argument("--events", type=int, help="a descriptor for log lines (default: stdout)")
     parser.add_argument(

@@ -1,0 +1,13 @@
+git init -q .
+echo 'registry: registry.example.com' > gitopsc.yaml
+mkdir src
+echo 'def run(): ...' > src/etl.py
+truncate -s 3G src/model.bin
+cat > etl.yaml <<EOF
+kind: python
+name: etl
+spec:
+  python_version: PYTHON3_11
+  source: {source: src, handler: "etl:run"}
+EOF
+gitopsc compile
