@@ -29,6 +29,7 @@ _YOUNG_AND_COARSE = 3_000_000_000
 milliseconds, which is how coarse clocks look."""
 
 _BLOCK = 1024 * 1024
+_LARGE = 64 * 1024 * 1024
 _KEPT = 200
 """Memories in the cache; the oldest go."""
 
@@ -240,6 +241,8 @@ def _hash(path: str, *, unread: bool = False) -> bytes:
         return b""
     try:
         with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_size > _LARGE:
+                return b""  # which takes longer than to compile it again
             found = blake2b(digest_size=32)
             while block := file.read(_BLOCK):
                 found.update(block)

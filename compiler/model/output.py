@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from json.encoder import encode_basestring as _quoted
 from typing import Any, Literal, NamedTuple
 
-_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+_UNPRINTABLE = re.compile(
+    "[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufffe\uffff]"
+)
+"""What YAML does not print, and what would reorder or hide a part of the line in a review."""
 
 
 class OutputFile(NamedTuple):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
+from unicodedata import normalize
 
 _LINE_BREAK = re.compile("\r\n|[\r\n]")
 _YAML_LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
@@ -103,8 +104,10 @@ def path_fault(paths: Sequence[str]) -> str | None:
             return f"`{_shown(path)}` is a name that not every system has"
         if any(each.lower() == ".git" for each in parts):
             return f"`{_shown(path)}` is a file of Git's own"
-        if seen.setdefault(path.lower(), path) != path:
-            return f"`{_shown(path)}` and `{_shown(seen[path.lower()])}` differ in letter case only"
+        folded = normalize("NFKC", path).casefold()
+        if seen.setdefault(folded, path) != path:
+            first = _shown(seen[folded])
+            return f"`{_shown(path)}` and `{first}` are one name on some systems"
     if len(set(paths)) < len(paths):
         return "a file is in it twice"
     folders = {
