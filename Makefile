@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types pytest golden fuzz checkov images benchmarks clean
+.PHONY: demo test lint types pytest golden fuzz fuzz-guided checkov images benchmarks clean
 
 demo: .venv/run
 	$(BIN)/gitopsc compile sample-project
@@ -21,7 +21,7 @@ types: .venv/dev
 	$(BIN)/mypy
 
 pytest: .venv/dev
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto
 
 golden: .venv/dev  ## rewrite the expected outputs; review them as code
 	$(BIN)/pytest -q --update tests/test_golden.py tests/test_errors.py
@@ -29,6 +29,10 @@ golden: .venv/dev  ## rewrite the expected outputs; review them as code
 
 fuzz: .venv/dev  ## 5,000 random examples of each kind, and not the same ones each time
 	GITOPSC_FUZZ=5000 $(BIN)/pytest -q --hypothesis-show-statistics tests/test_fuzz.py
+
+fuzz-guided: .venv/dev  ## 100,000 inputs, changed as coverage tells; nothing may be raised
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=2.3'
+	$(BIN)/python tests/fuzz_guided.py
 
 checkov: .venv/checkov/run  ## a policy checker over all output; tests/checkov.yaml has what is skipped, and why
 	.venv/checkov/bin/checkov --config-file tests/checkov.yaml

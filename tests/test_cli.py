@@ -151,8 +151,8 @@ def test_json(project: Path) -> None:
 def test_a_folder_without_descriptors(tmp_path: Path) -> None:
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
     done = gitopsc("compile", tmp_path)
-    assert done.returncode == 0
-    assert "warning[C103]" in done.stderr
+    assert done.returncode == 1
+    assert "error[C108]" in done.stderr
 
 
 def test_a_folder_outside_git(tmp_path: Path) -> None:
