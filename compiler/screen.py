@@ -18,7 +18,7 @@ from compiler.adapters.credential_formats import (
     may_hold_credentials,
 )
 from compiler.adapters.glob import matcher
-from compiler.model.credentials import is_placeholder, names_literal_secret
+from compiler.model.credentials import is_placeholder, may_name_secrets, names_literal_secret
 from compiler.model.descriptor import Project
 from compiler.model.diagnostic import (
     CREDENTIAL_IN_SOURCE,
@@ -32,7 +32,6 @@ from compiler.model.document import Document
 from compiler.model.program import Function
 from compiler.model.source import FunctionFile, Span, Tree, Unreadable
 
-_TELLING = ("passw", "passphrase", "pwd", "secret", "token", "key", "credential", "connection")
 _ASSIGNED = re.compile(r"([A-Za-z_][\w.-]*)[\"']?\]?[ \t]*[:=][ \t]*[\"']([^\"'\n]{4,})[\"']")
 _NAMES_OF_SECRETS = ("registry_secret",)
 """Keys of the settings that name a Secret."""
@@ -55,35 +54,58 @@ def screen(
     """
     known = {each.span for each in told if each.severity is Severity.ERROR}
     found: Problems = []
-    for document in _documents(project):
-        found += _in_document(document, tree)
-    seen: set[tuple[str, bytes]] = set()
-    for function in functions:
-        for file in function.files:
-            key = (file.origin or function.name, file.content)
-            if key not in seen:
-                seen.add(key)
-                found += _in_source(function, file)
+    documents = list(_documents(project, tree))
+    # Nearly no project holds anything: one look at all its text says so.
+    if _may_hold([text for _, text in documents]):
+        for document, text in documents:
+            found += _in_document(document, text)
+    sources = list(_sources(functions))
+    if _may_hold([text for _, _, text in sources]):
+        for function, file, text in sources:
+            found += _in_source(function, file, text)
     new = [each for each in found if each.span not in known]
     return tuple(_without_allowed(project, new))
 
 
-def _documents(project: Project) -> Iterator[Document]:
-    """Those that are compiled; one that lies in another is a part of that."""
+def _documents(project: Project, tree: Tree) -> Iterator[tuple[Document, str]]:
+    """Those that are compiled, each with the text of its file."""
+    texts: dict[str, str] = {}
+    documents = [each.document for each in project.descriptors]
     if project.settings is not None and isinstance(project.settings.data, dict):
-        yield project.settings
-    for descriptor in project.descriptors:
-        yield descriptor.document
+        documents.append(project.settings)
+    for document in documents:
+        if document.path not in texts:
+            try:
+                content = tree.files[document.path].content
+            except (KeyError, Unreadable):
+                content = b""
+            texts[document.path] = content.decode("utf-8", "replace")
+        yield document, texts[document.path]
 
 
-def _in_document(document: Document, tree: Tree) -> Problems:
-    try:
-        text = tree.files[document.path].content.decode("utf-8", "replace")
-    except (KeyError, Unreadable):
-        return []
-    has_format = may_hold_credentials(text)
-    lower = text.lower()
-    if not has_format and not any(each in lower for each in _TELLING):
+def _sources(functions: Iterable[Function]) -> Iterator[tuple[Function, FunctionFile, str]]:
+    """The text of each file that goes into an image, once."""
+    seen: set[tuple[str, bytes]] = set()
+    for function in functions:
+        for file in function.files:
+            key = (file.origin or function.name, file.content)
+            if key in seen:
+                continue
+            seen.add(key)
+            try:
+                yield function, file, file.content.decode("utf-8")
+            except UnicodeDecodeError:
+                continue
+
+
+def _may_hold(texts: Iterable[str]) -> bool:
+    joined = "\n".join(texts)
+    return may_hold_credentials(joined) or may_name_secrets(joined)
+
+
+def _in_document(document: Document, text: str) -> Problems:
+    has_format, has_name = may_hold_credentials(text), may_name_secrets(text)
+    if not has_format and not has_name:
         return []
     problems: Problems = []
     for key in ("spec", "metadata") if "kind" in document.data else document.data:
@@ -92,12 +114,12 @@ def _in_document(document: Document, tree: Tree) -> Problems:
         for name, value, span in document.part(key).named_strings():
             if name in ("base64", "code"):
                 continue  # which are sources
-            problems += _in_value(name, value, span)
+            problems += _in_value(name, value, span, has_format=has_format)
     return problems
 
 
-def _in_value(name: str, value: str, span: Span) -> Problems:
-    for credential in credentials_in(value):
+def _in_value(name: str, value: str, span: Span, *, has_format: bool) -> Problems:
+    for credential in credentials_in(value) if has_format else ():
         if not is_placeholder(_word(value, credential)):
             message = f"this is {credential.what}, and everybody who reads Git has it"
             return [Diagnostic(LITERAL_CREDENTIAL, message, span, _HINT, private=True)]
@@ -115,11 +137,7 @@ def _word(text: str, credential: Credential) -> str:
     return text[credential.start : credential.end + _AFTER].split(maxsplit=1)[0]
 
 
-def _in_source(function: Function, file: FunctionFile) -> Problems:
-    try:
-        text = file.content.decode("utf-8")
-    except UnicodeDecodeError:
-        return []
+def _in_source(function: Function, file: FunctionFile, text: str) -> Problems:
     problems: Problems = []
     for credential in credentials_in(text):
         if not is_placeholder(_word(text, credential)):
@@ -130,7 +148,7 @@ def _in_source(function: Function, file: FunctionFile) -> Problems:
                 end += len(text[end:].partition("\n")[0])
             span = _place(function, file, text, credential.start, end)
             problems.append(Diagnostic(code, message, span, _IN_SOURCE, private=True))
-    if file.path.endswith(".py") and any(each in text.lower() for each in _TELLING):
+    if file.path.endswith(".py") and may_name_secrets(text):
         known = {each.span.line for each in problems}
         for match in _ASSIGNED.finditer(text):
             span = _place(function, file, text, *match.span(2))

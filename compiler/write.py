@@ -163,9 +163,9 @@ def _kept(target: Target, path: str) -> Diagnostic:
 
 def _unknown_line(target: Target, number: int, text: str) -> Diagnostic:
     shown = text if text.isprintable() else ascii(text)[1:-1]
-    message = f"gitopsc writes no file `{shown[:100]}`, so it owns none of that name"
+    message = f"gitopsc never writes `{shown[:100]}`, so this list cannot own it"
     place = Span(f"{target.shown}/{OWNERSHIP_LIST}", number, 1, number, len(text) + 1)
-    hint = "remove the line, and ask who added it: gitopsc removes what the list names"
+    hint = "remove the line, and ask who added it: gitopsc deletes files that the list names"
     return Diagnostic(UNKNOWN_OWNED, message, place, hint)
 
 
