@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+INPUTS ?= 100000
 
 .PHONY: demo test lint types pytest golden fuzz fuzz-guided checkov images benchmarks clean
 
@@ -30,9 +31,9 @@ golden: .venv/dev  ## rewrite the expected outputs; review them as code
 fuzz: .venv/dev  ## 5,000 random examples of each kind, and not the same ones each time
 	GITOPSC_FUZZ=5000 $(BIN)/pytest -q --hypothesis-show-statistics tests/test_fuzz.py
 
-fuzz-guided: .venv/dev  ## 100,000 inputs, changed as coverage tells; nothing may be raised
+fuzz-guided: .venv/dev  ## INPUTS inputs, changed as coverage tells; nothing may be raised
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'atheris>=2.3'
-	$(BIN)/python tests/fuzz_guided.py
+	$(BIN)/python tests/fuzz_guided.py $(INPUTS)
 
 checkov: .venv/checkov/run  ## a policy checker over all output; tests/checkov.yaml has what is skipped, and why
 	.venv/checkov/bin/checkov --config-file tests/checkov.yaml
