@@ -44,6 +44,7 @@ images:  ## builds the sample's images; BUILDER and FLAGS say by what and how
 benchmarks: .venv/dev  ## the tables of figures in the README
 	$(BIN)/python benchmarks/figures.py
 	$(BIN)/python benchmarks/runner.py
+	$(BIN)/python benchmarks/screening.py
 
 clean:
 	rm -rf .venv
