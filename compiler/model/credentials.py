@@ -32,6 +32,10 @@ _HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _ASSIGNED = re.compile(
     rf"(?i)([\w.-]*{_TELLING}[\"']?[ \t]*(?::|=)[ \t]*[\"']?)([^\s\"',}}\]#`][^\s\"',}}\]`]*)"
 )
+_CALLED = re.compile(
+    rf"(?i)(name[\"']?[ \t]*:[ \t]*[\"']?[\w.-]{{0,100}}{_TELLING}[\"']?[ \t]*,[ \t]*[\"']?value"
+    rf"[\"']?[ \t]*:[ \t]*[\"']?)([^\s\"',}}\]`]+)"
+)
 _BARE = re.compile(
     r"\b(?:gh[opsur]_|github_pat_|gl[a-z]{2,6}-|A[KS]IA|xox[a-z]-|sk-|[rs]k_live_|hf_|npm_|pypi-"
     r"|AIza|SG\.|eyJ|dckr_|dapi|do[oprt]_v1_|whsec_)[\w.~+/=-]{8,}"
@@ -87,6 +91,7 @@ def masked(text: str) -> str:
     if "=" in text:
         text = _TOKENS.sub(_masked_value, text)
     if ":" in text or "=" in text:
+        text = _CALLED.sub(lambda found: found[1] + "*" * len(found[2]), text)
         text = _ASSIGNED.sub(lambda found: found[1] + "*" * len(found[2]), text)
         if "secrets" in text:
             text = _IN_SECRETS.sub(_masked_mapping, text)

@@ -19,8 +19,29 @@ _WIDTH = 100
 
 def render_text(diagnostics: Iterable[Diagnostic], lines: Lines, *, colour: bool = False) -> str:
     """A file is split into lines once, however many problems it has."""
-    known = cache(lines)
-    return "".join(_render(each, known, colour) for each in diagnostics)
+    found = list(diagnostics)
+    known = cache(_without_private(found, lines))
+    return "".join(_render(each, known, colour) for each in found)
+
+
+def _without_private(diagnostics: Iterable[Diagnostic], lines: Lines) -> Lines:
+    """Lines with `*` for what is private to one problem, whichever problem they are shown for."""
+    private: dict[str, list[Span]] = {}
+    for each in diagnostics:
+        if each.private:
+            private.setdefault(each.span.path, []).append(each.span)
+
+    def shown(path: str) -> list[str]:
+        found = list(lines(path))
+        for span in private.get(path, ()):
+            for number in range(span.line, min(span.end_line, len(found)) + 1):
+                line = found[number - 1]
+                start = span.column - 1 if number == span.line else 0
+                end = span.end_column - 1 if number == span.end_line else len(line)
+                found[number - 1] = line[:start] + "*" * max(0, end - start) + line[end:]
+        return found
+
+    return shown
 
 
 def render_counts(diagnostics: Sequence[Diagnostic]) -> str:
@@ -39,7 +60,7 @@ def _render(diagnostic: Diagnostic, lines: Lines, colour: bool) -> str:
     if colour:
         kind = f"\x1b[1;{_COLOURS[diagnostic.severity]}m{kind}\x1b[0m"
     text = f"{_place(diagnostic.span)}: {kind}: {printable(diagnostic.message)}\n"
-    text += _excerpt(diagnostic.span, lines, private=diagnostic.private)
+    text += _excerpt(diagnostic.span, lines)
     for label in diagnostic.related:
         text += f"  {_place(label.span)}: {printable(label.text)}\n"
         text += _excerpt(label.span, lines)
@@ -56,15 +77,13 @@ def _place(span: Span) -> str:
     return f"{printable(path)}:{span.line}:{span.column}"
 
 
-def _excerpt(span: Span, lines: Lines, *, private: bool = False) -> str:
+def _excerpt(span: Span, lines: Lines) -> str:
     source = lines(span.path)
     if not source or span.line > len(source):
         return ""
     line = source[span.line - 1].rstrip("\r")
     start = span.column - 1
     end = span.end_column - 1 if span.end_line == span.line else len(line)
-    if private:
-        line = line[:start] + "*" * max(0, end - start) + line[end:]
     cut = max(0, start - _WIDTH // 2) if len(line) > _WIDTH else 0
     shown = printable(_masked(line, cut, cut + _WIDTH))
     width = max(1, min(end, cut + _WIDTH, len(line)) - start)

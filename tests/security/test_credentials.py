@@ -220,6 +220,7 @@ def test_nothing_is_found_in_the_samples() -> None:
     [
         ("secrets: {DB_PASSWORD: x}", "secrets: {DB_PASSWORD: *}"),
         ("secrets: {DATABASE: hunter2, B: c}", "secrets: {DATABASE: *******, B: *}"),
+        ("{name: DB_PASSWORD, value: hunter2}", "{name: DB_PASSWORD, value: *******}"),
         ("  password: hunter2", "  password: *******"),
         ('{"token": "hunter2", "a": 1}', '{"token": "*******", "a": 1}'),
         ("x: glpat-aaaaaaaaaaaaaaaaaaaa", "x: **************************"),
@@ -227,3 +228,18 @@ def test_nothing_is_found_in_the_samples() -> None:
 )
 def test_every_excerpt_masks(line: str, shown: str) -> None:
     assert masked(line) == shown
+
+
+def test_one_line_with_several_hides_them_all() -> None:
+    text = (
+        "kind: python+job:run\nname: r\nspec:\n  function: etl\n"
+        "  envs: [{name: A, value: 'redis://u:hunter2@x.internal'},"
+        " {name: B_TOKEN, value: hunter3}]\n"
+        "  parameters:\n    password:\n      >-\n      hunter4\n    nosuch: 1\n"
+    )
+    files = {"gitopsc.yaml": "project: demo\n", "f.yaml": json.dumps(FUNCTION), "r.yaml": text}
+    files["src/etl.py"] = "def run(password): ...\n"
+    diagnostics = compile_tree(tree_of(files)).diagnostics
+    report = render_text(diagnostics, lambda path: files[path].split("\n") if path in files else [])
+    assert {"C323", "C324"} <= {each.code.id for each in diagnostics}
+    assert "hunter" not in report
