@@ -31,18 +31,7 @@ _BEGINNINGS = (
     *("AKIA", "ASIA", "ABIA", "ACCA", "A3T", "aws", "AWS", "AccountKey=", "ghp_", "gho_", "ghu_"),
     *("ghs_", "ghr_", "github_pat_", "glpat-", "gldt-", "glft-", "glsoat-", "glrt-", "GR1348941"),
     *("glcbt-", "glimt-", "glptt-", "glagent-", "gloas-", "eyJ", "_authToken", "npm_", "sk-"),
-    *(
-        "pypi-",
-        "SG.",
-        "xoxa-",
-        "xoxb-",
-        "xoxp-",
-        "xoxo-",
-        "xoxs-",
-        "xoxr-",
-        "hooks.slack",
-        "sq0csp-",
-    ),
+    *("pypi-", "SG.", "xoxa-", "xoxb-", "xoxp-", "xoxo-", "xoxs-", "xoxr-", "hooks.slack"),
     *("k_live_", "whsec_", "PRIVATE KEY", "PuTTY", "AGE-SECRET", "hf_", "AIza", "dckr_", "_v1_"),
     *("dapi", "sq0csp-"),
 )
@@ -65,10 +54,8 @@ def credentials_in(text: str) -> tuple[Credential, ...]:
     found: dict[tuple[int, int], Credential] = {}
     for what, pattern in _patterns():
         for match in pattern.finditer(text):
-            start, end = match.span(match.lastindex or 0)
-            if not match[0].startswith(("gh", "npm_")):
-                start, end = match.span()
-            found.setdefault((start, end), Credential(what, start, end, _is_proven(what, match[0])))
+            known = Credential(what, *match.span(), _is_proven(what, match[0]))
+            found.setdefault(match.span(), known)
     return tuple(found[place] for place in sorted(found))
 
 

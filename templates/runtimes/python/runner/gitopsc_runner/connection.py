@@ -65,11 +65,6 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._is_refused:
-            return
-        if not self._in_headers:
-            super().data_received(data)
-            return
         for start in range(0, len(data), _PIECE):
             if self._is_refused or self.parser is None or self.transport.is_closing():
                 return
