@@ -342,10 +342,14 @@ def service(source: Path) -> Iterator[str]:
 
 
 def wait_until_ready(port: int, process: subprocess.Popen[str]) -> None:
+    wait_until(port, "/ready", process)
+
+
+def wait_until(port: int, path: str, process: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            if get(f"http://127.0.0.1:{port}/ready")[0] == 200:
+            if get(f"http://127.0.0.1:{port}{path}")[0] == 200:
                 return
         except OSError:
             pass
@@ -475,8 +479,8 @@ def test_a_service_is_ready_when_its_data_is_there(source: Path, tmp_path: Path)
         assert process.stdout is not None
         while "`makes`" not in process.stdout.readline():
             pass
+        wait_until(health, "/live", process)
         assert get(f"http://127.0.0.1:{health}/ready")[0] == 503
-        assert get(f"http://127.0.0.1:{health}/live")[0] == 200
         entity = {"type": "artifact", "kind": "artifact", "name": "a", "version": "1", "path": "x"}
         names = ("project", "environment", "run", "function", "compute")
         record = {"outputs": {"a": entity}, **dict.fromkeys(names, "demo")}
