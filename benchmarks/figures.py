@@ -23,7 +23,7 @@ from pathlib import Path
 
 from generate import commit, generate
 
-COMPILE = (sys.executable, "-m", "compiler", "compile")
+COMPILE = (sys.executable, "-m", "gitopsc", "compile")
 ROOT = Path(__file__).resolve().parents[1]
 REPEATS = 5
 
@@ -80,7 +80,7 @@ def measure(size: int, root: Path) -> Row:
         time.sleep(0.2)  # a person needs longer to get from an editor to a command
 
     timed("one file changed", COMPILE, edit)
-    timed("start-up", (sys.executable, "-m", "compiler", "--version"), lambda: None)
+    timed("start-up", (sys.executable, "-m", "gitopsc", "--version"), lambda: None)
     forget()
     row["peak memory"] = (peak(root), None)
     return row

@@ -13,9 +13,8 @@ import time
 from pathlib import Path
 
 from generate import generate
-
-from compiler import pipeline
-from compiler.scan import scan
+from gitopsc import pipeline
+from gitopsc.scan import scan
 
 
 def main() -> None:

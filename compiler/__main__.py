@@ -1,8 +1,8 @@
-"""`python -m compiler` -> the command line."""
+"""`python -m gitopsc` -> the command line."""
 
 from __future__ import annotations
 
-from compiler.cli import console
+from gitopsc.cli import console
 
 if __name__ == "__main__":
     console()

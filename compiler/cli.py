@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import NoReturn
 
-from compiler import __version__
-from compiler.model.files import SETTINGS_FILE
+from gitopsc import __version__
+from gitopsc.model.files import SETTINGS_FILE
 
 _EXIT_CODES = (
     "exit codes: 0 clean; 1 problems found or output stale; 2 wrong usage; 3 a bug of ours"
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         # Only the command that was asked for is imported, and what it needs.
         command = import_module(
-            f"compiler.commands.{_MODULES.get(arguments.command, arguments.command)}"
+            f"gitopsc.commands.{_MODULES.get(arguments.command, arguments.command)}"
         )
         status: int = command.run(arguments)
     except KeyboardInterrupt:

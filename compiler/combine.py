@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from compiler.model.compilation import Compilation, Compiled
-from compiler.model.diagnostic import (
+from gitopsc.model.compilation import Compilation, Compiled
+from gitopsc.model.diagnostic import (
     BAD_SETTINGS,
     DEFINED_TWICE,
     NO_DESCRIPTORS,
@@ -16,8 +16,8 @@ from compiler.model.diagnostic import (
     has_errors,
     in_order,
 )
-from compiler.model.files import OWNERSHIP_LIST, SETTINGS_FILE
-from compiler.model.source import Span, Tree
+from gitopsc.model.files import OWNERSHIP_LIST, SETTINGS_FILE
+from gitopsc.model.source import Span, Tree
 
 
 def combine(tree: Tree, parts: Sequence[Compilation]) -> Compilation:

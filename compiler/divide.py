@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from compiler.model.files import SETTINGS_FILE
-from compiler.model.source import SourceFile, Tree, Unreadable
+from gitopsc.model.files import SETTINGS_FILE
+from gitopsc.model.source import SourceFile, Tree, Unreadable
 
 _PROJECT = re.compile(rb"""["']?\bkind["']?[ \t]*:[ \t]*["']?project\b""")
 

@@ -9,15 +9,15 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from compiler.adapters.packaged import runner_files
-from compiler.adapters.template import Text, render_dockerfile, render_yaml
-from compiler.model import identity
-from compiler.model.descriptor import SecretKey
-from compiler.model.files import OWNERSHIP_LIST
-from compiler.model.output import OutputFile, readable_json
-from compiler.model.plan import Claim, EnvironmentPlan, Image, ImageBuild, Plan, Workload
-from compiler.model.program import Fetch
-from compiler.model.source import FunctionFile
+from gitopsc.adapters.packaged import runner_files
+from gitopsc.adapters.template import Text, render_dockerfile, render_yaml
+from gitopsc.model import identity
+from gitopsc.model.descriptor import SecretKey
+from gitopsc.model.files import OWNERSHIP_LIST
+from gitopsc.model.output import OutputFile, readable_json
+from gitopsc.model.plan import Claim, EnvironmentPlan, Image, ImageBuild, Plan, Workload
+from gitopsc.model.program import Fetch
+from gitopsc.model.source import FunctionFile
 
 PLATFORM = "linux/amd64"
 

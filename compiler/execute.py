@@ -11,12 +11,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from compiler.adapters.child import run_child
-from compiler.adapters.packaged import REQUIREMENTS, data_folder, runner_files
-from compiler.adapters.virtual_environment import NotPrepared, Requirements, prepared
-from compiler.model.execution import Execution
-from compiler.model.program import Function
-from compiler.model.rehearsal import (
+from gitopsc.adapters.child import run_child
+from gitopsc.adapters.packaged import REQUIREMENTS, data_folder, runner_files
+from gitopsc.adapters.virtual_environment import NotPrepared, Requirements, prepared
+from gitopsc.model.execution import Execution
+from gitopsc.model.program import Function
+from gitopsc.model.rehearsal import (
     Ended,
     Event,
     Logged,
@@ -25,7 +25,7 @@ from compiler.model.rehearsal import (
     Rehearsal,
     Status,
 )
-from compiler.model.store import DEFAULT, scheme_of
+from gitopsc.model.store import DEFAULT, scheme_of
 
 _RUNTIME = "python"
 _HOST = "127.0.0.1"

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import NamedTuple, cast
 
-from compiler.adapters.graph import circles, generations
-from compiler.model.descriptor import (
+from gitopsc.adapters.graph import circles, generations
+from gitopsc.model.descriptor import (
     DATA_TYPES,
     FUNCTION_KEYS,
     TASK_KINDS,
@@ -19,7 +19,7 @@ from compiler.model.descriptor import (
     Project,
     is_same_source,
 )
-from compiler.model.diagnostic import (
+from gitopsc.model.diagnostic import (
     BAD_REFERENCE,
     CYCLE,
     DEFINED_TWICE,
@@ -44,7 +44,7 @@ from compiler.model.diagnostic import (
     did_you_mean,
     listed,
 )
-from compiler.model.program import (
+from gitopsc.model.program import (
     RELATIONS,
     Action,
     Build,
@@ -61,10 +61,10 @@ from compiler.model.program import (
     Relation,
     Run,
 )
-from compiler.model.reference import FunctionKey, StoreKey, TaskKey
-from compiler.model.scheduling import Scheduling
-from compiler.model.source import Span
-from compiler.model.volume import Volume
+from gitopsc.model.reference import FunctionKey, StoreKey, TaskKey
+from gitopsc.model.scheduling import Scheduling
+from gitopsc.model.source import Span
+from gitopsc.model.volume import Volume
 
 _RESERVED_ARGUMENTS = frozenset(("project", "run", "context", "event"))
 _DATA_TYPES = frozenset(DATA_TYPES.values())

@@ -10,11 +10,11 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from compiler.adapters.archive import BadArchive, unpack
-from compiler.adapters.python import Definition, NotPython, outline
-from compiler.adapters.requirement import requirement_fault
-from compiler.model.descriptor import INLINE_MODULE, Descriptor, Project
-from compiler.model.diagnostic import (
+from gitopsc.adapters.archive import BadArchive, unpack
+from gitopsc.adapters.python import Definition, NotPython, outline
+from gitopsc.adapters.requirement import requirement_fault
+from gitopsc.model.descriptor import INLINE_MODULE, Descriptor, Project
+from gitopsc.model.diagnostic import (
     BAD_ARCHIVE,
     BAD_INLINE_SOURCE,
     BAD_REQUIREMENT,
@@ -37,11 +37,11 @@ from compiler.model.diagnostic import (
     did_you_mean,
     listed,
 )
-from compiler.model.lock import FunctionPin, Lock, RequirementsPin, SourcePin, files_digest
-from compiler.model.names import cleaned
-from compiler.model.program import Fetch, Function, FunctionVersion, Signature
-from compiler.model.remote import HoldsCredentials, NotRemote, is_remote, remote_of
-from compiler.model.source import (
+from gitopsc.model.lock import FunctionPin, Lock, RequirementsPin, SourcePin, files_digest
+from gitopsc.model.names import cleaned
+from gitopsc.model.program import Fetch, Function, FunctionVersion, Signature
+from gitopsc.model.remote import HoldsCredentials, NotRemote, is_remote, remote_of
+from gitopsc.model.source import (
     MOST_BYTES,
     FunctionFile,
     SourceFile,

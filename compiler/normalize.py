@@ -12,7 +12,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from compiler.model.descriptor import (
+from gitopsc.model.descriptor import (
     COMPILED_KINDS,
     FUNCTION_KEYS,
     OTHER_RUNTIMES,
@@ -23,7 +23,7 @@ from compiler.model.descriptor import (
     Project,
     is_same_source,
 )
-from compiler.model.diagnostic import (
+from gitopsc.model.diagnostic import (
     COMPLETED_RUN,
     FOREIGN_KIND,
     LOSSY_CRON,
@@ -39,11 +39,11 @@ from compiler.model.diagnostic import (
     Diagnostic,
     Label,
 )
-from compiler.model.document import node_count
-from compiler.model.names import RUN_NAME_LIMIT, cleaned
-from compiler.model.reference import FunctionKey, TaskKey
-from compiler.model.schedule import NotCron, cron_of
-from compiler.model.source import Span
+from gitopsc.model.document import node_count
+from gitopsc.model.names import RUN_NAME_LIMIT, cleaned
+from gitopsc.model.reference import FunctionKey, TaskKey
+from gitopsc.model.schedule import NotCron, cron_of
+from gitopsc.model.source import Span
 
 _OLDER_KEYS = (
     *("affinity", "backoff_limit", "node_selector", "priorityClass", "priority_class"),

@@ -12,9 +12,9 @@ from array import array
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from compiler.adapters.yaml import read_again, read_documents
-from compiler.model.descriptor import COMPILED_KINDS
-from compiler.model.diagnostic import (
+from gitopsc.adapters.yaml import read_again, read_documents
+from gitopsc.model.descriptor import COMPILED_KINDS
+from gitopsc.model.diagnostic import (
     BROKEN_LINK,
     LINK_OUTSIDE,
     NOT_UTF8,
@@ -22,9 +22,9 @@ from compiler.model.diagnostic import (
     UNREADABLE,
     Diagnostic,
 )
-from compiler.model.document import Document
-from compiler.model.files import LOCK_FILE, SETTINGS_FILE
-from compiler.model.source import SourceFile, Span, Tree, Unreadable
+from gitopsc.model.document import Document
+from gitopsc.model.files import LOCK_FILE, SETTINGS_FILE
+from gitopsc.model.source import SourceFile, Span, Tree, Unreadable
 
 Keep = Callable[[str], bool]
 
@@ -157,7 +157,7 @@ def _filter(settings: list[Document]) -> Keep:
     include, exclude = (_patterns(data, key) for key in ("include", "exclude"))
     if not include and not exclude:
         return lambda path: True
-    from compiler.adapters.glob import matcher
+    from gitopsc.adapters.glob import matcher
 
     included, excluded = matcher(include or ["*"]), matcher(exclude)
     return lambda path: included(path) and not excluded(path)

@@ -9,19 +9,19 @@ import hashlib
 from collections.abc import Container, Iterator
 from typing import NamedTuple
 
-from compiler.adapters import source_cache
-from compiler.adapters.archive import MOST_FILES, BadArchive, unpack
-from compiler.adapters.download import DownloadFailed, download
-from compiler.adapters.git import (
+from gitopsc.adapters import source_cache
+from gitopsc.adapters.archive import MOST_FILES, BadArchive, unpack
+from gitopsc.adapters.download import DownloadFailed, download
+from gitopsc.adapters.git import (
     TOKEN_HOSTS,
     RemoteRefused,
     has_credentials,
     remote_repository,
 )
-from compiler.adapters.requirement import is_hashable, requirement_fault, requirement_name
-from compiler.adapters.uv import NoUv, Unresolved, locked
-from compiler.model.descriptor import Descriptor, Project
-from compiler.model.diagnostic import (
+from gitopsc.adapters.requirement import is_hashable, requirement_fault, requirement_name
+from gitopsc.adapters.uv import NoUv, Unresolved, locked
+from gitopsc.model.descriptor import Descriptor, Project
+from gitopsc.model.diagnostic import (
     BAD_ARCHIVE,
     DEFINED_TWICE,
     FETCH_FAILED,
@@ -34,9 +34,9 @@ from compiler.model.diagnostic import (
     Label,
     listed,
 )
-from compiler.model.lock import FunctionPin, RequirementsPin, SourcePin, files_digest
-from compiler.model.remote import Access, NotRemote, Remote, https_host, is_remote, remote_of
-from compiler.model.source import MOST_BYTES, FunctionFile, Span, is_source, path_fault
+from gitopsc.model.lock import FunctionPin, RequirementsPin, SourcePin, files_digest
+from gitopsc.model.remote import Access, NotRemote, Remote, https_host, is_remote, remote_of
+from gitopsc.model.source import MOST_BYTES, FunctionFile, Span, is_source, path_fault
 
 Problems = list[Diagnostic]
 

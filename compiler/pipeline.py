@@ -9,27 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import replace
 
-from compiler.adapters.processes import spread
-from compiler.combine import combine
-from compiler.divide import divide
-from compiler.emit import emit
-from compiler.link import link
-from compiler.load import load
-from compiler.model.compilation import Compilation, Compiled
-from compiler.model.descriptor import Project
-from compiler.model.diagnostic import LOCK_CODES, Diagnostic, has_errors
-from compiler.model.files import LOCK_FILE
-from compiler.model.lock import FunctionPin, Lock
-from compiler.model.output import OutputFile
-from compiler.model.program import Program
-from compiler.model.remote import Access
-from compiler.model.source import FunctionFile, Tree
-from compiler.normalize import normalize
-from compiler.parse import parse
-from compiler.plan import plan
-from compiler.screen import screen
-from compiler.tidy import tidy
-from compiler.validate import validate
+from gitopsc.adapters.processes import spread
+from gitopsc.combine import combine
+from gitopsc.divide import divide
+from gitopsc.emit import emit
+from gitopsc.link import link
+from gitopsc.load import load
+from gitopsc.model.compilation import Compilation, Compiled
+from gitopsc.model.descriptor import Project
+from gitopsc.model.diagnostic import LOCK_CODES, Diagnostic, has_errors
+from gitopsc.model.files import LOCK_FILE
+from gitopsc.model.lock import FunctionPin, Lock
+from gitopsc.model.output import OutputFile
+from gitopsc.model.program import Program
+from gitopsc.model.remote import Access
+from gitopsc.model.source import FunctionFile, Tree
+from gitopsc.normalize import normalize
+from gitopsc.parse import parse
+from gitopsc.plan import plan
+from gitopsc.screen import screen
+from gitopsc.tidy import tidy
+from gitopsc.validate import validate
 
 _MANY = 1_500
 """Files from which on a second process is worth its start."""
@@ -108,7 +108,7 @@ def lock_tree(
 
     What is wrong with a lock is no problem when it is made anew.
     """
-    from compiler.pin import pin, unpinned  # and what talks to networks, for this alone
+    from gitopsc.pin import pin, unpinned  # and what talks to networks, for this alone
 
     documents, syntax = parse(tree)
     projects, grammar = validate(tree, documents)

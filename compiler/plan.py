@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from compiler.model.descriptor import Environment, Project, SecretKey
-from compiler.model.diagnostic import (
+from gitopsc.model.descriptor import Environment, Project, SecretKey
+from gitopsc.model.diagnostic import (
     BAD_NAME,
     CLAIM_CONFLICT,
     LARGE_CONTEXT,
@@ -28,16 +28,16 @@ from compiler.model.diagnostic import (
     Diagnostic,
     Label,
 )
-from compiler.model.execution import Execution, executions
-from compiler.model.names import RUN_NAME_LIMIT, cleaned
-from compiler.model.output import readable_json
-from compiler.model.plan import Claim, EnvironmentPlan, Image, ImageBuild, Mount, Plan, Workload
-from compiler.model.program import Function, Program, Reference, Run
-from compiler.model.quantity import amount
-from compiler.model.reference import StoreKey
-from compiler.model.source import Span
-from compiler.model.store import DEFAULT, LOCAL_SCHEMES, MOUNTED, scheme_of
-from compiler.model.volume import Volume
+from gitopsc.model.execution import Execution, executions
+from gitopsc.model.names import RUN_NAME_LIMIT, cleaned
+from gitopsc.model.output import readable_json
+from gitopsc.model.plan import Claim, EnvironmentPlan, Image, ImageBuild, Mount, Plan, Workload
+from gitopsc.model.program import Function, Program, Reference, Run
+from gitopsc.model.quantity import amount
+from gitopsc.model.reference import StoreKey
+from gitopsc.model.source import Span
+from gitopsc.model.store import DEFAULT, LOCAL_SCHEMES, MOUNTED, scheme_of
+from gitopsc.model.volume import Volume
 
 SETTINGS_LIMIT = 120_000
 """Bytes of a run's settings: kubectl and Argo CD keep what they applied, quoted, in an annotation

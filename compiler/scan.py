@@ -7,8 +7,8 @@ import re
 import stat
 from collections.abc import Callable
 
-from compiler.adapters import source_cache
-from compiler.adapters.folder import (
+from gitopsc.adapters import source_cache
+from gitopsc.adapters.folder import (
     Listing,
     enclosing_settings,
     ignored_outputs,
@@ -16,10 +16,10 @@ from compiler.adapters.folder import (
     owned_below,
     start_listing,
 )
-from compiler.adapters.git import GitRefused
-from compiler.adapters.memory import stamp_at, stamp_of
-from compiler.model.diagnostic import GIT_REFUSED, NO_REPOSITORY, Diagnostic
-from compiler.model.source import MOST_BYTES, SourceFile, Span, Tree, Unreadable
+from gitopsc.adapters.git import GitRefused
+from gitopsc.adapters.memory import stamp_at, stamp_of
+from gitopsc.model.diagnostic import GIT_REFUSED, NO_REPOSITORY, Diagnostic
+from gitopsc.model.source import MOST_BYTES, SourceFile, Span, Tree, Unreadable
 
 
 def scan(folder: str, listing: Listing | None = None) -> tuple[Tree, tuple[Diagnostic, ...]]:

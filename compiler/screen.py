@@ -11,16 +11,16 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from compiler.adapters.credential_formats import (
+from gitopsc.adapters.credential_formats import (
     PRIVATE_KEY,
     Credential,
     credentials_in,
     may_hold_credentials,
 )
-from compiler.adapters.glob import matcher
-from compiler.model.credentials import is_placeholder, may_name_secrets, names_literal_secret
-from compiler.model.descriptor import Project
-from compiler.model.diagnostic import (
+from gitopsc.adapters.glob import matcher
+from gitopsc.model.credentials import is_placeholder, may_name_secrets, names_literal_secret
+from gitopsc.model.descriptor import Project
+from gitopsc.model.diagnostic import (
     CREDENTIAL_IN_SOURCE,
     LITERAL_CREDENTIAL,
     TELLING_NAME,
@@ -28,9 +28,9 @@ from compiler.model.diagnostic import (
     Diagnostic,
     Severity,
 )
-from compiler.model.document import Document
-from compiler.model.program import Function
-from compiler.model.source import FunctionFile, Span, Tree, Unreadable
+from gitopsc.model.document import Document
+from gitopsc.model.program import Function
+from gitopsc.model.source import FunctionFile, Span, Tree, Unreadable
 
 _ASSIGNED = re.compile(r"([A-Za-z_][\w.-]*)[\"']?\]?[ \t]*[:=][ \t]*[\"']([^\"'\n]{4,})[\"']")
 _NAMES_OF_SECRETS = ("registry_secret",)

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from compiler.adapters.template import render_yaml
-from compiler.model.descriptor import (
+from gitopsc.adapters.template import render_yaml
+from gitopsc.model.descriptor import (
     DATA_TYPES,
     FUNCTION_KEYS,
     INLINE_MODULE,
@@ -23,11 +23,11 @@ from compiler.model.descriptor import (
     Descriptor,
     Project,
 )
-from compiler.model.files import LOCK_FILE, SETTINGS_FILE
-from compiler.model.names import cleaned
-from compiler.model.reference import FunctionKey, StoreKey, TaskKey
-from compiler.model.remote import is_remote
-from compiler.model.source import FunctionFile, Tree
+from gitopsc.model.files import LOCK_FILE, SETTINGS_FILE
+from gitopsc.model.names import cleaned
+from gitopsc.model.reference import FunctionKey, StoreKey, TaskKey
+from gitopsc.model.remote import is_remote
+from gitopsc.model.source import FunctionFile, Tree
 
 _DROPPED_KEYS = ("cron", "fs_group", "run_as_group", "run_as_user", "service_ports")
 """What nothing reads, and what `schedule` has become."""

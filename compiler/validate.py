@@ -9,10 +9,10 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
-from compiler.adapters.glob import is_pattern
-from compiler.adapters.schema import Violation, example, nested_home, property_names, violations
-from compiler.model.credentials import names_secret
-from compiler.model.descriptor import (
+from gitopsc.adapters.glob import is_pattern
+from gitopsc.adapters.schema import Violation, example, nested_home, property_names, violations
+from gitopsc.model.credentials import names_secret
+from gitopsc.model.descriptor import (
     COMPILED_KINDS,
     DEFAULT_KUBERNETES,
     OTHER_RUNTIMES,
@@ -25,7 +25,7 @@ from compiler.model.descriptor import (
     Project,
     SecretKey,
 )
-from compiler.model.diagnostic import (
+from gitopsc.model.diagnostic import (
     ALMOST_DESCRIPTOR,
     BAD_PROJECT_NAME,
     BAD_SETTINGS,
@@ -50,13 +50,13 @@ from compiler.model.diagnostic import (
     did_you_mean,
     listed,
 )
-from compiler.model.document import Document, Pointer
-from compiler.model.files import LOCK_FILE, SETTINGS_FILE
-from compiler.model.lock import Lock, pin_of
-from compiler.model.scheduling import Scheduling
-from compiler.model.source import Span, Tree
-from compiler.model.store import Store
-from compiler.model.volume import Volume
+from gitopsc.model.document import Document, Pointer
+from gitopsc.model.files import LOCK_FILE, SETTINGS_FILE
+from gitopsc.model.lock import Lock, pin_of
+from gitopsc.model.scheduling import Scheduling
+from gitopsc.model.source import Span, Tree
+from gitopsc.model.store import Store
+from gitopsc.model.volume import Volume
 
 Diagnostics = list[Diagnostic]
 

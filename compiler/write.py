@@ -15,9 +15,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from compiler.adapters.folder import owned_by, tracked_below
-from compiler.adapters.processes import spread
-from compiler.model.diagnostic import (
+from gitopsc.adapters.folder import owned_by, tracked_below
+from gitopsc.adapters.processes import spread
+from gitopsc.model.diagnostic import (
     BUSY,
     FOREIGN_FILE,
     KEPT_FILE,
@@ -27,10 +27,10 @@ from compiler.model.diagnostic import (
     has_errors,
     in_order,
 )
-from compiler.model.files import OWNERSHIP_LIST
-from compiler.model.output import Change, OutputFile
-from compiler.model.ownership import is_mark, is_marked
-from compiler.model.source import Span
+from gitopsc.model.files import OWNERSHIP_LIST
+from gitopsc.model.output import Change, OutputFile
+from gitopsc.model.ownership import is_mark, is_marked
+from gitopsc.model.source import Span
 
 _TEMPORARY = ".gitopsc-tmp"
 _LOCK_SECONDS = 30

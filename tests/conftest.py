@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-
-from compiler.model.source import SourceFile, Tree
+from gitopsc.model.source import SourceFile, Tree
 
 ROOT = Path(__file__).resolve().parents[1]
 CASES = ROOT / "tests" / "cases"
@@ -76,9 +75,9 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text=True,
     )
     for name in listed.stdout.split("\0"):
-        if name and (ROOT / name).is_file():
+        if name and ((ROOT / name).is_file() or (ROOT / name).is_symlink()):
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, copy / name)
+            shutil.copy2(ROOT / name, copy / name, follow_symlinks=False)
     for command in (
         ["init", "-q"],
         ["add", "-A"],

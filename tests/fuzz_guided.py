@@ -19,15 +19,14 @@ import atheris
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-with atheris.instrument_imports(include=["compiler"]):
+with atheris.instrument_imports(include=["gitopsc"]):
     from conftest import SAMPLE, tree_of
-
-    from compiler.adapters.archive import BadArchive, unpack
-    from compiler.model.ownership import ownership
-    from compiler.model.remote import NotRemote, remote_of
-    from compiler.pipeline import compile_tree
-    from compiler.report.json import render_json
-    from compiler.report.text import render_text
+    from gitopsc.adapters.archive import BadArchive, unpack
+    from gitopsc.model.ownership import ownership
+    from gitopsc.model.remote import NotRemote, remote_of
+    from gitopsc.pipeline import compile_tree
+    from gitopsc.report.json import render_json
+    from gitopsc.report.text import render_text
 
 NAMES = ("a.yaml", "gitopsc.yaml", "gitopsc.lock", "src/etl.py", "b.json", "src.zip")
 SEPARATOR = b"\n=====\n"

@@ -100,7 +100,7 @@ def test_imports_go_down_only(path: Path) -> None:
         return
     for name in imports(path):
         parts = name.split(".")
-        if parts[0] == "compiler" and parts[1] not in ("__version__",):
+        if parts[0] == "gitopsc" and parts[1] not in ("__version__",):
             other = parts[1]
             assert (mine, other) in WITHIN or layer(other) < layer(mine), f"{path} imports {name}"
 
@@ -113,7 +113,7 @@ def test_each_library_has_one_door() -> None:
                 door = path.relative_to(COMPILER).as_posix()
                 assert door in DOORS[root].split(), f"{path}: {name}"
             elif root not in sys.stdlib_module_names:
-                assert root == "compiler", f"{path} imports {name}, which has no door"
+                assert root == "gitopsc", f"{path} imports {name}, which has no door"
 
 
 def test_pure_stages_touch_nothing() -> None:

@@ -8,8 +8,7 @@ import sys
 from pathlib import Path
 
 from conftest import ROOT
-
-from compiler.cli import main
+from gitopsc.cli import main
 
 BENCHMARKS = ROOT / "benchmarks"
 

@@ -15,7 +15,7 @@ from conftest import ROOT, SAMPLE
 
 def gitopsc(*arguments: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-W", "error", "-m", "compiler", *map(str, arguments)]
+    command = [sys.executable, "-W", "error", "-m", "gitopsc", *map(str, arguments)]
     return subprocess.run(
         command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
     )
@@ -110,7 +110,7 @@ def test_places_are_as_people_type_them(project: Path) -> None:
 
 def test_data_is_utf_8_in_every_locale(project: Path) -> None:
     (project / "runs" / "x.yaml").write_text("kind: python+job:run\nname: é\nspec: {}\n")
-    command = [sys.executable, "-m", "compiler", "compile", str(project), "--format", "json"]
+    command = [sys.executable, "-m", "gitopsc", "compile", str(project), "--format", "json"]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
     done = subprocess.run(command, env=environment, capture_output=True, check=False)
     assert done.returncode == 1
@@ -203,8 +203,8 @@ def test_an_unreadable_folder(project: Path) -> None:
 def test_a_bug_of_ours_says_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from compiler import cli
-    from compiler.commands import graph
+    from gitopsc import cli
+    from gitopsc.commands import graph
 
     def broken(_: object) -> int:
         raise ZeroDivisionError

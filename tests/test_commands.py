@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 import yaml
 from conftest import CASES, ROOT, SAMPLE
+from gitopsc.cli import main
+from gitopsc.model.descriptor import COMPILED_KINDS
+from gitopsc.model.diagnostic import CODES
 from jsonschema import Draft202012Validator
 from jsonschema.validators import validator_for
-
-from compiler.cli import main
-from compiler.model.descriptor import COMPILED_KINDS
-from compiler.model.diagnostic import CODES
 
 SARIF = ROOT / "tests" / "vendor" / "sarif-schema-2.1.0.json"
 

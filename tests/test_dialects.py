@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 from conftest import SAMPLES, tree_of
+from gitopsc.adapters.schema import schema_document
+from gitopsc.model.diagnostic import has_errors
+from gitopsc.model.schedule import NotCron, cron_of
+from gitopsc.pipeline import compile_tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from compiler.adapters.schema import schema_document
-from compiler.model.diagnostic import has_errors
-from compiler.model.schedule import NotCron, cron_of
-from compiler.pipeline import compile_tree
 
 quantities = st.sampled_from(["500m", "1", "2", "4Gi", "512Mi"])
 words = st.sampled_from(["a", "b-c", "no", "1e3", "x y", "12:30"])

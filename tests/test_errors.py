@@ -16,11 +16,10 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, tree_of
-
-from compiler.cli import main
-from compiler.model.diagnostic import CODES, Diagnostic
-from compiler.pipeline import compile_tree
-from compiler.report.text import render_text
+from gitopsc.cli import main
+from gitopsc.model.diagnostic import CODES, Diagnostic
+from gitopsc.pipeline import compile_tree
+from gitopsc.report.text import render_text
 
 ERRORS = ROOT / "tests" / "errors"
 FILES = sorted(path for path in ERRORS.iterdir() if path.suffix in (".yaml", ".json"))

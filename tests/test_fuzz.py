@@ -14,18 +14,17 @@ from typing import Any
 import pytest
 import yaml
 from conftest import ROOT, SAMPLE, texts_from, tree_of
+from gitopsc.adapters.schema import schema_document
+from gitopsc.model.diagnostic import has_errors
+from gitopsc.model.source import Tree
+from gitopsc.pipeline import compile_tree, tidy_tree
+from gitopsc.report.github import render_github
+from gitopsc.report.json import render_json
+from gitopsc.report.lineage import render_dot, render_lineage_json, render_mermaid
+from gitopsc.report.sarif import render_sarif
+from gitopsc.report.text import render_text
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from compiler.adapters.schema import schema_document
-from compiler.model.diagnostic import has_errors
-from compiler.model.source import Tree
-from compiler.pipeline import compile_tree, tidy_tree
-from compiler.report.github import render_github
-from compiler.report.json import render_json
-from compiler.report.lineage import render_dot, render_lineage_json, render_mermaid
-from compiler.report.sarif import render_sarif
-from compiler.report.text import render_text
 
 EXAMPLES = int(os.environ.get("GITOPSC_FUZZ", "150"))
 BOUNDED = settings(

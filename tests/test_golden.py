@@ -12,11 +12,10 @@ from pathlib import Path
 
 import pytest
 from conftest import CASES, SAMPLE
-
-from compiler.pipeline import compile_tree
-from compiler.report.lineage import render_mermaid
-from compiler.report.text import render_text
-from compiler.scan import scan
+from gitopsc.pipeline import compile_tree
+from gitopsc.report.lineage import render_mermaid
+from gitopsc.report.text import render_text
+from gitopsc.scan import scan
 
 NAMES = sorted(path.name for path in CASES.iterdir())
 RUNNER = "images/runner/"

@@ -11,8 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from compiler.cli import main
+from gitopsc.cli import main
 
 BIN = Path(sys.executable).parent
 CONFIG = """\

@@ -15,13 +15,12 @@ from typing import Any
 import pytest
 import yaml
 from conftest import tree_of
-
-from compiler.model.compilation import Compilation
-from compiler.model.diagnostic import has_errors
-from compiler.model.lock import FunctionPin, SourcePin, block_of
-from compiler.pipeline import compile_tree
-from compiler.report.lineage import render_mermaid
-from compiler.report.text import render_text
+from gitopsc.model.compilation import Compilation
+from gitopsc.model.diagnostic import has_errors
+from gitopsc.model.lock import FunctionPin, SourcePin, block_of
+from gitopsc.pipeline import compile_tree
+from gitopsc.report.lineage import render_mermaid
+from gitopsc.report.text import render_text
 
 PROJECT: dict[str, Any] = {
     "settings": {

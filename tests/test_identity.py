@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 from conftest import CASES, ROOT, SAMPLE, texts_from, tree_of
-
-from compiler.emit import emit
-from compiler.model import identity
-from compiler.model.plan import Workload
-from compiler.model.program import Program
-from compiler.pipeline import compile_tree
-from compiler.plan import plan
-from compiler.scan import scan
+from gitopsc.emit import emit
+from gitopsc.model import identity
+from gitopsc.model.plan import Workload
+from gitopsc.model.program import Program
+from gitopsc.pipeline import compile_tree
+from gitopsc.plan import plan
+from gitopsc.scan import scan
 
 Texts = dict[str, str]
 DIGESTS = ROOT / "tests" / "digests.txt"

@@ -104,7 +104,7 @@ def test_a_secret_is_not_printed(place: Path) -> None:
 def test_the_same_outputs_here_and_in_an_image(place: Path, tmp_path: Path) -> None:
     for name in ("download-cities", "summarise-countries"):
         assert run(container(name, place))[0] == 0
-    command = [sys.executable, "-m", "compiler", "run"]
+    command = [sys.executable, "-m", "gitopsc", "run"]
     command += ["summarise-countries", str(SAMPLE), "--upstream", "--store", str(tmp_path / "here")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run(command, check=True, env=environment, cwd=tmp_path)

@@ -12,18 +12,17 @@ from typing import Any
 import pytest
 import yaml
 from conftest import CASES, SAMPLE, SAMPLES, tree_from, tree_of
+from gitopsc.adapters import source_cache
+from gitopsc.adapters.template import render_yaml
+from gitopsc.cli import main
+from gitopsc.model.compilation import Compilation
+from gitopsc.model.diagnostic import has_errors
+from gitopsc.model.lock import FunctionPin, SourcePin, block_of, files_digest
+from gitopsc.model.source import FunctionFile, Tree
+from gitopsc.pipeline import compile_tree, tidy_tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_dialects import project, runs
-
-from compiler.adapters import source_cache
-from compiler.adapters.template import render_yaml
-from compiler.cli import main
-from compiler.model.compilation import Compilation
-from compiler.model.diagnostic import has_errors
-from compiler.model.lock import FunctionPin, SourcePin, block_of, files_digest
-from compiler.model.source import FunctionFile, Tree
-from compiler.pipeline import compile_tree, tidy_tree
 
 EXPORT = SAMPLES / "sdk-0.15.11-export"
 REPOS = [SAMPLE, *sorted(path / "repo" for path in CASES.iterdir())]

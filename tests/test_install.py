@@ -15,7 +15,7 @@ import venv
 from pathlib import Path
 
 import pytest
-from conftest import SAMPLE
+from conftest import ROOT, SAMPLE
 
 CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
 
@@ -76,7 +76,7 @@ def test_an_installed_command_compiles(way: str, repository: Path, tmp_path: Pat
     assert "did you mean" in gitopsc(python, "explain", "C401").stdout
     assert '"$defs"' in gitopsc(python, "schema", "python").stdout
     where = subprocess.run(
-        [python, "-c", "import compiler; print(compiler.__file__)"],
+        [python, "-c", "import gitopsc; print(gitopsc.__file__)"],
         cwd=tmp_path,
         env=CLEAN,
         check=True,
@@ -85,3 +85,11 @@ def test_an_installed_command_compiles(way: str, repository: Path, tmp_path: Pat
     ).stdout
     expected = repository if way == "editable" else tmp_path / "venv"
     assert Path(where.strip()).is_relative_to(expected)
+    command = [python, "-m", "gitopsc", "--version"]
+    assert subprocess.run(command, cwd=tmp_path, env=CLEAN, check=False).returncode == 0
+    if way != "editable":
+        (packages,) = (tmp_path / "venv").glob("lib/python*/site-packages")
+        installed = {path.name for path in packages.iterdir()} - {"__pycache__"}
+        assert {name.split("-")[0] for name in installed} == {"borrowed.pth", "gitopsc"}
+        code = {path.relative_to(ROOT / "compiler") for path in (ROOT / "compiler").rglob("*.py")}
+        assert code <= {path.relative_to(packages / "gitopsc") for path in packages.rglob("*.py")}

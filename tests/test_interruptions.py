@@ -16,11 +16,10 @@ from pathlib import Path
 
 import pytest
 from conftest import SAMPLE
-
-from compiler.cli import main
-from compiler.model.files import OWNERSHIP_LIST
-from compiler.pipeline import compile_tree
-from compiler.scan import scan
+from gitopsc.cli import main
+from gitopsc.model.files import OWNERSHIP_LIST
+from gitopsc.pipeline import compile_tree
+from gitopsc.scan import scan
 
 MOMENTS = 200
 NOBODY = 65534
@@ -116,7 +115,7 @@ def test_no_process_outlives_a_killed_compile_for_long(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Several processes compile and write; none of them may wait for a parent that is gone."""
-    from compiler import pipeline, write
+    from gitopsc import pipeline, write
 
     monkeypatch.setattr(pipeline, "_MANY", 1)
     monkeypatch.setattr(write, "_MANY", 1)

@@ -21,11 +21,10 @@ from typing import NoReturn
 import pytest
 import yaml
 from conftest import ROOT
-
-from compiler.adapters.archive import BadArchive, unpack
-from compiler.adapters.download import DownloadFailed
-from compiler.cli import main
-from compiler.model.remote import HoldsCredentials, NotRemote, remote_of
+from gitopsc.adapters.archive import BadArchive, unpack
+from gitopsc.adapters.download import DownloadFailed
+from gitopsc.cli import main
+from gitopsc.model.remote import HoldsCredentials, NotRemote, remote_of
 
 GIT = ["git", "-c", "user.name=x", "-c", "user.email=x@example.com"]
 HANDLER = "def run(country='IT'):\n    return country\n"
@@ -129,8 +128,8 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
             raise AssertionError("the network is used")
 
         monkeypatch.setattr(socket.socket, "connect", refuse)
-        monkeypatch.setattr("compiler.adapters.git.remote_repository", refuse)
-        monkeypatch.setattr("compiler.pin.remote_repository", refuse)
+        monkeypatch.setattr("gitopsc.adapters.git.remote_repository", refuse)
+        monkeypatch.setattr("gitopsc.pin.remote_repository", refuse)
 
     return cut
 
@@ -449,7 +448,7 @@ def test_a_token_of_the_environment(
 
 def test_a_token_is_for_the_host_of_the_url_alone(tmp_path: Path) -> None:
     """A server that sends Git elsewhere learns nothing there."""
-    from compiler.adapters.git import _ASKED
+    from gitopsc.adapters.git import _ASKED
 
     script = tmp_path / "asked"
     script.write_text(_ASKED)
@@ -513,7 +512,7 @@ def test_a_server_that_misbehaves(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("compiler.adapters.download._MOST_SECONDS", 2)
+    monkeypatch.setattr("gitopsc.adapters.download._MOST_SECONDS", 2)
     done = threading.Event()
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
@@ -635,7 +634,7 @@ def test_a_remote_that_refuses_is_asked_once(
         asked.append(url)
         raise DownloadFailed("it is out")
 
-    monkeypatch.setattr("compiler.pin.download", refuse)
+    monkeypatch.setattr("gitopsc.pin.download", refuse)
     describe(project, "https://files.example.com/etl.py", "etl:run")
     text = (project / "etl.yaml").read_text().split("---")[0]
     (project / "again.yaml").write_text(text.replace("name: etl", "name: again"))
@@ -867,8 +866,8 @@ def test_no_url_raises_anything_else(text: str) -> None:
 def test_only_lock_imports_a_client(tmp_path: Path) -> None:
     (tmp_path / "gitopsc.yaml").write_text("project: demo\n")
     script = (
-        "import sys; from compiler.cli import main; main(['compile', '--no-cache'])\n"
-        "print([name for name in ('git', 'boto3', 'compiler.pin', 'uv') if name in sys.modules])"
+        "import sys; from gitopsc.cli import main; main(['compile', '--no-cache'])\n"
+        "print([name for name in ('git', 'boto3', 'gitopsc.pin', 'uv') if name in sys.modules])"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pytest
 from conftest import CASES, ROOT, SAMPLE
-
-from compiler.adapters import memory
-from compiler.cli import main
+from gitopsc.adapters import memory
+from gitopsc.cli import main
 
 EDITS = 500
 
@@ -109,10 +108,10 @@ def test_the_second_compile_says_the_same_and_reads_nothing(
     status, first = said(capsys, str(repository))
     assert status == 0
     assert "up to date" in first
-    blocked = dict.fromkeys(name for name in sys.modules if name.startswith("compiler.commands.c"))
+    blocked = dict.fromkeys(name for name in sys.modules if name.startswith("gitopsc.commands.c"))
     for name in blocked:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "compiler.commands.changed", None)
+    monkeypatch.setitem(sys.modules, "gitopsc.commands.changed", None)
     assert said(capsys, str(repository)) == (0, first)
     assert said(capsys, str(repository), "--check") == (0, first)
 
@@ -167,7 +166,7 @@ def test_the_second_compile_of_all_is_quick(
     age(repository)
     time.sleep(0.15)
     assert said(capsys, str(repository))[0] == 0
-    monkeypatch.setitem(sys.modules, "compiler.commands.changed", None)
+    monkeypatch.setitem(sys.modules, "gitopsc.commands.changed", None)
     assert said(capsys, str(repository))[0] == 0
     subprocess.run(["git", "add", "."], cwd=repository, check=True)
     assert said(capsys, str(repository))[0] == 0
@@ -208,7 +207,7 @@ def test_what_appears_during_a_compile_is_seen_by_the_next(
     repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.rmtree(repository / ".git")  # without Git, folders are walked
-    from compiler.commands import changed
+    from gitopsc.commands import changed
 
     def write_late(*arguments: object) -> object:
         (repository / "storage" / "late.yaml").write_text("kind: python+job:run\nspec: {}\n")
@@ -229,7 +228,7 @@ def test_links_do_not_switch_memory_off(
     assert said(capsys, str(repository))[0] == 0
     age(repository)
     first = said(capsys, str(repository))
-    monkeypatch.setitem(sys.modules, "compiler.commands.changed", None)
+    monkeypatch.setitem(sys.modules, "gitopsc.commands.changed", None)
     assert said(capsys, str(repository)) == first
 
 
@@ -321,7 +320,7 @@ def test_a_compile_without_changes_imports_little(tmp_path: Path) -> None:
         "PYTHONPATH": str(ROOT),
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
     }
-    command = [sys.executable, "-X", "importtime", "-m", "compiler", "compile", str(project)]
+    command = [sys.executable, "-X", "importtime", "-m", "gitopsc", "compile", str(project)]
     age(project)
     for _ in range(2):
         done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
@@ -330,7 +329,7 @@ def test_a_compile_without_changes_imports_little(tmp_path: Path) -> None:
         for line in done.stderr.splitlines()
         if line.startswith("import time:")
     }
-    assert "compiler.adapters.memory" in imported
+    assert "gitopsc.adapters.memory" in imported
     heavy = {"networkx", "jsonschema", "jsonschema_rs", "jinja2", "git", "yaml", "ruamel.yaml"}
     assert not imported & {*heavy, "pathspec", "packaging", "dataclasses", "pathlib", "ast"}
 

@@ -12,11 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import CASES, ROOT, SAMPLE, tree_from, tree_of
-
-from compiler.model.compilation import Compilation
-from compiler.model.diagnostic import TOO_LARGE
-from compiler.model.source import Tree
-from compiler.pipeline import compile_tree
+from gitopsc.model.compilation import Compilation
+from gitopsc.model.diagnostic import TOO_LARGE
+from gitopsc.model.source import Tree
+from gitopsc.pipeline import compile_tree
 
 REPOS = [SAMPLE, *sorted(path / "repo" for path in CASES.iterdir())]
 
@@ -59,7 +58,7 @@ def test_surroundings_do_not_matter(tmp_path: Path) -> None:
         for path in project.rglob("*"):
             os.utime(path, (mtime, mtime))
         here = project if number else tmp_path
-        command = [sys.executable, "-m", "compiler", "compile", os.path.relpath(project, here)]
+        command = [sys.executable, "-m", "gitopsc", "compile", os.path.relpath(project, here)]
         environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **variables}
         subprocess.run(
             command, cwd=here, env=environment, check=True, capture_output=True, umask=umask

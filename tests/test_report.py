@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from compiler.model.diagnostic import NO_REGISTRY, UNKNOWN_KEY, Diagnostic, Label, in_order
-from compiler.model.output import Change
-from compiler.model.source import Span
-from compiler.report.json import render_json
-from compiler.report.text import render_counts, render_text
+from gitopsc.model.diagnostic import NO_REGISTRY, UNKNOWN_KEY, Diagnostic, Label, in_order
+from gitopsc.model.output import Change
+from gitopsc.model.source import Span
+from gitopsc.report.json import render_json
+from gitopsc.report.text import render_counts, render_text
 
 PROBLEM = Diagnostic(
     UNKNOWN_KEY,

@@ -180,7 +180,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 def start(*arguments: str, **more: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "compiler", "run", *arguments],
+        [sys.executable, "-m", "gitopsc", "run", *arguments],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -335,7 +335,7 @@ def test_data_that_is_gone_is_made_again(project: Path) -> None:
 
 
 def test_nobody_who_reads(project: Path) -> None:
-    command = f"{sys.executable} -m compiler run floods '{project}' 2>&1 | head -c 10"
+    command = f"{sys.executable} -m gitopsc run floods '{project}' 2>&1 | head -c 10"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, shell=True, env=environment, capture_output=True, timeout=60)
     assert len(done.stdout) == 10
@@ -404,7 +404,7 @@ def test_without_uv(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tools / "git").symlink_to(str(shutil.which("git")))
     monkeypatch.setenv("PATH", str(tools))
     process = subprocess.Popen(
-        [sys.executable, "-m", "compiler", "run", "one", str(project)],
+        [sys.executable, "-m", "gitopsc", "run", "one", str(project)],
         env={**os.environ, "PYTHONPATH": f"{tmp_path / 'nowhere'}:{ROOT}"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -7,8 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-from compiler.model.diagnostic import (
+from gitopsc.model.diagnostic import (
     BROKEN_LINK,
     GIT_REFUSED,
     INSIDE_PROJECT,
@@ -20,9 +19,9 @@ from compiler.model.diagnostic import (
     SOURCE_OUTSIDE,
     UNKNOWN_FUNCTION,
 )
-from compiler.model.source import Unreadable
-from compiler.pipeline import compile_tree
-from compiler.scan import scan
+from gitopsc.model.source import Unreadable
+from gitopsc.pipeline import compile_tree
+from gitopsc.scan import scan
 
 
 def git(folder: Path, *arguments: str) -> None:

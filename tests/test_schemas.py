@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 from conftest import ROOT
+from gitopsc.adapters.schema import violations
+from gitopsc.model.descriptor import COMPILED_KINDS
 from jsonschema import Draft202012Validator
-
-from compiler.adapters.schema import violations
-from compiler.model.descriptor import COMPILED_KINDS
 
 SCHEMAS = sorted((ROOT / "schemas").glob("*.schema.json"))
 

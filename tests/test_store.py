@@ -21,14 +21,13 @@ import pandas
 import polars
 import polars.testing
 import pytest
+from gitopsc.adapters.packaged import REQUIREMENTS, runner_files
+from gitopsc.adapters.virtual_environment import Requirements, prepared
 from gitopsc_runner import table
 from gitopsc_runner.outcome import StoreFailed, Unusable
 from gitopsc_runner.settings import StoreAddress
 from gitopsc_runner.store import Entity, Record, Store
 from test_runner import RUNNER
-
-from compiler.adapters.packaged import REQUIREMENTS, runner_files
-from compiler.adapters.virtual_environment import Requirements, prepared
 
 KEY = "store://demo/dataitem/table/cities"
 OTHER = "store://demo/dataitem/table/other"

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
-
-from compiler.model.diagnostic import FOREIGN_FILE, NOT_WRITTEN, Diagnostic
-from compiler.model.files import OWNERSHIP_LIST
-from compiler.model.output import Change, OutputFile
-from compiler.write import Target
-from compiler.write import drift as drift_all
-from compiler.write import write as write_all
+from gitopsc.model.diagnostic import FOREIGN_FILE, NOT_WRITTEN, Diagnostic
+from gitopsc.model.files import OWNERSHIP_LIST
+from gitopsc.model.output import Change, OutputFile
+from gitopsc.write import Target
+from gitopsc.write import drift as drift_all
+from gitopsc.write import write as write_all
 
 MARK = "# Compiled from "
 
@@ -173,8 +172,8 @@ def test_a_write_that_the_machine_refuses(target: Target) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from compiler.model.output import OutputFile
-from compiler.write import Target, write
+from gitopsc.model.output import OutputFile
+from gitopsc.write import Target, write
 folder, text = sys.argv[1:]
 names = [f"manifests/d{n % 7}/f{n}.yaml" for n in range(200) if text == "a" or n % 3]
 content = b"# Compiled from " + (text * 20_000).encode()

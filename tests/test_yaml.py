@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 import yaml
 from conftest import tree_of
+from gitopsc.adapters.template import yaml_scalar
+from gitopsc.adapters.yaml import read_again, read_documents
+from gitopsc.model.diagnostic import NOT_JSON_VALUE
+from gitopsc.model.document import Document
+from gitopsc.model.output import readable_json
+from gitopsc.parse import parse
 from ruamel.yaml import YAML
-
-from compiler.adapters.template import yaml_scalar
-from compiler.adapters.yaml import read_again, read_documents
-from compiler.model.diagnostic import NOT_JSON_VALUE
-from compiler.model.document import Document
-from compiler.model.output import readable_json
-from compiler.parse import parse
 
 SCALARS: list[tuple[str, Any]] = [
     ("1", 1),

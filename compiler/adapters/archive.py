@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from compiler.model.source import MOST_BYTES, FunctionFile, path_fault
+from gitopsc.model.source import MOST_BYTES, FunctionFile, path_fault
 
 if TYPE_CHECKING:
     import zipfile

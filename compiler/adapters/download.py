@@ -11,7 +11,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from compiler.model.source import MOST_BYTES
+from gitopsc.model.source import MOST_BYTES
 
 _SECONDS = 60
 _MOST_SECONDS = 600

@@ -11,14 +11,14 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from compiler.adapters.git import Files, GitRefused
-from compiler.adapters.git import start_listing as start_git
-from compiler.adapters.memory import Part, digest, part
-from compiler.model.files import LOCAL_STORE, OWNERSHIP_LIST, SETTINGS_FILE
-from compiler.model.ownership import OwnershipList, ownership
+from gitopsc.adapters.git import Files, GitRefused
+from gitopsc.adapters.git import start_listing as start_git
+from gitopsc.adapters.memory import Part, digest, part
+from gitopsc.model.files import LOCAL_STORE, OWNERSHIP_LIST, SETTINGS_FILE
+from gitopsc.model.ownership import OwnershipList, ownership
 
 if TYPE_CHECKING:
-    from compiler.model.diagnostic import Diagnostic
+    from gitopsc.model.diagnostic import Diagnostic
 
 
 class Listed(NamedTuple):
@@ -134,8 +134,8 @@ def ignored_outputs(
 
     Who leaves out a whole output means it.
     """
-    from compiler.model.diagnostic import IGNORED_OUTPUT, Diagnostic
-    from compiler.model.source import Span
+    from gitopsc.model.diagnostic import IGNORED_OUTPUT, Diagnostic
+    from gitopsc.model.source import Span
 
     problems = []
     for output, paths in owned.items():

@@ -18,7 +18,7 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from compiler.adapters.owner import is_own
+from gitopsc.adapters.owner import is_own
 
 if TYPE_CHECKING:
     import git
@@ -295,7 +295,7 @@ def token_hosts(folder: str) -> frozenset[str]:
 
     They are the one that the repository around `folder` was cloned from, and those of the variable.
     """
-    from compiler.model.remote import host_of_clone
+    from gitopsc.model.remote import host_of_clone
 
     named = re.split(r"[\s,]+", os.environ.get(TOKEN_HOSTS, "").lower())
     cloned = host_of_clone(origin(folder) or "")
@@ -347,7 +347,7 @@ class RemoteRepository:
 
     def resolve(self, ref: str | None) -> str:
         """The commit that a branch, a tag or a commit is now; without one, the default branch."""
-        from compiler.model.remote import COMMIT
+        from gitopsc.model.remote import COMMIT
 
         lines = self._asked("ls-remote", "--", self.url).splitlines()
         parts = (line.partition("\t") for line in lines)

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from compiler.adapters.owner import is_private
+from gitopsc.adapters.owner import is_private
 
 _FOLDER = "gitopsc"
 _WIDTH = 5
@@ -175,16 +175,18 @@ def is_usable(root: str) -> bool:
 
 def key(*parts: object) -> bytes:
     """Of everything besides files that decides what is printed and written; gitopsc itself, too."""
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    code = [path for name in ("compiler", "schemas", "templates") for path in _below(root, name)]
+    package = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    checkout = os.path.dirname(package)
+    data = (os.path.join(checkout, name) for name in ("schemas", "templates"))
+    code = [path for folder in (package, *data) for path in _below(folder)]
     libraries = [path for path in sys.path if path.endswith("-packages")]
     own = _stamps([*code, *libraries])
     return digest(repr((sys.version, code, own, parts)).encode("utf-8", "surrogateescape"))
 
 
-def _below(root: str, name: str) -> list[str]:
+def _below(root: str) -> list[str]:
     found = []
-    for folder, folders, files in os.walk(os.path.join(root, name)):
+    for folder, folders, files in os.walk(root):
         folders[:] = sorted(each for each in folders if each != "__pycache__")
         found += [os.path.join(folder, each) for each in sorted(files)]
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from urllib.parse import urlsplit
 
-from compiler.model.credentials import names_secret
+from gitopsc.model.credentials import names_secret
 
 _LONGEST = 4_000
 

@@ -14,9 +14,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jsonschema_rs
-
-from compiler.adapters.packaged import data_folder
-from compiler.model.document import Pointer
+from gitopsc.adapters.packaged import data_folder
+from gitopsc.model.document import Pointer
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError

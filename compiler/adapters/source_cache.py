@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 
-from compiler.adapters.archive import BadArchive, pack, unpack
-from compiler.adapters.memory import cache_folder, read_private
-from compiler.model.lock import files_digest
-from compiler.model.source import FunctionFile
+from gitopsc.adapters.archive import BadArchive, pack, unpack
+from gitopsc.adapters.memory import cache_folder, read_private
+from gitopsc.model.lock import files_digest
+from gitopsc.model.source import FunctionFile
 
 
 def recall(digest: str) -> tuple[FunctionFile, ...] | None:

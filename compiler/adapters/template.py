@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import Any
 
+from gitopsc.adapters.packaged import data_folder
+from gitopsc.model.output import escape_unprintable
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from compiler.adapters.packaged import data_folder
-from compiler.model.output import escape_unprintable
 
 
 class Text(str):

@@ -16,9 +16,9 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import IO, NamedTuple
 
-from compiler.adapters.child import run_child
-from compiler.adapters.owner import is_private
-from compiler.adapters.uv import NoUv, find_uv
+from gitopsc.adapters.child import run_child
+from gitopsc.adapters.owner import is_private
+from gitopsc.adapters.uv import NoUv, find_uv
 
 _READY = "gitopsc-ready"
 """A file that says that all is installed; without it the environment is made anew."""

@@ -17,8 +17,7 @@ from typing import Any, Final, NamedTuple
 import yaml
 import yaml.error
 import yaml.events
-
-from compiler.model.diagnostic import (
+from gitopsc.model.diagnostic import (
     BAD_ALIAS,
     DUPLICATE_KEY,
     NOT_JSON_VALUE,
@@ -28,8 +27,8 @@ from compiler.model.diagnostic import (
     Diagnostic,
     Label,
 )
-from compiler.model.document import POSITION_WIDTH, Document
-from compiler.model.source import Span
+from gitopsc.model.document import POSITION_WIDTH, Document
+from gitopsc.model.source import Span
 
 DEPTH_LIMIT: Final = 64
 ALIAS_NODE_LIMIT: Final = 100_000

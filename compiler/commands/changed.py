@@ -10,8 +10,8 @@ from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from compiler.adapters import memory
-from compiler.adapters.folder import (
+from gitopsc.adapters import memory
+from gitopsc.adapters.folder import (
     Listing,
     ignored_outputs,
     left_out,
@@ -20,12 +20,12 @@ from compiler.adapters.folder import (
     owned_below,
     start_listing,
 )
-from compiler.adapters.git import GitRefused
-from compiler.commands.compile import staged_status
-from compiler.commands.reading import Reading, read
-from compiler.commands.reporting import printed
-from compiler.model.compilation import Compilation, Compiled
-from compiler.model.diagnostic import (
+from gitopsc.adapters.git import GitRefused
+from gitopsc.commands.compile import staged_status
+from gitopsc.commands.reading import Reading, read
+from gitopsc.commands.reporting import printed
+from gitopsc.model.compilation import Compilation, Compiled
+from gitopsc.model.diagnostic import (
     BAD_OUTPUT,
     NOT_WRITTEN,
     ORPHANED_OUTPUT,
@@ -33,12 +33,12 @@ from compiler.model.diagnostic import (
     has_errors,
     in_order,
 )
-from compiler.model.files import OWNERSHIP_LIST
-from compiler.model.output import Change, OutputFile, Status
-from compiler.model.source import Span, Tree
-from compiler.pipeline import compile_parts
-from compiler.report.text import render_counts
-from compiler.write import Target, drift, write
+from gitopsc.model.files import OWNERSHIP_LIST
+from gitopsc.model.output import Change, OutputFile, Status
+from gitopsc.model.source import Span, Tree
+from gitopsc.pipeline import compile_parts
+from gitopsc.report.text import render_counts
+from gitopsc.write import Target, drift, write
 
 
 def compile_changed(

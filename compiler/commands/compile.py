@@ -11,12 +11,12 @@ import sys
 import time
 from collections.abc import Iterable
 
-from compiler.adapters import memory
-from compiler.adapters.folder import Listing, listing_digest, owned_by, start_listing
-from compiler.adapters.git import has_unstaged
-from compiler.commands.terminal import wants_colour
-from compiler.model.files import OWNERSHIP_LIST
-from compiler.model.printable import printable
+from gitopsc.adapters import memory
+from gitopsc.adapters.folder import Listing, listing_digest, owned_by, start_listing
+from gitopsc.adapters.git import has_unstaged
+from gitopsc.commands.terminal import wants_colour
+from gitopsc.model.files import OWNERSHIP_LIST
+from gitopsc.model.printable import printable
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
             sys.stderr.write(remembered.printed[1])
             read = [path for part in parts.values() for path in part.read]
             return staged_status(arguments, listing, remembered.targets, read)
-    from compiler.commands.changed import compile_changed
+    from gitopsc.commands.changed import compile_changed
 
     return compile_changed(arguments, listing, key, remembered, fresh, began)
 

@@ -6,9 +6,8 @@ import argparse
 from collections.abc import Iterator
 
 import shtab
-
-from compiler.adapters.schema import schema_titles
-from compiler.model.diagnostic import CODES
+from gitopsc.adapters.schema import schema_titles
+from gitopsc.model.diagnostic import CODES
 
 
 def run(arguments: argparse.Namespace) -> int:

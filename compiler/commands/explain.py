@@ -6,8 +6,8 @@ import argparse
 import re
 import sys
 
-from compiler.adapters.packaged import data_folder
-from compiler.model.diagnostic import CODES, Code, did_you_mean
+from gitopsc.adapters.packaged import data_folder
+from gitopsc.model.diagnostic import CODES, Code, did_you_mean
 
 _SHORT = 45
 _MARK = re.compile(r" *# ?!C\d{3}.*")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 
-from compiler.commands.reading import read
-from compiler.commands.terminal import wants_colour
-from compiler.model.diagnostic import has_errors, in_order
-from compiler.pipeline import compile_tree
-from compiler.report.lineage import render_dot, render_lineage_json, render_mermaid
-from compiler.report.text import render_counts, render_text
+from gitopsc.commands.reading import read
+from gitopsc.commands.terminal import wants_colour
+from gitopsc.model.diagnostic import has_errors, in_order
+from gitopsc.pipeline import compile_tree
+from gitopsc.report.lineage import render_dot, render_lineage_json, render_mermaid
+from gitopsc.report.text import render_counts, render_text
 
 _RENDERERS = {"dot": render_dot, "json": render_lineage_json, "mermaid": render_mermaid}
 

@@ -11,14 +11,14 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from compiler.commands.reading import read
-from compiler.commands.reporting import printed
-from compiler.model.compilation import Compilation
-from compiler.model.diagnostic import NOT_WRITTEN, Diagnostic, has_errors, in_order
-from compiler.model.output import Change, Status
-from compiler.model.source import FunctionFile, SourceFile, Span, Tree, path_fault
-from compiler.pipeline import compile_tree, tidy_tree
-from compiler.report.text import render_counts
+from gitopsc.commands.reading import read
+from gitopsc.commands.reporting import printed
+from gitopsc.model.compilation import Compilation
+from gitopsc.model.diagnostic import NOT_WRITTEN, Diagnostic, has_errors, in_order
+from gitopsc.model.output import Change, Status
+from gitopsc.model.source import FunctionFile, SourceFile, Span, Tree, path_fault
+from gitopsc.pipeline import compile_tree, tidy_tree
+from gitopsc.report.text import render_counts
 
 _TOLD = re.compile(r"(?m)^ *(# |gitopsc/(source|function): ).*\n")
 """Lines of a manifest that say from which file and which version it is."""

@@ -7,10 +7,10 @@ import re
 import sys
 from pathlib import Path
 
-from compiler.adapters.packaged import data_folder, files_below
-from compiler.adapters.schema import schema_document
-from compiler.adapters.template import render_yaml
-from compiler.model.output import readable_json
+from gitopsc.adapters.packaged import data_folder, files_below
+from gitopsc.adapters.schema import schema_document
+from gitopsc.adapters.template import render_yaml
+from gitopsc.model.output import readable_json
 
 _FOLDER = "project"
 _SCHEMAS = ("descriptor", "gitopsc", "python", "python+job.run", "python+serve.run")

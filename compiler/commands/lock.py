@@ -8,13 +8,13 @@ import sys
 import tempfile
 from collections.abc import Iterable, Mapping
 
-from compiler.adapters.folder import start_listing
-from compiler.adapters.git import GitRefused, token_hosts
-from compiler.adapters.template import render_yaml
-from compiler.commands.reading import Reading, read
-from compiler.commands.reporting import printed
-from compiler.model.descriptor import Project
-from compiler.model.diagnostic import (
+from gitopsc.adapters.folder import start_listing
+from gitopsc.adapters.git import GitRefused, token_hosts
+from gitopsc.adapters.template import render_yaml
+from gitopsc.commands.reading import Reading, read
+from gitopsc.commands.reporting import printed
+from gitopsc.model.descriptor import Project
+from gitopsc.model.diagnostic import (
     IGNORED_OUTPUT,
     LOCK_CODES,
     NOT_WRITTEN,
@@ -23,13 +23,13 @@ from compiler.model.diagnostic import (
     has_errors,
     in_order,
 )
-from compiler.model.files import LOCK_FILE
-from compiler.model.lock import FunctionPin, block_of
-from compiler.model.output import Change, Status
-from compiler.model.remote import Access
-from compiler.model.source import SourceFile, Span, Unreadable
-from compiler.pipeline import lock_tree
-from compiler.report.text import render_counts
+from gitopsc.model.files import LOCK_FILE
+from gitopsc.model.lock import FunctionPin, block_of
+from gitopsc.model.output import Change, Status
+from gitopsc.model.remote import Access
+from gitopsc.model.source import SourceFile, Span, Unreadable
+from gitopsc.pipeline import lock_tree
+from gitopsc.report.text import render_counts
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from compiler.adapters.folder import Listing
-from compiler.model.diagnostic import Diagnostic, Label
-from compiler.model.source import Span, Tree
-from compiler.scan import scan
+from gitopsc.adapters.folder import Listing
+from gitopsc.model.diagnostic import Diagnostic, Label
+from gitopsc.model.source import Span, Tree
+from gitopsc.scan import scan
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from compiler.commands.terminal import wants_colour
-from compiler.model.diagnostic import STALE_OUTPUT, Diagnostic
-from compiler.model.output import Change, Status
-from compiler.model.source import Span
-from compiler.report.text import Lines, render_text
+from gitopsc.commands.terminal import wants_colour
+from gitopsc.model.diagnostic import STALE_OUTPUT, Diagnostic
+from gitopsc.model.output import Change, Status
+from gitopsc.model.source import Span
+from gitopsc.report.text import Lines, render_text
 
 _STALE_WORDS = {"created": "missing", "changed": "differs", "removed": "left over"}
 _STALE_PHRASES = {"created": "is missing", "changed": "differs", "removed": "is left over"}
@@ -25,16 +25,16 @@ def printed(
 ) -> tuple[str, str]:
     """People's text is for stderr, data for stdout; documents for machines have no summary."""
     if form == "json":
-        from compiler.report.json import render_json
+        from gitopsc.report.json import render_json
 
         return render_json(status, diagnostics, changes), ""
     if form == "sarif":
-        from compiler.report.sarif import render_sarif
+        from gitopsc.report.sarif import render_sarif
 
         return render_sarif([*diagnostics, *_stale(status, changes)]), ""
     last = f"gitopsc: {summary}\n"
     if form == "github":
-        from compiler.report.github import render_github
+        from gitopsc.report.github import render_github
 
         return render_github([*diagnostics, *_stale(status, changes)]), last
     text = render_text(diagnostics, lines, colour=wants_colour())

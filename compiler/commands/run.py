@@ -10,17 +10,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from compiler.commands.reading import read
-from compiler.commands.terminal import wants_colour
-from compiler.execute import execute
-from compiler.model.diagnostic import did_you_mean, has_errors, in_order, listed
-from compiler.model.execution import Execution, executions
-from compiler.model.files import LOCAL_STORE
-from compiler.model.program import Program, Run
-from compiler.model.rehearsal import Ended, Event, Logged, Preparing, Printed, Rehearsal
-from compiler.model.store import scheme_of
-from compiler.pipeline import link_tree
-from compiler.report.text import render_counts, render_text
+from gitopsc.commands.reading import read
+from gitopsc.commands.terminal import wants_colour
+from gitopsc.execute import execute
+from gitopsc.model.diagnostic import did_you_mean, has_errors, in_order, listed
+from gitopsc.model.execution import Execution, executions
+from gitopsc.model.files import LOCAL_STORE
+from gitopsc.model.program import Program, Run
+from gitopsc.model.rehearsal import Ended, Event, Logged, Preparing, Printed, Rehearsal
+from gitopsc.model.store import scheme_of
+from gitopsc.pipeline import link_tree
+from gitopsc.report.text import render_counts, render_text
 
 _OFFERED = ("project", "run", "context", "event")
 """Arguments that the runner gives."""

@@ -6,9 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from compiler.adapters.schema import schema_document, schema_titles
-from compiler.model.diagnostic import did_you_mean
-from compiler.model.output import readable_json
+from gitopsc.adapters.schema import schema_document, schema_titles
+from gitopsc.model.diagnostic import did_you_mean
+from gitopsc.model.output import readable_json
 
 
 def run(arguments: argparse.Namespace) -> int:

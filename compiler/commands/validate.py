@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from compiler.commands.reading import read
-from compiler.commands.reporting import printed
-from compiler.model.diagnostic import has_errors, in_order
-from compiler.pipeline import compile_tree
-from compiler.report.text import render_counts
+from gitopsc.commands.reading import read
+from gitopsc.commands.reporting import printed
+from gitopsc.model.diagnostic import has_errors, in_order
+from gitopsc.pipeline import compile_tree
+from gitopsc.report.text import render_counts
 
 
 def run(arguments: argparse.Namespace) -> int:

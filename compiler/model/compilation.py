@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from compiler.model.diagnostic import CODES, Diagnostic, Label
-from compiler.model.output import OutputFile
-from compiler.model.program import Program
-from compiler.model.source import Span
+from gitopsc.model.diagnostic import CODES, Diagnostic, Label
+from gitopsc.model.output import OutputFile
+from gitopsc.model.program import Program
+from gitopsc.model.source import Span
 
 
 class Compiled(NamedTuple):

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from compiler.model.document import Document, Pointer
-from compiler.model.lock import Lock
-from compiler.model.scheduling import Scheduling
-from compiler.model.source import Span
-from compiler.model.store import Store
-from compiler.model.volume import Volume
+from gitopsc.model.document import Document, Pointer
+from gitopsc.model.lock import Lock
+from gitopsc.model.scheduling import Scheduling
+from gitopsc.model.source import Span
+from gitopsc.model.store import Store
+from gitopsc.model.volume import Volume
 
 DATA_TYPES: Mapping[str, str] = {
     "artifact": "artifact",

@@ -12,8 +12,8 @@ from difflib import get_close_matches
 from enum import Enum
 from typing import NamedTuple
 
-from compiler.model.credentials import masked
-from compiler.model.source import Span
+from gitopsc.model.credentials import masked
+from gitopsc.model.source import Span
 
 _LONGEST_MESSAGE = 2_000
 """Characters: more are no sentence, and take long to look through for secrets."""

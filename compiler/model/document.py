@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from compiler.model.diagnostic import Diagnostic
-from compiler.model.source import Span
+from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.source import Span
 
 Pointer = tuple[str | int, ...]
 """The way from a document's root to a value: mapping keys and list indexes."""

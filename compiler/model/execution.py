@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from compiler.model import identity
-from compiler.model.descriptor import Environment
-from compiler.model.program import Function, Program, Reference, Run
-from compiler.model.store import Store
+from gitopsc.model import identity
+from gitopsc.model.descriptor import Environment
+from gitopsc.model.program import Function, Program, Reference, Run
+from gitopsc.model.store import Store
 
 
 class Execution(NamedTuple):

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from compiler.model import identity
-from compiler.model.source import FunctionFile, Span
+from gitopsc.model import identity
+from gitopsc.model.source import FunctionFile, Span
 
 _CHECK_DIGITS = 16
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from compiler.model.descriptor import Environment, SecretKey
-from compiler.model.program import Action, Build, Fetch, Lineage
-from compiler.model.scheduling import Scheduling
-from compiler.model.source import FunctionFile
-from compiler.model.volume import Volume
+from gitopsc.model.descriptor import Environment, SecretKey
+from gitopsc.model.program import Action, Build, Fetch, Lineage
+from gitopsc.model.scheduling import Scheduling
+from gitopsc.model.source import FunctionFile
+from gitopsc.model.volume import Volume
 
 
 @dataclass(frozen=True, slots=True)

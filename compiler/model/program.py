@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
-from compiler.model.descriptor import Descriptor, Project
-from compiler.model.files import LOCK_FILE, SETTINGS_FILE
-from compiler.model.lock import RequirementsPin, SourcePin
-from compiler.model.reference import StoreKey
-from compiler.model.remote import Remote
-from compiler.model.scheduling import Scheduling
-from compiler.model.source import FunctionFile, Span
-from compiler.model.volume import Volume
+from gitopsc.model.descriptor import Descriptor, Project
+from gitopsc.model.files import LOCK_FILE, SETTINGS_FILE
+from gitopsc.model.lock import RequirementsPin, SourcePin
+from gitopsc.model.reference import StoreKey
+from gitopsc.model.remote import Remote
+from gitopsc.model.scheduling import Scheduling
+from gitopsc.model.source import FunctionFile, Span
+from gitopsc.model.volume import Volume
 
 Action = Literal["job", "serve"]
 Relation = Literal["consumes", "produced_by", "run_of", "step_of"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-from compiler.model.execution import Execution
+from gitopsc.model.execution import Execution
 
 Status = Literal["done", "done before", "failed", "waiting", "not started", "stopped"]
 

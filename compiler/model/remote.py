@@ -8,7 +8,7 @@ from collections.abc import Callable, Container
 from typing import Literal, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
-from compiler.model.credentials import names_secret
+from gitopsc.model.credentials import names_secret
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _SCP = re.compile(r"(?P<user>[\w.-]+)@(?P<host>[\w.-]+):(?P<path>.*)")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from compiler.model.volume import Volume
+from gitopsc.model.volume import Volume
 
 DEFAULT = "default"
 """The store that outputs and records go to."""

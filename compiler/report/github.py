@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from compiler.model.diagnostic import Diagnostic, Severity
-from compiler.model.printable import printable
+from gitopsc.model.diagnostic import Diagnostic, Severity
+from gitopsc.model.printable import printable
 
 _COMMANDS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
 

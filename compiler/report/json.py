@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from compiler.model.diagnostic import Diagnostic
-from compiler.model.output import Change, Status, readable_json
-from compiler.model.printable import escaped
-from compiler.model.source import Span
+from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.output import Change, Status, readable_json
+from gitopsc.model.printable import escaped
+from gitopsc.model.source import Span
 
 
 def render_json(

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
-from compiler.model.descriptor import DATA_TYPES
-from compiler.model.output import escape_unprintable, readable_json
-from compiler.model.program import Edge, Node, Program
-from compiler.model.reference import StoreKey
+from gitopsc.model.descriptor import DATA_TYPES
+from gitopsc.model.output import escape_unprintable, readable_json
+from gitopsc.model.program import Edge, Node, Program
+from gitopsc.model.reference import StoreKey
 
 _DATA = frozenset(DATA_TYPES.values())
 

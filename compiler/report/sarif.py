@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
-from compiler.model.diagnostic import Code, Diagnostic
-from compiler.model.output import readable_json
-from compiler.model.printable import escaped
-from compiler.model.source import Span
+from gitopsc.model.diagnostic import Code, Diagnostic
+from gitopsc.model.output import readable_json
+from gitopsc.model.printable import escaped
+from gitopsc.model.source import Span
 
 _ROOT = "%SRCROOT%"
 

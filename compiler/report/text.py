@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
-from compiler.model.credentials import masked
-from compiler.model.diagnostic import Diagnostic, Severity
-from compiler.model.printable import printable
-from compiler.model.source import Span
+from gitopsc.model.credentials import masked
+from gitopsc.model.diagnostic import Diagnostic, Severity
+from gitopsc.model.printable import printable
+from gitopsc.model.source import Span
 
 Lines = Callable[[str], list[str]]
 """Path of a file -> its lines, empty when there are none to show."""

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 from conftest import SAMPLE
-
-from compiler.adapters import memory, source_cache
-from compiler.adapters.virtual_environment import NotPrepared, prepared
-from compiler.cli import main
-from compiler.model.lock import files_digest
-from compiler.model.source import FunctionFile
+from gitopsc.adapters import memory, source_cache
+from gitopsc.adapters.virtual_environment import NotPrepared, prepared
+from gitopsc.cli import main
+from gitopsc.model.lock import files_digest
+from gitopsc.model.source import FunctionFile
 
 Change = Callable[[Path], None]
 

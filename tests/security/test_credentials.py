@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 from conftest import CASES, SAMPLE, SAMPLES, tree_from, tree_of
-
-from compiler.adapters.credential_formats import credentials_in
-from compiler.model.credentials import masked, names_literal_secret
-from compiler.model.diagnostic import Diagnostic
-from compiler.pipeline import compile_tree
-from compiler.report.github import render_github
-from compiler.report.json import render_json
-from compiler.report.sarif import render_sarif
-from compiler.report.text import render_text
+from gitopsc.adapters.credential_formats import credentials_in
+from gitopsc.model.credentials import masked, names_literal_secret
+from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.pipeline import compile_tree
+from gitopsc.report.github import render_github
+from gitopsc.report.json import render_json
+from gitopsc.report.sarif import render_sarif
+from gitopsc.report.text import render_text
 
 CODES = {"C323", "C324", "C325"}
 A = "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8s9T0u1V2w3X4y5Z6" * 4

@@ -12,14 +12,13 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, tree_of
-
-from compiler.adapters.archive import BadArchive, unpack
-from compiler.adapters.git import RemoteRefused, RemoteRepository
-from compiler.adapters.glob import is_pattern, matcher
-from compiler.model.diagnostic import WRONG_VALUE, Diagnostic
-from compiler.model.source import Span
-from compiler.pipeline import compile_tree
-from compiler.report.text import render_text
+from gitopsc.adapters.archive import BadArchive, unpack
+from gitopsc.adapters.git import RemoteRefused, RemoteRepository
+from gitopsc.adapters.glob import is_pattern, matcher
+from gitopsc.model.diagnostic import WRONG_VALUE, Diagnostic
+from gitopsc.model.source import Span
+from gitopsc.pipeline import compile_tree
+from gitopsc.report.text import render_text
 
 GIB = 1024**3
 FUNCTION = (
@@ -36,7 +35,7 @@ def seconds_and_memory(folder: Path, *command: str) -> tuple[str, float]:
 
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
-        [sys.executable, "-m", "compiler", *command],
+        [sys.executable, "-m", "gitopsc", *command],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         preexec_fn=limit,

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 from conftest import SAMPLE
-
-from compiler.cli import main
-from compiler.model.files import OWNERSHIP_LIST
-from compiler.model.ownership import is_written_by_us, ownership
+from gitopsc.cli import main
+from gitopsc.model.files import OWNERSHIP_LIST
+from gitopsc.model.ownership import is_written_by_us, ownership
 
 
 @pytest.fixture(params=["tracked", "untracked", "elsewhere", "no repository"])

@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 from conftest import tree_of
-
-from compiler.cli import main
-from compiler.pipeline import compile_tree
+from gitopsc.cli import main
+from gitopsc.pipeline import compile_tree
 
 NAMES = (
     *("a\x1b[2J.yaml", "a\n::error::x.yaml", "a\u202egnp.yaml"),

@@ -99,7 +99,7 @@ def test_no_program_of_the_repository_runs(
         if command[0] == "import":
             arguments.append(str(tmp_path / f"tidy-{len(arguments[-1])}"))
         done = subprocess.run(
-            [sys.executable, "-m", "compiler", *arguments],
+            [sys.executable, "-m", "gitopsc", *arguments],
             cwd=folder,
             env=environment,
             capture_output=True,
@@ -120,7 +120,7 @@ def test_the_traps_are_real(attacked: Path, tmp_path: Path) -> None:
 
 
 def test_what_git_does_not_answer_stops_a_commit(attacked: Path) -> None:
-    from compiler.adapters.git import has_unstaged
+    from gitopsc.adapters.git import has_unstaged
 
     clone = attacked.parent
     assert not has_unstaged(str(clone.parent), {"x"})
@@ -132,7 +132,7 @@ def test_a_git_without_protection_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before 2.31, an option that this needs is unknown."""
-    from compiler.adapters.git import GitRefused, start_listing
+    from gitopsc.adapters.git import GitRefused, start_listing
 
     (tmp_path / ".git").mkdir()
     old = tmp_path / "bin" / "git"
@@ -152,7 +152,7 @@ def test_a_repository_of_another_user_is_as_git_has_it(
 ) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root gives files away")
-    from compiler.adapters.git import GitRefused, start_listing
+    from gitopsc.adapters.git import GitRefused, start_listing
 
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     (tmp_path / "home").mkdir()

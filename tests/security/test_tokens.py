@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-
-from compiler.adapters.git import token_hosts
-from compiler.cli import main
-from compiler.model.remote import host_of_clone
+from gitopsc.adapters.git import token_hosts
+from gitopsc.cli import main
+from gitopsc.model.remote import host_of_clone
 
 
 class Private(http.server.BaseHTTPRequestHandler):
