@@ -31,8 +31,9 @@ def combine(tree: Tree, parts: Sequence[Compilation]) -> Compilation:
     diagnostics += _folder_clashes(projects)
     diagnostics += _orphaned_outputs(tree, projects)
     outputs = [each for part in parts for each in part.outputs]
+    objects = [each for part in parts for each in part.objects]
     if has_errors(diagnostics):
-        outputs = []
+        outputs, objects = [], []
     return Compilation(
         projects=projects,
         programs=tuple(
@@ -41,7 +42,9 @@ def combine(tree: Tree, parts: Sequence[Compilation]) -> Compilation:
                 key=lambda program: program.project.folder,
             )
         ),
+        plans=tuple(planned for part in parts for planned in part.plans),
         outputs=tuple(sorted(outputs, key=lambda each: each[0].folder)),
+        objects=tuple(sorted(objects, key=lambda each: each[0].folder)),
         diagnostics=in_order(diagnostics),
         is_empty=is_empty,
     )

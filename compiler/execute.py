@@ -1,4 +1,4 @@
-"""Rehearsal -> what came of each run: the runner, in virtual environments, on this machine."""
+"""LocalRuns -> what came of each run: the runner, in virtual environments, on this machine."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from typing import Any
 from gitopsc.adapters.child import run_child
 from gitopsc.adapters.packaged import REQUIREMENTS, data_folder, runner_files
 from gitopsc.adapters.virtual_environment import NotPrepared, Requirements, prepared
-from gitopsc.model.execution import Execution
-from gitopsc.model.program import Function
-from gitopsc.model.rehearsal import (
+from gitopsc.model.local_run import (
     Ended,
     Event,
+    LocalRuns,
     Logged,
     Preparing,
     Printed,
-    Rehearsal,
     Status,
 )
+from gitopsc.model.program import Function
+from gitopsc.model.resolution import ResolvedRun
 from gitopsc.model.store import DEFAULT, scheme_of
 
 _RUNTIME = "python"
@@ -35,18 +35,18 @@ _FOREIGN = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 """Variables of the Python that runs this, which are none of the function's business."""
 
 
-def execute(rehearsal: Rehearsal, told: Callable[[Event], None]) -> tuple[Ended, ...]:
+def execute(wanted: LocalRuns, told: Callable[[Event], None]) -> tuple[Ended, ...]:
     """Runs what is to be run, as many at a time as there are processors.
 
     SIGINT, SIGTERM and SIGHUP stop all of it: then nothing is left running, and nothing is half
     stored.
     """
-    return asyncio.run(_Execution(rehearsal, told).all())
+    return asyncio.run(_Execution(wanted, told).all())
 
 
 class _Execution:
-    def __init__(self, rehearsal: Rehearsal, told: Callable[[Event], None]) -> None:
-        self._rehearsal = rehearsal
+    def __init__(self, wanted: LocalRuns, told: Callable[[Event], None]) -> None:
+        self._wanted = wanted
         self._told = told
         self._processors = asyncio.Semaphore(os.cpu_count() or 1)
         self._ended: dict[str, asyncio.Future[Ended]] = {}
@@ -55,10 +55,10 @@ class _Execution:
     async def all(self) -> tuple[Ended, ...]:
         loop = asyncio.get_running_loop()
         tasks = self._tasks
-        for execution in self._rehearsal.executions:
-            name = execution.run.name
+        for resolved in self._wanted.runs:
+            name = resolved.run.name
             self._ended[name] = loop.create_future()
-            tasks.append(asyncio.ensure_future(self._one(execution)))
+            tasks.append(asyncio.ensure_future(self._one(resolved)))
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` has it
                 loop.add_signal_handler(number, self._stop)
@@ -76,9 +76,9 @@ class _Execution:
             if task is not asyncio.current_task():
                 task.cancel()
 
-    async def _one(self, execution: Execution) -> None:
-        run = execution.run
-        upstream = {each.producer for each in (*run.inputs, *run.references) if each.producer}
+    async def _one(self, resolved: ResolvedRun) -> None:
+        run = resolved.run
+        upstream = {read.producer for read in run.reads if read.producer}
         waits = [self._ended[name] for name in sorted(upstream) if name in self._ended]
         for ended in waits:
             before = await asyncio.shield(ended)
@@ -89,7 +89,7 @@ class _Execution:
         async with self._processors:
             begun = time.monotonic()
             try:
-                ended_ = await self._run(execution)
+                ended_ = await self._run(resolved)
             except NotPrepared as error:
                 ended_ = Ended(run.name, "failed", 0.0, {}, f"{error}\n  hint: {error.hint}")
             except BrokenPipeError:
@@ -110,8 +110,8 @@ class _Execution:
         self._ended[ended.run].set_result(ended)
         self._told(ended)
 
-    async def _run(self, execution: Execution) -> Ended:
-        run = execution.run
+    async def _run(self, resolved: ResolvedRun) -> Ended:
+        run = resolved.run
         python = await self._python(run.function, run.name)
         made: Mapping[str, Mapping[str, Any]] = {}
         status: Status | None = "done" if run.action == "serve" else None
@@ -139,13 +139,13 @@ class _Execution:
             os.mkdir(shared)
             _write_source(run.function, source)
             with open(settings, "w", encoding="utf-8") as file:
-                json.dump(self._settings(execution), file)
+                json.dump(self._settings(resolved), file)
             places = ["--settings", settings, "--source", source]
             code = await run_child(
                 [python, _runner(), *places, *self._flags(run.name)],
                 told,
                 heard=heard,
-                environment=self._variables(execution, source),
+                environment=self._variables(resolved, source),
                 folder=shared,
             )
         if code == 0 and status is not None:
@@ -160,12 +160,12 @@ class _Execution:
 
     def _flags(self, name: str) -> list[str]:
         flags = ["--with-parent", "--no-wait", "--drain", "0", "--host", _HOST]
-        flags += ["--port", str(self._rehearsal.port), "--health-port", "0"]
-        return [*flags, "--again"] if name in self._rehearsal.again else flags
+        flags += ["--port", str(self._wanted.port), "--health-port", "0"]
+        return [*flags, "--again"] if name in self._wanted.again else flags
 
     async def _python(self, function: Function, name: str) -> str:
         """The Python of an environment with what the image would have."""
-        files = dict(runner_files(_RUNTIME, self._rehearsal.schemes))
+        files = dict(runner_files(_RUNTIME, self._wanted.schemes))
         requirements = [Requirements(files[REQUIREMENTS].decode())]
         if function.packages is not None:
             requirements.append(Requirements(function.packages.packages, is_hashed=True))
@@ -175,14 +175,14 @@ class _Execution:
         event = Preparing(name, function.python_version, function.requirements)
         return await prepared(function.python_version, requirements, lambda: self._told(event))
 
-    def _settings(self, execution: Execution) -> Mapping[str, Any]:
+    def _settings(self, resolved: ResolvedRun) -> Mapping[str, Any]:
         """Those of a pod, with the store of this machine, and with paths of it."""
-        settings = dict(execution.settings)
+        settings = dict(resolved.settings)
         stores = dict(settings.get("stores", {}))
         if DEFAULT in stores:
             stores["configured"] = stores[DEFAULT]  # data that is declared there opens as ever
-        stores[DEFAULT] = {"url": self._rehearsal.store}
-        settings["secrets"] = sorted({*execution.run.secrets, *settings.get("secrets", ())})
+        stores[DEFAULT] = {"url": self._wanted.store}
+        settings["secrets"] = sorted({*resolved.secrets, *settings.get("secrets", ())})
         settings["stores"] = stores
         for key in ("inputs", "references"):
             read = settings.get(key, {})
@@ -193,16 +193,15 @@ class _Execution:
         path = read.get("path", "")
         if not path or scheme_of(path):
             return read
-        return {**read, "path": os.path.join(self._rehearsal.folder, path)}
+        return {**read, "path": os.path.join(self._wanted.folder, path)}
 
-    def _variables(self, execution: Execution, source: str) -> Mapping[str, str]:
-        run = execution.run
+    def _variables(self, resolved: ResolvedRun, source: str) -> Mapping[str, str]:
         inherited = {key: each for key, each in os.environ.items() if key not in _FOREIGN}
         return {
             **inherited,
-            **execution.variables,
-            **{name: os.environ[name] for name in run.secrets},
-            "PROJECT_NAME": str(execution.settings["project"]),
+            **resolved.own_variables,
+            **{name: os.environ[name] for name in resolved.secrets},
+            "PROJECT_NAME": str(resolved.settings["project"]),
             "PYTHONPATH": source,
             "PYTHONUNBUFFERED": "1",
         }

@@ -9,19 +9,25 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import fields as dataclass_fields
 from dataclasses import replace
 from typing import Any
 
 from gitopsc.model.descriptor import (
     COMPILED_KINDS,
+    DATA_TYPES,
     FUNCTION_KEYS,
     OTHER_RUNTIMES,
     RUN_KINDS,
     TASK_KINDS,
     TRIGGER_KINDS,
+    DataDescriptor,
     Descriptor,
+    Entities,
+    FunctionDescriptor,
     Project,
-    is_same_source,
+    RunDescriptor,
+    TriggerDescriptor,
 )
 from gitopsc.model.diagnostic import (
     COMPLETED_RUN,
@@ -35,7 +41,7 @@ from gitopsc.model.diagnostic import (
     REMOTE_REF,
     RETIRED_KEY,
     STRAY_KEY,
-    WRONG_VALUE,
+    UNFIT_VALUE,
     Diagnostic,
     Label,
 )
@@ -44,6 +50,7 @@ from gitopsc.model.names import RUN_NAME_LIMIT, cleaned
 from gitopsc.model.reference import FunctionKey, TaskKey
 from gitopsc.model.schedule import NotCron, cron_of
 from gitopsc.model.source import Span
+from gitopsc.model.specification import DataSpec, FunctionSpec, RunSpec, SourceSpec, TriggerSpec
 
 _OLDER_KEYS = (
     *("affinity", "backoff_limit", "node_selector", "priorityClass", "priority_class"),
@@ -90,7 +97,38 @@ def normalize(project: Project) -> tuple[Project, tuple[Diagnostic, ...]]:
     problems += [_older_key(key, places) for key, places in older.items()]
     problems += _completed(found)
     found += _merged_functions(found)
-    return replace(project, descriptors=tuple(found)), tuple(problems)
+    typed = tuple(map(_typed, found))
+    return replace(project, descriptors=typed, entities=_entities(typed)), tuple(problems)
+
+
+def _typed(descriptor: Descriptor) -> Descriptor:
+    """The same with its keys as values; a broken one says nothing but what it would make."""
+    kind = descriptor.kind
+    fields = {each.name: getattr(descriptor, each.name) for each in dataclass_fields(Descriptor)}
+    written, valid = descriptor.written, descriptor.valid
+    if kind == "python":
+        return FunctionDescriptor(
+            **fields, spec=FunctionSpec.of(written) if valid else FunctionSpec()
+        )
+    if kind in TASK_KINDS | RUN_KINDS:
+        spec = RunSpec.of(written) if valid else RunSpec.promised(written)
+        return RunDescriptor(**fields, spec=spec)
+    if kind in TRIGGER_KINDS:
+        return TriggerDescriptor(**fields, spec=TriggerSpec.of(written) if valid else TriggerSpec())
+    if kind in DATA_TYPES:
+        return DataDescriptor(**fields, spec=DataSpec.of(written) if valid else DataSpec())
+    return descriptor
+
+
+def _entities(descriptors: Sequence[Descriptor]) -> Entities:
+    runs = [each for each in descriptors if isinstance(each, RunDescriptor)]
+    return Entities(
+        functions=tuple(each for each in descriptors if isinstance(each, FunctionDescriptor)),
+        tasks=tuple(each for each in runs if each.kind in TASK_KINDS),
+        runs=tuple(each for each in runs if each.kind in RUN_KINDS),
+        triggers=tuple(each for each in descriptors if isinstance(each, TriggerDescriptor)),
+        data=tuple(each for each in descriptors if isinstance(each, DataDescriptor)),
+    )
 
 
 def _modern(
@@ -101,7 +139,7 @@ def _modern(
     if kind in TASK_KINDS:
         return _scheduled(_task(project, descriptor, function, problems), problems)
     if kind == "python+run":
-        key = TaskKey.parse(descriptor.spec["task"])
+        key = TaskKey.parse(descriptor.written["task"])
         kind = f"{key.kind}:run" if key is not None else "python+job:run"
     if kind in RUN_KINDS:
         return _scheduled(replace(descriptor, kind=kind, name=_run_name(descriptor)), problems)
@@ -139,20 +177,20 @@ def _without_strangers(descriptor: Descriptor, problems: Problems) -> Descriptor
     strange = [
         key
         for key, actions in _ACTIONS_OF.items()
-        if key in descriptor.spec
+        if key in descriptor.written
         if action not in actions
     ]
     for key in strange:
         message = f"`{key}` is not of a {action}, and nothing reads it"
         span = descriptor.key_span("spec", key)
         problems.append(Diagnostic(STRAY_KEY, message, span, "remove it"))
-    spec = {key: each for key, each in descriptor.spec.items() if key not in strange}
-    return replace(descriptor, spec=spec)
+    spec = {key: each for key, each in descriptor.written.items() if key not in strange}
+    return replace(descriptor, written=spec)
 
 
 def _one_spelling(descriptor: Descriptor, older: _Older) -> Descriptor:
     """Newer spellings, so that a run's key goes over its task's; what is older is noted."""
-    spec = dict(descriptor.spec)
+    spec = dict(descriptor.written)
     is_trigger = descriptor.document.data["kind"] == "scheduler"
     for key in _OLDER_KEYS:
         if spec.get(key) and not (is_trigger and key == "schedule"):
@@ -164,7 +202,7 @@ def _one_spelling(descriptor: Descriptor, older: _Older) -> Descriptor:
     for old, new in (("runtimeClass", "runtime_class"), ("priorityClass", "priority_class")):
         if old in spec:
             spec.setdefault(new, spec.pop(old))
-    return replace(descriptor, spec=spec)
+    return replace(descriptor, written=spec)
 
 
 def _older_key(key: str, places: Sequence[Span]) -> Diagnostic:
@@ -190,7 +228,7 @@ def _completed(descriptors: Sequence[Descriptor]) -> Problems:
     done = sorted(
         each.name_span
         for each in descriptors
-        if each.kind == "python+job:run" and each.valid and not each.spec.get("local_execution")
+        if each.kind == "python+job:run" and each.valid and not each.written.get("local_execution")
         if each.document.has("status", "state")
         if each.document.data["status"]["state"] == "COMPLETED"
     )
@@ -211,7 +249,7 @@ def _task(
     project: Project, descriptor: Descriptor, function: Descriptor | None, problems: Problems
 ) -> Descriptor:
     """A task of the hub has no function, which is the one before it, and a template for runs."""
-    spec = dict(descriptor.spec)
+    spec = dict(descriptor.written)
     template = spec.pop("template", {})
     homes = (*descriptor.homes, ("spec", "template")) if template else descriptor.homes
     if "function" not in spec:
@@ -223,7 +261,7 @@ def _task(
             return replace(descriptor, valid=False)
         version = f":{function.id}" if function.id is not None else ""
         spec["function"] = f"python://{project.name}/{function.name}{version}"
-    return replace(descriptor, spec={**template, **spec}, homes=homes)
+    return replace(descriptor, written={**template, **spec}, homes=homes)
 
 
 # Functions
@@ -236,14 +274,14 @@ def _merged_functions(descriptors: Sequence[Descriptor]) -> Iterator[Descriptor]
     unversioned = {name for name, version in known if version is None}
     runs = (each for each in descriptors if each.kind in RUN_KINDS and each.valid)
     for run in sorted(runs, key=lambda each: each.name):
-        key = FunctionKey.parse(run.spec.get("function", ""))
-        is_whole = {"source", "python_version"} <= run.spec.keys()
+        key = FunctionKey.parse(run.written.get("function", ""))
+        is_whole = {"source", "python_version"} <= run.written.keys()
         if key is None or not is_whole or (key.name, key.id) in known:
             continue
         if key.name in (names if key.id is None else unversioned):
             continue
         known.add((key.name, key.id))
-        spec = {each: run.spec[each] for each in FUNCTION_KEYS if each in run.spec}
+        spec = {each: run.written[each] for each in FUNCTION_KEYS if each in run.written}
         yield Descriptor(
             "python", key.name, key.id, run.document, spec, homes=run.homes, is_copy=True
         )
@@ -254,10 +292,10 @@ def _merged_functions(descriptors: Sequence[Descriptor]) -> Iterator[Descriptor]
 
 def _other_runtime(trigger: Descriptor) -> str | None:
     """What a trigger starts that is not ours, if it is not."""
-    if "workflow" in trigger.spec:
+    if "workflow" in trigger.written:
         return "workflow"
     for key in ("task", "function"):
-        scheme, separator, _ = str(trigger.spec.get(key, "")).partition("://")
+        scheme, separator, _ = str(trigger.written.get(key, "")).partition("://")
         if separator and re.split(r"[+:]", scheme)[0] in OTHER_RUNTIMES:
             return f"`{scheme}`"
     return None
@@ -265,23 +303,23 @@ def _other_runtime(trigger: Descriptor) -> str | None:
 
 def _triggered(descriptor: Descriptor, problems: Problems) -> Descriptor:
     """A scheduler is a run that the clock starts: the template, its function and its task."""
-    spec = dict(descriptor.spec)
+    spec = dict(descriptor.written)
     task = TaskKey.parse(spec.get("task", ""))
     if task is not None and task.kind != "python+job":
         message = f"a CronJob starts jobs, and this is for `{task.kind}`"
         hint = "name a `python+job` task"
-        problems.append(Diagnostic(WRONG_VALUE, message, descriptor.span("spec", "task"), hint))
+        problems.append(Diagnostic(UNFIT_VALUE, message, descriptor.span("spec", "task"), hint))
         return replace(descriptor, valid=False)
     if spec.get("template", {}).get("local_execution"):
         message = "the clock of a cluster starts nothing on a laptop"
         span = descriptor.span("spec", "template", "local_execution")
-        problems.append(Diagnostic(WRONG_VALUE, message, span, "remove it"))
+        problems.append(Diagnostic(UNFIT_VALUE, message, span, "remove it"))
         return replace(descriptor, valid=False)
     template = spec.pop("template", {})
     run = replace(
         descriptor,
         kind="python+job:run",
-        spec={**template, **spec},
+        written={**template, **spec},
         homes=(("spec",), ("spec", "template")),
     )
     for key in template:
@@ -289,17 +327,17 @@ def _triggered(descriptor: Descriptor, problems: Problems) -> Descriptor:
             if _MUSTACHE in text:
                 message = "no cluster fills in a template, and the handler would get it as it is"
                 hint = "write the value itself"
-                problems.append(Diagnostic(WRONG_VALUE, message, span, hint))
+                problems.append(Diagnostic(UNFIT_VALUE, message, span, hint))
     return _scheduled(run, problems)
 
 
 def _scheduled(run: Descriptor, problems: Problems) -> Descriptor:
     """The `schedule` of a run, or of a task for its runs, becomes `cron`, if it is one."""
-    if "schedule" not in run.spec or not run.valid:
+    if "schedule" not in run.written or not run.valid:
         return run
     span = run.span("spec", "schedule")
     try:
-        cron = cron_of(run.spec["schedule"])
+        cron = cron_of(run.written["schedule"])
     except NotCron as error:
         problems.append(Diagnostic(NO_CRON, str(error), span, error.hint))
         return replace(run, valid=False)
@@ -307,10 +345,12 @@ def _scheduled(run: Descriptor, problems: Problems) -> Descriptor:
         hint = f"it becomes `{cron.expression}`, in UTC"
         problems.append(Diagnostic(LOSSY_CRON, loss, span, hint))
     if not cron.is_platforms and run.document.data["kind"] == "scheduler":
-        message = f"the platform refuses the schedule `{run.spec['schedule']}`; a CronJob takes it"
+        message = (
+            f"the platform refuses the schedule `{run.written['schedule']}`; a CronJob takes it"
+        )
         hint = "write six fields, seconds first, such as `0 0 3 * * ?`"
         problems.append(Diagnostic(PLATFORM_REFUSES, message, span, hint))
-    return replace(run, spec={**run.spec, "cron": cron.expression})
+    return replace(run, written={**run.written, "cron": cron.expression})
 
 
 # Project files
@@ -350,17 +390,17 @@ def _is_same(one: Descriptor, other: Descriptor) -> bool:
     """Whether both say the same; a default that only one spells out is no difference."""
     said = [
         {key: each for key, each in spec.items() if key != "source" and each not in _NOTHING}
-        for spec in (one.spec, other.spec)
+        for spec in (one.written, other.written)
     ]
-    sources = [each.spec.get("source", {}) for each in (one, other)]
+    sources = [each.written.get("source", {}) for each in (one, other)]
     if not all(isinstance(each, dict) for each in sources):
         return said[0] == said[1] and sources[0] == sources[1]
-    return said[0] == said[1] and is_same_source(*sources)
+    return said[0] == said[1] and SourceSpec.of(sources[0]).says_same(SourceSpec.of(sources[1]))
 
 
 def _ref_problems(project: Project, descriptor: Descriptor) -> Iterator[Diagnostic]:
     """Entries without a `spec` point to a file, which is read anyway, or to a platform."""
-    for key, entries in descriptor.spec.items():
+    for key, entries in descriptor.written.items():
         for index, entry in enumerate(entries if isinstance(entries, list) else ()):
             if not isinstance(entry, dict) or "spec" in entry:
                 continue

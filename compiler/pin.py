@@ -20,7 +20,7 @@ from gitopsc.adapters.git import (
 )
 from gitopsc.adapters.requirement import is_hashable, requirement_fault, requirement_name
 from gitopsc.adapters.uv import NoUv, Unresolved, locked
-from gitopsc.model.descriptor import Descriptor, Project
+from gitopsc.model.descriptor import FunctionDescriptor, Project
 from gitopsc.model.diagnostic import (
     BAD_ARCHIVE,
     DEFINED_TWICE,
@@ -88,7 +88,7 @@ def unpinned(project: Project) -> tuple[Diagnostic, ...]:
     """Functions whose requirements could be locked and are not; nothing is asked of anybody."""
     problems = []
     for key, descriptor in _built(project):
-        written = descriptor.spec.get("requirements", ())
+        written = descriptor.spec.requirements or ()
         pin = project.lock.pins.get(key, FunctionPin())
         is_sound = not any(map(requirement_fault, written))
         if written and pin.requirements is None and is_sound and all(map(is_hashable, written)):
@@ -100,7 +100,7 @@ def unpinned(project: Project) -> tuple[Diagnostic, ...]:
 
 def _repeated(project: Project) -> Problems:
     """Two functions of one name and version would have one pin."""
-    first: dict[tuple[str, str | None], Descriptor] = {}
+    first: dict[tuple[str, str | None], FunctionDescriptor] = {}
     problems = []
     for _, descriptor in _built(project):
         other = first.setdefault((descriptor.name, descriptor.id), descriptor)
@@ -112,11 +112,11 @@ def _repeated(project: Project) -> Problems:
     return problems
 
 
-def _built(project: Project) -> Iterator[tuple[str, Descriptor]]:
+def _built(project: Project) -> Iterator[tuple[str, FunctionDescriptor]]:
     """Functions that get an image, with their keys in the lock."""
     keys = project.lock_keys()
-    for descriptor in project.descriptors:
-        if descriptor.kind == "python" and descriptor.valid and "image" not in descriptor.spec:
+    for descriptor in project.entities.functions:
+        if descriptor.valid and descriptor.spec.image is None:
             yield keys[descriptor.name, descriptor.id], descriptor
 
 
@@ -133,9 +133,9 @@ class _Results(NamedTuple):
 
 
 def _source(
-    results: _Results, descriptor: Descriptor, old: SourcePin | None, problems: Problems
+    results: _Results, descriptor: FunctionDescriptor, old: SourcePin | None, problems: Problems
 ) -> SourcePin | None:
-    written = descriptor.spec["source"].get("source")
+    written = descriptor.source.path
     if written is None or not is_remote(written):
         return None
     span = descriptor.span("spec", "source", "source")
@@ -255,12 +255,12 @@ def _downloaded(remote: Remote) -> Fetched:
 
 def _requirements(
     results: _Results,
-    descriptor: Descriptor,
+    descriptor: FunctionDescriptor,
     old: RequirementsPin | None,
     with_requirements: bool,
     problems: Problems,
 ) -> RequirementsPin | None:
-    written = tuple(descriptor.spec.get("requirements", ()))
+    written = descriptor.spec.requirements or ()
     version = descriptor.python_version
     if old is not None and (old.written, old.python_version) == (written, version):
         return old
@@ -292,9 +292,9 @@ def _requirements(
     return results.resolved[key]
 
 
-def _place(descriptor: Descriptor, name: str | None) -> Span | None:
+def _place(descriptor: FunctionDescriptor, name: str | None) -> Span | None:
     """Of the requirement of a name, which may be one of another requirement's."""
-    for index, text in enumerate(descriptor.spec["requirements"]):
+    for index, text in enumerate(descriptor.spec.requirements or ()):
         if name is not None and requirement_name(text) == name:
             return descriptor.span("spec", "requirements", index)
     return None

@@ -1,4 +1,5 @@
-"""The stages in order: divide, parse, validate, normalize, load, screen, link, plan, emit, combine.
+"""The stages in order: divide, parse, validate, normalize, load, screen, link, resolve, plan, emit,
+combine.
 
 Scan is before, write after. One error anywhere means that nothing is emitted. Every stage still
 runs on what it can, so that one compile shows every problem.
@@ -6,8 +7,8 @@ runs on what it can, so that one compile shows every problem.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from gitopsc.adapters.processes import spread
 from gitopsc.combine import combine
@@ -15,24 +16,69 @@ from gitopsc.divide import divide
 from gitopsc.emit import emit
 from gitopsc.link import link
 from gitopsc.load import load
+from gitopsc.model.artifact import Emission
 from gitopsc.model.compilation import Compilation, Compiled
 from gitopsc.model.descriptor import Project
 from gitopsc.model.diagnostic import LOCK_CODES, Diagnostic, has_errors
 from gitopsc.model.files import LOCK_FILE
 from gitopsc.model.lock import FunctionPin, Lock
-from gitopsc.model.output import OutputFile
-from gitopsc.model.program import Program
+from gitopsc.model.plan import Plan
+from gitopsc.model.program import Function, FunctionVersion, Program
 from gitopsc.model.remote import Access
 from gitopsc.model.source import FunctionFile, Tree
 from gitopsc.normalize import normalize
 from gitopsc.parse import parse
 from gitopsc.plan import plan
+from gitopsc.resolve import resolve
 from gitopsc.screen import screen
 from gitopsc.tidy import tidy
 from gitopsc.validate import validate
 
 _MANY = 1_500
 """Files from which on a second process is worth its start."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Front:
+    """One project with its loaded functions; `diagnostics` are those of normalizing and loading."""
+
+    project: Project
+    functions: Mapping[FunctionVersion, Function]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The projects of a tree that every command works on.
+
+    `all` are those that are there; `fronts` are without the ones that have a broken file: a name in
+    it is not unknown, only unread. `diagnostics` are of the tree: of parsing and validating.
+    """
+
+    all: tuple[Project, ...]
+    fronts: tuple[_Front, ...]
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def every_diagnostic(self) -> tuple[Diagnostic, ...]:
+        found = [problem for front in self.fronts for problem in front.diagnostics]
+        return (*self.diagnostics, *found)
+
+
+def _front_end(tree: Tree, fetches: bool | None = None) -> _Read:
+    """`fetches` says whether builders fetch sources, whatever the settings say."""
+    documents, syntax = parse(tree)
+    projects, grammar = validate(tree, documents)
+    broken = {_owner(fault.span.path, projects) for fault in syntax if has_errors([fault])}
+    fronts = []
+    for project in projects:
+        if project.prefix not in broken:
+            project, dialect = normalize(project)
+            if fetches is not None:
+                project = replace(project, fetches=fetches)
+            functions, loading = load(project, tree)
+            fronts.append(_Front(project, functions, (*dialect, *loading)))
+    return _Read(projects, tuple(fronts), (*syntax, *grammar))
 
 
 def compile_tree(tree: Tree) -> Compilation:
@@ -42,41 +88,40 @@ def compile_tree(tree: Tree) -> Compilation:
 
 def compile_part(tree: Tree) -> Compilation:
     """The same for one part of a divided tree."""
-    documents, syntax = parse(tree)
-    projects, grammar = validate(tree, documents)
-    diagnostics = [*syntax, *grammar]
-    broken = {_owner(each.span.path, projects) for each in syntax if has_errors([each])}
+    read = _front_end(tree)
+    diagnostics = [*read.every_diagnostic]
     programs = []
-    plans = []
-    for project in projects:
-        if project.prefix in broken:
-            continue  # a name in a broken file is not unknown, only unread
-        project, dialect = normalize(project)
-        functions, loading = load(project, tree)
-        screening = screen(project, functions.values(), tree, (*grammar, *loading))
-        program, binding = link(project, functions)
-        sound = not has_errors((*grammar, *dialect, *loading, *binding))
-        planned, limits = plan(program, sound=sound)
+    plans: list[tuple[Program, Plan]] = []
+    for front in read.fronts:
+        before = (*read.diagnostics, *front.diagnostics)
+        diagnostics += screen(front.project, front.functions.values(), tree, before)
+        program, binding = link(front.project, front.functions)
+        sound = not has_errors((*before, *binding))
+        resolutions = [resolve(program, each) for each in front.project.environments]
+        planned, limits = plan(program, resolutions, sound=sound)
         programs.append(program)
-        plans.append((program, planned))
-        diagnostics += [*dialect, *loading, *screening, *binding, *limits]
-    outputs: tuple[tuple[Compiled, tuple[OutputFile, ...]], ...] = ()
+        diagnostics += [*binding, *limits]
+        if planned is not None:
+            plans.append((program, planned))
+    emitted: list[tuple[Compiled, Emission]] = []
     if not has_errors(diagnostics):
-        outputs = tuple((_short(each), emit(made)) for each, made in plans if made is not None)
+        emitted = [(_short(program), emit(planned)) for program, planned in plans]
     linked = {program.project.folder: program for program in programs}
     return Compilation(
-        projects=tuple(_short(linked.get(each.folder) or each) for each in projects),
+        projects=tuple(_short(linked.get(project.folder) or project) for project in read.all),
         programs=tuple(programs),
-        outputs=outputs,
+        plans=tuple(planned for _, planned in plans),
+        outputs=tuple((project, emission.files) for project, emission in emitted),
+        objects=tuple((project, emission.objects) for project, emission in emitted),
         diagnostics=tuple(diagnostics),
-        is_empty=not any(project.descriptors for project in projects),
+        is_empty=not any(project.descriptors for project in read.all),
     )
 
 
 def compile_parts(
     tree: Tree, recall: Callable[[Tree], Compilation | None]
 ) -> tuple[Compilation, tuple[tuple[Tree, Compilation], ...]]:
-    """The same without programs, and what each part gave.
+    """The same without programs, plans and objects, and what each part gave.
 
     What `recall` knows of a part is not compiled again; many others are, in several processes.
     """
@@ -89,11 +134,11 @@ def compile_parts(
         (part, next(compiled) if known is None else known)
         for part, known in zip(trees, recalled, strict=True)
     )
-    return combine(tree, [each for _, each in parts]), parts
+    return combine(tree, [compilation for _, compilation in parts]), parts
 
 
 def _without_programs(tree: Tree) -> Compilation:
-    return replace(compile_part(tree), programs=())
+    return replace(compile_part(tree), programs=(), plans=(), objects=())
 
 
 def lock_tree(
@@ -110,25 +155,20 @@ def lock_tree(
     """
     from gitopsc.pin import pin, unpinned  # and what talks to networks, for this alone
 
-    documents, syntax = parse(tree)
-    projects, grammar = validate(tree, documents)
-    diagnostics = [*syntax, *grammar]
+    # What is locked is looked into, here and now.
+    read = _front_end(tree, fetches=None if check else False)
+    diagnostics = [*read.every_diagnostic]
     locked = []
-    for project in projects:
-        project, dialect = normalize(project)
-        if not check:
-            project = replace(project, fetches=False)  # what is locked is looked into, here and now
-        functions, loading = load(project, tree)
-        diagnostics += [*dialect, *loading]
-        pins = project.lock.pins
+    for front in read.fronts:
+        project, pins = front.project, front.project.lock.pins
         if check:
             diagnostics += unpinned(project) if with_requirements else ()
-        elif not has_errors(_unlocked((*syntax, *grammar, *dialect, *loading))):
-            present = {each.content for each in functions.values() if each.content is not None}
+        elif not has_errors(_unlocked((*read.diagnostics, *front.diagnostics))):
+            contents = {function.content for function in front.functions.values()}
             pins, pinning = pin(
                 project,
                 access=access,
-                present=present,
+                present={content for content in contents if content is not None},
                 upgraded=upgraded,
                 with_requirements=with_requirements,
             )
@@ -144,47 +184,39 @@ def lock_tree(
 
 def link_tree(tree: Tree) -> tuple[tuple[Program, ...], tuple[Diagnostic, ...]]:
     """Programs as a laptop runs them: what a builder would fetch is here."""
-    documents, syntax = parse(tree)
-    projects, grammar = validate(tree, documents)
-    diagnostics = [*syntax, *grammar]
-    programs = []
-    for project in projects:
-        project, dialect = normalize(project)
-        project = replace(project, fetches=False)
-        functions, loading = load(project, tree)
-        program, binding = link(project, functions)
-        programs.append(program)
-        diagnostics += [*dialect, *loading, *binding]
-    return tuple(programs), tuple(diagnostics)
+    read = _front_end(tree, fetches=False)
+    linked = [link(front.project, front.functions) for front in read.fronts]
+    binding = [problem for _, problems in linked for problem in problems]
+    return tuple(program for program, _ in linked), (*read.every_diagnostic, *binding)
 
 
 def tidy_tree(tree: Tree) -> tuple[tuple[FunctionFile, ...], tuple[Diagnostic, ...]]:
     """The files of a tidy repository that means the same; none when there is an error."""
-    documents, syntax = parse(tree)
-    projects, grammar = validate(tree, documents)
-    diagnostics = [*syntax, *grammar]
-    files: list[FunctionFile] = []
-    for project in projects:
-        project, dialect = normalize(project)
-        _, loading = load(project, tree)
-        diagnostics += [*dialect, *_unlocked(loading)]
-        if not has_errors(diagnostics):
-            files += tidy(project, tree)
-    return () if has_errors(diagnostics) else tuple(files), tuple(diagnostics)
+    read = _front_end(tree)
+    found = [problem for front in read.fronts for problem in front.diagnostics]
+    diagnostics = (*read.diagnostics, *_unlocked(found))
+    if has_errors(diagnostics):
+        return (), diagnostics
+    return tuple(_tidied(read.fronts, tree)), diagnostics
+
+
+def _tidied(fronts: Iterable[_Front], tree: Tree) -> Iterator[FunctionFile]:
+    for front in fronts:
+        yield from tidy(front.project, tree)
 
 
 def _unlocked(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """Without what a new lock mends."""
+    """Without what a new lock puts right."""
     return [
-        each
-        for each in diagnostics
-        if each.code not in LOCK_CODES and not each.span.path.endswith(LOCK_FILE)
+        problem
+        for problem in diagnostics
+        if problem.code not in LOCK_CODES and not problem.span.path.endswith(LOCK_FILE)
     ]
 
 
 def _owner(path: str, projects: Iterable[Project]) -> str:
     """The prefix of the nearest project around a file."""
-    prefixes = (each.prefix for each in projects if path.startswith(each.prefix))
+    prefixes = (project.prefix for project in projects if path.startswith(project.prefix))
     return max(prefixes, key=len, default="")
 
 

@@ -53,7 +53,9 @@ def tidy(project: Project, tree: Tree) -> tuple[FunctionFile, ...]:
         versions=Counter(each.name for each in functions),
         data_versions=Counter(_entity(each) for each in found if each.kind in DATA_TYPES),
         pinned=frozenset(key for each in found for key in _pinned_by(each)),
-        task_keys=frozenset(key for each in found if each.kind in TASK_KINDS for key in each.spec),
+        task_keys=frozenset(
+            key for each in found if each.kind in TASK_KINDS for key in each.written
+        ),
     )
     files: dict[str, list[str]] = {}
     contents: dict[str, FunctionFile] = {}
@@ -119,7 +121,7 @@ def _function_folder(counts: _Counts, descriptor: Descriptor) -> str:
 
 def _function(counts: _Counts, descriptor: Descriptor) -> tuple[str, FunctionFile | None]:
     """The descriptor, and its inline source as a file beside it, where the image has it, too."""
-    spec = {key: each for key, each in descriptor.spec.items() if each not in (None, [], {})}
+    spec = {key: each for key, each in descriptor.written.items() if each not in (None, [], {})}
     source = {key: each for key, each in spec["source"].items() if key != "lang"}
     text = source.pop("code", None)
     encoded = source.pop("base64", None)
@@ -138,7 +140,7 @@ def _local_files(
     project: Project, tree: Tree, descriptor: Descriptor, folder: str
 ) -> Iterator[FunctionFile]:
     """What a source in the project is: where it was, or beside its descriptor, as it was found."""
-    written = descriptor.spec["source"].get("source")
+    written = descriptor.written["source"].get("source")
     if written is None or is_remote(written):
         return
     beside = posixpath.dirname(project.relative(descriptor.path))
@@ -155,7 +157,7 @@ def _local_files(
 
 
 def _task_file(counts: _Counts, task: Descriptor) -> str:
-    key = FunctionKey.parse(task.spec["function"])
+    key = FunctionKey.parse(task.written["function"])
     function = next(
         (
             each
@@ -171,7 +173,7 @@ def _task_file(counts: _Counts, task: Descriptor) -> str:
 
 
 def _task(counts: _Counts, task: Descriptor) -> str:
-    spec = _shorter(counts, task.spec)
+    spec = _shorter(counts, task.written)
     template = task.document.data["spec"].get("template")
     if isinstance(template, dict):
         spec = {key: each for key, each in spec.items() if key not in template}
@@ -197,11 +199,11 @@ def _other(counts: _Counts, descriptor: Descriptor) -> str:
         type_, name = _entity(descriptor)
         many = counts.data_versions[type_, name] > 1
         kept = many or (type_, name, descriptor.id) in counts.pinned
-        return _rendered(kind, descriptor, dict(descriptor.spec), with_id=kept, with_age=many)
+        return _rendered(kind, descriptor, dict(descriptor.written), with_id=kept, with_age=many)
     if kind == "secret":
-        return _rendered(kind, descriptor, dict(descriptor.spec))
+        return _rendered(kind, descriptor, dict(descriptor.written))
     if kind in RUN_KINDS:
-        spec = {key: each for key, each in descriptor.spec.items() if key not in FUNCTION_KEYS}
+        spec = {key: each for key, each in descriptor.written.items() if key not in FUNCTION_KEYS}
         spec = _without_task(counts, spec)
         spec.setdefault("function", _function_of_task(counts, descriptor))
         return _rendered(descriptor.kind, descriptor, spec)
@@ -215,10 +217,10 @@ def _other(counts: _Counts, descriptor: Descriptor) -> str:
 
 def _function_of_task(counts: _Counts, descriptor: Descriptor) -> str:
     """Of the task that a run or a trigger names instead of a function."""
-    key = TaskKey.parse(str(descriptor.spec.get("task")))
+    key = TaskKey.parse(str(descriptor.written.get("task")))
     for each in counts.project.descriptors:
         if key is not None and (each.kind, each.id) == (key.kind, key.id) and each.valid:
-            return _function_name(counts, each.spec["function"])
+            return _function_name(counts, each.written["function"])
     return ""
 
 

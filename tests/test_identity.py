@@ -10,10 +10,11 @@ import pytest
 from conftest import CASES, ROOT, SAMPLE, texts_from, tree_of
 from gitopsc.emit import emit
 from gitopsc.model import identity
-from gitopsc.model.plan import Workload
+from gitopsc.model.plan import Plan, Workload
 from gitopsc.model.program import Program
 from gitopsc.pipeline import compile_tree
 from gitopsc.plan import plan
+from gitopsc.resolve import resolve
 from gitopsc.scan import scan
 
 Texts = dict[str, str]
@@ -99,8 +100,7 @@ def test_moved_descriptors_labels_and_annotations_move_nothing(sample: Texts) ->
 
 def test_a_wave_moves_nothing(sample: Texts) -> None:
     (program,) = compile_tree(tree_of(sample)).programs
-    planned, _ = plan(program, sound=True)
-    assert planned is not None
+    planned = planned_of(program)
     later = replace(
         planned,
         environments=tuple(
@@ -108,9 +108,9 @@ def test_a_wave_moves_nothing(sample: Texts) -> None:
             for each in planned.environments
         ),
     )
-    names = [re.findall(rb"\n  name: (\S+)", file.content) for file in emit(planned)]
-    assert names == [re.findall(rb"\n  name: (\S+)", file.content) for file in emit(later)]
-    assert emit(planned) != emit(later)
+    names = [re.findall(rb"\n  name: (\S+)", file.content) for file in emit(planned).files]
+    assert names == [re.findall(rb"\n  name: (\S+)", file.content) for file in emit(later).files]
+    assert emit(planned).files != emit(later).files
 
 
 def test_spellings_of_one_thing_are_one_thing(sample: Texts) -> None:
@@ -257,9 +257,15 @@ def computes(texts: Texts) -> dict[str, str]:
     return computes_of(program)
 
 
-def computes_of(program: Program) -> dict[str, str]:
-    planned, _ = plan(program, sound=True)
+def planned_of(program: Program) -> Plan:
+    resolutions = [resolve(program, each) for each in program.project.environments]
+    planned, _ = plan(program, resolutions, sound=True)
     assert planned is not None
+    return planned
+
+
+def computes_of(program: Program) -> dict[str, str]:
+    planned = planned_of(program)
     return {each.run: each.compute for each in planned.environments[0].workloads}
 
 
@@ -290,8 +296,7 @@ def digests_of(repo: Path) -> list[str]:
     for program in map(without_stores, compile_tree(tree).programs):
         project = program.project.name
         lines += [f"{project} {run} {each}" for run, each in sorted(computes_of(program).items())]
-        planned, _ = plan(program, sound=True)
-        assert planned is not None
+        planned = planned_of(program)
         fixed = replace(
             planned,
             images=(),
@@ -300,7 +305,7 @@ def digests_of(repo: Path) -> list[str]:
                 for each in planned.environments
             ),
         )
-        for file in emit(fixed):
+        for file in emit(fixed).files:
             job = re.search(rb"kind: Job\nmetadata:\n  name: (\S+)", file.content)
             lines += [f"{project} {file.path} {job[1].decode()}"] if job else []
     return lines

@@ -45,8 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
             access=Access(token_hosts(arguments.path), _tell_host),
         )
         problems += reading.placed(found)
-        functions = (each for project, _ in locked for each in project.descriptors)
-        known = {each.name for each in functions if each.kind == "python"}
+        functions = (each for project, _ in locked for each in project.entities.functions)
+        known = {function.name for function in functions}
         if unknown := sorted(set(arguments.upgrade or ()) - known):
             hint = did_you_mean(unknown[0], known) or "`--upgrade` takes names of functions"
             print(f"gitopsc: no function is called `{unknown[0]}`; {hint}", file=sys.stderr)

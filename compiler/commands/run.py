@@ -14,13 +14,14 @@ from gitopsc.commands.reading import read
 from gitopsc.commands.terminal import wants_colour
 from gitopsc.execute import execute
 from gitopsc.model.diagnostic import did_you_mean, has_errors, in_order, listed
-from gitopsc.model.execution import Execution, executions
 from gitopsc.model.files import LOCAL_STORE
+from gitopsc.model.local_run import Ended, Event, LocalRuns, Logged, Preparing, Printed
 from gitopsc.model.program import Program, Run
-from gitopsc.model.rehearsal import Ended, Event, Logged, Preparing, Printed, Rehearsal
+from gitopsc.model.resolution import ResolvedRun
 from gitopsc.model.store import scheme_of
 from gitopsc.pipeline import link_tree
 from gitopsc.report.text import render_counts, render_text
+from gitopsc.resolve import resolve
 
 _OFFERED = ("project", "run", "context", "event")
 """Arguments that the runner gives."""
@@ -54,15 +55,15 @@ def run(arguments: argparse.Namespace) -> int:
         return 2
     for warning in _left_out(wanted):
         print(f"gitopsc: {warning}", file=sys.stderr)
-    rehearsal = Rehearsal(
-        executions=wanted,
+    local = LocalRuns(
+        runs=wanted,
         folder=folder,
         store=store,
         schemes=_schemes(wanted, arguments.store),
         again=frozenset(each.run.name for each in wanted) if arguments.force else frozenset(),
         port=arguments.port,
     )
-    ended = execute(rehearsal, _Telling([each.run.name for each in wanted]).told)
+    ended = execute(local, _Telling([each.run.name for each in wanted]).told)
     sys.stdout.write(_table(ended))
     return _status(ended, asked)
 
@@ -97,7 +98,7 @@ def _with_parameters(program: Program, asked: Run, given: Iterable[str]) -> Prog
         name, separator, value = text.partition("=")
         if not separator or not name:
             raise _Refused(f"`--param {text}` is no `NAME=VALUE`")
-        if name in asked.merged.spec.get("inputs", {}) or name in _OFFERED:
+        if name in (asked.spec.inputs or {}) or name in _OFFERED:
             raise _Refused(f"`{name}` is no parameter of `{asked.name}`: something else is given")
         if target is None or (signature and not signature.open and name not in signature.arguments):
             known = signature.arguments if signature else ()
@@ -123,27 +124,26 @@ def _value(text: str) -> Any:
     return value
 
 
-def _wanted(program: Program, name: str, *, with_upstream: bool) -> tuple[Execution, ...]:
+def _wanted(program: Program, name: str, *, with_upstream: bool) -> tuple[ResolvedRun, ...]:
     """The run, after those whose data it reads, and theirs."""
     names = {name}
-    found = executions(program, program.project.local)
-    for execution in reversed(found):
-        run = execution.run
-        if run.name in names and with_upstream:
-            names |= {each.producer for each in (*run.inputs, *run.references) if each.producer}
+    found = resolve(program, program.project.local).runs
+    for resolved in reversed(found):
+        if resolved.name in names and with_upstream:
+            names |= {read.producer for read in resolved.run.reads if read.producer}
     return tuple(each for each in found if each.run.name in names)
 
 
-def _check_secrets(wanted: Iterable[Execution]) -> None:
+def _check_secrets(wanted: Iterable[ResolvedRun]) -> None:
     """A secret's value comes from the variable of its name."""
     for each in wanted:
-        missing = [name for name in each.run.secrets if name not in os.environ]
+        missing = [name for name in each.secrets if name not in os.environ]
         if missing:
             message = f"`{each.run.name}` needs the secret {listed(missing)}"
             raise _Refused(f"{message}: set the environment variable of that name")
 
 
-def _left_out(wanted: Iterable[Execution]) -> list[str]:
+def _left_out(wanted: Iterable[ResolvedRun]) -> list[str]:
     """What a pod has and this machine does not."""
     words = []
     for each in wanted:
@@ -155,7 +155,7 @@ def _left_out(wanted: Iterable[Execution]) -> list[str]:
             words.append(f"`{run.name}` runs here without its build's instructions")
         words += [
             f"`{run.name}` runs here without its volume `{volume.name}` at `{volume.mount_path}`"
-            for volume in run.volumes
+            for volume in run.spec.volumes or ()
             if volume.mount_path != "/shared"
         ]
     return words
@@ -180,7 +180,7 @@ def _store(url: str | None, folder: str) -> str:
     return f"file://{store}"
 
 
-def _schemes(wanted: Iterable[Execution], store: str | None) -> tuple[str, ...]:
+def _schemes(wanted: Iterable[ResolvedRun], store: str | None) -> tuple[str, ...]:
     """Of the URLs that are opened here."""
     urls = {store or ""}
     for each in wanted:

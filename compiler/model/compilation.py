@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from gitopsc.model.artifact import ClusterObject
 from gitopsc.model.diagnostic import CODES, Diagnostic, Label
 from gitopsc.model.output import OutputFile
+from gitopsc.model.plan import Plan
 from gitopsc.model.program import Program
 from gitopsc.model.source import Span
 
@@ -31,14 +33,18 @@ class Compiled(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Compilation:
-    """`outputs` has files for each project, in the order of `projects`; none after an error.
+    """`outputs` are the files of each project, and `objects` what is in its manifests, in the order
+    of `projects`; none after an error.
 
-    `programs` are left out when nobody asks for them: they hold everything that was read.
+    `programs`, `plans` and `objects` are left out when nobody asks for them: they hold
+    everything that was read.
     """
 
     projects: tuple[Compiled, ...] = ()
     programs: tuple[Program, ...] = ()
+    plans: tuple[Plan, ...] = ()
     outputs: tuple[tuple[Compiled, tuple[OutputFile, ...]], ...] = ()
+    objects: tuple[tuple[Compiled, tuple[ClusterObject, ...]], ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     is_empty: bool = True
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,13 @@ from gitopsc.model.document import Document, Pointer
 from gitopsc.model.lock import Lock
 from gitopsc.model.scheduling import Scheduling
 from gitopsc.model.source import Span
+from gitopsc.model.specification import (
+    DataSpec,
+    FunctionSpec,
+    RunSpec,
+    SourceSpec,
+    TriggerSpec,
+)
 from gitopsc.model.store import Store
 from gitopsc.model.volume import Volume
 
@@ -76,16 +82,17 @@ OTHER_RUNTIMES = frozenset(
 class Descriptor:
     """One function, task, run, trigger, data entity or project, whose shape its schema accepts.
 
-    `spec` may lack keys only when the descriptor has errors; `valid` says that it has none. A key
-    of it stands in the document below the first of `homes` that has it. `is_copy` says that it
-    stands for a descriptor that is not here: a function as a run of it was merged.
+    `written` is its `spec` as any JSON, for what writes it again. It may lack keys only when the
+    descriptor has errors; `valid` says that it has none. A key of it stands in the document below
+    the first of `homes` that has it. `is_copy` says that it stands for a descriptor that is not
+    here: a function as a run of it was merged.
     """
 
     kind: str
     name: str
     id: str | None
     document: Document
-    spec: Mapping[str, Any]
+    written: Mapping[str, Any]
     valid: bool = True
     homes: tuple[Pointer, ...] = (("spec",),)
     is_copy: bool = False
@@ -98,12 +105,6 @@ class Descriptor:
     @property
     def path(self) -> str:
         return self.document.path
-
-    @property
-    def python_version(self) -> str:
-        """Of a function, such as `3.11`."""
-        version: str = self.spec["python_version"]
-        return version.removeprefix("PYTHON").replace("_", ".")
 
     def span(self, *pointer: str | int) -> Span:
         """The place of a value; `spec` stands for wherever a key of it is."""
@@ -135,29 +136,52 @@ class Descriptor:
         return self.document.span()
 
 
-def is_same_source(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two `source`s of a function say the same, however their text is written.
+@dataclass(frozen=True, slots=True)
+class FunctionDescriptor(Descriptor):
+    spec: FunctionSpec = field(default_factory=FunctionSpec)
 
-    An export adds the text to a source that has a path: alone on one side, it is no difference.
-    """
-    texts = [_text(each) for each in (one, other)]
-    rests = [
-        {key: each for key, each in source.items() if key not in ("base64", "code", "lang")}
-        for source in (one, other)
-    ]
-    is_added = "source" in one and None in texts
-    return rests[0] == rests[1] and (texts[0] == texts[1] or is_added)
+    @property
+    def python_version(self) -> str:
+        """Such as `3.11`."""
+        version = self.spec.python_version or ""
+        return version.removeprefix("PYTHON").replace("_", ".")
+
+    @property
+    def source(self) -> SourceSpec:
+        """That of a valid function."""
+        return self.spec.source or SourceSpec("")
 
 
-def _text(source: Mapping[str, Any]) -> object:
-    if "code" in source:
-        return str(source["code"]).encode()
-    try:
-        return b64decode("".join(source["base64"].split()), validate=True)
-    except KeyError:
-        return None
-    except (ValueError, AttributeError):
-        return source["base64"]  # which `load` tells is none
+@dataclass(frozen=True, slots=True)
+class RunDescriptor(Descriptor):
+    """A run, a trigger that the clock pulls, or a task: what it says for its function's runs."""
+
+    spec: RunSpec = field(default_factory=RunSpec)
+
+    @property
+    def is_scheduler(self) -> bool:
+        """Whether it is written as a trigger."""
+        return bool(self.document.data["kind"] == "scheduler")
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerDescriptor(Descriptor):
+    spec: TriggerSpec = field(default_factory=TriggerSpec)
+
+
+@dataclass(frozen=True, slots=True)
+class DataDescriptor(Descriptor):
+    spec: DataSpec = field(default_factory=DataSpec)
+
+
+class Entities(NamedTuple):
+    """The descriptors of a project by what they are, in one dialect; broken ones are in it, too."""
+
+    functions: tuple[FunctionDescriptor, ...] = ()
+    tasks: tuple[RunDescriptor, ...] = ()
+    runs: tuple[RunDescriptor, ...] = ()
+    triggers: tuple[TriggerDescriptor, ...] = ()
+    data: tuple[DataDescriptor, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +262,8 @@ class Project:
     `place` is where to point for what is wrong with the project as a whole. `described` are the
     files of the whole tree that hold descriptors or settings, of this project or another.
     `local` is the environment of a laptop: the settings without any environment's own.
-    `settings` are those as they are written, and `allowed` what they let pass.
+    `settings` are those as they are written, and `allowed` what they let pass. `entities` are the
+    descriptors once they are in one dialect.
     `is_sound` says that its settings have no errors, so that what they lack is really not there;
     `fetches` that builders fetch sources, where they can.
     """
@@ -256,6 +281,7 @@ class Project:
     local: Environment = field(default_factory=lambda: Environment("local"))
     settings: Document | None = None
     allowed: tuple[Allowance, ...] = ()
+    entities: Entities = field(default_factory=Entities)
 
     @property
     def prefix(self) -> str:
@@ -267,11 +293,11 @@ class Project:
 
     def lock_keys(self) -> Mapping[tuple[str, str | None], str]:
         """What the block of each function is called in the lock: with its id, if it has several."""
-        functions = [each for each in self.descriptors if each.kind == "python"]
-        versions = Counter(each.name for each in functions)
+        functions = self.entities.functions
+        versions = Counter(function.name for function in functions)
         return {
-            (each.name, each.id): f"{each.name}:{each.id}"
-            if versions[each.name] > 1 and each.id is not None
-            else each.name
-            for each in functions
+            (function.name, function.id): f"{function.name}:{function.id}"
+            if versions[function.name] > 1 and function.id is not None
+            else function.name
+            for function in functions
         }

@@ -144,6 +144,13 @@ CREDENTIAL_IN_SOURCE = Code(
 UNUSED_ALLOWANCE = Code(
     "C326", "unused-allowance", _WARNING, "an entry of `allow` that lets nothing pass"
 )
+OUT_OF_RANGE = Code(
+    "C327", "out-of-range", _ERROR, "a value, or a number of them, above or below what is allowed"
+)
+SET_TWICE = Code("C328", "set-twice", _ERROR, "one name that has two values")
+UNFIT_VALUE = Code(
+    "C329", "unfit-value", _ERROR, "a value that the schema allows, but not in this place"
+)
 COMPLETED_RUN = Code(
     "C322", "completed-run", _WARNING, "jobs that a platform has done, and that run again here"
 )

@@ -10,6 +10,7 @@ from gitopsc.model.descriptor import Environment, SecretKey
 from gitopsc.model.program import Action, Build, Fetch, Lineage
 from gitopsc.model.scheduling import Scheduling
 from gitopsc.model.source import FunctionFile
+from gitopsc.model.store import RecordKey
 from gitopsc.model.volume import Volume
 
 
@@ -60,7 +61,8 @@ class Workload:
     `settings` is the JSON text that the runner reads. `variables` are values or keys of Secrets.
     `cron` is when the clock starts it.
     `is_recreated` says that the old pods stop before new ones start.
-    `source` is the descriptor's path in the project; `reads` and `writes` are keys of data.
+    `source` is the descriptor's path in the project; `reads` and `writes` are keys of data;
+    `record` is where a job finds out that it is done.
     """
 
     name: str
@@ -91,6 +93,7 @@ class Workload:
     source: str
     reads: tuple[str, ...]
     writes: tuple[str, ...]
+    record: RecordKey | None
 
 
 class ImageBuild(NamedTuple):

@@ -6,14 +6,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
-from gitopsc.model.descriptor import Descriptor, Project
+from gitopsc.model.descriptor import (
+    DataDescriptor,
+    FunctionDescriptor,
+    Project,
+    RunDescriptor,
+)
 from gitopsc.model.files import LOCK_FILE, SETTINGS_FILE
 from gitopsc.model.lock import RequirementsPin, SourcePin
 from gitopsc.model.reference import StoreKey
 from gitopsc.model.remote import Remote
-from gitopsc.model.scheduling import Scheduling
 from gitopsc.model.source import FunctionFile, Span
-from gitopsc.model.volume import Volume
+from gitopsc.model.specification import GitopsSpec, RunSpec
 
 Action = Literal["job", "serve"]
 Relation = Literal["consumes", "produced_by", "run_of", "step_of"]
@@ -71,7 +75,7 @@ class Function:
     """
 
     name: str
-    descriptor: Descriptor
+    descriptor: FunctionDescriptor
     python_version: str
     requirements: tuple[str, ...]
     base_image: str | None
@@ -122,7 +126,7 @@ class Reference(NamedTuple):
     evidence: str
     span: Span
     producer: str | None = None
-    declared: Descriptor | None = None
+    declared: DataDescriptor | None = None
 
 
 class Output(NamedTuple):
@@ -137,9 +141,14 @@ class Output(NamedTuple):
 class Merged:
     """A run's keys and those of its task that it lacks (digitalhub.md section 3.1)."""
 
-    descriptor: Descriptor
-    task: Descriptor | None
-    spec: Mapping[str, Any]
+    descriptor: RunDescriptor
+    task: RunDescriptor | None
+    spec: RunSpec
+
+    @classmethod
+    def of(cls, descriptor: RunDescriptor, task: RunDescriptor | None) -> Merged:
+        spec = descriptor.spec if task is None else descriptor.spec.over(task.spec)
+        return cls(descriptor, task, spec)
 
     def span(self, key: str, *more: str | int) -> Span:
         """The place of a value, in the run or in its task."""
@@ -153,8 +162,8 @@ class Merged:
         """The strings anywhere in a value, with their places."""
         return self._owner(key).strings(key)
 
-    def _owner(self, key: str) -> Descriptor:
-        if self.task is not None and key not in self.descriptor.spec:
+    def _owner(self, key: str) -> RunDescriptor:
+        if self.task is not None and key not in self.descriptor.written:
             return self.task
         return self.descriptor
 
@@ -163,8 +172,8 @@ class Merged:
 class Run:
     """A run as the platform would merge it: what it says itself, its task, and its function.
 
-    `requests` and `limits` are of `cpu`, `mem`, `gpu` and `disk`. A run with `cron` is started by
-    the clock, again and again. `deadline` is in seconds from its handler's start.
+    Its parameters and init parameters are those that its functions are called with. A `local` one
+    is never in a cluster.
     """
 
     name: str
@@ -177,25 +186,27 @@ class Run:
     inputs: tuple[Reference, ...]
     references: tuple[Reference, ...]
     outputs: tuple[Output, ...]
-    environment: Mapping[str, str]
-    secrets: tuple[str, ...]
-    requests: Mapping[str, str]
-    limits: Mapping[str, str]
-    scheduling: Scheduling
-    volumes: tuple[Volume, ...]
-    profile: str | None
-    backoff_limit: int
-    cron: str | None
-    keeps_claims: bool
-    replicas: int
-    service_type: str
-    service_name: str | None
-    rerun: str | None
-    deadline: int | None
 
     @property
-    def descriptor(self) -> Descriptor:
+    def descriptor(self) -> RunDescriptor:
         return self.merged.descriptor
+
+    @property
+    def spec(self) -> RunSpec:
+        return self.merged.spec
+
+    @property
+    def reads(self) -> tuple[Reference, ...]:
+        return (*self.inputs, *self.references)
+
+    @property
+    def gitops(self) -> GitopsSpec:
+        return self.spec.gitops or GitopsSpec()
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether the clock starts it, again and again."""
+        return self.spec.cron is not None
 
     def span(self, key: str, *more: str | int) -> Span:
         return self.merged.span(key, *more)

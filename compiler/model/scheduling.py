@@ -18,15 +18,13 @@ class Scheduling(NamedTuple):
     priority_class: str | None = None
 
     @classmethod
-    def of(cls, spec: Mapping[str, Any]) -> Scheduling:
-        """`spec` is one of a run or a profile, in any dialect (digitalhub.md section 0)."""
-        selector = spec.get("node_selector", {})
-        if isinstance(selector, list):
-            selector = {each["key"]: each["value"] for each in selector}
+    def of(cls, profile: Mapping[str, Any]) -> Scheduling:
+        """`profile` is one of the settings, in any dialect (digitalhub.md section 0)."""
+        spec = profile
         return cls(
-            node_selector=selector,
-            tolerations=_kubernetes_words(spec.get("tolerations", ())),
-            affinity=_kubernetes_words(spec.get("affinity", {})),
+            node_selector=node_selector_of(spec.get("node_selector", {})),
+            tolerations=tolerations_of(spec.get("tolerations", ())),
+            affinity=affinity_of(spec.get("affinity", {})),
             runtime_class=spec.get("runtime_class", spec.get("runtimeClass")),
             priority_class=spec.get("priority_class", spec.get("priorityClass")),
         )
@@ -40,6 +38,24 @@ class Scheduling(NamedTuple):
             self.runtime_class or other.runtime_class,
             self.priority_class or other.priority_class,
         )
+
+
+def node_selector_of(value: Any) -> Mapping[str, str]:
+    """Labels, which the platform writes as a list of keys and values."""
+    if isinstance(value, list):
+        return {label["key"]: label["value"] for label in value}
+    labels: Mapping[str, str] = value
+    return labels
+
+
+def tolerations_of(value: Any) -> Sequence[Mapping[str, Any]]:
+    tolerations: Sequence[Mapping[str, Any]] = _kubernetes_words(value)
+    return tolerations
+
+
+def affinity_of(value: Any) -> Mapping[str, Any]:
+    affinity: Mapping[str, Any] = _kubernetes_words(value)
+    return affinity
 
 
 def _kubernetes_words(value: Any) -> Any:

@@ -11,6 +11,9 @@ from gitopsc.model.volume import Volume
 DEFAULT = "default"
 """The store that outputs and records go to."""
 
+SCHEDULED = "scheduled"
+"""The record of a run that the clock starts: each time replaces it."""
+
 MOUNTED = "/var/lib/gitopsc"
 """The folder below which stores on claims are mounted."""
 
@@ -54,6 +57,19 @@ class Store(NamedTuple):
     def is_shared(self) -> bool:
         """Whether all pods see the same in it."""
         return self.volume is not None or scheme_of(self.url) not in LOCAL_SCHEMES
+
+
+class RecordKey(NamedTuple):
+    """Where it is written that a run is done: a run that finds its record does no work.
+
+    `store` is a URL. `name` is a compute digest; what the clock starts has one record, `scheduled`.
+    """
+
+    store: str
+    project: str
+    environment: str
+    run: str
+    name: str
 
 
 def scheme_of(url: str) -> str:

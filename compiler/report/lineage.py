@@ -161,7 +161,7 @@ def _boxes(program: Program, ids: Ids) -> Iterator[_Box]:
         text = node.id if home else node.id.partition("/")[2]
         if run is not None:
             what = "job" if run.action == "job" else "service"
-            what = what if run.cron is None else "scheduled job"
+            what = what if run.spec.cron is None else "scheduled job"
             text = f"{run.name}\n{what} of {run.function.name}"
         shape: Shape = run.action if run else "data"
         yield _Box(ids[program.project.name, node.id], shape, text)

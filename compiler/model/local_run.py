@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-from gitopsc.model.execution import Execution
+from gitopsc.model.resolution import ResolvedRun
 
 Status = Literal["done", "done before", "failed", "waiting", "not started", "stopped"]
 
 
-class Rehearsal(NamedTuple):
+class LocalRuns(NamedTuple):
     """Runs to do here, each after those it waits for.
 
     `folder` is the project's on disk; `again` names those that are done whatever the records say.
     `schemes` are those of the URLs that the runner opens. A service listens on `port`.
     """
 
-    executions: tuple[Execution, ...]
+    runs: tuple[ResolvedRun, ...]
     folder: str
     store: str
     schemes: tuple[str, ...]

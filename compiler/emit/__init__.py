@@ -1,0 +1,42 @@
+"""Plan -> Emission: Dockerfiles, manifests and reports, as text that nothing parses again.
+
+Beside the text is what it says: which objects, of which runs, with which images.
+"""
+
+from __future__ import annotations
+
+from gitopsc.emit.images import bake_file, build_image, runner
+from gitopsc.emit.kubernetes import manifests
+from gitopsc.emit.reports import lineage_report
+from gitopsc.model.artifact import Emission
+from gitopsc.model.files import OWNERSHIP_LIST
+from gitopsc.model.output import OutputFile, readable_json
+from gitopsc.model.plan import Plan
+
+__all__ = ("emit",)
+
+
+def emit(plan: Plan) -> Emission:
+    """All files of a project's output, sorted by path, the list of them included."""
+    files: dict[str, bytes] = {}
+    objects = []
+    images = {image.name: build_image(plan, image) for image in plan.images}
+    if images:
+        for path, content in runner(plan):
+            files[f"images/runner/{path}"] = content
+        for built in images.values():
+            files |= built.files
+        files["images/docker-bake.json"] = readable_json(bake_file(plan, images.values())).encode()
+    for planned in plan.environments:
+        folder = f"manifests/{planned.environment.name}"
+        for manifest in manifests(plan, planned, images):
+            path = f"{folder}/{manifest.name}"
+            files[path] = manifest.text.encode()
+            objects += [made._replace(path=path) for made in manifest.objects]
+    files["reports/lineage.json"] = readable_json(lineage_report(plan)).encode()
+    owned = "".join(f"{path}\n" for path in sorted(files))
+    files[OWNERSHIP_LIST] = owned.encode()
+    return Emission(
+        files=tuple(OutputFile(path, files[path]) for path in sorted(files)),
+        objects=tuple(objects),
+    )

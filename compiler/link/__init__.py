@@ -1,0 +1,54 @@
+"""Project and its functions -> Program: who is meant by each reference, what waits for what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gitopsc.link.builds import used_functions
+from gitopsc.link.data import find_data
+from gitopsc.link.drafts import draft_runs
+from gitopsc.link.lineage import draw_lineage, order_runs
+from gitopsc.link.runs import make_run
+from gitopsc.link.symbols import declare
+from gitopsc.model.descriptor import Project
+from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.program import BuildRun, Function, FunctionVersion, Program, Run
+
+__all__ = ("link",)
+
+
+def link(
+    project: Project, loaded: Mapping[FunctionVersion, Function]
+) -> tuple[Program, tuple[Diagnostic, ...]]:
+    """Resolves a project, whose loaded functions are given, each version.
+
+    What cannot be resolved is left out of the program, with an error.
+    """
+    symbols, problems = declare(project)
+    drafts, found = draft_runs(symbols)
+    problems += found
+    functions, found = used_functions(symbols, loaded, drafts)
+    problems += found
+    data, found = find_data(symbols, [draft for draft in drafts if draft.action is not None])
+    problems += found
+    runs: dict[str, Run] = {}
+    builds = [draft for draft in drafts if draft.action is None]
+    for draft in drafts:
+        function = functions.get(draft.function)
+        if draft.action is not None and function is not None:
+            runs[draft.name], found = make_run(project, draft, draft.action, function, data)
+            problems += found
+    order, found = order_runs(runs)
+    problems += found
+    program = Program(
+        project,
+        functions=tuple(functions.values()),
+        runs=tuple(runs[name] for generation in order for name in generation),
+        builds=tuple(
+            BuildRun(draft.name, draft.merged, functions[draft.function])
+            for draft in builds
+            if draft.function in functions and not draft.is_local
+        ),
+        lineage=draw_lineage(symbols, functions, runs.values(), builds, order),
+    )
+    return program, tuple(problems)

@@ -1,0 +1,59 @@
+"""A run and its function's signatures -> whether what is given is what is taken.
+
+digitalhub.md section 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from gitopsc.link import sentences
+from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.program import Run
+
+_INJECTED = frozenset(("project", "run", "context", "event"))
+_MOST_REPORTED = 20
+"""Arguments of one run that are reported, when a handler does not take them."""
+
+
+def misfits(run: Run, init_key: str) -> Iterator[Diagnostic]:
+    """`init_key` is where the init function's parameters are written."""
+    function = run.function
+    given: dict[str, tuple[str, str]] = {}
+    if run.action == "job":
+        given = {name: ("parameters", name) for name in run.parameters}
+        given |= {name: ("inputs", name) for name in run.spec.inputs or {}}
+    yield from _call_misfits(run, function.handler, given)
+    yield from _output_misfits(run)
+    if function.init is not None:
+        given = {name: (init_key, name) for name in run.init_parameters}
+        yield from _call_misfits(run, function.init, given)
+    elif run.init_parameters:
+        yield sentences.no_init(function, run.span(init_key))
+
+
+def _output_misfits(run: Run) -> Iterator[Diagnostic]:
+    """A decorator that names the handler's outputs names all of them."""
+    signature = run.function.signatures.get(run.function.handler)
+    if signature is None or signature.outputs is None:
+        return
+    for output in run.outputs:
+        if output.name not in signature.outputs:
+            yield sentences.no_such_output(output, run, signature)
+
+
+def _call_misfits(
+    run: Run, name: str, given: Mapping[str, tuple[str, str]]
+) -> Iterator[Diagnostic]:
+    """`given` are the arguments of a call of `name`, with the keys where they stand."""
+    signature = run.function.signatures.get(name)
+    if signature is None:
+        return
+    known = [argument for argument in signature.arguments if argument not in _INJECTED]
+    strange = sorted(given.keys() - set(signature.arguments)) if not signature.open else []
+    for argument in strange[:_MOST_REPORTED]:
+        span = run.merged.key_span(*given[argument])
+        yield sentences.no_such_argument(name, argument, known, signature, span)
+    for argument in signature.required:
+        if argument not in given and argument not in _INJECTED:
+            yield sentences.argument_missing(name, argument, run, signature)

@@ -1,0 +1,103 @@
+"""A run's descriptor -> which function it is of, and what its task says for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from gitopsc.link import sentences
+from gitopsc.link.symbols import FunctionFound, Symbols, find_function, version_of
+from gitopsc.model.descriptor import RunDescriptor
+from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.program import Action, FunctionVersion, Merged
+from gitopsc.model.reference import TaskKey
+
+_ACTIONS: Mapping[str, Action | None] = {
+    "python+build": None,
+    "python+job": "job",
+    "python+serve": "serve",
+}
+
+
+class Draft(NamedTuple):
+    """A run whose task and function are found. A run without an action builds an image."""
+
+    name: str
+    action: Action | None
+    function: FunctionVersion
+    merged: Merged
+
+    @property
+    def is_local(self) -> bool:
+        return bool(self.merged.spec.local_execution)
+
+
+def draft_runs(symbols: Symbols) -> tuple[list[Draft], list[Diagnostic]]:
+    """One for each valid run; what is not found is left out, with an error."""
+    drafts = []
+    problems: list[Diagnostic] = []
+    for run in symbols.runs.values():
+        if run.valid:
+            draft, found = _draft(symbols, run)
+            problems += found
+            if draft is not None:
+                drafts.append(draft)
+    return drafts, problems
+
+
+def _draft(symbols: Symbols, run: RunDescriptor) -> tuple[Draft | None, list[Diagnostic]]:
+    kind = run.kind.removesuffix(":run")
+    problems = list(_task_problems(symbols, run, kind))
+    task = None
+    if run.spec.task is not None:
+        key = _task_key(symbols, run, kind)
+        task = symbols.tasks_by_id.get((kind, key.id)) if key is not None else None
+        if key is None or (task is not None and not task.valid):
+            return None, problems
+    owner = run if run.spec.function is not None else task
+    if owner is None or owner.spec.function is None:
+        return None, [*problems, sentences.no_function(run)]
+    found = find_function(symbols, owner.spec.function)
+    if owner is run:  # a task's own reference was reported when the task was declared
+        problems += found.problems(symbols, owner.spec.function, (run, "function"))
+    if found.function is None:
+        return None, problems
+    if task is None:
+        task = symbols.task_of(kind, version_of(found.function))
+    elif owner is run and not _is_of(symbols, task, found):
+        return None, [*problems, sentences.task_of_another(found.function.name, run)]
+    merged = Merged.of(run, task)
+    if merged.spec.service_type == "ExternalName":
+        return None, [*problems, sentences.external_name(merged)]
+    return Draft(run.name, _ACTIONS[kind], version_of(found.function), merged), problems
+
+
+def _is_of(symbols: Symbols, task: RunDescriptor, meant: FunctionFound) -> bool:
+    function = find_function(symbols, task.spec.function or "").function
+    return (
+        function is not None
+        and meant.function is not None
+        and function.name == (meant.function.name)
+    )
+
+
+def _task_key(symbols: Symbols, run: RunDescriptor, kind: str) -> TaskKey | None:
+    """What a run names as its task, where that may be one of its kind in this project."""
+    key = TaskKey.parse(run.spec.task or "")
+    is_fit = key is not None and key.kind == kind and key.project == symbols.project
+    return key if is_fit else None
+
+
+def _task_problems(symbols: Symbols, run: RunDescriptor, kind: str) -> Iterator[Diagnostic]:
+    """Runs are exported without their tasks: then what the task said is lost."""
+    text = run.spec.task
+    if text is None:
+        return
+    key = TaskKey.parse(text)
+    if key is None or key.kind != kind:
+        yield sentences.not_a_task(text, kind, symbols.project, run)
+    elif key.project != symbols.project:
+        yield sentences.other_project("the task", key.project, (run, "task"))
+    elif (kind, key.id) not in symbols.tasks_by_id and not run.spec.is_merged:
+        known = [known_id for known_kind, known_id in symbols.tasks_by_id if known_kind == kind]
+        yield sentences.unknown_task(kind, key.id, known, run)

@@ -1,0 +1,88 @@
+"""Drafts -> Runs, each with its function, its data and the arguments of its calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gitopsc.link import sentences
+from gitopsc.link.arguments import misfits
+from gitopsc.link.builds import overruled_keys
+from gitopsc.link.data import Data, written_inputs, written_references
+from gitopsc.link.drafts import Draft
+from gitopsc.model.descriptor import Project
+from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.program import Action, Function, Reference, Run
+
+
+def make_run(
+    project: Project, draft: Draft, action: Action, function: Function, data: Data
+) -> tuple[Run, list[Diagnostic]]:
+    inputs, input_problems = written_inputs(data.symbols, draft)
+    references, reference_problems = written_references(data.symbols, draft)
+    spec = draft.merged.spec
+    parameters: Mapping[str, Any] = spec.parameters or {}
+    init_parameters: Mapping[str, Any] = spec.init_parameters or {}
+    init_key = "init_parameters"
+    if action == "serve" and parameters:
+        if not init_parameters:
+            init_key, init_parameters = "parameters", parameters
+        parameters = {}
+    run = Run(
+        name=draft.name,
+        action=action,
+        merged=draft.merged,
+        function=function,
+        local=draft.is_local,
+        parameters=parameters,
+        init_parameters=init_parameters,
+        inputs=_resolved(inputs, data),
+        references=_resolved(references, data),
+        outputs=data.outputs(draft.name),
+    )
+    problems = [*input_problems, *reference_problems]
+    for reference in (*inputs, *references):
+        problems += data.problems(reference, is_local=draft.is_local)
+    if action == "serve" and spec.parameters:
+        is_used = init_key == "parameters"
+        problems.append(sentences.parameters_to_init(draft.merged, is_used=is_used))
+    problems += overruled_keys(draft.merged, function)
+    problems += _profile_problems(project, draft)
+    problems += _repeated_names(draft)
+    problems += _gpu_problems(draft)
+    problems += misfits(run, init_key)
+    return run, problems
+
+
+def _resolved(references: list[Reference], data: Data) -> tuple[Reference, ...]:
+    found = map(data.resolved, references)
+    return tuple(reference for reference in found if reference is not None)
+
+
+def _profile_problems(project: Project, draft: Draft) -> Iterator[Diagnostic]:
+    name = draft.merged.spec.profile
+    if name is None or draft.is_local or not project.is_sound:
+        return
+    for environment in project.environments:
+        known = environment.profiles
+        if name not in known:
+            yield sentences.unknown_profile(name, environment.name, known, draft.merged)
+
+
+def _repeated_names(draft: Draft) -> Iterator[Diagnostic]:
+    """A cluster refuses a pod that sets a variable twice."""
+    names: set[str] = set()
+    for index, variable in enumerate(draft.merged.spec.envs or ()):
+        if variable.name in names:
+            yield sentences.set_twice(variable.name, draft.merged.span("envs", index, "name"))
+        names.add(variable.name)
+    for index, name in enumerate(draft.merged.spec.secrets or ()):
+        if name in names:
+            yield sentences.set_twice(name, draft.merged.span("secrets", index))
+        names.add(name)
+
+
+def _gpu_problems(draft: Draft) -> Iterator[Diagnostic]:
+    gpu = (draft.merged.spec.resources or {}).get("gpu")
+    if gpu is not None and gpu.limit not in (None, gpu.request):
+        yield sentences.gpu_limit(str(gpu.limit), draft.merged)

@@ -1,0 +1,299 @@
+"""What linking says of each problem: where, in which words, and what to type instead."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from gitopsc.model.descriptor import Descriptor, FunctionDescriptor
+from gitopsc.model.diagnostic import (
+    BAD_REFERENCE,
+    CYCLE,
+    DEFINED_TWICE,
+    HANDLER_MISFIT,
+    MADE_ELSEWHERE,
+    MISSING_KEY,
+    NOT_BUILT,
+    OTHER_PROJECT,
+    OVERRULED,
+    PARAMETERS_TO_INIT,
+    SET_TWICE,
+    TWO_PRODUCERS,
+    UNFIT_VALUE,
+    UNKNOWN_DATA,
+    UNKNOWN_FUNCTION,
+    UNKNOWN_INPUT,
+    UNKNOWN_PROFILE,
+    UNKNOWN_TASK,
+    UNKNOWN_VERSION,
+    Diagnostic,
+    Label,
+    did_you_mean,
+    listed,
+)
+from gitopsc.model.program import Function, Merged, Output, Reference, Run, Signature
+from gitopsc.model.reference import StoreKey
+from gitopsc.model.source import Span
+
+Place = tuple[Descriptor, str]
+"""A descriptor and a key of its spec."""
+
+
+def _span(place: Place) -> Span:
+    descriptor, key = place
+    return descriptor.span("spec", key)
+
+
+# Names
+
+
+def defined_twice(what: str, first: Descriptor, second: Descriptor) -> Diagnostic:
+    named = f" `{second.name}`" if second.name and "`" not in what else ""
+    return Diagnostic(
+        DEFINED_TWICE,
+        f"the {what}{named} is defined twice",
+        second.name_span,
+        "rename or remove one of them",
+        (Label(first.name_span, "first here"),),
+    )
+
+
+def other_project(what: str, project: str, place: Place | Span) -> Diagnostic:
+    message = f"{what} is of project `{project}`, which is another one"
+    span = place if isinstance(place, Span) else _span(place)
+    return Diagnostic(OTHER_PROJECT, message, span, "name one of this project")
+
+
+def not_a_function(text: str, project: str, place: Place) -> Diagnostic:
+    hint = f"write the function's name, or `python://{project}/<name>[:<id>]`"
+    message = f"`{text}` is no reference to a function"
+    return Diagnostic(BAD_REFERENCE, message, _span(place), hint)
+
+
+def unknown_function(name: str, project: str, known: Iterable[str], place: Place) -> Diagnostic:
+    hint = did_you_mean(name, known) or "define a `kind: python` of that name"
+    message = f"no function `{name}` in project `{project}`"
+    return Diagnostic(UNKNOWN_FUNCTION, message, _span(place), hint)
+
+
+def unknown_function_version(
+    name: str, version: str, known: Sequence[str], place: Place
+) -> Diagnostic:
+    hint = did_you_mean(version, known) or f"write one of {listed(known)}"
+    message = f"function `{name}` has no version `{version}`"
+    return Diagnostic(UNKNOWN_FUNCTION, message, _span(place), hint)
+
+
+def newest_is_used(name: str, version: str, newest: FunctionDescriptor, place: Place) -> Diagnostic:
+    message = f"function `{name}` has no version `{version}` here; `{newest.id}` is used"
+    related = (Label(newest.name_span, "the newest is here"),)
+    return Diagnostic(UNKNOWN_VERSION, message, _span(place), "leave the id out", related)
+
+
+# Runs and tasks
+
+
+def no_function(run: Descriptor) -> Diagnostic:
+    span = run.key_span("spec")
+    return Diagnostic(
+        MISSING_KEY, "`function` is missing in `spec`", span, "write `function: <name>`"
+    )
+
+
+def not_a_task(text: str, kind: str, project: str, run: Descriptor) -> Diagnostic:
+    message = f"`{text}` is no reference to a `{kind}` task"
+    hint = f"write `{kind}://{project}/<id>`, or leave `task` out"
+    return Diagnostic(BAD_REFERENCE, message, run.span("spec", "task"), hint)
+
+
+def unknown_task(kind: str, identifier: str, known: Iterable[str], run: Descriptor) -> Diagnostic:
+    hint = did_you_mean(identifier, known)
+    hint = hint or "export the task, too, if it says more than its function"
+    message = f"no `{kind}` task has the id `{identifier}`"
+    return Diagnostic(UNKNOWN_TASK, message, run.span("spec", "task"), hint)
+
+
+def task_of_another(function: str, run: Descriptor) -> Diagnostic:
+    message = f"the task is not of function `{function}`"
+    hint = "name a task of that function, or leave `task` out"
+    return Diagnostic(BAD_REFERENCE, message, run.span("spec", "task"), hint)
+
+
+def external_name(merged: Merged) -> Diagnostic:
+    message = "a service that runs here cannot be an ExternalName, which stands for one elsewhere"
+    hint = "write `ClusterIP`, `NodePort` or `LoadBalancer`"
+    return Diagnostic(UNFIT_VALUE, message, merged.span("service_type"), hint)
+
+
+def overruled(key: str, function: Function, run: Descriptor) -> Diagnostic:
+    message = f"`{key}` of function `{function.name}` is used, not this"
+    span = run.key_span("spec", key)
+    return Diagnostic(OVERRULED, message, span, "change the function, or define another one")
+
+
+def parameters_to_init(merged: Merged, *, is_used: bool) -> Diagnostic:
+    message = "a service's handler takes no parameters; they go to its init function"
+    hint = "write `init_parameters`"
+    if not is_used:
+        message = "a service has `init_parameters`, so nothing reads these parameters"
+        hint = "remove them, or move them into `init_parameters`"
+    return Diagnostic(PARAMETERS_TO_INIT, message, merged.span("parameters"), hint)
+
+
+def unknown_profile(
+    name: str, environment: str, known: Iterable[str], merged: Merged
+) -> Diagnostic:
+    message = f"environment `{environment}` has no profile `{name}`"
+    hint = did_you_mean(name, known) or f"write `profiles: {{{name}: ...}}` in gitopsc.yaml"
+    return Diagnostic(UNKNOWN_PROFILE, message, merged.span("profile"), hint)
+
+
+def set_twice(name: str, span: Span) -> Diagnostic:
+    return Diagnostic(SET_TWICE, f"`{name}` is set twice", span, "keep one")
+
+
+def gpu_limit(limit: str, merged: Merged) -> Diagnostic:
+    message = "a pod that asks for GPUs gets just as many as it asks for"
+    span = merged.span("resources", "gpu", "limits")
+    return Diagnostic(UNFIT_VALUE, message, span, f"write `gpu: '{limit}'`")
+
+
+# Builds
+
+
+def not_in_the_image(key: str, merged: Merged) -> Diagnostic:
+    message = f"`{key}` is of a pod that builds, and here BuildKit does that in its own"
+    return Diagnostic(NOT_BUILT, message, merged.key_span(key), "remove it")
+
+
+def ready_image(function: Function, merged: Merged) -> Diagnostic:
+    message = f"function `{function.name}` has a ready image, so none is built"
+    span = merged.descriptor.span("spec", "function")
+    return Diagnostic(NOT_BUILT, message, span, "remove `image` from the function, or this")
+
+
+def built_in_two_ways(
+    function: str, first: tuple[str, Merged], second: tuple[str, Merged]
+) -> Diagnostic:
+    message = f"`{first[0]}` and `{second[0]}` build `{function}` in two ways"
+    related = (Label(first[1].descriptor.name_span, f"`{first[0]}` is here"),)
+    span = second[1].descriptor.name_span
+    hint = "remove one, or give both the same instructions"
+    return Diagnostic(TWO_PRODUCERS, message, span, hint, related)
+
+
+# Data
+
+
+def not_data(text: str, project: str, span: Span) -> Diagnostic:
+    message = f"`{text}` is no reference to data"
+    hint = f"write `store://{project}/<artifact|dataitem|model>/<kind>/<name>`"
+    return Diagnostic(BAD_REFERENCE, message, span, hint)
+
+
+def not_a_key(text: str, project: str, span: Span) -> Diagnostic:
+    message = f"`{text}` is no key of anything in a store"
+    hint = f"write `store://{project}/<artifact|dataitem|model>/<kind>/<name>`"
+    return Diagnostic(UNKNOWN_DATA, message, span, hint)
+
+
+def versioned_output(key: StoreKey, span: Span) -> Diagnostic:
+    message = "an output gets its version from its run"
+    hint = f"write `{key._replace(version=None)}`"
+    return Diagnostic(BAD_REFERENCE, message, span, hint)
+
+
+def two_producers(first: tuple[str, Output], second: tuple[str, Output]) -> Diagnostic:
+    run, output = first
+    key = output.key
+    message = f"{key.type} `{key.name}` has two producers: `{run}` and `{second[0]}`"
+    related = (Label(output.span, f"produced by `{run}` here"),)
+    hint = "give one of them another name"
+    return Diagnostic(TWO_PRODUCERS, message, second[1].span, hint, related)
+
+
+def undeclared_version(reference: Reference) -> Diagnostic:
+    key = reference.key
+    message = f"no descriptor declares version `{key.version}` of {key.type} `{key.name}`"
+    hint = "leave the version out to read the newest"
+    return Diagnostic(UNKNOWN_VERSION, message, reference.span, hint)
+
+
+def unknown_data(reference: Reference, known: Collection[tuple[str, str]]) -> Diagnostic:
+    """`known` are types and names. An input has to be known; what stands elsewhere may be text."""
+    key = reference.key
+    code = UNKNOWN_DATA if reference.argument is None else UNKNOWN_INPUT
+    message = f"no run produces {key.type} `{key.name}`, and no descriptor declares it"
+    hint = _similar(key, known) or f"declare it: `kind: {key.kind}`, `name: {key.name}`"
+    return Diagnostic(code, message, reference.span, hint)
+
+
+def _similar(key: StoreKey, known: Collection[tuple[str, str]]) -> str | None:
+    for type_, name in sorted(known):
+        if name == key.name:
+            return f"it is of type {type_}: write `{key._replace(type=type_, kind=type_)}`"
+    return did_you_mean(key.name, (name for type_, name in known if type_ == key.type))
+
+
+def made_on_a_laptop(read: Reference) -> Diagnostic:
+    message = f"`{read.key.name}` is made by `{read.producer}`, which runs on a laptop only"
+    hint = "let that run write to a store that the cluster reads, or take `local_execution` away"
+    return Diagnostic(MADE_ELSEWHERE, message, read.span, hint)
+
+
+def circle(names: Sequence[str], waits: Mapping[tuple[str, str], Reference]) -> Diagnostic:
+    """Each run of `names` reads what the next one makes, and the last what the first one makes."""
+    steps = list(zip(names, [*names[1:], names[0]], strict=True))
+    way = " -> ".join(f"`{name}`" for name in (*names, names[0]))
+    labels = tuple(
+        Label(
+            waits[step].span,
+            f"`{step[0]}` reads {waits[step].key.type} `{waits[step].key.name}` of `{step[1]}`",
+        )
+        for step in steps
+    )
+    message = f"runs wait for each other in a circle: {way}"
+    if len(names) == 1:
+        message = f"run `{names[0]}` reads what it produces itself"
+    hint = "pin one of the inputs to a version, or take it away"
+    return Diagnostic(CYCLE, message, waits[steps[0]].span, hint, labels)
+
+
+# Arguments
+
+
+def no_init(function: Function, span: Span) -> Diagnostic:
+    message = f"function `{function.name}` has no init function for these parameters"
+    hint = "name one as `init_function` in the function's `source`"
+    return Diagnostic(HANDLER_MISFIT, message, span, hint)
+
+
+def no_such_output(output: Output, run: Run, signature: Signature) -> Diagnostic:
+    known = signature.outputs or ()
+    message = f"`{run.function.handler}` has no output `{output.name}`"
+    hint = did_you_mean(output.name, known) or f"its outputs are {listed(known) or 'none'}"
+    span = run.merged.key_span("outputs", output.name)
+    related = _here(signature, "its decorator is here")
+    return Diagnostic(HANDLER_MISFIT, message, span, hint, related)
+
+
+def no_such_argument(
+    name: str, argument: str, known: Sequence[str], signature: Signature, span: Span
+) -> Diagnostic:
+    message = f"`{name}` takes no argument `{argument}`"
+    hint = did_you_mean(argument, known) or f"it takes {listed(known) or 'none'}"
+    related = _here(signature, f"`{name}` is here")
+    return Diagnostic(HANDLER_MISFIT, message, span, hint, related)
+
+
+def argument_missing(name: str, argument: str, run: Run, signature: Signature) -> Diagnostic:
+    message = f"`{name}` needs the argument `{argument}`, and nothing gives it"
+    where = "init_parameters" if name == run.function.init else "parameters` or `inputs"
+    hint = f"add `{argument}:` under `{where}`"
+    if run.action == "serve" and name == run.function.handler:
+        hint = "a service's handler takes `context` and `event`; keep the rest in `context`"
+    related = _here(signature, f"`{name}` is here")
+    return Diagnostic(HANDLER_MISFIT, message, run.descriptor.name_span, hint, related)
+
+
+def _here(signature: Signature, text: str) -> tuple[Label, ...]:
+    return (Label(signature.span, text),) if signature.span else ()

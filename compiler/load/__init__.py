@@ -1,0 +1,82 @@
+"""Project and Tree -> Functions: the files of each function's source, and its handler in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gitopsc.load import sentences
+from gitopsc.load.handler import module_of, read_handler
+from gitopsc.load.requirements import bad_requirements, locked_packages
+from gitopsc.load.source import Sources, Unavailable, find_source, platform_refusal
+from gitopsc.model.descriptor import FunctionDescriptor, Project
+from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.program import Function, FunctionVersion
+from gitopsc.model.source import Tree
+
+__all__ = ("load",)
+
+
+def load(
+    project: Project, tree: Tree
+) -> tuple[Mapping[FunctionVersion, Function], tuple[Diagnostic, ...]]:
+    """All versions of a project's functions, sorted; what has no source is left out."""
+    problems: list[Diagnostic] = []
+    functions: dict[FunctionVersion, Function] = {}
+    sources = Sources(
+        project,
+        tree,
+        project.lock_keys(),
+        # Descriptors say what is run and are not run: a label in one must not change an image.
+        unread=project.described,
+    )
+    ordered = sorted(project.entities.functions, key=lambda each: (each.name, each.id or ""))
+    for descriptor in ordered:
+        version = descriptor.name, descriptor.id
+        if descriptor.valid and version not in functions:
+            function, found = _function(sources, descriptor)
+            problems += found
+            if function is not None:
+                functions[version] = function
+    for name in sorted(project.lock.spans.keys() - sources.keys.values()):
+        problems.append(sentences.leftover_pin(name, project.lock.spans[name]))
+    return functions, tuple(problems)
+
+
+def _function(
+    sources: Sources, descriptor: FunctionDescriptor
+) -> tuple[Function | None, list[Diagnostic]]:
+    spec = descriptor.spec
+    key = sources.keys[descriptor.name, descriptor.id]
+    problems = list(bad_requirements(descriptor))
+    packages = locked_packages(descriptor, sources.project.lock, key)
+    if isinstance(packages, Diagnostic):
+        problems.append(packages)
+        packages = None
+    if refusal := platform_refusal(descriptor):
+        problems.append(refusal)
+    source = find_source(sources, descriptor)
+    if isinstance(source, Unavailable):
+        return None, [*problems, *([source.problem] if source.problem else ())]
+    if not source.files and source.fetch is None and spec.image is None:
+        return None, [*problems, sentences.no_source(descriptor)]
+    handler, found = read_handler(descriptor, source, sources.tree)
+    function = Function(
+        name=descriptor.name,
+        descriptor=descriptor,
+        python_version=descriptor.python_version,
+        requirements=spec.requirements or (),
+        base_image=spec.base_image,
+        image=spec.image,
+        handler=descriptor.source.function_name,
+        module=module_of(descriptor, source),
+        init=descriptor.source.init_function,
+        files=source.files,
+        origin=source.origin,
+        archive=source.archive,
+        fetch=source.fetch,
+        content=source.content,
+        packages=packages,
+        signatures=handler.signatures,
+        imports=handler.imports,
+    )
+    return function, [*problems, *found]

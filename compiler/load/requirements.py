@@ -1,0 +1,31 @@
+"""A function's requirements -> what they were locked to, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gitopsc.adapters.requirement import requirement_fault
+from gitopsc.load import sentences
+from gitopsc.model.descriptor import FunctionDescriptor
+from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.lock import FunctionPin, Lock, RequirementsPin
+
+
+def bad_requirements(function: FunctionDescriptor) -> Iterator[Diagnostic]:
+    for index, text in enumerate(function.spec.requirements or ()):
+        if fault := requirement_fault(text):
+            yield sentences.bad_requirement(fault, function.span("spec", "requirements", index))
+
+
+def locked_packages(
+    function: FunctionDescriptor, lock: Lock, key: str
+) -> RequirementsPin | Diagnostic | None:
+    """Nothing says that requirements have to be locked; but a lock is of what is written."""
+    pin = lock.pins.get(key, FunctionPin()).requirements
+    written = function.spec.requirements or ()
+    if pin is None or (pin.written, pin.python_version) == (written, function.python_version):
+        return pin
+    span = function.key_span("spec", "requirements")
+    if pin.written == written:
+        return sentences.python_changed(function.name, lock, key, span)
+    return sentences.requirements_changed(function.name, lock, key, span)

@@ -1,0 +1,227 @@
+"""What loading says of each problem: where, in which words, and what to type instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+from gitopsc.adapters.python import NotPython
+from gitopsc.model.descriptor import FunctionDescriptor
+from gitopsc.model.diagnostic import (
+    BAD_ARCHIVE,
+    BAD_INLINE_SOURCE,
+    BAD_REQUIREMENT,
+    BAD_SOURCE_URL,
+    CREDENTIALS,
+    LARGE_SOURCE,
+    LEFTOVER_PIN,
+    LOCK_MISMATCH,
+    NOT_COPIED,
+    NOT_FETCHED,
+    NOT_LOCKED,
+    NOT_SUPPORTED,
+    PLATFORM_REFUSES,
+    SOURCE_MISSING,
+    SOURCE_OUTSIDE,
+    UNKNOWN_HANDLER,
+    UNREADABLE,
+    Diagnostic,
+    Label,
+    did_you_mean,
+    listed,
+)
+from gitopsc.model.lock import Lock
+from gitopsc.model.remote import HoldsCredentials, NotRemote
+from gitopsc.model.source import MOST_BYTES, FunctionFile, Span
+
+_LOCK_HINT = "run `gitopsc lock`, and commit what it writes"
+
+
+# Sources
+
+
+def no_source(function: FunctionDescriptor) -> Diagnostic:
+    message = f"function `{function.name}` has no source"
+    hint = "write `source:` with a path, or `code:` with the text"
+    return Diagnostic(SOURCE_MISSING, message, function.key_span("spec", "source"), hint)
+
+
+def text_and_remote(span: Span) -> Diagnostic:
+    message = "the source is both text and something to fetch"
+    return Diagnostic(BAD_INLINE_SOURCE, message, span, "keep one of them")
+
+
+def two_texts(span: Span) -> Diagnostic:
+    message = "the source has both `code` and `base64`"
+    return Diagnostic(BAD_INLINE_SOURCE, message, span, "keep one of them")
+
+
+def not_base64(span: Span) -> Diagnostic:
+    message = "`base64` does not decode to UTF-8 text"
+    hint = "encode the text again (`base64 -w0 FILE`), or write it under `code`"
+    return Diagnostic(BAD_INLINE_SOURCE, message, span, hint)
+
+
+def outside(written: str, span: Span) -> Diagnostic:
+    message = f"the source `{written}` leads outside the project"
+    hint = "write a path that starts at the project's folder, such as `src/etl.py`"
+    return Diagnostic(SOURCE_OUTSIDE, message, span, hint)
+
+
+def not_copyable(path: str, span: Span) -> Diagnostic:
+    message = f"the name of `{path}` holds a character that a Dockerfile cannot copy"
+    hint = "rename it: letters, digits, spaces and `_ . / + = , @ -`"
+    return Diagnostic(NOT_SUPPORTED, message, span, hint)
+
+
+def missing(written: str, project: str, path: str, known: Iterable[str], span: Span) -> Diagnostic:
+    message = f"no file or folder `{written}` that Git does not ignore in project `{project}`"
+    hint = did_you_mean(path, known) or "paths start at the project's folder"
+    return Diagnostic(SOURCE_MISSING, message, span, hint)
+
+
+def too_large(size: int, span: Span) -> Diagnostic:
+    message = f"the source has {size:,} bytes, and at most {MOST_BYTES:,} go into an image"
+    hint = "keep data out of the folder, and read it as an input"
+    return Diagnostic(LARGE_SOURCE, message, span, hint)
+
+
+def is_link(path: str, span: Span) -> Diagnostic:
+    message = f"`{path}` is a link, which an image build does not follow"
+    return Diagnostic(SOURCE_OUTSIDE, message, span, "put a copy in its place")
+
+
+def unreadable(path: str, error: Exception, span: Span) -> Diagnostic:
+    return Diagnostic(UNREADABLE, f"`{path}` cannot be read: {error}", span)
+
+
+def bad_archive(path: str, error: Exception, span: Span) -> Diagnostic:
+    message = f"no source can be taken from `{path}`: {error}"
+    return Diagnostic(BAD_ARCHIVE, message, span, "make it again, of plain files")
+
+
+def empty_archive(path: str, span: Span) -> Diagnostic:
+    return Diagnostic(BAD_ARCHIVE, f"`{path}` holds no file", span, "put the source into it")
+
+
+# Remote sources and the lock
+
+
+def not_remote(error: NotRemote, span: Span) -> Diagnostic:
+    code = CREDENTIALS if isinstance(error, HoldsCredentials) else BAD_SOURCE_URL
+    return Diagnostic(code, str(error), span, error.hint)
+
+
+def refused_by_platform(refusal: str, span: Span) -> Diagnostic:
+    hint = "write `git+https://` and a branch or a tag, if the platform is to run it, too"
+    return Diagnostic(PLATFORM_REFUSES, refusal, span, hint)
+
+
+def not_locked(function: str, span: Span) -> Diagnostic:
+    message = f"nothing says which content the source of `{function}` is"
+    return Diagnostic(NOT_LOCKED, message, span, _LOCK_HINT)
+
+
+def source_changed(function: str, lock: Lock, key: str, span: Span) -> Diagnostic:
+    message = f"the source of `{function}` was pinned when it was another one"
+    return _mismatch(message, lock, key, span)
+
+
+def requirements_changed(function: str, lock: Lock, key: str, span: Span) -> Diagnostic:
+    message = f"the requirements of `{function}` were locked when they were others"
+    return _mismatch(message, lock, key, span)
+
+
+def python_changed(function: str, lock: Lock, key: str, span: Span) -> Diagnostic:
+    message = f"the requirements of `{function}` were locked for another Python"
+    return _mismatch(message, lock, key, span)
+
+
+def _mismatch(message: str, lock: Lock, key: str, span: Span) -> Diagnostic:
+    """A lock that is not written yet has no places."""
+    related = (Label(lock.spans[key], "pinned here"),) if key in lock.spans else ()
+    return Diagnostic(LOCK_MISMATCH, message, span, _LOCK_HINT, related)
+
+
+def not_fetched(function: str, differing: str | None, span: Span) -> Diagnostic:
+    """`differing` is the folder with files that are not what is pinned."""
+    message = f"the source of `{function}` is pinned, and its files are not here"
+    hint = "run `gitopsc lock`, which fetches it again, and then this"
+    if differing is not None:
+        message = f"the files in `{differing}` are not what is pinned"
+        hint += "; a file that Git ignores there is in nobody's clone"
+    return Diagnostic(NOT_FETCHED, message, span, hint)
+
+
+def leftover_pin(name: str, span: Span) -> Diagnostic:
+    message = f"there is no function `{name}` any more"
+    return Diagnostic(LEFTOVER_PIN, message, span, "run `gitopsc lock`")
+
+
+def bad_requirement(fault: str, span: Span) -> Diagnostic:
+    hint = "write a name and a version, such as `pandas==2.2.3`"
+    return Diagnostic(BAD_REQUIREMENT, f"this is no requirement: {fault}", span, hint)
+
+
+# Handlers
+
+
+def not_a_module(module: str, span: Span) -> Diagnostic:
+    message = f"the handler's module `{module}` is no Python file"
+    return Diagnostic(UNKNOWN_HANDLER, message, span, "name a `.py` file")
+
+
+def no_module(written: str, module: str, files: Sequence[FunctionFile], span: Span) -> Diagnostic:
+    message = f"the handler's module `{module}` is not in the source"
+    return Diagnostic(UNKNOWN_HANDLER, message, span, _module_hint(written, module, files))
+
+
+def _module_hint(written: str, module: str, files: Sequence[FunctionFile]) -> str:
+    if ".py:" in written:
+        return f"leave `.py` out: `{written.replace('.py:', ':')}`"
+    modules = [file.path for file in files if file.path.endswith(".py")]
+    if not modules:
+        return "the source holds no Python file"
+    close = get_close_matches(module, modules, n=1, cutoff=0.3) or modules[:1]
+    name = close[0].removesuffix(".py").replace("/", ".")
+    return f"write `{name}:{written.rpartition(':')[2]}`"
+
+
+def unknown_handler(file: str, name: str, known: Iterable[str], span: Span) -> Diagnostic:
+    message = f"`{file}` defines no `{name}`"
+    names = sorted(known)
+    hint = did_you_mean(name, names) or f"it defines {listed(names) or 'nothing'}"
+    return Diagnostic(UNKNOWN_HANDLER, message, span, hint)
+
+
+def not_copied(
+    name: str, file: FunctionFile, folder: str, stem: str, handler: str, span: Span
+) -> Diagnostic:
+    message = f"`{name}` lies beside `{file.path}`, and a file source copies only itself"
+    hint = f"write `source: {folder}` and `handler: {stem}:{handler}` to bring the folder"
+    return Diagnostic(NOT_COPIED, message, span, hint)
+
+
+def not_python(
+    function: FunctionDescriptor, file: FunctionFile, error: NotPython, span: Span
+) -> Diagnostic:
+    """`span` is the handler's name; in text of the descriptor itself, its line is shown."""
+    message = f"`{file.path}` is not valid Python: {error} (line {error.line})"
+    if file.origin is None and not function.source.inline_keys:
+        hint = "mend it where it comes from; nothing else of it is checked"
+        return Diagnostic(UNKNOWN_HANDLER, message, span, hint)
+    hint = "mend it; nothing else of it is checked"
+    if file.origin is None:
+        message = f"the inline source is not valid Python: {error} (line {error.line} of it)"
+        return Diagnostic(UNKNOWN_HANDLER, message, _inline_place(function, error.line), hint)
+    place = Span(file.origin, error.line, error.column, error.line, error.column + 1)
+    return Diagnostic(UNKNOWN_HANDLER, message, span, hint, (Label(place, "here"),))
+
+
+def _inline_place(function: FunctionDescriptor, line: int) -> Span:
+    """The line of a block of text; of text written otherwise, the whole."""
+    code = function.source.code
+    span = function.span("spec", "source", "code" if code is not None else "base64")
+    if span.end_line - span.line < (code or "").count("\n"):
+        return span
+    return Span(span.path, span.line + line, 1, span.line + line, 1)

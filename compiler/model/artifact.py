@@ -1,0 +1,45 @@
+"""What emit gives: files, and what stands in them as values."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from gitopsc.model.output import OutputFile
+from gitopsc.model.store import RecordKey
+
+
+class ImageReference(NamedTuple):
+    """The image of a function; `tag` is a digest of all that goes into it."""
+
+    registry: str
+    repository: str
+    tag: str
+
+    def __str__(self) -> str:
+        return f"{self.registry}/{self.repository}:{self.tag}"
+
+
+class ClusterObject(NamedTuple):
+    """One object of a cluster, and the file of the output that holds it.
+
+    `run` is the run that it belongs to; a claim may be of many. `image` is what its pods start, a
+    built one with its parts. `pod_template` is the digest of its pods' text: when it changes, a
+    service rolls.
+    """
+
+    kind: str
+    name: str
+    environment: str
+    path: str = ""
+    run: str | None = None
+    image: ImageReference | str | None = None
+    pod_template: str | None = None
+    compute: str | None = None
+    record: RecordKey | None = None
+
+
+class Emission(NamedTuple):
+    """The files of a project's output, sorted by path, and the objects in its manifests."""
+
+    files: tuple[OutputFile, ...]
+    objects: tuple[ClusterObject, ...]

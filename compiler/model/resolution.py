@@ -1,0 +1,66 @@
+"""What resolve gives: the runs of a program as an environment has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gitopsc.model.descriptor import Environment, Profile, SecretKey
+from gitopsc.model.program import Program, Run
+from gitopsc.model.scheduling import Scheduling
+from gitopsc.model.store import RecordKey
+from gitopsc.model.volume import Volume
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedRun:
+    """A run with its profile, the defaults and the stores of one environment.
+
+    `own_variables` are those of the run and its profile; `variables` have secrets, too. `requests`
+    and `limits` are of `cpu`, `mem`, `gpu` and `disk`. `volumes` are sorted by name;
+    `store_volumes` are those of them that stores bring. `compute` is the digest of
+    `compute_fields`; `settings` is what the runner reads, as JSON. `record` is where a job
+    finds out that it is done; without a store it does not.
+    """
+
+    run: Run
+    profile: Profile
+    own_variables: Mapping[str, str]
+    variables: Mapping[str, str | SecretKey]
+    secrets: tuple[str, ...]
+    requests: Mapping[str, str]
+    limits: Mapping[str, str]
+    volumes: tuple[Volume, ...]
+    store_volumes: tuple[Volume, ...]
+    scheduling: Scheduling
+    backoff_limit: int
+    keeps_claims: bool
+    replicas: int
+    service_type: str
+    compute: str
+    compute_fields: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    record: RecordKey | None
+
+    @property
+    def name(self) -> str:
+        return self.run.name
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """A program in an environment. `runs` come after the runs whose data they read.
+
+    `build_secrets` are where the cluster has what builds need.
+    """
+
+    program: Program
+    environment: Environment
+    runs: tuple[ResolvedRun, ...]
+    build_secrets: Mapping[str, SecretKey]
+
+    @property
+    def cluster_runs(self) -> tuple[ResolvedRun, ...]:
+        """Those that get objects."""
+        return tuple(resolved for resolved in self.runs if not resolved.run.local)

@@ -1,0 +1,77 @@
+"""Names of functions and runs -> what their folders, files and objects are called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.names import RUN_NAME_LIMIT, cleaned
+from gitopsc.model.program import Program, Run
+from gitopsc.model.source import Span
+from gitopsc.plan import sentences
+
+FUNCTION_NAME_LIMIT = 63
+"""Longest value of a label."""
+
+_PATH_LIMIT = 200
+"""Longest name of a folder, with some room to the 255 bytes of a file system."""
+
+_SERVICE_NAME_LIMIT = 63
+_RESERVED_IMAGES = {"runner": "the runner's own folder", "docker-bake": "the bake file"}
+_RESERVED_RUNS = {"kustomization": "the list of manifests"}
+
+
+def service_name(run: Run) -> str:
+    """A run's name may start with a digit, as an id does; a Service's may not."""
+    if run.spec.service_name is not None:
+        return cleaned(run.spec.service_name)
+    name = cleaned(run.name)
+    return f"s-{name}" if name[:1].isdigit() else name
+
+
+def name_problems(program: Program) -> Iterator[Diagnostic]:
+    """What is called the same as something else, or what a cluster or a disk cannot hold."""
+    functions = [(each.unique_name, each.descriptor.name_span) for each in program.functions]
+    yield from _of_one_kind("function", functions, FUNCTION_NAME_LIMIT, _RESERVED_IMAGES)
+    runs = [(run.name, run.descriptor.name_span) for run in program.runs if not run.local]
+    if any(environment.builder is not None for environment in program.project.environments):
+        builds = (build for build in program.builds if build.function.image is None)
+        runs += [(build.name, build.merged.descriptor.name_span) for build in builds]
+    yield from _of_one_kind("run", runs, RUN_NAME_LIMIT, _RESERVED_RUNS)
+    yield from _service_problems(run for run in program.runs if not run.local)
+
+
+def _of_one_kind(
+    what: str, named: Iterable[tuple[str, Span]], limit: int, reserved: Mapping[str, str]
+) -> Iterator[Diagnostic]:
+    first: dict[str, tuple[str, Span]] = {}
+    for name, span in sorted(named, key=lambda pair: pair[1]):
+        short = cleaned(name)
+        if not short:
+            yield sentences.empty_name(name, span)
+        elif len(short) > _PATH_LIMIT:
+            yield sentences.long_name(short, _PATH_LIMIT, span)
+        elif len(cleaned(name.partition(":")[0])) > limit:
+            yield sentences.long_name(short, limit, span)
+        elif short in reserved:
+            yield sentences.reserved_name(what, short, reserved[short], span)
+        elif short in first:
+            other, place = first[short]
+            yield sentences.one_name(name, short, other, place, span)
+        else:
+            first[short] = (name, span)
+
+
+def _service_problems(runs: Iterable[Run]) -> Iterator[Diagnostic]:
+    first: dict[str, Run] = {}
+    for run in sorted(runs, key=lambda each: cleaned(each.name)):
+        if run.action != "serve":
+            continue
+        name, written = service_name(run), run.spec.service_name
+        span = run.descriptor.name_span if written is None else run.span("service_name")
+        other = first.setdefault(name, run)
+        is_bad = len(name) > _SERVICE_NAME_LIMIT or not name[:1].isalpha()
+        if written is not None and is_bad:
+            yield sentences.bad_service_name(written, span)
+        elif other is not run:
+            yield sentences.one_service_name(run, other, name, span)

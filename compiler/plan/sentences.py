@@ -1,0 +1,228 @@
+"""What planning says of each problem: where, in which words, and what to type instead."""
+
+from __future__ import annotations
+
+from gitopsc.model.descriptor import Descriptor, Environment, Project
+from gitopsc.model.diagnostic import (
+    BAD_NAME,
+    CLAIM_CONFLICT,
+    LARGE_CONTEXT,
+    LOCAL_DATA,
+    MOUNT_CLASH,
+    NEEDS_STORE,
+    NEWER_KUBERNETES,
+    NO_BUILDER,
+    NO_RECORD,
+    NO_REGISTRY,
+    NOT_BUILT,
+    ONE_NAME,
+    ONE_NODE,
+    OUTPUT_HOLDS_INPUT,
+    OVER_LIMIT,
+    PLATFORM_REFUSES,
+    TINY_MEMORY,
+    TOO_LARGE,
+    Diagnostic,
+    Label,
+)
+from gitopsc.model.program import BuildRun, Function, Run
+from gitopsc.model.reference import StoreKey
+from gitopsc.model.source import Span
+from gitopsc.model.store import Store
+from gitopsc.model.volume import Volume
+
+# Names
+
+
+def empty_name(name: str, span: Span) -> Diagnostic:
+    message = f"nothing is left of `{name}` as a name in a cluster"
+    return Diagnostic(BAD_NAME, message, span, "use letters and digits")
+
+
+def long_name(short: str, most: int, span: Span) -> Diagnostic:
+    message = f"the name `{short}` has {len(short)} characters; {most} are allowed"
+    return Diagnostic(BAD_NAME, message, span, "choose a shorter name")
+
+
+def reserved_name(what: str, short: str, owner: str, span: Span) -> Diagnostic:
+    message = f"no {what} can be called `{short}`: that is {owner}"
+    return Diagnostic(ONE_NAME, message, span, "choose another name")
+
+
+def one_name(name: str, short: str, other: str, place: Span, span: Span) -> Diagnostic:
+    message = f"`{name}` and `{other}` both become `{short}`"
+    related = (Label(place, f"`{other}` is here"),)
+    hint = "rename one; letter case and `. _ +` make no difference in a cluster"
+    return Diagnostic(ONE_NAME, message, span, hint, related)
+
+
+def bad_service_name(name: str, span: Span) -> Diagnostic:
+    message = f"`{name}` cannot name a Service"
+    hint = "start with a letter, and use at most 63 letters, digits and `-`"
+    return Diagnostic(BAD_NAME, message, span, hint)
+
+
+def one_service_name(run: Run, other: Run, name: str, span: Span) -> Diagnostic:
+    message = f"the Services of `{run.name}` and `{other.name}` are both called `{name}`"
+    return Diagnostic(ONE_NAME, message, span, "give one another `service_name`", _is_here(other))
+
+
+def _is_here(run: Run) -> tuple[Label, ...]:
+    return (Label(run.descriptor.name_span, f"`{run.name}` is here"),)
+
+
+# Builds in the cluster
+
+
+def not_built(function: Function, environment: str) -> Diagnostic:
+    message = f"no run builds `{function.name}` in the cluster, so its image has to be there"
+    message += f" (environment `{environment}`)"
+    hint = f"write a `kind: python+build:run` with `function: {function.name}`"
+    return Diagnostic(NOT_BUILT, message, function.descriptor.name_span, hint)
+
+
+def needs_ssh(build: BuildRun) -> Diagnostic:
+    message = f"the source of `{build.function.name}` needs an SSH key, which no cluster has"
+    hint = "write `git+https://` with a `GIT_TOKEN`, or `sources: vendor`"
+    return Diagnostic(NO_BUILDER, message, build.merged.descriptor.name_span, hint)
+
+
+def builder_lacks(what: str, example: str, environment: str, build: BuildRun) -> Diagnostic:
+    message = f"environment `{environment}` builds in the cluster, and has no {what}"
+    span = build.merged.descriptor.name_span
+    return Diagnostic(NO_BUILDER, message, span, f"write `{example}` in gitopsc.yaml")
+
+
+def large_context(build: BuildRun, size: int, most: int) -> Diagnostic:
+    message = f"the source of `{build.function.name}` has {size:,} bytes, and a ConfigMap holds"
+    message += f" {most:,} of a build"
+    hint = "write `sources: fetch` for a source that is fetched, or build it elsewhere"
+    return Diagnostic(LARGE_CONTEXT, message, build.merged.descriptor.name_span, hint)
+
+
+def no_registry(environment: str, project: Project) -> Diagnostic:
+    message = f"environment `{environment}` has no registry: images are called `localhost/...`"
+    hint = "write `registry: registry.example.com/team` into gitopsc.yaml"
+    return Diagnostic(NO_REGISTRY, message, project.place, hint)
+
+
+# Volumes and claims
+
+
+def one_claim_name(run: Run, other: Run, claim: str, span: Span) -> Diagnostic:
+    message = f"`{other.name}` and `{run.name}` would both have claim `{claim}`"
+    hint = "rename a volume; runs that are to share a claim write `shared_volume`"
+    return Diagnostic(ONE_NAME, message, span, hint, _is_here(other))
+
+
+def claim_conflict(run: Run, other: Run, claim: str, span: Span) -> Diagnostic:
+    message = f"`{other.name}` and `{run.name}` want claim `{claim}` to be two things"
+    hint = "give both the same size, class, access mode and `on_delete`"
+    return Diagnostic(CLAIM_CONFLICT, message, span, hint, _is_here(other))
+
+
+def name_of_a_claim(claim: str, run: Descriptor) -> Diagnostic:
+    message = f"no run can be called `claim-{claim}`: that is the file of a claim"
+    return Diagnostic(ONE_NAME, message, run.name_span, "choose another name")
+
+
+def two_volumes(name: str, span: Span) -> Diagnostic:
+    return Diagnostic(MOUNT_CLASH, f"two volumes are called `{name}`", span, "rename one")
+
+
+def one_mount(volume: Volume, other: Volume, span: Span) -> Diagnostic:
+    message = f"`{other.name}` and `{volume.name}` are both mounted at `{volume.mount_path}`"
+    return Diagnostic(MOUNT_CLASH, message, span, "move one")
+
+
+def hides(path: str, hidden: str, span: Span) -> Diagnostic:
+    message = f"a volume at `{path}` would hide or change `{hidden}`"
+    hint = "mount it elsewhere, such as `/data`"
+    return Diagnostic(MOUNT_CLASH, message, span, hint)
+
+
+def one_node(replicas: int, span: Span) -> Diagnostic:
+    message = f"{replicas} pods share a claim that one node at a time can mount"
+    hint = "write `access_mode: ReadWriteMany` in its `spec`, or `replicas: 1`"
+    return Diagnostic(ONE_NODE, message, span, hint)
+
+
+def no_image_volumes(environment: Environment, span: Span) -> Diagnostic:
+    message = f"Kubernetes {environment.kubernetes} has image volumes switched off"
+    message += f" (environment `{environment.name}`)"
+    hint = "write `kubernetes: '1.35'` in gitopsc.yaml, if the cluster is that new"
+    return Diagnostic(NEWER_KUBERNETES, message, span, hint)
+
+
+# Limits
+
+
+def over_own_limit(run: Run, key: str, request: str, limit: str) -> Diagnostic:
+    message = f"the run asks for {request} of `{key}`, and allows {limit}"
+    place = run.span("resources", key, "limits")
+    return Diagnostic(OVER_LIMIT, message, place, "ask for less, or raise the limit")
+
+
+def profile_over_limit(
+    profile: str | None, key: str, request: str, limit: str, project: Project
+) -> Diagnostic:
+    message = f"profile `{profile}` asks for {request} of `{key}`, and allows {limit}"
+    return Diagnostic(OVER_LIMIT, message, project.place, "ask for less, or raise the limit")
+
+
+def over_profile_limit(key: str, request: str, limit: str, span: Span) -> Diagnostic:
+    message = f"the run asks for {request} of `{key}`, and its profile allows {limit}"
+    hint = "ask for less, or raise the limit of the profile"
+    return Diagnostic(OVER_LIMIT, message, span, hint)
+
+
+def platform_quantity(quantity: str, span: Span) -> Diagnostic:
+    message = f"the platform refuses the quantity `{quantity}`; Kubernetes takes it"
+    hint = "write a whole number with a unit, such as `500m`"
+    return Diagnostic(PLATFORM_REFUSES, message, span, hint)
+
+
+def tiny_memory(memory: str, meant: int, span: Span) -> Diagnostic:
+    message = f"`{memory}` of memory is less than a mebibyte; without a unit it is bytes"
+    return Diagnostic(TINY_MEMORY, message, span, f"write `{meant}Gi`, or `Mi`")
+
+
+def large_settings(run: Run, most: int) -> Diagnostic:
+    message = f"the settings of run `{run.name}` take over {most:,} bytes"
+    hint = "put the data into a data entity, and pass its key"
+    return Diagnostic(TOO_LARGE, message, run.descriptor.name_span, hint)
+
+
+def in_output(path: str, output: str, span: Span) -> Diagnostic:
+    message = f"`{path}` lies in the output folder `{output}`"
+    hint = "move it, or choose another `output` in gitopsc.yaml"
+    return Diagnostic(OUTPUT_HOLDS_INPUT, message, span, hint)
+
+
+# Stores
+
+
+def needs_store(
+    run: Run, verb: str, key: StoreKey, environment: str, store: Store | None, span: Span
+) -> Diagnostic:
+    message = f"`{run.name}` {verb} {key.type} `{key.name}`"
+    message += f", and environment `{environment}` has no store for it"
+    return Diagnostic(NEEDS_STORE, message, span, _store_hint(store))
+
+
+def no_record(environment: str, store: Store | None, project: Project) -> Diagnostic:
+    message = f"jobs of environment `{environment}` keep no record without a store:"
+    message += " one that is created again runs again"
+    return Diagnostic(NO_RECORD, message, project.place, _store_hint(store))
+
+
+def _store_hint(store: Store | None) -> str:
+    if store is not None:
+        return f"`{store.url}` is another place in each pod: write a URL or a `claim`"
+    return "write `stores: {default: s3://<bucket>/<folder>}` in gitopsc.yaml, or a shared claim"
+
+
+def local_data(run: Run, path: str, span: Span) -> Diagnostic:
+    message = f"`{run.name}` reads `{path}`, which is a path of no pod"
+    hint = "put the file where pods can fetch it, and declare its URL"
+    return Diagnostic(LOCAL_DATA, message, span, hint)

@@ -1,0 +1,61 @@
+"""Resolved runs and stores -> what pods share, and whether there is a place for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.program import Program, Reference, Run
+from gitopsc.model.reference import StoreKey
+from gitopsc.model.resolution import Resolution
+from gitopsc.model.source import Span
+from gitopsc.model.store import DEFAULT, LOCAL_SCHEMES, scheme_of
+from gitopsc.plan import sentences
+
+
+def store_problems(resolution: Resolution) -> Iterator[Diagnostic]:
+    """Pods share what one of them makes only in a store; records of what is done are there, too."""
+    environment = resolution.environment
+    store = environment.stores.get(DEFAULT)
+    if store is not None and store.is_shared:
+        return
+    runs = [resolved.run for resolved in resolution.cluster_runs]
+    for run in runs:
+        shared = next(_shared_data(run), None)
+        if shared is not None:
+            verb, key, place = shared
+            yield sentences.needs_store(run, verb, key, environment.name, store, place)
+    if any(run.action == "job" for run in runs):
+        yield sentences.no_record(environment.name, store, resolution.program.project)
+
+
+def path_problems(run: Run) -> Iterator[Diagnostic]:
+    """A laptop's path means nothing in a pod."""
+    for read in run.reads:
+        path = _declared_path(read) if read.producer is None else None
+        if path is None or read.declared is None:
+            continue
+        if scheme_of(path) in LOCAL_SCHEMES and not path.startswith("/"):
+            yield sentences.local_data(run, path, read.declared.span("spec", "path"))
+
+
+def driver_schemes(program: Program, runs: Iterable[Run]) -> tuple[str, ...]:
+    """Of the URLs that the runner opens: what drivers its image needs."""
+    stores = (store for one in program.project.environments for store in one.stores.values())
+    urls = {store.url for store in stores}
+    for run in runs:
+        urls |= {path for read in run.reads if (path := _declared_path(read)) is not None}
+    return tuple(sorted({scheme_of(url) for url in urls} - {*LOCAL_SCHEMES}))
+
+
+def _shared_data(run: Run) -> Iterator[tuple[str, StoreKey, Span]]:
+    """What a run reads from a store or writes to one. Data at a declared path needs none."""
+    for output in run.outputs:
+        yield "makes", output.key, output.span
+    for read in run.reads:
+        if read.producer is not None or _declared_path(read) is None:
+            yield "reads", read.key, read.span
+
+
+def _declared_path(read: Reference) -> str | None:
+    return read.declared.spec.path if read.declared is not None else None

@@ -1,0 +1,104 @@
+"""Program and Environment -> Resolution: profile, defaults and settings, applied once, here.
+
+The same for a pod and for a laptop: a digest that both agree on is what their records are under.
+What comes after asks a resolved run, and not the settings again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from gitopsc.model import identity
+from gitopsc.model.descriptor import Environment, Profile, SecretKey
+from gitopsc.model.names import cleaned
+from gitopsc.model.program import Program, Run
+from gitopsc.model.resolution import Resolution, ResolvedRun
+from gitopsc.model.store import DEFAULT, SCHEDULED, RecordKey
+from gitopsc.model.volume import Volume
+from gitopsc.resolve.digests import Computes, compute_fields
+from gitopsc.resolve.runner import runner_settings
+
+__all__ = ("resolve",)
+
+_DEFAULT_RESOURCES: Mapping[str, str] = {"cpu": "100m", "mem": "256Mi", "disk": "1Gi"}
+"""design.md section 4."""
+
+
+def resolve(program: Program, environment: Environment) -> Resolution:
+    """All runs of a program, those of laptops, too."""
+    computes = Computes({}, {})
+    runs = tuple(_resolved(program, environment, run, computes) for run in program.runs)
+    names = {name for build in program.builds for name in build.function.build.secrets}
+    return Resolution(program, environment, runs, _secrets(program, environment, names))
+
+
+def _resolved(
+    program: Program, environment: Environment, run: Run, computes: Computes
+) -> ResolvedRun:
+    """`computes` has the digests of all runs that this one reads from, and gets its own."""
+    spec = run.spec
+    profile = environment.profile(spec.profile)
+    written = {variable.name: variable.value for variable in spec.envs or ()}
+    own_variables = {**written, **profile.variables}
+    secrets = tuple(sorted(spec.secrets or ()))
+    resources = spec.resources or {}
+    own_requests = {name: quantity.request for name, quantity in resources.items()}
+    own_limits = {
+        name: quantity.limit for name, quantity in resources.items() if quantity.limit is not None
+    }
+    fields = compute_fields(run, own_variables, secrets, computes)
+    compute = identity.compute_digest(fields)
+    computes.add(run, compute)
+    return ResolvedRun(
+        run=run,
+        profile=profile,
+        own_variables=own_variables,
+        variables={
+            **_secrets(program, environment, environment.store_secrets),
+            **written,
+            **_secrets(program, environment, secrets),
+            **profile.variables,
+        },
+        secrets=secrets,
+        requests={
+            **_DEFAULT_RESOURCES,
+            **environment.resources,
+            **own_requests,
+            **profile.requests,
+        },
+        limits={**own_limits, **profile.limits},
+        volumes=_volumes(environment, run, profile),
+        store_volumes=environment.store_volumes,
+        scheduling=profile.scheduling.over(spec.scheduling),
+        backoff_limit=spec.backoff_limit or 0,
+        keeps_claims=run.gitops.on_delete == "keep",
+        replicas=1 if spec.replicas is None else spec.replicas,
+        service_type=spec.service_type or "ClusterIP",
+        compute=compute,
+        compute_fields=fields,
+        settings=runner_settings(program, environment, run, compute, computes),
+        record=_record(program, environment, run, compute),
+    )
+
+
+def _record(program: Program, environment: Environment, run: Run, compute: str) -> RecordKey | None:
+    store = environment.stores.get(DEFAULT)
+    if store is None or run.action != "job":
+        return None
+    name = SCHEDULED if run.is_scheduled else compute
+    return RecordKey(store.url, program.project.name, environment.name, run.name, name)
+
+
+def _volumes(environment: Environment, run: Run, profile: Profile) -> tuple[Volume, ...]:
+    """A profile's win over the run's of the same name, and those of stores over both."""
+    given = (*(run.spec.volumes or ()), *profile.volumes, *environment.store_volumes)
+    volumes = {cleaned(volume.name): volume for volume in given}
+    return tuple(volumes[name] for name in sorted(volumes))
+
+
+def _secrets(
+    program: Program, environment: Environment, names: Iterable[str]
+) -> dict[str, SecretKey]:
+    """Where a cluster has them: as the settings say, else as on the platform."""
+    default = f"proj-secrets-{program.project.name}"
+    return {name: environment.secrets.get(name, SecretKey(default, name)) for name in names}

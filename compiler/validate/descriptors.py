@@ -1,0 +1,104 @@
+"""Documents -> descriptors: which documents are some, and whether their shape is right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from gitopsc.model.descriptor import COMPILED_KINDS, OTHER_RUNTIMES, RUN_KINDS, Descriptor
+from gitopsc.model.diagnostic import Diagnostic, has_errors
+from gitopsc.model.document import Document
+from gitopsc.validate import sentences
+from gitopsc.validate.shape import odd_numbers, shape_problems
+
+_MEANT_KINDS = {
+    "function": "python",
+    "job": "python+job:run",
+    "run": "python+job:run",
+    "serve": "python+serve:run",
+    "service": "python+serve:run",
+}
+
+
+def descriptor_parts(document: Document) -> Iterator[Document]:
+    """The document, and what is in it: a project's file may hold whole functions, runs and data
+    entities (digitalhub.md 4.1)."""
+    if not _is_descriptor(document.data):
+        return
+    yield document
+    data = document.data
+    if data["kind"] != "project" or not isinstance(data.get("spec"), dict):
+        return
+    for key, entries in data["spec"].items():
+        if isinstance(entries, list):
+            for entry in document.part("spec", key).items():
+                is_whole = isinstance(entry.data, dict) and "spec" in entry.data
+                if is_whole and _is_descriptor(entry.data):
+                    yield entry
+
+
+def almost_descriptors(document: Document) -> Iterator[Diagnostic]:
+    """Files that are not descriptors are left alone; but one that lacks a key only is lost."""
+    data = document.data
+    if not isinstance(data, dict) or "apiVersion" in data or _is_descriptor(data):
+        return
+    kind, spec = data.get("kind"), data.get("spec")
+    if isinstance(kind, str) and kind.startswith("python"):
+        yield sentences.no_spec(kind, document.span("kind"))
+        return
+    looks_like_ours = isinstance(spec, dict) and (
+        "function" in spec or (isinstance(spec.get("source"), dict) and "handler" in spec["source"])
+    )
+    if not isinstance(kind, str) and looks_like_ours:
+        yield sentences.no_kind(document.key_span("spec"))
+
+
+def read_descriptor(document: Document) -> tuple[Descriptor, list[Diagnostic]]:
+    data = document.data
+    kind: str = data["kind"]
+    spec = data.get("spec") if isinstance(data.get("spec"), dict) else {}
+    if kind == "project" and (place := _mlrun_function(spec)) is not None:
+        problem = sentences.of_mlrun(document.span("spec", "functions", place))
+        return Descriptor(kind, "", None, document, {}, valid=False), [problem]
+    problems = shape_problems(document, kind.replace(":", "."))
+    problems += odd_numbers(document, ("spec",))
+    names = (data.get("name"), data.get("id"))
+    name, identifier = (each if isinstance(each, str) else None for each in names)
+    if "name" not in data and "id" not in data and kind in RUN_KINDS:
+        problems.append(sentences.no_name(document.span("kind")))
+    valid = not has_errors(problems)
+    found = Descriptor(kind, name or identifier or "", identifier, document, spec, valid)
+    return found, problems
+
+
+def foreign_kind(kind: str, documents: Sequence[Document]) -> Diagnostic:
+    """One for all documents of a kind, at the first of them."""
+    places = sorted(document.span("kind") for document in documents)
+    if re.split(r"[+:]", kind)[0] in OTHER_RUNTIMES:
+        return sentences.other_runtime(kind, places)
+    close = get_close_matches(kind, sorted(COMPILED_KINDS), n=1, cutoff=0.8)
+    if close and close[0].startswith("python"):
+        return sentences.unknown_kind(kind, close[0], places)
+    meant = close[0] if close else _MEANT_KINDS.get(kind.lower())
+    return sentences.foreign_kind(kind, meant, places)
+
+
+def _is_descriptor(data: Any) -> bool:
+    """design.md section 1."""
+    return (
+        isinstance(data, dict)
+        and isinstance(data.get("kind"), str)
+        and "apiVersion" not in data
+        and ("spec" in data or "metadata" in data)
+    )
+
+
+def _mlrun_function(spec: Mapping[str, Any]) -> int | None:
+    """The first function that only MLRun writes so (digitalhub.md section 9.2)."""
+    functions = spec.get("functions")
+    for index, entry in enumerate(functions if isinstance(functions, list) else ()):
+        if isinstance(entry, dict) and "spec" not in entry and {"url", "handler"} & entry.keys():
+            return index
+    return None

@@ -1,0 +1,178 @@
+"""What validating says of each problem but shapes: where, in which words, what to type instead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gitopsc.model.descriptor import Descriptor
+from gitopsc.model.diagnostic import (
+    ALMOST_DESCRIPTOR,
+    BAD_PROJECT_NAME,
+    BAD_SETTINGS,
+    CREDENTIALS,
+    DEFINED_TWICE,
+    FOREIGN_KIND,
+    INSIDE_PROJECT,
+    LOCK_EDITED,
+    MISSING_KEY,
+    MLRUN_PROJECT,
+    OTHER_PROJECT,
+    UNKNOWN_KIND,
+    UNOWNED,
+    WRONG_VALUE,
+    Diagnostic,
+    Label,
+)
+from gitopsc.model.files import SETTINGS_FILE
+from gitopsc.model.source import Span
+
+_MOST_RELATED = 10
+_PIN_AGAIN = "run `gitopsc lock`, which pins it again"
+
+
+# Descriptors
+
+
+def no_spec(kind: str, span: Span) -> Diagnostic:
+    message = f"this `{kind}` has no `spec`, so it is left alone"
+    return Diagnostic(ALMOST_DESCRIPTOR, message, span, "write `spec:`")
+
+
+def no_kind(span: Span) -> Diagnostic:
+    message = "this looks like a descriptor, but has no `kind`, so it is left alone"
+    hint = "write `kind: python` for a function, `kind: python+job:run` for a run of it as a job"
+    return Diagnostic(ALMOST_DESCRIPTOR, message, span, hint)
+
+
+def no_name(span: Span) -> Diagnostic:
+    hint = "write `name:`; its objects in the cluster are called after it"
+    return Diagnostic(MISSING_KEY, "the run has no name", span, hint)
+
+
+def of_mlrun(span: Span) -> Diagnostic:
+    message = "this is a project of MLRun, which is another platform"
+    hint = "list the file under `exclude`, and write a `kind: python` for each function"
+    return Diagnostic(MLRUN_PROJECT, message, span, hint)
+
+
+def other_runtime(kind: str, places: Sequence[Span]) -> Diagnostic:
+    message = f"kind `{kind}` is of another runtime; {_they(places)} left alone"
+    return Diagnostic(FOREIGN_KIND, message, places[0])
+
+
+def unknown_kind(kind: str, meant: str, places: Sequence[Span]) -> Diagnostic:
+    message = f"unknown kind `{kind}`"
+    hint = f"did you mean `{meant}`?"
+    return Diagnostic(UNKNOWN_KIND, message, places[0], hint, _and_here(places))
+
+
+def foreign_kind(kind: str, meant: str | None, places: Sequence[Span]) -> Diagnostic:
+    message = f"kind `{kind}` is none of ours; {_they(places)} left alone"
+    hint = "if it is meant for something else, list its file under `exclude` in gitopsc.yaml"
+    if meant:
+        hint = f"did you mean `{meant}`?"
+    return Diagnostic(FOREIGN_KIND, message, places[0], hint, _and_here(places))
+
+
+def _they(places: Sequence[Span]) -> str:
+    return f"all {len(places)} of them are" if places[1:] else "it is"
+
+
+def _and_here(places: Sequence[Span]) -> tuple[Label, ...]:
+    return tuple(Label(place, "and here") for place in places[1:][:_MOST_RELATED])
+
+
+def unowned(kind: str, span: Span) -> Diagnostic:
+    message = f"this {kind} is outside every project; it is left alone"
+    hint = f"add a {SETTINGS_FILE} to its folder or to one above it"
+    return Diagnostic(UNOWNED, message, span, hint)
+
+
+def of_another_project(named: str, project: str, span: Span) -> Diagnostic:
+    message = f"this belongs to project `{named}`, but its folder is project `{project}`"
+    hint = f"remove the line, or write `project: {named}` into {SETTINGS_FILE}"
+    return Diagnostic(OTHER_PROJECT, message, span, hint)
+
+
+# Projects
+
+
+def inside_project(settings: str) -> Diagnostic:
+    message = f"this folder is part of the project of `{settings}`, and no project itself"
+    hint = f"compile `{settings.removesuffix('/' + SETTINGS_FILE)}`"
+    return Diagnostic(INSIDE_PROJECT, message, Span("."), hint)
+
+
+def second_project(first: Descriptor, second: Descriptor) -> Diagnostic:
+    return Diagnostic(
+        DEFINED_TWICE,
+        "one folder cannot be two projects",
+        second.name_span,
+        "move one of them into a folder of its own",
+        (Label(first.name_span, "first here"),),
+    )
+
+
+def bad_folder_name(name: str, span: Span) -> Diagnostic:
+    message = f"the folder's name `{name}` cannot name a project"
+    hint = f"write `project: <name>` into {SETTINGS_FILE}: small letters, digits and `-`"
+    return Diagnostic(BAD_PROJECT_NAME, message, span, hint)
+
+
+def two_names(name: str, entity: Descriptor) -> Diagnostic:
+    message = f"the settings call the project `{name}`, and this `{entity.name}`"
+    return Diagnostic(BAD_SETTINGS, message, entity.name_span, "use one name")
+
+
+# Settings
+
+
+def misnamed_settings(path: str) -> Diagnostic:
+    hint = f"rename it to `{SETTINGS_FILE}`, or it is not read"
+    message = f"settings are called `{SETTINGS_FILE}`"
+    return Diagnostic(BAD_SETTINGS, message, Span(path), hint)
+
+
+def second_settings(span: Span) -> Diagnostic:
+    message = "settings are one document, and this is a second"
+    return Diagnostic(BAD_SETTINGS, message, span, "join them")
+
+
+def not_a_pattern(pattern: str, span: Span) -> Diagnostic:
+    hint = "write a pattern as in .gitignore, with at most two `*` between slashes"
+    message = f"`{pattern}` is not a pattern that can be used"
+    return Diagnostic(WRONG_VALUE, message, span, hint)
+
+
+def url_or_claim(store: str, span: Span) -> Diagnostic:
+    message = f"store `{store}` needs a `url` or a `claim`, and one of them only"
+    hint = "write `url: s3://<bucket>/<folder>`, or `claim: {name: <claim>}`"
+    return Diagnostic(BAD_SETTINGS, message, span, hint)
+
+
+def store_with_password(store: str, span: Span) -> Diagnostic:
+    message = f"the URL of store `{store}` has a name or a password in it"
+    hint = f"write `{store}: {{url: ..., secrets: [NAME]}}`, and bring the Secret"
+    return Diagnostic(CREDENTIALS, message, span, hint)
+
+
+def written_password(key: str, span: Span) -> Diagnostic:
+    message = f"`{key}` looks like a password, and settings are in Git and in ConfigMaps"
+    hint = "name variables that the driver reads under `secrets`, and bring the Secret"
+    return Diagnostic(CREDENTIALS, message, span, hint)
+
+
+# Locks
+
+
+def second_lock(span: Span) -> Diagnostic:
+    return Diagnostic(LOCK_EDITED, "a lock is one document, and this is a second", span, _PIN_AGAIN)
+
+
+def broken_lock(span: Span) -> Diagnostic:
+    return Diagnostic(LOCK_EDITED, "the lock is not as `gitopsc lock` wrote it", span, _PIN_AGAIN)
+
+
+def edited_pin(name: str, span: Span) -> Diagnostic:
+    message = f"the pin of `{name}` was edited, or put together from two"
+    return Diagnostic(LOCK_EDITED, message, span, _PIN_AGAIN)

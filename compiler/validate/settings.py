@@ -1,0 +1,200 @@
+"""`gitopsc.yaml` -> the settings of a project: what is wrong in them, and each environment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from gitopsc.adapters.glob import is_pattern
+from gitopsc.adapters.schema import property_names, violations
+from gitopsc.model.credentials import names_secret
+from gitopsc.model.descriptor import (
+    DEFAULT_KUBERNETES,
+    Allowance,
+    Builder,
+    Environment,
+    Profile,
+    SecretKey,
+)
+from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.document import Document, Pointer
+from gitopsc.model.scheduling import Scheduling
+from gitopsc.model.store import Store
+from gitopsc.model.volume import Volume
+from gitopsc.validate import sentences
+from gitopsc.validate.shape import (
+    SETTINGS_SCHEMA,
+    odd_numbers,
+    plain,
+    repeated_names,
+    shape_problems,
+    short,
+)
+
+_DEFAULT_OUTPUT = "deploy"
+_BUILDCTL = "moby/buildkit:v0.17.2-rootless"
+
+
+class Settings(NamedTuple):
+    """The settings of a project, without the keys that are wrong, so that one mistake is one error.
+
+    `local` is the environment of a laptop: without any environment's own settings.
+    """
+
+    project: str | None
+    output: str
+    fetches: bool
+    environments: tuple[Environment, ...]
+    local: Environment
+    allowed: tuple[Allowance, ...]
+
+
+def read_settings(document: Document | None) -> tuple[Settings, list[Diagnostic]]:
+    data: Mapping[str, Any] = {}
+    problems: list[Diagnostic] = []
+    if document is not None and document.data is not None:
+        problems = list(_problems(document))
+        data = _sound(document)
+    settings = Settings(
+        project=data.get("project"),
+        output=data.get("output", _DEFAULT_OUTPUT).rstrip("/"),
+        fetches=data.get("sources") == "fetch",
+        environments=_environments(data),
+        local=_environment("local", data, {}),
+        allowed=_allowed(document, data),
+    )
+    return settings, problems
+
+
+def may_name_a_project(document: Document | None) -> bool:
+    data = document.data if document is not None else {}
+    return not isinstance(data, dict) or "project" in data
+
+
+def _sound(document: Document) -> Mapping[str, Any]:
+    if not isinstance(document.data, dict):
+        return {}
+    found = violations(SETTINGS_SCHEMA, document.data)
+    wrong = {violation.pointer[0] for violation in found if violation.pointer}
+    known = set(property_names(SETTINGS_SCHEMA)) - wrong
+    return {key: value for key, value in document.data.items() if key in known}
+
+
+def _problems(document: Document) -> Iterator[Diagnostic]:
+    yield from shape_problems(document, SETTINGS_SCHEMA)
+    if isinstance(document.data, dict):
+        yield from _pattern_problems(document)
+        yield from _profile_problems(document)
+        yield from _store_problems(document)
+
+
+def _pattern_problems(document: Document) -> Iterator[Diagnostic]:
+    for key in ("include", "exclude"):
+        patterns = document.data.get(key)
+        for index, pattern in enumerate(patterns if isinstance(patterns, list) else ()):
+            if isinstance(pattern, str) and not is_pattern(pattern):
+                yield sentences.not_a_pattern(short(pattern), document.span(key, index))
+
+
+def _profile_problems(document: Document) -> Iterator[Diagnostic]:
+    """What a cluster would refuse in a profile, or what would get lost in it."""
+    for place, profiles in _of_environments(document, "profiles"):
+        for name, profile in profiles.items():
+            yield from odd_numbers(document, (*place, name))
+            variables = profile.get("envs") if isinstance(profile, dict) else None
+            yield from repeated_names(document, (*place, name, "envs"), variables)
+
+
+def _store_problems(document: Document) -> Iterator[Diagnostic]:
+    """A store is a URL or a claim; what lets a driver in is a Secret's."""
+    for place, stores in _of_environments(document, "stores"):
+        for name, store in stores.items():
+            if isinstance(store, dict) and ("url" in store) == ("claim" in store):
+                yield sentences.url_or_claim(name, document.key_span(*place, name))
+            for text, span in document.part(*place, name).strings():
+                if "@" in text.partition("://")[2].partition("/")[0]:
+                    yield sentences.store_with_password(name, span)
+            if isinstance(store, dict):
+                yield from _written_secrets(document, (*place, name, "options"))
+
+
+def _written_secrets(document: Document, pointer: Pointer) -> Iterator[Diagnostic]:
+    """Options of a driver that are passwords, at any depth."""
+    options = document.part(*pointer).data if document.has(*pointer) else None
+    for key, value in options.items() if isinstance(options, dict) else ():
+        if isinstance(value, dict):
+            yield from _written_secrets(document, (*pointer, key))
+        elif isinstance(key, str) and names_secret(f"{key}="):
+            yield sentences.written_password(key, document.span(*pointer, key))
+
+
+def _of_environments(document: Document, key: str) -> Iterator[tuple[Pointer, Mapping[str, Any]]]:
+    """A mapping of the settings and of each environment, with the way to it."""
+    environments = document.data.get("environments")
+    named = environments if isinstance(environments, dict) else {}
+    for home in ((), *(("environments", name) for name in named)):
+        place: Pointer = (*home, key)
+        found = document.part(*place).data if document.has(*place) else None
+        if isinstance(found, dict):
+            yield place, found
+
+
+def _allowed(document: Document | None, data: Mapping[str, Any]) -> tuple[Allowance, ...]:
+    entries: Sequence[Mapping[str, Any]] = data.get("allow", ())
+    return tuple(
+        Allowance(entry["code"], entry["path"], entry["reason"], document.span("allow", index))
+        for index, entry in enumerate(entries)
+        if document is not None
+    )
+
+
+def _environments(data: Mapping[str, Any]) -> tuple[Environment, ...]:
+    declared = data.get("environments") or {"default": {}}
+    return tuple(_environment(name, data, declared[name] or {}) for name in sorted(declared))
+
+
+def _environment(name: str, top: Mapping[str, Any], own: Mapping[str, Any]) -> Environment:
+    secrets = {**top.get("secrets", {}), **own.get("secrets", {})}
+    resources = {
+        **top.get("defaults", {}).get("resources", {}),
+        **own.get("defaults", {}).get("resources", {}),
+    }
+    return Environment(
+        name=name,
+        registry=own.get("registry", top.get("registry")),
+        namespace=own.get("namespace", top.get("namespace")),
+        kubernetes=own.get("kubernetes", top.get("kubernetes", DEFAULT_KUBERNETES)),
+        secrets={key: SecretKey(each["name"], each["key"]) for key, each in secrets.items()},
+        resources=_quantities(resources),
+        profiles={
+            profile: _profile(each)
+            for profile, each in {**top.get("profiles", {}), **own.get("profiles", {})}.items()
+        },
+        builder=_builder({**top.get("build", {}), **own.get("build", {})}),
+        stores={
+            store: Store.of(store, each)
+            for store, each in {**top.get("stores", {}), **own.get("stores", {})}.items()
+        },
+    )
+
+
+def _builder(data: Mapping[str, Any]) -> Builder | None:
+    if not data.get("in_cluster", False):
+        return None
+    image = data.get("image", _BUILDCTL)
+    return Builder(data.get("address"), image, data.get("registry_secret"))
+
+
+def _quantities(resources: Mapping[str, Any]) -> Mapping[str, str]:
+    return {key: plain(value) for key, value in resources.items()}
+
+
+def _profile(data: Mapping[str, Any]) -> Profile:
+    resources = data.get("resources", {})
+    return Profile(
+        requests=_quantities(resources.get("requests", {})),
+        limits=_quantities(resources.get("limits", {})),
+        variables={each["name"]: str(each["value"]) for each in data.get("envs", ())},
+        volumes=tuple(map(Volume.of, data.get("volumes", ()))),
+        scheduling=Scheduling.of(data),
+    )

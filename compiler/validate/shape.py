@@ -1,0 +1,308 @@
+"""A document and what its schema refuses -> each problem, its place and what to type instead."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from gitopsc.adapters.schema import Violation, example, nested_home, property_names, violations
+from gitopsc.model.descriptor import COMPILED_KINDS
+from gitopsc.model.diagnostic import (
+    MISSING_KEY,
+    OUT_OF_RANGE,
+    RETIRED_KEY,
+    SET_TWICE,
+    STRAY_KEY,
+    UNKNOWN_KEY,
+    WRONG_TYPE,
+    WRONG_VALUE,
+    Code,
+    Diagnostic,
+    did_you_mean,
+    listed,
+)
+from gitopsc.model.document import Document, Pointer
+from gitopsc.model.source import Span
+
+SETTINGS_SCHEMA = "gitopsc"
+
+_TYPE_WORDS = {
+    "array": "a list",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "null": "nothing",
+    "number": "a number",
+    "object": "a mapping",
+    "string": "a string",
+}
+
+
+def shape_problems(document: Document, schema: str) -> list[Diagnostic]:
+    """What the reader of the file found wrong, and what the schema refuses elsewhere."""
+    known = {fault.span for fault in document.faults}
+    shape = _shape_problems(document, schema, violations(schema, document.data))
+    return [*document.faults, *(problem for problem in shape if problem.span not in known)]
+
+
+def _shape_problems(
+    document: Document, schema: str, found: Sequence[Violation]
+) -> list[Diagnostic]:
+    mistyped = {each.pointer for each in found if each.keyword == "type"}
+    problems = []
+    for violation in found:
+        if violation.keyword == "type" or violation.pointer not in mistyped:
+            explained = _explain(document, schema, violation)
+            is_secret = schema != SETTINGS_SCHEMA and "secrets" in violation.pointer
+            problems += [_private(each) for each in explained] if is_secret else explained
+    return problems
+
+
+def _private(problem: Diagnostic) -> Diagnostic:
+    """What stands where names of secrets belong may be a secret itself."""
+    hint = "write the names of secrets; their values are the platform's, or a Secret's"
+    message = problem.message.partition(" cannot be `")[0]
+    if message != problem.message:
+        message += " is not the name of a secret"
+    return replace(problem, message=message, hint=hint, private=True)
+
+
+def _explain(document: Document, schema: str, violation: Violation) -> list[Diagnostic]:
+    match violation.keyword:
+        case "additionalProperties":
+            known = list(violation.schema.get("properties", {}))
+            extra = [key for key in violation.found if key not in known]
+            return [_unknown_key(document, schema, violation, key, known) for key in extra]
+        case "required":
+            return _missing_keys(document, violation)
+        case "type":
+            return [_wrong_type(document, violation)]
+        case "propertyNames":
+            name = violation.pointer[-1]
+            message = f"`{name}` cannot be a name in `{violation.pointer[-2]}`"
+            hint = violation.schema.get("x-hint")
+            span = document.key_span(*violation.pointer)
+            return [Diagnostic(WRONG_VALUE, message, span, hint)]
+        case _:
+            return [_wrong_value(document, violation)]
+
+
+def _unknown_key(
+    document: Document, schema: str, violation: Violation, key: str, known: list[str]
+) -> Diagnostic:
+    span = document.key_span(*violation.pointer, key)
+    if reason := violation.schema.get("x-retired", {}).get(key):
+        hint = "remove it; newer platforms ignore it too"
+        return Diagnostic(RETIRED_KEY, f"{reason}; it is ignored", span, hint)
+    if ignored := violation.schema.get("x-ignored", {}).get(key):
+        reason, hint = ignored
+        return Diagnostic(RETIRED_KEY, f"{reason}; `{key}` is ignored", span, hint)
+    at_top = not violation.pointer and schema != SETTINGS_SCHEMA
+    if at_top and key in property_names(schema, "spec"):
+        message = f"`{key}` stands beside `spec`, where nothing reads it"
+        return Diagnostic(STRAY_KEY, message, span, f"move `{key}` into `spec`")
+    near = did_you_mean(key, known)
+    if at_top and not near:
+        message = f"nothing reads the key `{key}`"
+        advice = "remove it, or keep it under `metadata`, which is open"
+        return Diagnostic(STRAY_KEY, message, span, advice)
+    hint = near or f"known here: {listed(known)}"
+    if key == "<<":
+        hint = "YAML 1.2 has no merge keys; repeat the keys"
+    elif violation.pointer == ("spec",):
+        hint = _other_home(schema, key) or hint
+    return Diagnostic(UNKNOWN_KEY, f"unknown key `{key}`", span, hint)
+
+
+def _other_home(schema: str, key: str) -> str | None:
+    """A key of `spec` that stands one level too high, or in a descriptor of the wrong kind."""
+    runs_first = sorted(COMPILED_KINDS, key=lambda kind: (not kind.endswith(":run"), kind))
+    for kind in runs_first:
+        other = kind.replace(":", ".")
+        is_related = kind.startswith("python+") and schema.startswith("python+")
+        if is_related and other != schema and key in property_names(other, "spec"):
+            return f"only `kind: {kind}` has it"
+    home = nested_home(schema, "spec", key)
+    return f"move `{key}` into `{home}`" if home else None
+
+
+def _missing_keys(document: Document, violation: Violation) -> list[Diagnostic]:
+    """jsonschema reports each missing key by itself, without naming it but in prose."""
+    span = document.key_span(*violation.pointer) if violation.pointer else document.span("kind")
+    where = f" in {_place(violation.pointer)}" if violation.pointer else ""
+    missing = [key for key in violation.expected if key not in violation.found]
+    return [
+        Diagnostic(MISSING_KEY, f"`{key}` is missing{where}", span, _example(violation.schema, key))
+        for key in missing
+    ]
+
+
+def _example(schema: Mapping[str, Any], key: str) -> str:
+    shown = example(schema, key)
+    return (
+        f"add `{key}:`, such as `{key}: {_flow(shown)}`" if shown is not None else f"add `{key}:`"
+    )
+
+
+def _flow(value: Any) -> str:
+    """A value as people write it on one line of YAML."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_flow(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    return plain(value)
+
+
+def _wrong_type(document: Document, violation: Violation) -> Diagnostic:
+    expected = violation.expected
+    types = [expected] if isinstance(expected, str) else expected
+    span = document.span(*violation.pointer)
+    wanted = " or ".join(_TYPE_WORDS[each] for each in types)
+    found = violation.found
+    message = f"{_place(violation.pointer)} must be {wanted}, not {_kind_word(found)}"
+    hint = violation.schema.get("x-hint")
+    if "integer" in types and "string" not in types and isinstance(found, float):
+        hint = hint or "write a whole number"
+    elif "string" in types and isinstance(found, (bool, int, float)):
+        hint = f'quote it: "{plain(found)}"'
+        if plain(found) not in violation.schema.get("enum", (plain(found),)):
+            hint = f"YAML reads a number here; {_enum_hint(violation.schema, found)}"
+    elif types == ["boolean"]:
+        hint = "write `true` or `false`, without quotes"
+    elif types == ["array"] and isinstance(found, str):
+        hint = f"write `[{found}]`" if len(found) < 40 else "put `- ` before it"
+    elif examples := violation.schema.get("examples"):
+        hint = f"write for example `{_flow(examples[0])}`"
+    return Diagnostic(WRONG_TYPE, message, span, hint)
+
+
+def _enum_hint(schema: Mapping[str, Any], found: object) -> str | None:
+    """`3.10` under PYTHON3_10: YAML made it 3.1, so both spellings are tried."""
+    choices = schema.get("enum")
+    if not choices:
+        return None
+    digits = re.sub(r"\W", "", plain(found))
+    for wanted in (digits, digits + "0"):
+        for choice in choices:
+            if re.sub(r"\W|_", "", choice).endswith(wanted):
+                return f"write `{choice}`"
+    return f"write one of {listed(choices)}"
+
+
+def _wrong_value(document: Document, violation: Violation) -> Diagnostic:
+    span = document.span(*violation.pointer)
+    if violation.keyword == "enum":
+        place = _place(violation.pointer)
+        return _not_one_of(place, violation.found, violation.expected, violation.schema, span)
+    code: Code
+    code, message, hint = _bound(violation) or _other_value(violation)
+    return Diagnostic(code, message, span, violation.schema.get("x-hint") or hint)
+
+
+def _bound(violation: Violation) -> tuple[Code, str, str | None] | None:
+    """Of a value that is too much or too little, or of too many."""
+    expected, found = violation.expected, violation.found
+    place = _place(violation.pointer)
+    hint = None
+    match violation.keyword:
+        case "minLength" if not found:
+            message = f"{place} is empty"
+        case "minLength":
+            message = f"{place} is shorter than {expected} characters"
+        case "maxLength":
+            message = f"{place} is longer than {expected} characters"
+        case "minimum":
+            message = f"{place} is `{short(found)}`, but cannot be less than {expected}"
+            hint = f"write {expected} or more"
+        case "maximum":
+            message = f"{place} is `{short(found)}`, but cannot be more than {expected}"
+            hint = f"write {expected} or less"
+        case "maxItems" | "maxProperties":
+            message = f"{place} has {len(found):,} entries, and at most {expected:,} are read"
+        case "minProperties":
+            message = f"{place} is empty"
+            hint = "name one, or leave the key out"
+        case _:
+            return None
+    return OUT_OF_RANGE, message, hint
+
+
+def _other_value(violation: Violation) -> tuple[Code, str, str | None]:
+    place, found = _place(violation.pointer), f"`{short(violation.found)}`"
+    if violation.keyword == "const":
+        expected = violation.expected
+        return WRONG_VALUE, f"{place} must be `{expected}`, not {found}", f"write `{expected}`"
+    return WRONG_VALUE, f"{place} cannot be {found}", None
+
+
+def _not_one_of(
+    place: str, found: object, choices: list[str], schema: Mapping[str, Any], span: Span
+) -> Diagnostic:
+    if refused := schema.get("x-refused", {}).get(found if isinstance(found, str) else ""):
+        reason, hint = refused
+        return Diagnostic(WRONG_VALUE, reason, span, hint)
+    hint = did_you_mean(str(found), choices, cutoff=0.87) or _enum_hint(schema, found)
+    return Diagnostic(WRONG_VALUE, f"{place} cannot be `{short(found)}`", span, hint)
+
+
+def _place(pointer: Pointer) -> str:
+    if not pointer:
+        return "the document"
+    if isinstance(pointer[-1], int):
+        return f"item {pointer[-1] + 1} of `{pointer[-2]}`" if len(pointer) > 1 else "an item"
+    return f"`{pointer[-1]}`"
+
+
+def _kind_word(value: object) -> str:
+    if isinstance(value, bool):
+        return f"`{plain(value)}`"
+    if value is None:
+        return "nothing"
+    if isinstance(value, (int, float)):
+        return f"the number {plain(value)}"
+    if isinstance(value, str):
+        return "a string"
+    return "a list" if isinstance(value, list) else "a mapping"
+
+
+def plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def short(value: object) -> str:
+    text = plain(value)
+    text = json.dumps(text)[1:-1] if not text.isprintable() else text
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def odd_numbers(document: Document, pointer: Pointer) -> list[Diagnostic]:
+    """Who writes 0123 for a variable means those characters, and not the number 123."""
+    place = (*pointer, "envs")
+    variables = document.part(*place).data if document.has(*place) else None
+    found = []
+    for index, variable in enumerate(variables if isinstance(variables, list) else ()):
+        value = variable.get("value") if isinstance(variable, dict) else None
+        if isinstance(value, int) and document.is_odd(*place, index, "value"):
+            message = f"YAML reads this as the number {value}"
+            hint = "quote it, as it is meant"
+            span = document.span(*place, index, "value")
+            found.append(Diagnostic(WRONG_TYPE, message, span, hint))
+    return found
+
+
+def repeated_names(document: Document, pointer: Pointer, items: Any) -> list[Diagnostic]:
+    """Items of a list that have one name: of two, one would be lost."""
+    listed = items if isinstance(items, list) else []
+    names = [each.get("name") if isinstance(each, dict) else None for each in listed]
+    return [
+        Diagnostic(
+            SET_TWICE,
+            f"`{name}` is set twice",
+            document.span(*pointer, index, "name"),
+            "keep one",
+        )
+        for index, name in enumerate(names)
+        if isinstance(name, str) and name in names[:index]
+    ]
