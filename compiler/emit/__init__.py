@@ -5,15 +5,21 @@ Beside the text is what it says: which objects, of which runs, with which images
 
 from __future__ import annotations
 
-from gitopsc.emit.images import bake_file, build_image, runner
-from gitopsc.emit.kubernetes import manifests
+from collections.abc import Callable, Iterator, Mapping
+
+from gitopsc.emit import kubernetes
+from gitopsc.emit.images import BuiltImage, bake_file, build_image, runner
 from gitopsc.emit.reports import lineage_report
-from gitopsc.model.artifact import Emission
+from gitopsc.model.artifact import Emission, Manifest
 from gitopsc.model.files import OWNERSHIP_LIST
 from gitopsc.model.output import OutputFile, readable_json
-from gitopsc.model.plan import Plan
+from gitopsc.model.plan import EnvironmentPlan, Plan
 
 __all__ = ("emit",)
+
+_Target = Callable[[Plan, EnvironmentPlan, Mapping[str, BuiltImage]], Iterator[Manifest]]
+_TARGETS: Mapping[str, _Target] = {"kubernetes": kubernetes.manifests}
+"""What an environment's `target` chooses; each has its templates in `targets/<name>/`."""
 
 
 def emit(plan: Plan) -> Emission:
@@ -29,7 +35,8 @@ def emit(plan: Plan) -> Emission:
         files["images/docker-bake.json"] = readable_json(bake_file(plan, images.values())).encode()
     for planned in plan.environments:
         folder = f"manifests/{planned.environment.name}"
-        for manifest in manifests(plan, planned, images):
+        target = _TARGETS[planned.environment.target]
+        for manifest in target(plan, planned, images):
             path = f"{folder}/{manifest.name}"
             files[path] = manifest.text.encode()
             objects += [made._replace(path=path) for made in manifest.objects]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from gitopsc.adapters.template import Text, render_yaml
 from gitopsc.emit.images import PLATFORM, BuiltImage, builder_secrets, runner
 from gitopsc.model import identity
-from gitopsc.model.artifact import ClusterObject, ImageReference
+from gitopsc.model.artifact import ClusterObject, ImageReference, Manifest
 from gitopsc.model.descriptor import SecretKey
 from gitopsc.model.plan import Claim, EnvironmentPlan, ImageBuild, Plan, Workload
 
@@ -21,14 +21,6 @@ _KEY = 253
 
 _ANNOTATION = 8_192
 """Longest annotation: all of an object's may have 256 KiB. `reports/lineage.json` has the rest."""
-
-
-class Manifest(NamedTuple):
-    """A file below `manifests/<environment>/`, with the objects in it."""
-
-    name: str
-    text: Text
-    objects: tuple[ClusterObject, ...] = ()
 
 
 def manifests(
@@ -90,7 +82,7 @@ def _workload_manifest(
     spec = render_yaml(f"{_TARGET}/{spec_template}", workload=workload, pod=pod, selector=selector)
     name = workload.name
     kind, template = "Deployment", "service"
-    if workload.cron is not None:
+    if workload.spec.cron is not None:
         kind, template = "CronJob", "cronjob"
     elif is_job:
         kind, template = "Job", "job"

@@ -38,6 +38,14 @@ class ClusterObject(NamedTuple):
     record: RecordKey | None = None
 
 
+class Manifest(NamedTuple):
+    """A file of an environment, with the objects in it; `name` is below its folder."""
+
+    name: str
+    text: str
+    objects: tuple[ClusterObject, ...] = ()
+
+
 class Emission(NamedTuple):
     """The files of a project's output, sorted by path, and the objects in its manifests."""
 

@@ -212,6 +212,7 @@ class Builder:
     registry_secret: str | None
 
 
+DEFAULT_TARGET = "kubernetes"
 DEFAULT_KUBERNETES = "1.34"
 
 
@@ -225,6 +226,7 @@ class Environment:
     name: str
     registry: str | None = None
     namespace: str | None = None
+    target: str = DEFAULT_TARGET
     kubernetes: str = DEFAULT_KUBERNETES
     secrets: Mapping[str, SecretKey] = field(default_factory=dict)
     resources: Mapping[str, str] = field(default_factory=dict)

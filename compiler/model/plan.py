@@ -10,6 +10,7 @@ from gitopsc.model.descriptor import Environment, SecretKey
 from gitopsc.model.program import Action, Build, Fetch, Lineage
 from gitopsc.model.scheduling import Scheduling
 from gitopsc.model.source import FunctionFile
+from gitopsc.model.specification import RunSpec
 from gitopsc.model.store import RecordKey
 from gitopsc.model.volume import Volume
 
@@ -59,7 +60,7 @@ class Workload:
 
     `image` names an `Image` of the plan, or `ready_image` is the reference of one that is there.
     `settings` is the JSON text that the runner reads. `variables` are values or keys of Secrets.
-    `cron` is when the clock starts it.
+    `spec` has what the run says, with defaults.
     `is_recreated` says that the old pods stop before new ones start.
     `source` is the descriptor's path in the project; `reads` and `writes` are keys of data;
     `record` is where a job finds out that it is done.
@@ -67,6 +68,7 @@ class Workload:
 
     name: str
     run: str
+    spec: RunSpec
     function: str
     application: str
     action: Action
@@ -82,11 +84,7 @@ class Workload:
     disk: str
     mounts: tuple[Mount, ...]
     scheduling: Scheduling
-    backoff_limit: int
-    cron: str | None
     is_recreated: bool
-    replicas: int
-    service_type: str
     service_name: str
     compute: str
     wave: int

@@ -9,6 +9,7 @@ from typing import Any
 from gitopsc.model.descriptor import Environment, Profile, SecretKey
 from gitopsc.model.program import Program, Run
 from gitopsc.model.scheduling import Scheduling
+from gitopsc.model.specification import RunSpec
 from gitopsc.model.store import RecordKey
 from gitopsc.model.volume import Volume
 
@@ -17,6 +18,7 @@ from gitopsc.model.volume import Volume
 class ResolvedRun:
     """A run with its profile, the defaults and the stores of one environment.
 
+    `spec` is the run's with defaults; what a profile or the settings add to is beside it.
     `own_variables` are those of the run and its profile; `variables` have secrets, too. `requests`
     and `limits` are of `cpu`, `mem`, `gpu` and `disk`. `volumes` are sorted by name;
     `store_volumes` are those of them that stores bring. `compute` is the digest of
@@ -25,6 +27,7 @@ class ResolvedRun:
     """
 
     run: Run
+    spec: RunSpec
     profile: Profile
     own_variables: Mapping[str, str]
     variables: Mapping[str, str | SecretKey]
@@ -34,10 +37,6 @@ class ResolvedRun:
     volumes: tuple[Volume, ...]
     store_volumes: tuple[Volume, ...]
     scheduling: Scheduling
-    backoff_limit: int
-    keeps_claims: bool
-    replicas: int
-    service_type: str
     compute: str
     compute_fields: Mapping[str, Any]
     settings: Mapping[str, Any]

@@ -106,7 +106,7 @@ def _wanted(resolution: Resolution, waves: Mapping[str, int]) -> Iterator[_Wante
                     size=volume.size,
                     access_mode=volume.access_mode,
                     storage_class=volume.storage_class,
-                    is_kept=resolved.keeps_claims or volume in resolved.store_volumes,
+                    is_kept=run.gitops.on_delete == "keep" or volume in resolved.store_volumes,
                     wave=waves.get(run.name, 0),
                     source=resolution.program.project.relative(run.descriptor.path),
                 )
@@ -146,8 +146,9 @@ def _volume_problems(
     hidden = next((taken for taken in _TAKEN if _meet(path, taken)), None)
     if hidden is not None:
         yield sentences.hides(path, hidden, place)
-    if resolved.replicas > 1 and is_for_one_node(volume):
-        yield sentences.one_node(resolved.replicas, place)
+    replicas = resolved.spec.replicas or 0
+    if replicas > 1 and is_for_one_node(volume):
+        yield sentences.one_node(replicas, place)
     if volume.type == "image" and _number(environment.kubernetes) < _IMAGE_VOLUMES:
         yield sentences.no_image_volumes(environment, place)
 

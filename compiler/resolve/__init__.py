@@ -13,6 +13,7 @@ from gitopsc.model.descriptor import Environment, Profile, SecretKey
 from gitopsc.model.names import cleaned
 from gitopsc.model.program import Program, Run
 from gitopsc.model.resolution import Resolution, ResolvedRun
+from gitopsc.model.specification import GitopsSpec, RunSpec
 from gitopsc.model.store import DEFAULT, SCHEDULED, RecordKey
 from gitopsc.model.volume import Volume
 from gitopsc.resolve.digests import Computes, compute_fields
@@ -20,6 +21,7 @@ from gitopsc.resolve.runner import runner_settings
 
 __all__ = ("resolve",)
 
+_DEFAULTS = RunSpec(backoff_limit=0, replicas=1, service_type="ClusterIP", gitops=GitopsSpec())
 _DEFAULT_RESOURCES: Mapping[str, str] = {"cpu": "100m", "mem": "256Mi", "disk": "1Gi"}
 """design.md section 4."""
 
@@ -36,7 +38,7 @@ def _resolved(
     program: Program, environment: Environment, run: Run, computes: Computes
 ) -> ResolvedRun:
     """`computes` has the digests of all runs that this one reads from, and gets its own."""
-    spec = run.spec
+    spec = run.spec.over(_DEFAULTS)
     profile = environment.profile(spec.profile)
     written = {variable.name: variable.value for variable in spec.envs or ()}
     own_variables = {**written, **profile.variables}
@@ -51,6 +53,7 @@ def _resolved(
     computes.add(run, compute)
     return ResolvedRun(
         run=run,
+        spec=spec,
         profile=profile,
         own_variables=own_variables,
         variables={
@@ -70,10 +73,6 @@ def _resolved(
         volumes=_volumes(environment, run, profile),
         store_volumes=environment.store_volumes,
         scheduling=profile.scheduling.over(spec.scheduling),
-        backoff_limit=spec.backoff_limit or 0,
-        keeps_claims=run.gitops.on_delete == "keep",
-        replicas=1 if spec.replicas is None else spec.replicas,
-        service_type=spec.service_type or "ClusterIP",
         compute=compute,
         compute_fields=fields,
         settings=runner_settings(program, environment, run, compute, computes),

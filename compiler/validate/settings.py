@@ -10,6 +10,7 @@ from gitopsc.adapters.schema import property_names, violations
 from gitopsc.model.credentials import names_secret
 from gitopsc.model.descriptor import (
     DEFAULT_KUBERNETES,
+    DEFAULT_TARGET,
     Allowance,
     Builder,
     Environment,
@@ -163,6 +164,7 @@ def _environment(name: str, top: Mapping[str, Any], own: Mapping[str, Any]) -> E
         name=name,
         registry=own.get("registry", top.get("registry")),
         namespace=own.get("namespace", top.get("namespace")),
+        target=own.get("target", top.get("target", DEFAULT_TARGET)),
         kubernetes=own.get("kubernetes", top.get("kubernetes", DEFAULT_KUBERNETES)),
         secrets={key: SecretKey(each["name"], each["key"]) for key, each in secrets.items()},
         resources=_quantities(resources),
