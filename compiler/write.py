@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from gitopsc.adapters.atomic import lock_now, replace_file
 from gitopsc.adapters.folder import owned_by, tracked_below
 from gitopsc.adapters.processes import spread
 from gitopsc.model.diagnostic import (
@@ -61,6 +62,8 @@ def write(targets: Sequence[Target]) -> tuple[tuple[Change, ...], tuple[Diagnost
                 locks.enter_context(_locked(target))
             changes, problems = _compare(targets)
             if not has_errors(problems):
+                for target in targets:
+                    _remove_leftovers(target)
                 work = [(target, changes[target.shown]) for target in targets]
                 many = sum(len(each) for _, each in work) >= _MANY
                 spread(_apply, work, worthwhile=many)
@@ -205,8 +208,14 @@ def _read(place: str, size: int) -> bytes | None:
     """
     if not stat.S_ISREG(os.lstat(place).st_mode):
         return None
-    with open(place, "rb") as file:
-        return file.read(size + 1)
+    descriptor = os.open(place, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+    try:
+        found = os.read(descriptor, size + 1)
+        while len(found) <= size and (more := os.read(descriptor, size + 1 - len(found))):
+            found += more
+        return found
+    finally:
+        os.close(descriptor)
 
 
 def _in_the_way(shown: str, what: str) -> Diagnostic:
@@ -236,39 +245,45 @@ def _apply(work: tuple[Target, Sequence[Change]]) -> None:
     paths = {change.path.removeprefix(target.shown + "/"): change.action for change in changes}
     owned_before = owned_by(target.folder).paths
     owned_after = contents.keys() - {OWNERSHIP_LIST}
-    (target.folder / _TEMPORARY).unlink(missing_ok=True)  # of a compile that was killed
     made: set[str] = set()
-    try:
-        if not owned_after <= owned_before:
-            claimed = "".join(f"{path}\n" for path in sorted(owned_before | owned_after))
-            _replace(target.folder, OWNERSHIP_LIST, claimed.encode(), made)
-        for path, action in sorted(paths.items(), key=lambda each: (is_mark(each[0]), each)):
-            if action == "removed":
-                (target.folder / path).unlink(missing_ok=True)
-                _remove_empty_folders(target.folder, path)
-            elif path != OWNERSHIP_LIST:
-                _replace(target.folder, path, contents[path], made)
-        _replace(target.folder, OWNERSHIP_LIST, contents[OWNERSHIP_LIST], made)
-    finally:
-        (target.folder / _TEMPORARY).unlink(missing_ok=True)
+
+    def replace(path: str) -> None:
+        _replace(os.fspath(target.folder), path, contents[path], made)
+
+    if not owned_after <= owned_before:
+        claimed = "".join(f"{path}\n" for path in sorted(owned_before | owned_after))
+        _replace(os.fspath(target.folder), OWNERSHIP_LIST, claimed.encode(), made)
+    for path, action in sorted(paths.items(), key=lambda each: (is_mark(each[0]), each)):
+        if action == "removed":
+            (target.folder / path).unlink(missing_ok=True)
+            _remove_empty_folders(target.folder, path)
+        elif path != OWNERSHIP_LIST:
+            replace(path)
+    replace(OWNERSHIP_LIST)
 
 
-def _replace(folder: Path, path: str, content: bytes, made: set[str]) -> None:
-    """In one step, by way of a file that only this process writes: the folder is locked.
+def _replace(folder: str, path: str, content: bytes, made: set[str]) -> None:
+    """By way of a file beside it that only this process writes: the output folder is locked.
 
-    `made` remembers the folders that are there.
+    Beside it, for a file system makes files of one folder near each other. `made` remembers the
+    folders that are there.
     """
-    parent = path.rpartition("/")[0]
+    parent = f"{folder}/{path}".rpartition("/")[0]
     if parent not in made:
-        (folder / parent).mkdir(parents=True, exist_ok=True)
+        os.makedirs(parent, exist_ok=True)
         made.add(parent)
-    temporary = f"{folder}/{_TEMPORARY}"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL  # never through a link that somebody put there
-    with open(os.open(temporary, flags, 0o666), "wb", buffering=0) as file:
-        written = file.write(content)
-        while written < len(content):  # a disk that fills up says so with the next one
-            written += file.write(content[written:])
-    os.replace(temporary, f"{folder}/{path}")
+    replace_file(f"{folder}/{path}", content, temporary=f"{parent}/{_TEMPORARY}")
+
+
+def _remove_leftovers(target: Target) -> None:
+    """What a compile that was killed has left beside a file that it wrote."""
+    folder = os.fspath(target.folder)
+    paths = {*(file.path for file in target.files), *owned_by(folder).paths}
+    for parent in {f"{folder}/{path}".rpartition("/")[0] for path in paths}:
+        try:
+            os.unlink(f"{parent}/{_TEMPORARY}")
+        except (FileNotFoundError, NotADirectoryError):
+            continue
 
 
 def _remove_empty_folders(folder: Path, path: str) -> None:
@@ -290,22 +305,13 @@ class _Busy(Exception):
 @contextmanager
 def _locked(target: Target) -> Iterator[None]:
     """One writer at a time. The folder itself is locked, so no lock file is left behind."""
-    try:
-        import fcntl
-    except ImportError:  # no such locks on this system: each file is still replaced in one step
-        yield
-        return
     descriptor = os.open(target.folder, os.O_RDONLY)
     try:
         deadline = time.monotonic() + _LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise _Busy(target) from None
-                time.sleep(0.05)
+        while not lock_now(descriptor):
+            if time.monotonic() > deadline:
+                raise _Busy(target)
+            time.sleep(0.05)
         yield
     finally:
         os.close(descriptor)

@@ -18,9 +18,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from gitopsc.adapters.owner import is_private
+from gitopsc.adapters.cache import cache_folder, cache_home, keep_private, read_private
 
-_FOLDER = "gitopsc"
 _WIDTH = 5
 GONE = (0, 0, 0, 0, 0)
 _YOUNG = 100_000_000
@@ -88,39 +87,12 @@ def recall(key: bytes) -> Memory | None:
     return Memory(listing, printed, targets, known)
 
 
-def read_private(place: str) -> bytes | None:
-    """The bytes of a file that no other user can have written; None for any other."""
-    try:
-        if not is_private(os.lstat(os.path.dirname(place))):
-            return None
-        with open(os.open(place, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
-            return file.read() if is_private(os.fstat(file.fileno())) else None
-    except (OSError, ValueError):
-        return None
-
-
 def remember(key: bytes, memory: Memory) -> None:
     """A machine that refuses is no problem: then the next compile is a whole one."""
     parts = {name: tuple(each) for name, each in memory.parts.items()}
     content = marshal.dumps((*memory[:3], parts))
-    place = _place(key)
-    temporary = f"{place}.{os.getpid()}"
-    try:
-        if not os.environ.get("XDG_CACHE_HOME"):
-            os.stat(os.path.expanduser("~"))  # nobody's home is made here
-        os.makedirs(os.path.dirname(place), mode=0o700, exist_ok=True)
-        if not is_private(os.lstat(os.path.dirname(place))):
-            return
-        _forget_the_oldest(os.path.dirname(place))
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-        with open(os.open(temporary, flags, 0o600), "wb", buffering=0) as file:
-            file.write(digest(content) + content)
-        os.replace(temporary, place)
-    except OSError:
-        try:
-            os.unlink(temporary)
-        except OSError:
-            return
+    _forget_the_oldest(cache_folder())
+    keep_private(_place(key), digest(content) + content)
 
 
 def part(
@@ -169,7 +141,7 @@ def _folders(paths: Iterable[str]) -> tuple[tuple[str, int, int], ...]:
 
 def is_usable(root: str) -> bool:
     """A cache inside the folder that is compiled could become a part of what it remembers."""
-    place = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    place = cache_home()
     return os.path.isabs(place) and not f"{os.path.realpath(place)}/".startswith(f"{root}/")
 
 
@@ -192,21 +164,18 @@ def _below(root: str) -> list[str]:
     return found
 
 
-def cache_folder() -> str:
-    """The user's, which need not be there yet."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return os.path.join(base, _FOLDER)
-
-
 def _place(key: bytes) -> str:
-    return os.path.join(cache_folder(), key.hex())
+    return cache_folder(key.hex())
 
 
 def _forget_the_oldest(folder: str) -> None:
-    places = [entry.path for entry in os.scandir(folder) if entry.is_file()]
-    if len(places) >= _KEPT:
-        for place in sorted(places, key=os.path.getmtime)[: len(places) - _KEPT + 1]:
-            os.unlink(place)
+    try:
+        places = [entry.path for entry in os.scandir(folder) if entry.is_file()]
+        if len(places) >= _KEPT:
+            for place in sorted(places, key=os.path.getmtime)[: len(places) - _KEPT + 1]:
+                os.unlink(place)
+    except OSError:
+        return  # it is not there yet, or another process tidies up, too
 
 
 def stamp_at(path: str) -> Stamp:

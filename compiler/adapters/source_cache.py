@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-import os
-
 from gitopsc.adapters.archive import BadArchive, pack, unpack
-from gitopsc.adapters.memory import cache_folder, read_private
+from gitopsc.adapters.cache import cache_folder, keep_private, read_private
 from gitopsc.model.lock import files_digest
 from gitopsc.model.source import FunctionFile
 
@@ -25,24 +23,8 @@ def recall(digest: str) -> tuple[FunctionFile, ...] | None:
 
 def keep(files: tuple[FunctionFile, ...]) -> bool:
     """Whether the machine let them be kept."""
-    import tempfile
-
-    place = _place(files_digest(files))
-    folder = os.path.dirname(place)
-    try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=folder)
-        try:
-            with open(descriptor, "wb", buffering=0) as file:
-                file.write(pack(files))
-            os.replace(temporary, place)
-        except OSError:
-            os.unlink(temporary)
-            raise
-    except OSError:
-        return False
-    return True
+    return keep_private(_place(files_digest(files)), pack(files))
 
 
 def _place(digest: str) -> str:
-    return os.path.join(cache_folder(), "sources", f"{digest}.zip")
+    return cache_folder("sources", f"{digest}.zip")

@@ -6,7 +6,6 @@ It is keyed by what it is made of, so it is never stale; it may be deleted at an
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import hashlib
 import json
 import os
@@ -16,6 +15,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import IO, NamedTuple
 
+from gitopsc.adapters.atomic import lock_now
+from gitopsc.adapters.cache import cache_folder
 from gitopsc.adapters.child import run_child
 from gitopsc.adapters.owner import is_private
 from gitopsc.adapters.uv import NoUv, find_uv
@@ -77,18 +78,13 @@ async def prepared(
 
 
 def _home() -> str:
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return os.path.abspath(os.path.join(cache, "gitopsc", "environments"))
+    return os.path.abspath(cache_folder("environments"))
 
 
 async def _locked(lock: IO[bytes]) -> None:
     """Waits while another process, or another task of this one, makes the same."""
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            await asyncio.sleep(0.1)
+    while not lock_now(lock.fileno()):
+        await asyncio.sleep(0.1)
 
 
 async def _make(folder: str, version: str, files: Sequence[Requirements]) -> None:

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,9 +21,9 @@ from gitopsc.adapters.folder import (
     start_listing,
 )
 from gitopsc.adapters.git import GitRefused
-from gitopsc.commands.compile import staged_status
 from gitopsc.commands.reading import Reading, read
 from gitopsc.commands.reporting import printed
+from gitopsc.commands.staged import staged_status
 from gitopsc.model.compilation import Compilation, Compiled
 from gitopsc.model.diagnostic import (
     BAD_OUTPUT,
@@ -41,21 +41,67 @@ from gitopsc.report.text import render_counts
 from gitopsc.write import Target, drift, write
 
 
-def compile_changed(
-    arguments: argparse.Namespace,
-    listing: Listing,
-    key: bytes,
-    remembered: memory.Memory | None,
-    fresh: Container[str],
-    began: int,
-) -> int:
-    """`fresh` are the parts of what is remembered whose files are the same.
+class Request(NamedTuple):
+    """What was asked for, and what is known of before.
 
-    `began` is when that was looked at, in nanoseconds.
+    `fresh` are the parts of what is remembered whose files are the same. `began` is when that was
+    looked at, in nanoseconds.
     """
-    reading = read(arguments.path, listing)
-    if arguments.output is not None:
-        fresh = ()  # how many projects there are decides where each is written
+
+    arguments: argparse.Namespace
+    listing: Listing
+    key: bytes
+    remembered: memory.Memory | None
+    fresh: Container[str]
+    began: int
+
+
+class _Result(NamedTuple):
+    """`made` are the files of projects that were compiled; `recalled` the parts that were not."""
+
+    reading: Reading
+    compilation: Compilation
+    parts: tuple[tuple[Tree, Compilation], ...]
+    recalled: Mapping[str, memory.Part]
+    targets: Mapping[Compiled, Target]
+    made: Mapping[Compiled, tuple[OutputFile, ...]]
+
+    @property
+    def file_count(self) -> int:
+        kept = sum(len(part.paths) - len(part.names) for part in self.recalled.values())
+        return kept + sum(len(files) for files in self.made.values())
+
+    @property
+    def shown_targets(self) -> tuple[tuple[str, str], ...]:
+        """Output folders, and how people see them."""
+        found = ((str(target.folder), target.shown) for target in self.targets.values())
+        return tuple(sorted(found))
+
+
+def compile_changed(request: Request) -> int:
+    """Recalls, compiles, writes, reports and remembers."""
+    arguments = request.arguments
+    result, problems = _compile(request)
+    changes, refused = _write(result, problems, check=arguments.check)
+    diagnostics = in_order((*problems, *refused))
+    status = _status(diagnostics, changes, check=arguments.check)
+    report = _Report(arguments.format, result.reading, diagnostics, result.file_count)
+    for stream, text in zip((sys.stdout, sys.stderr), report.text(status, changes), strict=True):
+        stream.write(text)
+    if status in ("failed", "stale"):
+        return 1
+    if not arguments.no_cache:
+        _remember(request, result, report)
+    read_files = [path for project in result.targets for path in project.read]
+    unstaged = staged_status(arguments, request.listing, result.shown_targets, read_files)
+    return 1 if status == "written" and arguments.fail_on_change else unstaged
+
+
+def _compile(request: Request) -> tuple[_Result, list[Diagnostic]]:
+    arguments, remembered = request.arguments, request.remembered
+    reading = read(arguments.path, request.listing)
+    # How many projects there are decides where each is written.
+    fresh: Container[str] = () if arguments.output is not None else request.fresh
     recalled: dict[str, memory.Part] = {}
 
     def recall(tree: Tree) -> Compilation | None:
@@ -69,7 +115,6 @@ def compile_changed(
     parts: tuple[tuple[Tree, Compilation], ...] = ()
     if not has_errors(reading.scanned):
         compilation, parts = compile_parts(reading.tree, recall)
-    problems = [*reading.scanned, *reading.placed(compilation.diagnostics)]
     made = dict(compilation.outputs)
     targets = {
         project: _target(reading, project, made.get(project, ()), arguments.output, compilation)
@@ -77,40 +122,39 @@ def compile_changed(
     }
     known = {os.path.realpath(target.folder) for target in targets.values()}
     problems = [
-        each
-        for each in problems
-        if each.code is not ORPHANED_OUTPUT or os.path.realpath(each.span.path) not in known
+        problem
+        for problem in (*reading.scanned, *reading.placed(compilation.diagnostics))
+        if problem.code is not ORPHANED_OUTPUT or os.path.realpath(problem.span.path) not in known
     ]
     if not has_errors(problems):
         problems += _unusable(reading, targets, arguments.output)
-    changes: tuple[Change, ...] = ()
-    if not has_errors(problems):
-        changed = [target for project, target in targets.items() if project in made]
-        changes, refused = drift(changed) if arguments.check else write(changed)
-        problems += refused
-        if not arguments.check and any(each.action == "created" for each in changes):
-            problems += reading.placed(_unlisted(reading))
-    diagnostics = in_order(problems)
-    status = _status(diagnostics, changes, check=arguments.check)
-    kept = sum(len(part.paths) - len(part.names) for part in recalled.values())
-    files = kept + sum(len(each) for each in made.values())
-    say = _Report(arguments.format, reading, diagnostics, files)
-    for stream, text in zip((sys.stdout, sys.stderr), say.text(status, changes), strict=True):
-        stream.write(text)
-    if status in ("failed", "stale"):
-        return 1
-    shown = tuple(sorted((str(each.folder), each.shown) for each in targets.values()))
-    if not arguments.no_cache:
-        root = os.path.realpath(reading.root)
-        remembered_parts = _known(root, parts, recalled, made, targets, began)
-        remembered_parts["(left out)"] = left_out(root, listing, reading.tree.files)
-        digest = listing_digest(root, listing, [folder for folder, _ in shown])
-        if digest is not None:
-            again = say.text("clean", ())
-            memory.remember(key, memory.Memory(digest, again, shown, remembered_parts))
-    read_files = [path for project in targets for path in project.read]
-    unstaged = staged_status(arguments, listing, shown, read_files)
-    return 1 if status == "written" and arguments.fail_on_change else unstaged
+    return _Result(reading, compilation, parts, recalled, targets, made), problems
+
+
+def _write(
+    result: _Result, problems: Sequence[Diagnostic], *, check: bool
+) -> tuple[tuple[Change, ...], tuple[Diagnostic, ...]]:
+    """What was changed, or for a `check` would be; nothing where there are errors."""
+    if has_errors(problems):
+        return (), ()
+    changed = [target for project, target in result.targets.items() if project in result.made]
+    if check:
+        return drift(changed)
+    changes, refused = write(changed)
+    if any(change.action == "created" for change in changes):
+        refused += result.reading.placed(_unlisted(result.reading))
+    return changes, refused
+
+
+def _remember(request: Request, result: _Result, report: _Report) -> None:
+    reading, listing = result.reading, request.listing
+    root = os.path.realpath(reading.root)
+    parts = _known(root, result, request.began)
+    parts["(left out)"] = left_out(root, listing, reading.tree.files)
+    digest = listing_digest(root, listing, [folder for folder, _ in result.shown_targets])
+    if digest is not None:
+        again = report.text("clean", ())
+        memory.remember(request.key, memory.Memory(digest, again, result.shown_targets, parts))
 
 
 def _unlisted(reading: Reading) -> tuple[Diagnostic, ...]:
@@ -133,38 +177,33 @@ def _names(tree: Tree) -> memory.Names:
     return tuple((path, tree.files[path].executable) for path in tree.paths)
 
 
-def _known(
-    root: str,
-    parts: Iterable[tuple[Tree, Compilation]],
-    recalled: dict[str, memory.Part],
-    made: dict[Compiled, tuple[OutputFile, ...]],
-    targets: dict[Compiled, Target],
-    began: int,
-) -> dict[str, memory.Part]:
+def _known(root: str, result: _Result, began: int) -> dict[str, memory.Part]:
     """What is to be remembered of each part."""
-    known = dict(recalled)
-    for tree, compilation in parts:
-        if _name(tree) in recalled:
-            continue
-        projects = compilation.projects
-        files = (tree.files[path] for path in tree.paths)
-        known[_name(tree)] = memory.part(
-            _names(tree),
-            [
-                (f"{root}/{each.path}", each.stamp or memory.GONE, each.content_read)
-                for each in files
-            ],
-            [
-                (f"{os.path.realpath(targets[project].folder)}/{file.path}", file.content)
-                for project in projects
-                for file in made.get(project, ())
-            ],
-            tuple(path for project in projects for path in project.read),
-            compilation.plain(),
-            targets=[os.path.join(root, each.folder, each.output) for each in projects],
-            began=began,
-        )
+    known = dict(result.recalled)
+    for tree, compilation in result.parts:
+        if _name(tree) not in result.recalled:
+            known[_name(tree)] = _part(root, tree, compilation, result, began)
     return known
+
+
+def _part(
+    root: str, tree: Tree, compilation: Compilation, result: _Result, began: int
+) -> memory.Part:
+    projects = compilation.projects
+    files = (tree.files[path] for path in tree.paths)
+    return memory.part(
+        _names(tree),
+        [(f"{root}/{file.path}", file.stamp or memory.GONE, file.content_read) for file in files],
+        [
+            (f"{os.path.realpath(result.targets[project].folder)}/{file.path}", file.content)
+            for project in projects
+            for file in result.made.get(project, ())
+        ],
+        tuple(path for project in projects for path in project.read),
+        compilation.plain(),
+        targets=[os.path.join(root, project.folder, project.output) for project in projects],
+        began=began,
+    )
 
 
 class _Report(NamedTuple):
@@ -211,7 +250,7 @@ def _target(
 
 
 def _unusable(
-    reading: Reading, targets: dict[Compiled, Target], chosen: str | None
+    reading: Reading, targets: Mapping[Compiled, Target], chosen: str | None
 ) -> list[Diagnostic]:
     """An output folder is never read, so it cannot hold what a project reads, nor a project.
 

@@ -9,14 +9,37 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Iterable
 
 from gitopsc.adapters import memory
-from gitopsc.adapters.folder import Listing, listing_digest, owned_by, start_listing
-from gitopsc.adapters.git import has_unstaged
+from gitopsc.adapters.folder import listing_digest, start_listing
+from gitopsc.commands.arguments import add_format, add_path, folder
+from gitopsc.commands.staged import staged_status
 from gitopsc.commands.terminal import wants_colour
-from gitopsc.model.files import OWNERSHIP_LIST
-from gitopsc.model.printable import printable
+
+DESCRIPTION = "Compile PATH and write what differs. With --check, write nothing."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_path(parser)
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=folder,
+        metavar="DIR",
+        help="write there instead of the project's output folder; the content is the same",
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit 1 when the output is stale"
+    )
+    parser.add_argument(
+        "--fail-on-change",
+        action="store_true",
+        help="for hooks: exit 1 when a file was written or removed, or is not staged yet",
+    )
+    parser.add_argument(
+        "--no-cache", action="store_true", help="compile all, and remember nothing of it"
+    )
+    add_format(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -38,34 +61,6 @@ def run(arguments: argparse.Namespace) -> int:
             sys.stderr.write(remembered.printed[1])
             read = [path for part in parts.values() for path in part.read]
             return staged_status(arguments, listing, remembered.targets, read)
-    from gitopsc.commands.changed import compile_changed
+    from gitopsc.commands.changed import Request, compile_changed
 
-    return compile_changed(arguments, listing, key, remembered, fresh, began)
-
-
-def staged_status(
-    arguments: argparse.Namespace,
-    listing: Listing,
-    targets: Iterable[tuple[str, str]],
-    read: Iterable[str],
-) -> int:
-    """1, and a word, when a hook has to stop a commit: of half an output, or of one without source.
-
-    `targets` are output folders and how people see them; `read` are paths below the root.
-    """
-    if not arguments.fail_on_change or not listing().is_repository:
-        return 0
-    files = listing().files
-    prefix = os.path.normpath(arguments.path)
-    untracked = sorted(path for path in read if files.get(path, True) is None)
-    for path in untracked:
-        shown = os.path.normpath(os.path.join(prefix, path))
-        print(f"gitopsc: stage `{printable(shown)}`: the output is made of it", file=sys.stderr)
-    unstaged = [
-        shown
-        for folder, shown in targets
-        if has_unstaged(folder, owned_by(folder).paths | {OWNERSHIP_LIST})
-    ]
-    if unstaged:
-        print(f"gitopsc: stage the output: `git add {' '.join(unstaged)}`", file=sys.stderr)
-    return 1 if unstaged or untracked else 0
+    return compile_changed(Request(arguments, listing, key, remembered, fresh, began))

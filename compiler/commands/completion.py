@@ -9,6 +9,14 @@ import shtab
 from gitopsc.adapters.schema import schema_titles
 from gitopsc.model.diagnostic import CODES
 
+DESCRIPTION = "Print a script that completes gitopsc's commands and options in SHELL."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "shell", choices=("bash", "fish", "zsh"), metavar="SHELL", help="bash, fish or zsh"
+    )
+
 
 def run(arguments: argparse.Namespace) -> int:
     for action in _actions(arguments.parser):

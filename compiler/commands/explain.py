@@ -14,6 +14,13 @@ _MARK = re.compile(r" *# ?!C\d{3}.*")
 """What the tests expect where; readers of an example do not need it."""
 
 
+DESCRIPTION = "Explain CODE, such as C401, with an example. Without CODE, list all."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("code", nargs="?", metavar="CODE", help="a code or a name of a diagnostic")
+
+
 def run(arguments: argparse.Namespace) -> int:
     if arguments.code is None:
         width = max(len(code.slug) for code in CODES)

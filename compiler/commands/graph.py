@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
+from gitopsc.commands.arguments import add_path
 from gitopsc.commands.reading import read
 from gitopsc.commands.terminal import wants_colour
 from gitopsc.model.diagnostic import has_errors, in_order
@@ -13,6 +14,19 @@ from gitopsc.report.lineage import render_dot, render_lineage_json, render_merma
 from gitopsc.report.text import render_counts, render_text
 
 _RENDERERS = {"dot": render_dot, "json": render_lineage_json, "mermaid": render_mermaid}
+
+
+DESCRIPTION = "Print the lineage of PATH: what reads and makes what."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_path(parser)
+    parser.add_argument(
+        "--format",
+        choices=("mermaid", "dot", "json"),
+        default="mermaid",
+        help="a Mermaid flowchart, Graphviz' DOT, or JSON (default: mermaid)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

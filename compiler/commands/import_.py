@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from gitopsc.commands.arguments import add_format, existing_folder, folder
 from gitopsc.commands.reading import read
 from gitopsc.commands.reporting import printed
 from gitopsc.model.compilation import Compilation
@@ -22,6 +23,26 @@ from gitopsc.report.text import render_counts
 
 _TOLD = re.compile(r"(?m)^ *(# |gitopsc/(source|function): ).*\n")
 """Lines of a manifest that say from which file and which version it is."""
+
+
+DESCRIPTION = (
+    "Write what the platform exported into FOLDER as a tidy repository into PATH: files by"
+    " name, inline sources beside their functions, no ids. Both are compiled and compared."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "folder", type=existing_folder, metavar="FOLDER", help="a folder with an export"
+    )
+    parser.add_argument(
+        "path",
+        nargs="?",
+        type=folder,
+        metavar="PATH",
+        help="the folder to write (default: FOLDER-tidy)",
+    )
+    add_format(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

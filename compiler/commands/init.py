@@ -10,11 +10,26 @@ from pathlib import Path
 from gitopsc.adapters.packaged import data_folder, files_below
 from gitopsc.adapters.schema import schema_document
 from gitopsc.adapters.template import render_yaml
+from gitopsc.commands.arguments import folder
 from gitopsc.model.output import readable_json
 
 _FOLDER = "project"
 _SCHEMAS = ("descriptor", "gitopsc", "python", "python+job.run", "python+serve.run")
 _NAME_LIMIT = 38
+
+
+DESCRIPTION = "Write a small project that compiles at once into PATH. No file is overwritten."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "path",
+        nargs="?",
+        default=".",
+        type=folder,
+        metavar="PATH",
+        help="a folder (default: this one)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:

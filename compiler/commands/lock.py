@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 from collections.abc import Iterable, Mapping
 
+from gitopsc.adapters.atomic import replace_file
 from gitopsc.adapters.folder import start_listing
 from gitopsc.adapters.git import GitRefused, token_hosts
 from gitopsc.adapters.template import render_yaml
+from gitopsc.commands.arguments import add_format, add_path
 from gitopsc.commands.reading import Reading, read
 from gitopsc.commands.reporting import printed
 from gitopsc.model.descriptor import Project
@@ -30,6 +31,32 @@ from gitopsc.model.remote import Access
 from gitopsc.model.source import SourceFile, Span, Unreadable
 from gitopsc.pipeline import lock_tree
 from gitopsc.report.text import render_counts
+
+DESCRIPTION = (
+    "Pin the remote sources and the requirements of the functions below PATH. What is pinned"
+    " and still fits is kept. This is the only command that uses the network."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_path(parser)
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write and fetch nothing; exit 1 when a pin is missing or does not fit",
+    )
+    parser.add_argument(
+        "--upgrade",
+        nargs="*",
+        metavar="NAME",
+        help="pin the functions NAME anew, or without NAME all of them",
+    )
+    parser.add_argument(
+        "--no-requirements",
+        action="store_true",
+        help="keep the requirements that are locked and fit, and lock no others",
+    )
+    add_format(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -102,7 +129,7 @@ def _write(
                 raise OSError(0, "it is a link, and is not replaced")
             if (before is None and not pins) or _has(before, text):
                 continue
-            _replace(place, text)
+            replace_file(place, text.encode())
         except OSError as error:
             message = (error.strerror or "the write failed").lower()
             span = Span(reading.prefix + path)
@@ -134,22 +161,3 @@ def _has(file: SourceFile | None, text: str) -> bool:
         return file is not None and file.content == text.encode()
     except Unreadable:
         return False
-
-
-def _replace(place: str, text: str) -> None:
-    folder, name = os.path.split(place)
-    descriptor, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}-")
-    try:
-        with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, place)
-    except OSError:
-        os.unlink(temporary)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

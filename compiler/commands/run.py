@@ -10,25 +10,53 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from gitopsc.commands.arguments import add_path, port
 from gitopsc.commands.reading import read
 from gitopsc.commands.terminal import wants_colour
 from gitopsc.execute import execute
 from gitopsc.model.diagnostic import did_you_mean, has_errors, in_order, listed
 from gitopsc.model.files import LOCAL_STORE
 from gitopsc.model.local_run import Ended, Event, LocalRuns, Logged, Preparing, Printed
-from gitopsc.model.program import Program, Run
+from gitopsc.model.program import INJECTED_ARGUMENTS, Program, Run
 from gitopsc.model.resolution import ResolvedRun
 from gitopsc.model.store import scheme_of
 from gitopsc.pipeline import link_tree
 from gitopsc.report.text import render_counts, render_text
 from gitopsc.resolve import resolve
 
-_OFFERED = ("project", "run", "context", "event")
-"""Arguments that the runner gives."""
-
 
 class _Refused(Exception):
     """What was asked for cannot be done; the message says why, and what to type instead."""
+
+
+DESCRIPTION = (
+    "Run the job or the service NAME here, in a virtual environment with its Python version and"
+    " requirements. What the store has as done is not done again."
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", help="a run, or `<project>/<run>`")
+    add_path(parser)
+    parser.add_argument(
+        "--upstream", action="store_true", help="first the jobs whose data it reads, and theirs"
+    )
+    parser.add_argument(
+        "--param",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter, as JSON or else as text; may be given again",
+    )
+    parser.add_argument(
+        "--store",
+        metavar="URL",
+        help="where data is kept: a folder, or a URL of fsspec (default: .gitopsc/store)",
+    )
+    parser.add_argument(
+        "--port", type=port, default=8080, help="where a service listens (default: 8080)"
+    )
+    parser.add_argument("--force", action="store_true", help="do again what is done")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -98,7 +126,7 @@ def _with_parameters(program: Program, asked: Run, given: Iterable[str]) -> Prog
         name, separator, value = text.partition("=")
         if not separator or not name:
             raise _Refused(f"`--param {text}` is no `NAME=VALUE`")
-        if name in (asked.spec.inputs or {}) or name in _OFFERED:
+        if name in (asked.spec.inputs or {}) or name in INJECTED_ARGUMENTS:
             raise _Refused(f"`{name}` is no parameter of `{asked.name}`: something else is given")
         if target is None or (signature and not signature.open and name not in signature.arguments):
             known = signature.arguments if signature else ()

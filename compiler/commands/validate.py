@@ -5,11 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 
+from gitopsc.commands.arguments import add_format, add_path
 from gitopsc.commands.reading import read
 from gitopsc.commands.reporting import printed
 from gitopsc.model.diagnostic import has_errors, in_order
 from gitopsc.pipeline import compile_tree
 from gitopsc.report.text import render_counts
+
+DESCRIPTION = "Say what is wrong with the descriptors below PATH. Nothing is written."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_path(parser)
+    add_format(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

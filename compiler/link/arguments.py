@@ -9,9 +9,8 @@ from collections.abc import Iterator, Mapping
 
 from gitopsc.link import sentences
 from gitopsc.model.diagnostic import Diagnostic
-from gitopsc.model.program import Run
+from gitopsc.model.program import INJECTED_ARGUMENTS, Run
 
-_INJECTED = frozenset(("project", "run", "context", "event"))
 _MOST_REPORTED = 20
 """Arguments of one run that are reported, when a handler does not take them."""
 
@@ -49,11 +48,11 @@ def _call_misfits(
     signature = run.function.signatures.get(name)
     if signature is None:
         return
-    known = [argument for argument in signature.arguments if argument not in _INJECTED]
+    known = [argument for argument in signature.arguments if argument not in INJECTED_ARGUMENTS]
     strange = sorted(given.keys() - set(signature.arguments)) if not signature.open else []
     for argument in strange[:_MOST_REPORTED]:
         span = run.merged.key_span(*given[argument])
         yield sentences.no_such_argument(name, argument, known, signature, span)
     for argument in signature.required:
-        if argument not in given and argument not in _INJECTED:
+        if argument not in given and argument not in INJECTED_ARGUMENTS:
             yield sentences.argument_missing(name, argument, run, signature)

@@ -24,6 +24,10 @@ Relation = Literal["consumes", "produced_by", "run_of", "step_of"]
 RELATIONS: frozenset[str] = frozenset(get_args(Relation))
 
 
+INJECTED_ARGUMENTS = frozenset(("project", "run", "context", "event"))
+"""What the runner gives to whoever asks for it."""
+
+
 class Signature(NamedTuple):
     """What can be given to a function by name; `open` when it takes any name.
 

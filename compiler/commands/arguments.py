@@ -1,0 +1,44 @@
+"""Arguments that several commands have, and the types of arguments."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+
+def add_path(parser: argparse.ArgumentParser) -> None:
+    """A folder to read, which `cli` finds when none is given."""
+    parser.add_argument(
+        "path",
+        nargs="?",
+        type=existing_folder,
+        metavar="PATH",
+        help="a folder (default: the project or repository that this one is in)",
+    )
+
+
+def add_format(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--format",
+        choices=("text", "json", "github", "sarif"),
+        default="text",
+        help="how to report: text for people, JSON, annotations of a GitHub workflow, or SARIF",
+    )
+
+
+def folder(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("the name of the folder is empty")
+    return text
+
+
+def existing_folder(text: str) -> str:
+    if not os.path.isdir(text):
+        raise argparse.ArgumentTypeError(f"`{text}` is no folder")
+    return text
+
+
+def port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"`{text}` is no port: 0 to 65535 are, 0 is any free one")
+    return int(text)
