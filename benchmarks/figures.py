@@ -36,7 +36,7 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory(dir=options.folder) as place:
         os.environ["XDG_CACHE_HOME"] = f"{place}/cache"
-        os.environ["PYTHONPATH"] = str(ROOT)
+        os.environ["PYTHONPATH"] = str(ROOT / ".editable")
         for size in map(int, options.sizes.split(",")):
             rows.append(measure(size, Path(place) / str(size)))
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} processors, best of {REPEATS}\n")

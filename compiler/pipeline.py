@@ -65,11 +65,13 @@ class _Read:
         return (*self.diagnostics, *found)
 
 
-def _front_end(tree: Tree, fetches: bool | None = None) -> _Read:
-    """`fetches` says whether builders fetch sources, whatever the settings say."""
+def _front_end(tree: Tree, *, fetches: bool | None = None, makes_lock: bool = False) -> _Read:
+    """`fetches` says whether builders fetch sources, whatever the settings say; a lock that is made
+    anew may be broken."""
     documents, syntax = parse(tree)
     projects, grammar = validate(tree, documents)
-    broken = {_owner(fault.span.path, projects) for fault in syntax if has_errors([fault])}
+    faults = _unlocked(syntax) if makes_lock else syntax
+    broken = {_owner(fault.span.path, projects) for fault in faults if has_errors([fault])}
     fronts = []
     for project in projects:
         if project.prefix not in broken:
@@ -156,7 +158,7 @@ def lock_tree(
     from gitopsc.pin import pin, unpinned  # and what talks to networks, for this alone
 
     # What is locked is looked into, here and now.
-    read = _front_end(tree, fetches=None if check else False)
+    read = _front_end(tree, fetches=None if check else False, makes_lock=not check)
     diagnostics = [*read.every_diagnostic]
     locked = []
     for front in read.fronts:
