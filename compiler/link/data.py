@@ -23,18 +23,16 @@ _DIGEST_LENGTH = 64
 
 
 class Data(NamedTuple):
-    """What is known of data: who declares it, who produces it.
+    """What is known of data: who declares it, who produces it, and what each run makes.
 
     `promised` is what runs with errors would make; `local` are the runs of laptops.
     """
 
     symbols: Symbols
     producers: Mapping[Entity, tuple[str, Output]]
+    outputs: Mapping[str, tuple[Output, ...]]
     promised: frozenset[Entity]
     local: frozenset[str]
-
-    def outputs(self, run: str) -> tuple[Output, ...]:
-        return tuple(output for producer, output in self.producers.values() if producer == run)
 
     def resolved(self, reference: Reference) -> Reference | None:
         """With its producer or its declaration; without a version, the newest is meant: the one
@@ -88,7 +86,10 @@ def find_data(symbols: Symbols, drafts: Sequence[Draft]) -> tuple[Data, list[Dia
         problems += _add_outputs(symbols, draft, producers)
     names = {draft.name for draft in drafts}
     local = frozenset(draft.name for draft in drafts if draft.is_local)
-    return Data(symbols, producers, _promised(symbols, names), local), problems
+    outputs: dict[str, tuple[Output, ...]] = {}
+    for run, output in producers.values():
+        outputs[run] = (*outputs.get(run, ()), output)
+    return Data(symbols, producers, outputs, _promised(symbols, names), local), problems
 
 
 def _add_outputs(

@@ -38,7 +38,7 @@ def make_run(
         init_parameters=init_parameters,
         inputs=_resolved(inputs, data),
         references=_resolved(references, data),
-        outputs=data.outputs(draft.name),
+        outputs=data.outputs.get(draft.name, ()),
     )
     problems = [*input_problems, *reference_problems]
     for reference in (*inputs, *references):
