@@ -24,6 +24,7 @@ from gitopsc.model.diagnostic import (
 )
 from gitopsc.model.document import Document
 from gitopsc.model.files import LOCK_FILE, SETTINGS_FILE
+from gitopsc.model.memo import Memo, step_key
 from gitopsc.model.source import SourceFile, Span, Tree, Unreadable
 
 Keep = Callable[[str], bool]
@@ -48,14 +49,17 @@ _OUR_KIND_LINE = re.compile(
 )
 
 
-def parse(tree: Tree) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
+def parse(
+    tree: Tree, memo: Memo | None = None
+) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
     """Documents in the order of their files. Lists are documents of their own, one per item."""
+    memo = memo or Memo()
     documents: list[Document] = []
     problems: list[Diagnostic] = []
     filters: dict[str, Keep] = {}
     for path, file in tree.files.items():
         if _is_settings(path):
-            found, trouble = _read(file, wanted=True)
+            found, trouble = _read(file, memo, wanted=True)
             if all(each.data is None for each in found):
                 # Empty, for every setting is optional; or broken, and a project all the same.
                 data: Any = None if trouble else {}
@@ -66,14 +70,14 @@ def parse(tree: Tree) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
     folders = sorted(filters, key=len, reverse=True)
     for path, file in tree.files.items():
         if path.endswith(LOCK_FILE) and path.rpartition("/")[2] == LOCK_FILE:
-            found, trouble = _read(file, wanted=True, limit=_LOCK_SIZE_LIMIT)
+            found, trouble = _read(file, memo, wanted=True, limit=_LOCK_SIZE_LIMIT)
             documents += found
             problems += trouble
         if not path.endswith(_SUFFIXES) or _is_settings(path):
             continue
         owner = next((folder for folder in folders if path.startswith(folder)), None)
         if owner is None or filters[owner](path[len(owner) :]):
-            found, trouble = _read(file, wanted=False)
+            found, trouble = _read(file, memo, wanted=False)
             documents += found
             problems += trouble
     return tuple(documents), tuple(problems)
@@ -84,7 +88,7 @@ def _is_settings(path: str) -> bool:
 
 
 def _read(
-    file: SourceFile, *, wanted: bool, limit: int = _SIZE_LIMIT
+    file: SourceFile, memo: Memo, *, wanted: bool, limit: int = _SIZE_LIMIT
 ) -> tuple[list[Document], list[Diagnostic]]:
     try:
         if file.size > limit:
@@ -116,11 +120,32 @@ def _read(
         if not wanted and not _OUR_KIND_LINE.search(content):
             return [], []
         return [], [_not_utf8(file.path, content, error.start)]
-    documents, problem = read_documents(file.path, text)
+    documents, problem = _documents(file.path, text, content, memo)
     if problem is not None and (wanted or _OUR_KIND_LINE.search(content)):
         documents, problem = read_again(file.path, text)
         return list(_items(documents)), [problem] if problem else []
     return list(_items(documents)), []
+
+
+def _documents(
+    path: str, text: str, content: bytes, memo: Memo
+) -> tuple[tuple[Document, ...], Diagnostic | None]:
+    """What nothing is wrong with is read once."""
+    key = step_key("parse", path.endswith(".json"), content)
+    known = memo.recall(key)
+    if known is not None:
+        return tuple(
+            Document(path, data, array("I", positions), node, odd=frozenset(odd))
+            for data, positions, node, odd in known
+        ), None
+    documents, problem = read_documents(path, text)
+    if problem is None and not any(document.faults for document in documents):
+        plain = [
+            (document.data, document.positions.tobytes(), document.node, tuple(document.odd))
+            for document in documents
+        ]
+        memo.keep(key, plain)
+    return documents, problem
 
 
 def _unusual(path: str, encoding: str | None, size: int, limit: int) -> Diagnostic:

@@ -8,6 +8,7 @@ runs on what it can, so that one compile shows every problem.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 from gitopsc.adapters.processes import spread
@@ -22,6 +23,7 @@ from gitopsc.model.descriptor import Project
 from gitopsc.model.diagnostic import LOCK_CODES, Diagnostic, has_errors
 from gitopsc.model.files import LOCK_FILE
 from gitopsc.model.lock import FunctionPin, Lock
+from gitopsc.model.memo import Memo, content_key
 from gitopsc.model.plan import Plan
 from gitopsc.model.program import Function, FunctionVersion, Program
 from gitopsc.model.remote import Access
@@ -65,10 +67,12 @@ class _Read:
         return (*self.diagnostics, *found)
 
 
-def _front_end(tree: Tree, *, fetches: bool | None = None, makes_lock: bool = False) -> _Read:
+def _front_end(
+    tree: Tree, *, fetches: bool | None = None, makes_lock: bool = False, memo: Memo | None = None
+) -> _Read:
     """`fetches` says whether builders fetch sources, whatever the settings say; a lock that is made
     anew may be broken."""
-    documents, syntax = parse(tree)
+    documents, syntax = parse(tree, memo)
     projects, grammar = validate(tree, documents)
     faults = _unlocked(syntax) if makes_lock else syntax
     broken = {_owner(fault.span.path, projects) for fault in faults if has_errors([fault])}
@@ -78,7 +82,7 @@ def _front_end(tree: Tree, *, fetches: bool | None = None, makes_lock: bool = Fa
             project, dialect = normalize(project)
             if fetches is not None:
                 project = replace(project, fetches=fetches)
-            functions, loading = load(project, tree)
+            functions, loading = load(project, tree, memo)
             fronts.append(_Front(project, functions, (*dialect, *loading)))
     return _Read(projects, tuple(fronts), (*syntax, *grammar))
 
@@ -88,9 +92,9 @@ def compile_tree(tree: Tree) -> Compilation:
     return combine(tree, [compile_part(part) for part in divide(tree)])
 
 
-def compile_part(tree: Tree) -> Compilation:
-    """The same for one part of a divided tree."""
-    read = _front_end(tree)
+def compile_part(tree: Tree, memo: Memo | None = None) -> Compilation:
+    """The same for one part of a divided tree; what `memo` knows is not done again."""
+    read = _front_end(tree, memo=memo)
     diagnostics = [*read.every_diagnostic]
     programs = []
     plans: list[tuple[Program, Plan]] = []
@@ -107,7 +111,7 @@ def compile_part(tree: Tree) -> Compilation:
             plans.append((program, planned))
     emitted: list[tuple[Compiled, Emission]] = []
     if not has_errors(diagnostics):
-        emitted = [(_short(program), emit(planned)) for program, planned in plans]
+        emitted = [(_short(program), emit(planned, memo)) for program, planned in plans]
     linked = {program.project.folder: program for program in programs}
     return Compilation(
         projects=tuple(_short(linked.get(project.folder) or project) for project in read.all),
@@ -121,17 +125,26 @@ def compile_part(tree: Tree) -> Compilation:
 
 
 def compile_parts(
-    tree: Tree, recall: Callable[[Tree], Compilation | None]
+    tree: Tree,
+    recall: Callable[[Tree], Compilation | None],
+    memory_of: Callable[[Tree], AbstractContextManager[Memo]] = lambda _: nullcontext(Memo()),
 ) -> tuple[Compilation, tuple[tuple[Tree, Compilation], ...]]:
     """The same without programs, plans and objects, and what each part gave.
 
     What `recall` knows of a part is not compiled again; many others are, in several processes.
+    `memory_of` lends the memo of one that is, and keeps what comes of it.
     """
+
+    def compiled_with_memo(part: Tree) -> Compilation:
+        with memory_of(part) as memo:
+            compilation = compile_part(part, memo)
+        return replace(compilation, programs=(), plans=(), objects=(), contents=_contents(part))
+
     trees = divide(tree)
     recalled = [recall(part) for part in trees]
     new = [part for part, known in zip(trees, recalled, strict=True) if known is None]
     many = sum(len(part.files) for part in new) >= _MANY
-    compiled = iter(spread(_without_programs, new, worthwhile=many))
+    compiled = iter(spread(compiled_with_memo, new, worthwhile=many))
     parts = tuple(
         (part, next(compiled) if known is None else known)
         for part, known in zip(trees, recalled, strict=True)
@@ -139,8 +152,10 @@ def compile_parts(
     return combine(tree, [compilation for _, compilation in parts]), parts
 
 
-def _without_programs(tree: Tree) -> Compilation:
-    return replace(compile_part(tree), programs=(), plans=(), objects=())
+def _contents(tree: Tree) -> Mapping[str, bytes]:
+    """Digests of what was read of a tree."""
+    read = ((file.path, file.content_read) for file in tree.files.values())
+    return {path: content_key(content) for path, content in read if content is not None}
 
 
 def lock_tree(

@@ -117,6 +117,58 @@ def test_the_second_compile_says_the_same_and_reads_nothing(
     assert said(capsys, str(repository), "--check") == (0, first)
 
 
+def test_a_fresh_clone_with_the_cache_of_before_compiles_nothing(
+    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As CI has it, where only the cache is kept: new times and inodes, and the same content."""
+    assert said(capsys, str(repository))[0] == 0
+    expected = said(capsys, str(repository))
+    origin = repository.parent / "origin"
+    author = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
+    for command in (["add", "-A"], [*author, "commit", "-qm", "all"]):
+        subprocess.run(["git", *command], cwd=repository, check=True)
+    repository.rename(origin)
+    subprocess.run(["git", "clone", "-q", str(origin), str(repository)], check=True)
+    with monkeypatch.context() as patched:
+        patched.setitem(sys.modules, "gitopsc.commands.changed", None)
+        assert said(capsys, str(repository)) == expected
+        assert said(capsys, str(repository)) == expected
+    output = repository / "storage" / "deploy" / "images" / "docker-bake.json"
+    text = output.read_text()
+    output.write_text(text.replace("registry", "registrY"))  # as long as before
+    assert "changed" in said(capsys, str(repository))[1]
+    assert output.read_text() == text
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_one_edit_does_the_steps_that_depend_on_it(
+    repository: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read and rendered again is the file that changed, and what is made of it."""
+    from gitopsc import parse
+    from gitopsc.emit import kubernetes
+
+    main(["compile", str(repository)])
+    done: list[str] = []
+    read_documents, rendered = parse.read_documents, kubernetes._rendered
+    monkeypatch.setattr(
+        parse, "read_documents", lambda path, text: done.append(path) or read_documents(path, text)
+    )
+    monkeypatch.setattr(
+        kubernetes,
+        "_rendered",
+        lambda *arguments: done.append(arguments[2].run) or rendered(*arguments),
+    )
+    path = repository / "storage" / "runs.yaml"
+    edits = (("", "# a comment\n"), ("", "---\n"), ("mem: ", "mem: 1"))
+    old, new = edits[number]
+    text = path.read_text()
+    path.write_text(text.replace(old, new, 1))
+    main(["compile", str(repository)])
+    assert done.count("runs.yaml") + done.count("storage/runs.yaml") == 1
+    assert len(done) <= 3, done
+
+
 def age(root: Path) -> None:
     """All files get old times, as if nobody had touched them for long."""
     for path in root.rglob("*"):
@@ -267,7 +319,7 @@ def test_a_damaged_cache_is_no_cache(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert said(capsys, str(repository))[0] == 0
     expected = said(capsys, str(repository))
-    (place,) = (tmp_path / "cache" / "gitopsc").iterdir()
+    (place,) = (each for each in (tmp_path / "cache" / "gitopsc").iterdir() if each.is_file())
     content = place.read_bytes()
     place.unlink()
     match damage:

@@ -1,8 +1,9 @@
 """What a compile found, kept in the user's cache: the next one starts with what has not changed.
 
-A file counts as unchanged when its times, size, inode and mode are. Two writes within one tick of
-a file system's clock can look alike, so files that were young when they were remembered are
-compared by content, too (Git calls these racy). The cache is outside of every repository; whatever
+A file counts as unchanged when its times, size, inode and mode are; where only times and inode
+differ, as in a fresh clone, when its content is. Two writes within one tick of a file system's
+clock can look alike, so files that were young when they were remembered are compared by content,
+too (Git calls these racy). The cache is outside of every repository; whatever
 is wrong with it, or when it is gone, everything is compiled. Only light modules are imported
 here: most compiles end after this one.
 """
@@ -14,14 +15,23 @@ import os
 import sys
 import time
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from gitopsc.adapters.cache import cache_folder, cache_home, keep_private, read_private
+from gitopsc.model.memo import KEY_SIZE, Memo, content_key
 
 _WIDTH = 5
+_SIZE, _MODE = 2, 4
 GONE = (0, 0, 0, 0, 0)
+UNREAD = b"\xff" * KEY_SIZE
+"""In the place of a digest: the content of a file that had no part in a result."""
+
+UNKNOWN = b"\0" * KEY_SIZE
+"""In the place of a digest: a content that is never the same."""
+
 _YOUNG = 100_000_000
 _YOUNG_AND_COARSE = 3_000_000_000
 """Nanoseconds that a file may look unchanged after it was; longer where times are whole
@@ -37,29 +47,45 @@ Names = tuple[tuple[str, bool], ...]
 
 
 class Part(NamedTuple):
-    """What is known of a part. `paths` are inputs, then outputs, absolute; `racy` their hashes.
+    """What is known of a part. `paths` are inputs, then outputs, absolute.
 
     `names` are the inputs as they are listed, with their executable bits; `read` those that the
-    outputs are made of. `folders` are those of the outputs, none of which may become a link.
-    `result` is plain data.
+    outputs are made of. `stamps` and `contents` have numbers and a digest for each path; `racy` are
+    the indexes of those that were young. `folders` are those of the outputs, none of which may
+    become a link. `result` is plain data.
     """
 
     names: Names
     paths: tuple[str, ...]
     stamps: bytes
-    racy: Mapping[int, bytes]
+    contents: bytes
+    racy: tuple[int, ...]
     read: tuple[str, ...]
-    folders: tuple[tuple[str, int, int], ...]
+    folders: tuple[tuple[str, int], ...]
     result: Any
 
-    def is_fresh(self) -> bool:
-        return (
-            _folders(path for path, _, _ in self.folders) == self.folders
-            and _stamps(self.paths) == self.stamps
-            and all(
-                known and _hash(self.paths[index]) == known for index, known in self.racy.items()
-            )
-        )
+    def freshened(self) -> Part | None:
+        """Itself where nothing has changed, with new times where only those have; else None."""
+        if _folders(path for path, _ in self.folders) != self.folders:
+            return None
+        began = time.time_ns()
+        stamps = _stamps(self.paths)
+        if stamps == self.stamps and all(map(self._is_as_it_was, self.racy)):
+            return self
+        before, now = array("q", self.stamps), array("q", stamps)
+        for index in range(len(self.paths)):
+            old, new = (each[index * _WIDTH : (index + 1) * _WIDTH] for each in (before, now))
+            if old == new and index not in self.racy:
+                continue
+            is_like = (old[_SIZE], old[_MODE]) == (new[_SIZE], new[_MODE])
+            if not is_like or not self._is_as_it_was(index):
+                return None
+        return self._replace(stamps=stamps, racy=_young(now, began))
+
+    def _is_as_it_was(self, index: int) -> bool:
+        """Nothing is made of what is in a file that nobody has read."""
+        known = self.contents[index * KEY_SIZE : (index + 1) * KEY_SIZE]
+        return known == UNREAD or (known != UNKNOWN and _hash(self.paths[index]) == known)
 
 
 class Memory(NamedTuple):
@@ -95,9 +121,40 @@ def remember(key: bytes, memory: Memory) -> None:
     keep_private(_place(key), digest(content) + content)
 
 
+@contextmanager
+def remembered_steps(*name: object) -> Iterator[Memo]:
+    """What is known of a part's steps; what comes of it is kept under the same name.
+
+    Steps are known by their content, wherever and whenever that was written.
+    """
+    place = cache_folder("steps", digest(repr((_own_content(), *name)).encode()).hex())
+    content = read_private(place)
+    known = {}
+    if content is not None and digest(content[32:]) == content[:32]:
+        try:
+            known = marshal.loads(content[32:])
+        except (ValueError, TypeError, EOFError):
+            known = {}  # of another Python
+    memo = Memo(known)
+    yield memo
+    if memo.is_new:
+        _forget_the_oldest(os.path.dirname(place))
+        content = marshal.dumps(memo.used)
+        keep_private(place, digest(content) + content)
+
+
+def _own_content() -> bytes:
+    """Of gitopsc itself and its libraries: what the same content is made of by another differs."""
+    found = blake2b(repr((sys.version, _libraries())).encode(), digest_size=32)
+    for path in _own_files():
+        with open(path, "rb") as file:
+            found.update(file.read())
+    return found.digest()
+
+
 def part(
     names: Names,
-    inputs: Sequence[tuple[str, Stamp, bytes | None]],
+    inputs: Sequence[tuple[str, Stamp, bytes]],
     outputs: Sequence[tuple[str, bytes]],
     read: tuple[str, ...],
     result: Any,
@@ -105,37 +162,47 @@ def part(
     others: Sequence[str] = (),
     began: int = 0,
 ) -> Part:
-    """Inputs as they were before they were read, with the content if it is at hand; outputs.
+    """Inputs as they were before they were read, with digests of their contents; outputs with
+    theirs.
 
-    `began` is when inputs were first looked at, in nanoseconds.
+    `began` is when inputs were first looked at, in nanoseconds. `others` are known by their times.
     """
-    contents = {path: content for path, _, content in inputs} | dict(outputs)
-    paths = (*contents, *others)
+    paths = (*(path for path, _, _ in inputs), *(path for path, _ in outputs), *others)
     numbers = array("q", [number for _, stamp, _ in inputs for number in stamp])
-    numbers.frombytes(_stamps(paths[len(inputs) :]))
-    now = time.time_ns()
-    racy = {}
-    for index, path in enumerate(paths):
-        changed = max(numbers[index * _WIDTH], numbers[index * _WIDTH + 1])
-        is_coarse = changed % 1_000_000 == 0
-        seen = began if index < len(inputs) else now
-        if seen - changed < (_YOUNG_AND_COARSE if is_coarse else _YOUNG):
-            content = contents.get(path)
-            racy[index] = _hash(path, unread=is_coarse) if content is None else digest(content)
+    racy = _young(numbers, began)
+    later = array("q", _stamps(paths[len(inputs) :]))
+    racy += tuple(len(inputs) + index for index in _young(later, time.time_ns()))
+    contents = [content for _, _, content in inputs]
+    contents += [content_key(content) for _, content in outputs]
+    contents += [
+        _hash(path) if index in racy else UNKNOWN
+        for index, path in enumerate(others, start=len(contents))
+    ]
     below = {os.path.dirname(path) for path, _ in outputs}
     folders = _folders(sorted({*targets, *below, *map(os.path.dirname, below)}))
-    return Part(names, paths, numbers.tobytes(), racy, read, folders, result)
+    stamps = (numbers + later).tobytes()
+    return Part(names, paths, stamps, b"".join(contents), racy, read, folders, result)
 
 
-def _folders(paths: Iterable[str]) -> tuple[tuple[str, int, int], ...]:
-    """Each with its inode and mode: what is in it is none of this."""
+def _young(numbers: array[int], seen: int) -> tuple[int, ...]:
+    """Indexes of files that may have changed after they were seen, and look as before."""
+    found = []
+    for index in range(len(numbers) // _WIDTH):
+        changed = max(numbers[index * _WIDTH], numbers[index * _WIDTH + 1])
+        is_coarse = changed % 1_000_000 == 0
+        if seen - changed < (_YOUNG_AND_COARSE if is_coarse else _YOUNG):
+            found.append(index)
+    return tuple(found)
+
+
+def _folders(paths: Iterable[str]) -> tuple[tuple[str, int], ...]:
+    """Each with its mode, which tells links: what is in it does not count."""
     found = []
     for path in paths:
         try:
-            status = os.lstat(path)
-            found.append((path, status.st_ino, status.st_mode))
+            found.append((path, os.lstat(path).st_mode))
         except OSError:
-            found.append((path, 0, 0))
+            found.append((path, 0))
     return tuple(found)
 
 
@@ -147,13 +214,45 @@ def is_usable(root: str) -> bool:
 
 def key(*parts: object) -> bytes:
     """Of everything besides files that decides what is printed and written; gitopsc itself, too."""
+    own = (_installed_as() or _stamps(_own_files()), _libraries())
+    return digest(repr((sys.version, own, parts)).encode("utf-8", "surrogateescape"))
+
+
+def _installed_as() -> bytes | None:
+    """What an installer wrote of gitopsc's files and their contents; nothing of a checkout."""
+    package = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+    folder = os.path.dirname(package)
+    for name in _libraries_in(folder) if folder in _folders_of_libraries() else ():
+        if name.startswith("gitopsc-"):
+            try:
+                with open(os.path.join(folder, name, "RECORD"), "rb") as file:
+                    return file.read()
+            except OSError:
+                return None
+    return None
+
+
+def _own_files() -> list[str]:
     package = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
     checkout = os.path.dirname(package)
     data = (os.path.join(checkout, name) for name in ("schemas", "templates"))
-    code = [path for folder in (package, *data) for path in _below(folder)]
-    libraries = [path for path in sys.path if path.endswith("-packages")]
-    own = _stamps([*code, *libraries])
-    return digest(repr((sys.version, code, own, parts)).encode("utf-8", "surrogateescape"))
+    return [path for folder in (package, *data) for path in _below(folder)]
+
+
+def _folders_of_libraries() -> list[str]:
+    return [path for path in sys.path if path.endswith("-packages")]
+
+
+def _libraries() -> list[str]:
+    """Names and versions, as installers write them."""
+    return sorted(name for folder in _folders_of_libraries() for name in _libraries_in(folder))
+
+
+def _libraries_in(folder: str) -> list[str]:
+    try:
+        return [name for name in os.listdir(folder) if name.endswith(".dist-info")]
+    except OSError:
+        return []
 
 
 def _below(root: str) -> list[str]:
@@ -203,25 +302,20 @@ def _stamps(paths: Iterable[str]) -> bytes:
     return array("q", numbers).tobytes()
 
 
-def _hash(path: str, *, unread: bool = False) -> bytes:
-    """Nothing for what cannot be read, nor for what another process read, perhaps earlier.
-
-    Nothing is never equal to what is remembered, so what depends on the file is compiled again.
-    """
-    if unread:
-        return b""
+def _hash(path: str) -> bytes:
+    """UNKNOWN for what cannot be read, so that what depends on it is compiled again."""
     try:
         with open(path, "rb") as file:
             if os.fstat(file.fileno()).st_size > _LARGE:
-                return b""  # which takes longer than to compile it again
-            found = blake2b(digest_size=32)
+                return UNKNOWN  # which takes longer than to compile it again
+            found = blake2b(digest_size=KEY_SIZE)
             while block := file.read(_BLOCK):
                 found.update(block)
             return found.digest()
     except IsADirectoryError:
-        return digest(b"")  # by way of a link, which nobody follows
+        return content_key(b"")  # by way of a link, which nobody follows
     except OSError:
-        return b""
+        return UNKNOWN
 
 
 def digest(content: bytes) -> bytes:

@@ -6,7 +6,8 @@ import argparse
 import os
 import sys
 from collections import Counter
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,8 +35,9 @@ from gitopsc.model.diagnostic import (
     in_order,
 )
 from gitopsc.model.files import OWNERSHIP_LIST
+from gitopsc.model.memo import Memo
 from gitopsc.model.output import Change, OutputFile, Status
-from gitopsc.model.source import Span, Tree
+from gitopsc.model.source import SourceFile, Span, Tree
 from gitopsc.pipeline import compile_parts
 from gitopsc.report.text import render_counts
 from gitopsc.write import Target, drift, write
@@ -44,15 +46,14 @@ from gitopsc.write import Target, drift, write
 class Request(NamedTuple):
     """What was asked for, and what is known of before.
 
-    `fresh` are the parts of what is remembered whose files are the same. `began` is when that was
-    looked at, in nanoseconds.
+    `fresh` are the parts that are remembered, and whose files are the same. `began` is when that
+    was looked at, in nanoseconds.
     """
 
     arguments: argparse.Namespace
     listing: Listing
     key: bytes
-    remembered: memory.Memory | None
-    fresh: Container[str]
+    fresh: Mapping[str, memory.Part]
     began: int
 
 
@@ -98,23 +99,28 @@ def compile_changed(request: Request) -> int:
 
 
 def _compile(request: Request) -> tuple[_Result, list[Diagnostic]]:
-    arguments, remembered = request.arguments, request.remembered
+    arguments = request.arguments
     reading = read(arguments.path, request.listing)
     # How many projects there are decides where each is written.
-    fresh: Container[str] = () if arguments.output is not None else request.fresh
+    fresh = {} if arguments.output is not None else request.fresh
     recalled: dict[str, memory.Part] = {}
 
     def recall(tree: Tree) -> Compilation | None:
-        part = remembered.parts.get(_name(tree)) if remembered is not None else None
-        if part is None or _name(tree) not in fresh or part.names != _names(tree):
+        part = fresh.get(_name(tree))
+        if part is None or part.names != _names(tree):
             return None
         recalled[_name(tree)] = part
         return Compilation.from_plain(part.result)
 
+    def memory_of(tree: Tree) -> AbstractContextManager[Memo]:
+        if arguments.no_cache:
+            return nullcontext(Memo())
+        return memory.remembered_steps(tree.folder, tree.part)
+
     compilation = Compilation()
     parts: tuple[tuple[Tree, Compilation], ...] = ()
     if not has_errors(reading.scanned):
-        compilation, parts = compile_parts(reading.tree, recall)
+        compilation, parts = compile_parts(reading.tree, recall, memory_of)
     made = dict(compilation.outputs)
     targets = {
         project: _target(reading, project, made.get(project, ()), arguments.output, compilation)
@@ -193,10 +199,14 @@ def _part(
     files = (tree.files[path] for path in tree.paths)
     return memory.part(
         _names(tree),
-        [(f"{root}/{file.path}", file.stamp or memory.GONE, file.content_read) for file in files],
         [
-            (f"{os.path.realpath(result.targets[project].folder)}/{file.path}", file.content)
+            (f"{root}/{file.path}", file.stamp or memory.GONE, _content(file, compilation))
+            for file in files
+        ],
+        [
+            (f"{folder}/{file.path}", file.content)
             for project in projects
+            for folder in [os.path.realpath(result.targets[project].folder)]
             for file in result.made.get(project, ())
         ],
         tuple(path for project in projects for path in project.read),
@@ -204,6 +214,17 @@ def _part(
         targets=[os.path.join(root, project.folder, project.output) for project in projects],
         began=began,
     )
+
+
+_HEAD = 4 * 1024 * 1024
+"""Bytes: of larger files, the beginning may have been read."""
+
+
+def _content(file: SourceFile, compilation: Compilation) -> bytes:
+    """The digest of what was read, in this process or in another."""
+    if file.path in compilation.contents:
+        return compilation.contents[file.path]
+    return memory.UNKNOWN if file.is_link or file.size > _HEAD else memory.UNREAD
 
 
 class _Report(NamedTuple):

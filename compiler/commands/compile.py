@@ -52,15 +52,18 @@ def run(arguments: argparse.Namespace) -> int:
     key = memory.key(root, os.getcwd(), chosen, *shown)
     remembered = None if arguments.no_cache else memory.recall(key)
     parts = remembered.parts if remembered is not None else {}
-    fresh = {name for name, part in parts.items() if part.is_fresh()}
+    found = {name: part.freshened() for name, part in parts.items()}
+    fresh = {name: part for name, part in found.items() if part is not None}
     if remembered is not None and len(fresh) == len(parts):
         targets = [folder for folder, _ in remembered.targets]
         is_same = remembered.listing == listing_digest(root, listing, targets)
         if is_same:
             sys.stdout.write(remembered.printed[0])
             sys.stderr.write(remembered.printed[1])
+            if any(fresh[name] is not part for name, part in parts.items()):
+                memory.remember(key, remembered._replace(parts=fresh))  # with the times of today
             read = [path for part in parts.values() for path in part.read]
             return staged_status(arguments, listing, remembered.targets, read)
     from gitopsc.commands.changed import Request, compile_changed
 
-    return compile_changed(Request(arguments, listing, key, remembered, fresh, began))
+    return compile_changed(Request(arguments, listing, key, fresh, began))

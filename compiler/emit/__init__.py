@@ -12,21 +12,23 @@ from gitopsc.emit.images import BuiltImage, bake_file, build_image, runner
 from gitopsc.emit.reports import lineage_report
 from gitopsc.model.artifact import Emission, Manifest
 from gitopsc.model.files import OWNERSHIP_LIST
+from gitopsc.model.memo import Memo
 from gitopsc.model.output import OutputFile, readable_json
 from gitopsc.model.plan import EnvironmentPlan, Plan
 
 __all__ = ("emit",)
 
-_Target = Callable[[Plan, EnvironmentPlan, Mapping[str, BuiltImage]], Iterator[Manifest]]
+_Target = Callable[[Plan, EnvironmentPlan, Mapping[str, BuiltImage], Memo], Iterator[Manifest]]
 _TARGETS: Mapping[str, _Target] = {"kubernetes": kubernetes.manifests}
 """What an environment's `target` chooses; each has its templates in `targets/<name>/`."""
 
 
-def emit(plan: Plan) -> Emission:
+def emit(plan: Plan, memo: Memo | None = None) -> Emission:
     """All files of a project's output, sorted by path, the list of them included."""
     files: dict[str, bytes] = {}
     objects = []
-    images = {image.name: build_image(plan, image) for image in plan.images}
+    memo = memo or Memo()
+    images = {image.name: build_image(plan, image, memo) for image in plan.images}
     if images:
         for path, content in runner(plan):
             files[f"images/runner/{path}"] = content
@@ -36,7 +38,7 @@ def emit(plan: Plan) -> Emission:
     for planned in plan.environments:
         folder = f"manifests/{planned.environment.name}"
         target = _TARGETS[planned.environment.target]
-        for manifest in target(plan, planned, images):
+        for manifest in target(plan, planned, images, memo):
             path = f"{folder}/{manifest.name}"
             files[path] = manifest.text.encode()
             objects += [made._replace(path=path) for made in manifest.objects]

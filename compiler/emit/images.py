@@ -6,12 +6,14 @@ import posixpath
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any, NamedTuple
 
 from gitopsc.adapters.packaged import runner_files
 from gitopsc.adapters.template import Text, render_dockerfile
 from gitopsc.model import identity
 from gitopsc.model.artifact import ImageReference
+from gitopsc.model.memo import Memo, step_key
 from gitopsc.model.plan import Image, Plan
 from gitopsc.model.program import Fetch
 from gitopsc.model.source import FunctionFile
@@ -49,9 +51,32 @@ class BuiltImage(NamedTuple):
         )
 
 
-def build_image(plan: Plan, image: Image) -> BuiltImage:
-    files = _image_files(plan, image)
-    return BuiltImage(image, files, _tag(plan, image, files))
+def build_image(plan: Plan, image: Image, memo: Memo) -> BuiltImage:
+    contents = [(file.path, file.executable, file.origin, file.content) for file in image.files]
+    parts = [part for each in contents for part in (each[:3], each[3])]
+    where = (plan.output, plan.prefix, plan.schemes, runner_key(plan.schemes))
+    key = step_key("image", where, replace(image, files=()), *parts)
+    known = memo.recall(key)
+    if known is None:
+        files = _image_files(plan, image)
+        tag = _tag(plan, image, files)
+        memo.keep(key, (files, tag))
+        return BuiltImage(image, files, tag)
+    return BuiltImage(image, *known)
+
+
+@cache
+def runner_key(schemes: tuple[str, ...]) -> bytes:
+    return step_key("runner", runner_files(_RUNTIME, schemes))
+
+
+@cache
+def _runner_parts(schemes: tuple[str, ...]) -> tuple[tuple[str, bool, str], ...]:
+    """Path in the image, executable bit and digest of each file."""
+    return tuple(
+        (f"{_RUNNER_FOLDER}/{path}", False, identity.content_digest(content))
+        for path, content in runner_files(_RUNTIME, schemes)
+    )
 
 
 def runner(plan: Plan) -> tuple[tuple[str, bytes], ...]:
@@ -149,17 +174,15 @@ def _copies(files: Iterable[FunctionFile], root: str) -> list[Mapping[str, Any]]
 def _tag(plan: Plan, image: Image, built: Mapping[str, bytes]) -> str:
     """16 hex digits of everything that goes into an image (design.md section 4)."""
     folder = f"images/{image.name}"
-    copied = [
-        *((f"{_RUNNER_FOLDER}/{path}", False, content) for path, content in runner(plan)),
-        *((f"{_SOURCE_FOLDER}/{each.path}", each.executable, each.content) for each in image.files),
+    copied = [(f"{_SOURCE_FOLDER}/{file.path}", file) for file in image.files]
+    digests = [
+        (path, file.executable, identity.content_digest(file.content)) for path, file in copied
     ]
     if image.requirements:
-        copied.append((_REQUIREMENTS, False, built[f"{folder}/requirements.txt"]))
+        content = built[f"{folder}/requirements.txt"]
+        digests.append((_REQUIREMENTS, False, identity.content_digest(content)))
     parts = {
-        "files": sorted(
-            [path, executable, identity.content_digest(content)]
-            for path, executable, content in copied
-        ),
+        "files": sorted([*_runner_parts(plan.schemes), *digests]),
         "dockerfile": _wherever(plan, image, built),
         "platform": PLATFORM,
     }

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from gitopsc.adapters.template import Text, render_yaml
 from gitopsc.emit.images import PLATFORM, BuiltImage, builder_secrets, runner
 from gitopsc.model import identity
 from gitopsc.model.artifact import ClusterObject, ImageReference, Manifest
 from gitopsc.model.descriptor import SecretKey
+from gitopsc.model.memo import Memo, step_key
 from gitopsc.model.plan import Claim, EnvironmentPlan, ImageBuild, Plan, Workload
 
 _TARGET = "targets/kubernetes"
@@ -24,7 +25,7 @@ _ANNOTATION = 8_192
 
 
 def manifests(
-    plan: Plan, planned: EnvironmentPlan, images: Mapping[str, BuiltImage]
+    plan: Plan, planned: EnvironmentPlan, images: Mapping[str, BuiltImage], memo: Memo
 ) -> Iterator[Manifest]:
     """`images` are those of the plan, by name."""
     registry = planned.environment.registry
@@ -33,7 +34,7 @@ def manifests(
         reference: ImageReference | str = workload.ready_image or ""
         if workload.image is not None:
             reference = images[workload.image].reference(plan, registry)
-        manifest = _workload_manifest(plan, planned, workload, reference)
+        manifest = _workload_manifest(plan, planned, workload, reference, memo)
         names.append(manifest.name)
         yield manifest
     for claim in planned.claims:
@@ -53,10 +54,53 @@ def manifests(
     yield Manifest("kustomization.yaml", listed)
 
 
+class _Rendered(NamedTuple):
+    """A run's objects as text, with what they are called and the digest of their pods' text."""
+
+    text: str
+    kind: str
+    name: str
+    config_name: str
+    pod_template: str
+
+
 def _workload_manifest(
-    plan: Plan, planned: EnvironmentPlan, workload: Workload, image: ImageReference | str
+    plan: Plan,
+    planned: EnvironmentPlan,
+    workload: Workload,
+    image: ImageReference | str,
+    memo: Memo,
 ) -> Manifest:
-    """A run's objects. A Job and its settings are named after their content, a service's are not.
+    environment = planned.environment
+    key = step_key("workload", plan.project, environment.namespace, workload, str(image))
+    known = memo.recall(key)
+    if known is None:
+        known = tuple(_rendered(plan, planned, workload, image))
+        memo.keep(key, known)
+    rendered = _Rendered(*known)
+    made = ClusterObject(
+        rendered.kind,
+        rendered.name,
+        environment.name,
+        run=workload.run,
+        image=image,
+        pod_template=rendered.pod_template,
+        compute=workload.compute,
+        record=workload.record,
+    )
+    others = [ClusterObject("ConfigMap", rendered.config_name, made.environment, run=workload.run)]
+    if workload.action == "serve":
+        service = ClusterObject(
+            "Service", workload.service_name, made.environment, run=workload.run
+        )
+        others.append(service)
+    return Manifest(f"{workload.name}.yaml", rendered.text, (made, *others))
+
+
+def _rendered(
+    plan: Plan, planned: EnvironmentPlan, workload: Workload, image: ImageReference | str
+) -> _Rendered:
+    """A Job and its settings are named after their content, a service's are not.
 
     Kubernetes lets no one change a Job's `spec`, so all of that text is in the Job's name. A
     service's objects keep their names, and new settings roll it through a pod annotation; a
@@ -101,23 +145,9 @@ def _workload_manifest(
         settings=Text(workload.settings),
         spec=spec,
     )
-    made = ClusterObject(
-        kind,
-        name,
-        planned.environment.name,
-        run=workload.run,
-        image=image,
-        pod_template=identity.content_digest(pod.encode()),
-        compute=workload.compute,
-        record=workload.record,
+    return _Rendered(
+        str(text), kind, name, config_name, pod_template=identity.content_digest(pod.encode())
     )
-    others = [ClusterObject("ConfigMap", config_name, made.environment, run=workload.run)]
-    if not is_job:
-        service = ClusterObject(
-            "Service", workload.service_name, made.environment, run=workload.run
-        )
-        others.append(service)
-    return Manifest(f"{workload.name}.yaml", text, (made, *others))
 
 
 def _context(plan: Plan, built: BuiltImage) -> Mapping[str, bytes]:

@@ -10,6 +10,7 @@ from gitopsc.load.requirements import bad_requirements, locked_packages
 from gitopsc.load.source import Sources, Unavailable, find_source, platform_refusal
 from gitopsc.model.descriptor import FunctionDescriptor, Project
 from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.memo import Memo
 from gitopsc.model.program import Function, FunctionVersion
 from gitopsc.model.source import Tree
 
@@ -17,7 +18,7 @@ __all__ = ("load",)
 
 
 def load(
-    project: Project, tree: Tree
+    project: Project, tree: Tree, memo: Memo | None = None
 ) -> tuple[Mapping[FunctionVersion, Function], tuple[Diagnostic, ...]]:
     """All versions of a project's functions, sorted; what has no source is left out."""
     problems: list[Diagnostic] = []
@@ -28,6 +29,7 @@ def load(
         project.lock_keys(),
         # Descriptors say what is run and are not run: a label in one must not change an image.
         unread=project.described,
+        memo=memo or Memo(),
     )
     ordered = sorted(project.entities.functions, key=lambda each: (each.name, each.id or ""))
     for descriptor in ordered:
@@ -59,7 +61,7 @@ def _function(
         return None, [*problems, *([source.problem] if source.problem else ())]
     if not source.files and source.fetch is None and spec.image is None:
         return None, [*problems, sentences.no_source(descriptor)]
-    handler, found = read_handler(descriptor, source, sources.tree)
+    handler, found = read_handler(sources, descriptor, source)
     function = Function(
         name=descriptor.name,
         descriptor=descriptor,

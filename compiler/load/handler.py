@@ -6,11 +6,12 @@ import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from gitopsc.adapters.python import Definition, NotPython, outline
+from gitopsc.adapters.python import Definition, NotPython, Outline, outline
 from gitopsc.load import sentences
-from gitopsc.load.source import Source
+from gitopsc.load.source import Source, Sources
 from gitopsc.model.descriptor import FunctionDescriptor
 from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.memo import Memo, step_key
 from gitopsc.model.program import Signature
 from gitopsc.model.source import FunctionFile, Span, Tree
 
@@ -29,7 +30,7 @@ def module_of(function: FunctionDescriptor, source: Source) -> str:
 
 
 def read_handler(
-    function: FunctionDescriptor, loaded: Source, tree: Tree
+    sources: Sources, function: FunctionDescriptor, loaded: Source
 ) -> tuple[Handler, list[Diagnostic]]:
     """The handler and init have to be in the module."""
     module = module_of(function, loaded)
@@ -43,12 +44,12 @@ def read_handler(
     if not module.endswith(".py"):
         return Handler(), [sentences.not_a_module(module, span)]
     try:
-        names = outline(file.content, function.python_version)
+        names = _outline(file.content, function.python_version, sources.memo)
     except NotPython as error:
         return Handler(), [sentences.not_python(function, file, error, span)]
     problems: list[Diagnostic] = []
     if loaded.is_file:
-        problems += _left_behind(function, file, str(loaded.origin), names.imports, tree)
+        problems += _left_behind(function, file, str(loaded.origin), names.imports, sources.tree)
     wanted = {function.source.function_name: span}
     if function.source.init_function is not None:
         place = function.span("spec", "source", "init_function")
@@ -61,6 +62,20 @@ def read_handler(
         name: _signature(file, definition) for name, definition in found if definition is not None
     }
     return Handler(signatures, names.imports), problems
+
+
+def _outline(content: bytes, version: str, memo: Memo) -> Outline:
+    """Raises NotPython."""
+    key = step_key("outline", version, content)
+    known = memo.recall(key)
+    if known is not None:
+        definitions, is_open, imports = known
+        named = {name: each and Definition(*each) for name, each in definitions.items()}
+        return Outline(named, is_open, frozenset(imports))
+    found = outline(content, version)
+    plain = {name: each and tuple(each) for name, each in found.definitions.items()}
+    memo.keep(key, (plain, found.open, sorted(found.imports)))
+    return found
 
 
 def _signature(file: FunctionFile, found: Definition) -> Signature:

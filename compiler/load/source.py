@@ -17,6 +17,7 @@ from gitopsc.load import sentences
 from gitopsc.model.descriptor import INLINE_MODULE, FunctionDescriptor, Project
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.lock import FunctionPin, SourcePin, files_digest
+from gitopsc.model.memo import Memo
 from gitopsc.model.names import cleaned
 from gitopsc.model.program import Fetch, FunctionVersion
 from gitopsc.model.remote import NotRemote, Remote, is_remote, remote_of
@@ -39,13 +40,14 @@ _COPYABLE = re.compile(r"(?! )[A-Za-z0-9_./+=,@ -]+(?<! )")
 class Sources(NamedTuple):
     """Where sources are looked up, and how the lock calls functions.
 
-    `unread` files are not a part of any source.
+    `unread` files are not a part of any source; `memo` knows what was read before.
     """
 
     project: Project
     tree: Tree
     keys: Mapping[FunctionVersion, str]
     unread: Container[str]
+    memo: Memo
 
 
 class Source(NamedTuple):

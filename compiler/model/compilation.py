@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from gitopsc.model.artifact import ClusterObject
@@ -37,7 +38,7 @@ class Compilation:
     of `projects`; none after an error.
 
     `programs`, `plans` and `objects` are left out when nobody asks for them: they hold
-    everything that was read.
+    everything that was read. `contents` are digests of the files that were, for the same reason.
     """
 
     projects: tuple[Compiled, ...] = ()
@@ -47,6 +48,7 @@ class Compilation:
     objects: tuple[tuple[Compiled, tuple[ClusterObject, ...]], ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     is_empty: bool = True
+    contents: Mapping[str, bytes] = field(default_factory=dict)
 
     def plain(self) -> Any:
         """Without programs and outputs, and out of plain values that can be stored."""
