@@ -42,6 +42,7 @@ def combine(tree: Tree, parts: Sequence[Compilation]) -> Compilation:
                 key=lambda program: program.project.folder,
             )
         ),
+        resolutions=tuple(each for part in parts for each in part.resolutions),
         plans=tuple(planned for part in parts for planned in part.plans),
         outputs=tuple(sorted(outputs, key=lambda each: each[0].folder)),
         objects=tuple(sorted(objects, key=lambda each: each[0].folder)),

@@ -27,6 +27,7 @@ from gitopsc.model.memo import Memo, content_key
 from gitopsc.model.plan import Plan
 from gitopsc.model.program import Function, FunctionVersion, Program
 from gitopsc.model.remote import Access
+from gitopsc.model.resolution import Resolution
 from gitopsc.model.source import FunctionFile, Tree
 from gitopsc.normalize import normalize
 from gitopsc.parse import parse
@@ -97,6 +98,7 @@ def compile_part(tree: Tree, memo: Memo | None = None) -> Compilation:
     read = _front_end(tree, memo=memo)
     diagnostics = [*read.every_diagnostic]
     programs = []
+    resolved: list[Resolution] = []
     plans: list[tuple[Program, Plan]] = []
     for front in read.fronts:
         before = (*read.diagnostics, *front.diagnostics)
@@ -106,6 +108,7 @@ def compile_part(tree: Tree, memo: Memo | None = None) -> Compilation:
         resolutions = [resolve(program, each) for each in front.project.environments]
         planned, limits = plan(program, resolutions, sound=sound)
         programs.append(program)
+        resolved += resolutions
         diagnostics += [*binding, *limits]
         if planned is not None:
             plans.append((program, planned))
@@ -116,6 +119,7 @@ def compile_part(tree: Tree, memo: Memo | None = None) -> Compilation:
     return Compilation(
         projects=tuple(_short(linked.get(project.folder) or project) for project in read.all),
         programs=tuple(programs),
+        resolutions=tuple(resolved),
         plans=tuple(planned for _, planned in plans),
         outputs=tuple((project, emission.files) for project, emission in emitted),
         objects=tuple((project, emission.objects) for project, emission in emitted),
@@ -138,7 +142,14 @@ def compile_parts(
     def compiled_with_memo(part: Tree) -> Compilation:
         with memory_of(part) as memo:
             compilation = compile_part(part, memo)
-        return replace(compilation, programs=(), plans=(), objects=(), contents=_contents(part))
+        return replace(
+            compilation,
+            programs=(),
+            resolutions=(),
+            plans=(),
+            objects=(),
+            contents=_contents(part),
+        )
 
     trees = divide(tree)
     recalled = [recall(part) for part in trees]

@@ -11,6 +11,7 @@ from gitopsc.model.diagnostic import CODES, Diagnostic, Label
 from gitopsc.model.output import OutputFile
 from gitopsc.model.plan import Plan
 from gitopsc.model.program import Program
+from gitopsc.model.resolution import Resolution
 from gitopsc.model.source import Span
 
 
@@ -37,12 +38,13 @@ class Compilation:
     """`outputs` are the files of each project, and `objects` what is in its manifests, in the order
     of `projects`; none after an error.
 
-    `programs`, `plans` and `objects` are left out when nobody asks for them: they hold
-    everything that was read. `contents` are digests of the files that were, for the same reason.
+    `programs`, their `resolutions`, `plans` and `objects` are left out when nobody asks for them:
+    they hold everything that was read. `contents` are digests of the files that were.
     """
 
     projects: tuple[Compiled, ...] = ()
     programs: tuple[Program, ...] = ()
+    resolutions: tuple[Resolution, ...] = ()
     plans: tuple[Plan, ...] = ()
     outputs: tuple[tuple[Compiled, tuple[OutputFile, ...]], ...] = ()
     objects: tuple[tuple[Compiled, tuple[ClusterObject, ...]], ...] = ()

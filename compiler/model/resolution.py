@@ -9,6 +9,7 @@ from typing import Any
 from gitopsc.model.descriptor import Environment, Profile, SecretKey
 from gitopsc.model.program import Program, Run
 from gitopsc.model.scheduling import Scheduling
+from gitopsc.model.source import Span
 from gitopsc.model.specification import RunSpec
 from gitopsc.model.store import RecordKey
 from gitopsc.model.volume import Volume
@@ -45,6 +46,30 @@ class ResolvedRun:
     @property
     def name(self) -> str:
         return self.run.name
+
+    def place_of(self, field: str) -> Span:
+        """Where the value of a compute field is written; of a default, the nearest place."""
+        function = self.run.function.descriptor
+        if field in _OF_SOURCE:
+            return function.span("spec", "source", _OF_SOURCE[field])
+        if field in _OF_FUNCTION:
+            return function.span("spec", field)
+        if field == "rerun":
+            return self.run.span("gitops", "rerun")
+        if field == "references":
+            return next((read.span for read in self.run.references), self.run.descriptor.name_span)
+        if field in ("action", "build"):
+            return self.run.descriptor.name_span
+        return self.run.span(field)
+
+
+_OF_SOURCE = {
+    "handler": "handler",
+    "init": "init_function",
+    "module": "handler",
+    "source": "source",
+}
+_OF_FUNCTION = ("base_image", "image", "python_version", "requirements")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,97 @@
+"""What emit says of its text is what stands in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from conftest import CASES, SAMPLE
+from gitopsc.model import identity
+from gitopsc.model.artifact import ClusterObject, ImageReference
+from gitopsc.pipeline import compile_tree
+from gitopsc.scan import scan
+from ruamel.yaml import YAML
+
+REPOSITORIES = [SAMPLE, *(CASES / name / "repo" for name in ("storage-and-builds", "dialect"))]
+
+
+@pytest.mark.parametrize("repo", REPOSITORIES, ids=lambda path: path.parent.name)
+def test_objects_are_those_of_the_manifests(repo: Path) -> None:
+    compilation = compile_tree(scan(str(repo))[0])
+    assert compilation.outputs
+    for (project, files), (same, objects) in zip(
+        compilation.outputs, compilation.objects, strict=True
+    ):
+        assert project == same
+        contents = {file.path: file.content for file in files}
+        written = {
+            (path, document["kind"], document["metadata"]["name"]): document
+            for path, content in contents.items()
+            if path.startswith("manifests/") and not path.endswith("kustomization.yaml")
+            for document in YAML(typ="safe").load_all(content)
+        }
+        assert set(written) == {(made.path, made.kind, made.name) for made in objects}
+        for made in objects:
+            assert made.path.startswith(f"manifests/{made.environment}/")
+            check(made, written[made.path, made.kind, made.name], contents)
+
+
+def check(made: ClusterObject, document: dict, contents: dict[str, bytes]) -> None:  # type: ignore[type-arg]
+    """An object against its own document, and its image against the bake file."""
+    if made.image is None:
+        return
+    text = contents[made.path].decode()
+    assert f'image: "{made.image}"' in text or f"image: {made.image}" in text
+    if made.compute is not None:
+        assert document["metadata"]["annotations"]["gitopsc/compute"] == made.compute
+    if isinstance(made.image, ImageReference):
+        assert str(made.image).encode() in contents["images/docker-bake.json"]
+        assert len(made.image.tag) == 16
+    if made.record is not None:
+        assert made.record.name in (made.compute, "scheduled")
+        assert f'"url": "{made.record.store}"' in text
+
+
+def test_a_pod_template_has_a_digest_that_moves_with_it(tmp_path: Path) -> None:
+    def templates(memory: str) -> list[str | None]:
+        (tmp_path / "all.yaml").write_text(DESCRIPTORS.replace("MEMORY", memory))
+        ((_, objects),) = compile_tree(scan(str(tmp_path))[0]).objects
+        return [made.pod_template for made in objects if made.kind == "Deployment"]
+
+    (tmp_path / "gitopsc.yaml").write_text("project: demo\n")
+    assert templates("1Gi") == templates("1Gi")
+    assert templates("1Gi") != templates("2Gi")
+
+
+DESCRIPTORS = """\
+kind: python
+name: serve
+spec:
+  python_version: PYTHON3_11
+  source: {handler: run, code: "def run(context, event): return 1"}
+---
+kind: python+serve:run
+name: api
+spec: {function: serve, resources: {mem: MEMORY}}
+"""
+
+
+def test_why_a_digest_is_what_it_is() -> None:
+    compilation = compile_tree(scan(str(SAMPLE))[0])
+    assert compilation.resolutions
+    lines = compile_lines(SAMPLE)
+    for resolution in compilation.resolutions:
+        for resolved in resolution.runs:
+            fields = resolved.compute_fields
+            assert identity.compute_digest(fields) == resolved.compute
+            assert fields.keys() == identity.COMPUTE_FIELDS.keys()
+            for field, value in fields.items():
+                span = resolved.place_of(field)
+                written = lines[span.path][span.line - 1]
+                if field in ("handler", "python_version") and value is not None:
+                    assert str(value).replace(".", "_") in written, (field, span)
+
+
+def compile_lines(root: Path) -> dict[str, list[str]]:
+    tree, _ = scan(str(root))
+    return {path: tree.lines(path) for path in tree.files}
