@@ -1,11 +1,13 @@
-"""Directory -> Tree: which files there are, and a way to each one's bytes."""
+"""Directory, or a commit of one -> Tree: which files there are, and a way to each one's bytes."""
 
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 from gitopsc.adapters import source_cache
 from gitopsc.adapters.folder import (
@@ -16,9 +18,11 @@ from gitopsc.adapters.folder import (
     owned_below,
     start_listing,
 )
-from gitopsc.adapters.git import GitRefused
+from gitopsc.adapters.git import Commit, CommittedFile, GitRefused, open_commit
 from gitopsc.adapters.memory import stamp_at, stamp_of
 from gitopsc.model.diagnostic import GIT_REFUSED, NO_REPOSITORY, Diagnostic
+from gitopsc.model.files import OWNERSHIP_LIST, SETTINGS_FILE
+from gitopsc.model.ownership import ownership
 from gitopsc.model.source import MOST_BYTES, SourceFile, Span, Tree, Unreadable
 
 
@@ -74,6 +78,103 @@ def scan(folder: str, listing: Listing | None = None) -> tuple[Tree, tuple[Diagn
         cached=source_cache.recall,
     )
     return tree, diagnostics
+
+
+@contextmanager
+def scan_revision(
+    folder: str, revision: str
+) -> Iterator[tuple[Tree, Mapping[str, Mapping[str, bytes]]]]:
+    """The same of a commit, and each output folder in it, with the files that it owns.
+
+    What the working tree holds has no part in it. Contents can be read as long as the context is
+    open. Raises GitRefused.
+    """
+    with open_commit(folder, revision) as (commit, prefix):
+        listed = {
+            path.removeprefix(prefix): file
+            for path, file in commit.files.items()
+            if path.startswith(prefix)
+        }
+        outputs = tuple(
+            path.removesuffix(OWNERSHIP_LIST)
+            for path in listed
+            if path.rpartition("/")[2] == OWNERSHIP_LIST
+        )
+        sources = {
+            path: _committed_file(commit, path, listed, outputs)
+            for path in sorted(listed)
+            if path.isprintable()
+        }
+        owned = {
+            output: ownership(
+                commit.content(listed[f"{output}{OWNERSHIP_LIST}"]).decode("utf-8", "replace")
+            ).paths
+            for output in outputs
+        }
+        vendored = [
+            f"{output}{path}" for output in owned for path in owned[output] if _VENDORED.match(path)
+        ]
+        tree = Tree(
+            os.path.basename(os.path.realpath(folder)),
+            {path: file for path, file in sources.items() if not path.startswith(outputs)},
+            _settings_around(commit, prefix),
+            tuple(sorted(path.rstrip("/") for path in outputs)),
+            vendored={path: sources[path] for path in vendored if path in sources},
+            cached=source_cache.recall,
+        )
+        written = {
+            output.rstrip("/"): {
+                path: commit.content(listed[output + path])
+                for path in sorted((*owned[output], OWNERSHIP_LIST))
+                if output + path in listed
+            }
+            for output in outputs
+        }
+        yield tree, written
+
+
+def _committed_file(
+    commit: Commit, path: str, listed: Mapping[str, CommittedFile], outputs: tuple[str, ...]
+) -> SourceFile:
+    file = listed[path]
+    if file.mode != _LINK:
+        return SourceFile(path, _committed(commit, file), file.mode == _EXECUTABLE)
+    target = commit.content(file).decode("utf-8", "replace")
+    meant = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
+    if target.startswith("/") or meant.startswith("../"):
+        refusal = _refusal("it is a link that leads outside the folder")
+        return SourceFile(path, refusal, is_link=True, leads_outside=True)
+    if meant not in listed:
+        return SourceFile(path, _refusal("it is a link to no file"), is_link=True)
+    if meant.startswith(outputs):
+        refusal = _refusal("it is a link to a file that Git ignores, or to an output")
+        return SourceFile(path, refusal, is_link=True, leads_outside=True)
+    return SourceFile(path, _committed(commit, listed[meant]), is_link=True)
+
+
+_LINK, _EXECUTABLE = "120000", "100755"
+
+
+def _committed(commit: Commit, file: CommittedFile) -> Callable[..., bytes]:
+    def read(most: int = MOST_BYTES) -> bytes:
+        try:
+            return commit.content(file)[:most]
+        except GitRefused as error:
+            raise Unreadable(str(error)) from None
+
+    return read
+
+
+def _settings_around(commit: Commit, prefix: str) -> str | None:
+    """The settings of the project around a folder of one, relative to it."""
+    above = ".."
+    folder = prefix.rstrip("/")
+    while folder:
+        folder = folder.rpartition("/")[0]
+        if f"{folder}/{SETTINGS_FILE}".lstrip("/") in commit.files:
+            return f"{above}/{SETTINGS_FILE}"
+        above += "/.."
+    return None
 
 
 _VENDORED = re.compile(r"images/[^/]+/source/")

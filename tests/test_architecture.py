@@ -35,8 +35,8 @@ STAGES = (
 PURE = (*STAGES[1:11], "pipeline", "model", "report")
 """What touches no file, no clock, no environment and no random source."""
 
-LOOKS = {"write": {"drift"}, "pin": {"unpinned"}}
-"""What two stages say they would do, for `--check`."""
+LOOKS = {"scan": {"scan_revision"}, "write": {"drift"}, "pin": {"unpinned"}}
+"""A second source; and what two stages say they would do, for `--check`."""
 
 IMPURE_MODULES = {
     *("os", "io", "pathlib", "tempfile", "shutil", "glob", "subprocess", "socket", "time"),

@@ -16,7 +16,7 @@ import re
 import subprocess
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitopsc.adapters.owner import is_own
 
@@ -106,6 +106,73 @@ def origin(folder: str) -> str | None:
     return url.decode("utf-8", "replace").strip()
 
 
+class CommittedFile(NamedTuple):
+    """A file of a commit: its mode as Git writes it, the name of its content, its size in bytes."""
+
+    mode: str
+    blob: str
+    size: int
+
+
+class Commit:
+    """The files of one commit, of the whole repository; contents are asked for one by one.
+
+    A filter (LFS, say) is not run: such a file's content is its pointer.
+    """
+
+    def __init__(self, files: Mapping[str, CommittedFile], reader: subprocess.Popen[bytes]) -> None:
+        self.files = files
+        self._reader = reader
+
+    def content(self, file: CommittedFile) -> bytes:
+        """Raises GitRefused."""
+        asking, answers = self._reader.stdin, self._reader.stdout
+        assert asking is not None
+        assert answers is not None
+        try:
+            asking.write(f"{file.blob}\n".encode())
+            asking.flush()
+            head = answers.readline().split()
+            if len(head) != 3 or head[1] != b"blob":
+                raise GitRefused("it is not in the repository, or the clone is partial")
+            content = answers.read(int(head[2]))
+            answers.read(1)
+        except OSError as error:
+            raise GitRefused(str(error)) from None
+        return content
+
+
+@contextmanager
+def open_commit(folder: str, revision: str) -> Iterator[tuple[Commit, str]]:
+    """The commit that a revision names in the repository around a folder; and the folder's path in
+    it, with `/` at its end, or nothing for the root. Raises GitRefused."""
+    root = _repository(folder)
+    if root is None:
+        raise GitRefused("the folder is in no Git repository")
+    _check_trust(root)
+    asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    found = _outcome(_start(root, root, command=asked))
+    if isinstance(found, GitRefused):
+        raise GitRefused(f"it has no commit `{revision}`")
+    name = found.decode().strip()
+    listed = ("ls-tree", "-r", "-l", "-z", "--full-tree", name)
+    files = {}
+    for line in _names(_outcome(_start(root, root, command=listed))):
+        about, _, path = line.partition("\t")
+        mode, kind, blob, size = about.split()
+        if kind == "blob":  # and no submodule
+            files[path] = CommittedFile(mode, blob, int(size))
+    reader = _start(root, root, command=("cat-file", "--batch"), is_asked=True)
+    if isinstance(reader, OSError):
+        raise GitRefused(str(reader))
+    with reader:
+        below = os.path.relpath(os.path.realpath(folder), os.path.realpath(root))
+        try:
+            yield Commit(files, reader), "" if below == "." else f"{below}/"
+        finally:
+            reader.kill()
+
+
 Running = subprocess.Popen[bytes] | OSError
 
 _NO_PROGRAMS = (
@@ -124,13 +191,14 @@ def _start(
     *options: str,
     command: Sequence[str] = ("ls-files", "-z"),
     settings: Mapping[str, str] = {},
+    is_asked: bool = False,
 ) -> Running:
     environment = _environment(settings)
     environment["GIT_DIR"] = _git_folder(root)
     environment["GIT_WORK_TREE"] = root
     if index := _index_of_hook(root):
         environment["GIT_INDEX_FILE"] = index
-    return _started([*command, *options], folder, environment)
+    return _started([*command, *options], folder, environment, is_asked=is_asked)
 
 
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:
@@ -146,14 +214,17 @@ def _environment(settings: Mapping[str, str]) -> dict[str, str]:
     return kept
 
 
-def _started(command: Sequence[str], folder: str, environment: Mapping[str, str]) -> Running:
+def _started(
+    command: Sequence[str], folder: str, environment: Mapping[str, str], *, is_asked: bool = False
+) -> Running:
+    """`is_asked` says that more is written to it."""
     pipe = subprocess.PIPE
     try:
         return subprocess.Popen(
             ["git", *_NO_PROGRAMS, *_ONLY_NAMED, _VERSION_ASKED, *command],
             cwd=folder,
             env=environment,
-            stdin=subprocess.DEVNULL,
+            stdin=pipe if is_asked else subprocess.DEVNULL,
             stdout=pipe,
             stderr=pipe,
         )
