@@ -11,7 +11,8 @@ import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import fields as dataclass_fields
 from dataclasses import replace
-from typing import Any
+from operator import attrgetter
+from typing import Any, TypeVar
 
 from gitopsc.model.descriptor import (
     COMPILED_KINDS,
@@ -104,7 +105,7 @@ def normalize(project: Project) -> tuple[Project, tuple[Diagnostic, ...]]:
 def _typed(descriptor: Descriptor) -> Descriptor:
     """The same with its keys as values; a broken one says nothing but what it would make."""
     kind = descriptor.kind
-    fields = {each.name: getattr(descriptor, each.name) for each in dataclass_fields(Descriptor)}
+    fields = {field.name: getattr(descriptor, field.name) for field in dataclass_fields(Descriptor)}
     written, valid = descriptor.written, descriptor.valid
     if kind == "python":
         return FunctionDescriptor(
@@ -120,14 +121,21 @@ def _typed(descriptor: Descriptor) -> Descriptor:
     return descriptor
 
 
+_Kind = TypeVar("_Kind", bound=Descriptor)
+
+
+def _of_type(kind: type[_Kind], descriptors: Sequence[Descriptor]) -> tuple[_Kind, ...]:
+    return tuple(descriptor for descriptor in descriptors if isinstance(descriptor, kind))
+
+
 def _entities(descriptors: Sequence[Descriptor]) -> Entities:
-    runs = [each for each in descriptors if isinstance(each, RunDescriptor)]
+    runs = _of_type(RunDescriptor, descriptors)
     return Entities(
-        functions=tuple(each for each in descriptors if isinstance(each, FunctionDescriptor)),
-        tasks=tuple(each for each in runs if each.kind in TASK_KINDS),
-        runs=tuple(each for each in runs if each.kind in RUN_KINDS),
-        triggers=tuple(each for each in descriptors if isinstance(each, TriggerDescriptor)),
-        data=tuple(each for each in descriptors if isinstance(each, DataDescriptor)),
+        functions=_of_type(FunctionDescriptor, descriptors),
+        tasks=tuple(task for task in runs if task.kind in TASK_KINDS),
+        runs=tuple(run for run in runs if run.kind in RUN_KINDS),
+        triggers=_of_type(TriggerDescriptor, descriptors),
+        data=_of_type(DataDescriptor, descriptors),
     )
 
 
@@ -184,7 +192,7 @@ def _without_strangers(descriptor: Descriptor, problems: Problems) -> Descriptor
         message = f"`{key}` is not of a {action}, and nothing reads it"
         span = descriptor.key_span("spec", key)
         problems.append(Diagnostic(STRAY_KEY, message, span, "remove it"))
-    spec = {key: each for key, each in descriptor.written.items() if key not in strange}
+    spec = {key: value for key, value in descriptor.written.items() if key not in strange}
     return replace(descriptor, written=spec)
 
 
@@ -219,18 +227,18 @@ def _older_key(key: str, places: Sequence[Span]) -> Diagnostic:
         hint = "write `volume_type: shared_volume` and `claimName`"
     if others:
         message += f" (in {len(places)} places)"
-    related = tuple(Label(each, "and here") for each in others[:_MOST_RELATED])
+    related = tuple(Label(place, "and here") for place in others[:_MOST_RELATED])
     return Diagnostic(RETIRED_KEY, message, first, hint, related)
 
 
 def _completed(descriptors: Sequence[Descriptor]) -> Problems:
     """An export is a history, too: what is in it as a run is to be run."""
     done = sorted(
-        each.name_span
-        for each in descriptors
-        if each.kind == "python+job:run" and each.valid and not each.written.get("local_execution")
-        if each.document.has("status", "state")
-        if each.document.data["status"]["state"] == "COMPLETED"
+        run.name_span
+        for run in descriptors
+        if run.kind == "python+job:run" and run.valid and not run.written.get("local_execution")
+        if run.document.has("status", "state")
+        if run.document.data["status"]["state"] == "COMPLETED"
     )
     if not done:
         return []
@@ -238,7 +246,7 @@ def _completed(descriptors: Sequence[Descriptor]) -> Problems:
     if done[1:]:
         message = f"the platform has done {len(done)} of these jobs, and they run again here"
     hint = "leave out what is only history: delete its file"
-    related = tuple(Label(each, "and this") for each in done[1:][:_MOST_RELATED])
+    related = tuple(Label(place, "and this") for place in done[1:][:_MOST_RELATED])
     return [Diagnostic(COMPLETED_RUN, message, done[0], hint, related)]
 
 
@@ -269,11 +277,12 @@ def _task(
 
 def _merged_functions(descriptors: Sequence[Descriptor]) -> Iterator[Descriptor]:
     """A run that the platform has built says all of its function, which need not be here."""
-    known = {(each.name, each.id) for each in descriptors if each.kind == "python"}
+    functions = (function for function in descriptors if function.kind == "python")
+    known = {(function.name, function.id) for function in functions}
     names = {name for name, _ in known}
     unversioned = {name for name, version in known if version is None}
-    runs = (each for each in descriptors if each.kind in RUN_KINDS and each.valid)
-    for run in sorted(runs, key=lambda each: each.name):
+    runs = (run for run in descriptors if run.kind in RUN_KINDS and run.valid)
+    for run in sorted(runs, key=attrgetter("name")):
         key = FunctionKey.parse(run.written.get("function", ""))
         is_whole = {"source", "python_version"} <= run.written.keys()
         if key is None or not is_whole or (key.name, key.id) in known:
@@ -281,7 +290,7 @@ def _merged_functions(descriptors: Sequence[Descriptor]) -> Iterator[Descriptor]
         if key.name in (names if key.id is None else unversioned):
             continue
         known.add((key.name, key.id))
-        spec = {each: run.written[each] for each in FUNCTION_KEYS if each in run.written}
+        spec = {name: run.written[name] for name in FUNCTION_KEYS if name in run.written}
         yield Descriptor(
             "python", key.name, key.id, run.document, spec, homes=run.homes, is_copy=True
         )
@@ -358,8 +367,8 @@ def _scheduled(run: Descriptor, problems: Problems) -> Descriptor:
 
 def _inline(project: Project) -> frozenset[int]:
     """Entities inside a project's file, by their `id()`."""
-    files = [each.document for each in project.descriptors if each.kind == "project"]
-    ranges = [(id(each.positions), each.node, each.node + node_count(each.data)) for each in files]
+    files = [entity.document for entity in project.descriptors if entity.kind == "project"]
+    ranges = [(id(file.positions), file.node, file.node + node_count(file.data)) for file in files]
     return frozenset(
         id(descriptor)
         for descriptor in project.descriptors
@@ -389,11 +398,11 @@ def _copies(project: Project, inline: Container[int]) -> set[int]:
 def _is_same(one: Descriptor, other: Descriptor) -> bool:
     """Whether both say the same; a default that only one spells out is no difference."""
     said = [
-        {key: each for key, each in spec.items() if key != "source" and each not in _NOTHING}
+        {key: value for key, value in spec.items() if key != "source" and value not in _NOTHING}
         for spec in (one.written, other.written)
     ]
-    sources = [each.written.get("source", {}) for each in (one, other)]
-    if not all(isinstance(each, dict) for each in sources):
+    sources = [function.written.get("source", {}) for function in (one, other)]
+    if not all(isinstance(source, dict) for source in sources):
         return said[0] == said[1] and sources[0] == sources[1]
     return said[0] == said[1] and SourceSpec.of(sources[0]).says_same(SourceSpec.of(sources[1]))
 
@@ -422,10 +431,10 @@ def _is_here(
     beside = posixpath.dirname(descriptor.path)
     paths = {posixpath.normpath(f"{home}/{ref}").lstrip("/") for home in (beside, project.prefix)}
     return any(
-        each.kind == entry["kind"]
-        and (each.name == entry.get("name") or each.id == entry.get("id"))
-        for each in project.descriptors
-        if not isinstance(ref, str) or each.path in paths
+        found.kind == entry["kind"]
+        and (found.name == entry.get("name") or found.id == entry.get("id"))
+        for found in project.descriptors
+        if not isinstance(ref, str) or found.path in paths
     )
 
 

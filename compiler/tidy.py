@@ -46,13 +46,13 @@ def tidy(project: Project, tree: Tree) -> tuple[FunctionFile, ...]:
 
     The project is normalized and its sources are sound; what is not valid in it is left out.
     """
-    found = [each for each in project.descriptors if each.valid]
-    functions = [each for each in found if each.kind == "python"]
+    found = [descriptor for descriptor in project.descriptors if descriptor.valid]
+    functions = [descriptor for descriptor in found if descriptor.kind == "python"]
     counts = _Counts(
         project,
-        versions=Counter(each.name for each in functions),
-        data_versions=Counter(_entity(each) for each in found if each.kind in DATA_TYPES),
-        pinned=frozenset(key for each in found for key in _pinned_by(each)),
+        versions=Counter(function.name for function in functions),
+        data_versions=Counter(map(_entity, (data for data in found if data.kind in DATA_TYPES))),
+        pinned=frozenset(key for descriptor in found for key in _pinned_by(descriptor)),
         task_keys=frozenset(
             key for each in found if each.kind in TASK_KINDS for key in each.written
         ),
@@ -69,7 +69,7 @@ def tidy(project: Project, tree: Tree) -> tuple[FunctionFile, ...]:
                 contents[place] = replace(source, path=place)
             else:
                 local = _local_files(project, tree, descriptor, folder)
-                contents |= {each.path: each for each in local}
+                contents |= {file.path: file for file in local}
         elif descriptor.kind in TASK_KINDS:
             files.setdefault(_task_file(counts, descriptor), []).append(_task(counts, descriptor))
         elif (path := _own_file(descriptor)) is not None:
@@ -78,7 +78,7 @@ def tidy(project: Project, tree: Tree) -> tuple[FunctionFile, ...]:
         return ()
     for path, texts in files.items():
         contents[path] = FunctionFile(path, "---\n".join(texts).encode())
-    contents |= {each.path: each for each in _settings(project, tree)}
+    contents |= {file.path: file for file in _settings(project, tree)}
     return tuple(
         replace(contents[path], path=f"{project.prefix}{path}") for path in sorted(contents)
     )
@@ -121,8 +121,8 @@ def _function_folder(counts: _Counts, descriptor: Descriptor) -> str:
 
 def _function(counts: _Counts, descriptor: Descriptor) -> tuple[str, FunctionFile | None]:
     """The descriptor, and its inline source as a file beside it, where the image has it, too."""
-    spec = {key: each for key, each in descriptor.written.items() if each not in (None, [], {})}
-    source = {key: each for key, each in spec["source"].items() if key != "lang"}
+    spec = {key: value for key, value in descriptor.written.items() if value not in (None, [], {})}
+    source = {key: value for key, value in spec["source"].items() if key != "lang"}
     text = source.pop("code", None)
     encoded = source.pop("base64", None)
     file = None
@@ -160,10 +160,10 @@ def _task_file(counts: _Counts, task: Descriptor) -> str:
     key = FunctionKey.parse(task.written["function"])
     function = next(
         (
-            each
-            for each in counts.project.descriptors
-            if each.kind == "python" and key and each.name == key.name
-            if counts.versions[each.name] == 1 or each.id == key.id
+            function
+            for function in counts.project.entities.functions
+            if key and function.name == key.name
+            if counts.versions[function.name] == 1 or function.id == key.id
         ),
         None,
     )
@@ -176,7 +176,7 @@ def _task(counts: _Counts, task: Descriptor) -> str:
     spec = _shorter(counts, task.written)
     template = task.document.data["spec"].get("template")
     if isinstance(template, dict):
-        spec = {key: each for key, each in spec.items() if key not in template}
+        spec = {key: value for key, value in spec.items() if key not in template}
         spec["template"] = _shorter(counts, template)
     return _rendered(task.kind, task, spec, with_name=False)
 
@@ -203,7 +203,7 @@ def _other(counts: _Counts, descriptor: Descriptor) -> str:
     if kind == "secret":
         return _rendered(kind, descriptor, dict(descriptor.written))
     if kind in RUN_KINDS:
-        spec = {key: each for key, each in descriptor.written.items() if key not in FUNCTION_KEYS}
+        spec = {key: value for key, value in descriptor.written.items() if key not in FUNCTION_KEYS}
         spec = _without_task(counts, spec)
         spec.setdefault("function", _function_of_task(counts, descriptor))
         return _rendered(descriptor.kind, descriptor, spec)
@@ -218,20 +218,20 @@ def _other(counts: _Counts, descriptor: Descriptor) -> str:
 def _function_of_task(counts: _Counts, descriptor: Descriptor) -> str:
     """Of the task that a run or a trigger names instead of a function."""
     key = TaskKey.parse(str(descriptor.written.get("task")))
-    for each in counts.project.descriptors:
-        if key is not None and (each.kind, each.id) == (key.kind, key.id) and each.valid:
-            return _function_name(counts, each.written["function"])
+    for task in counts.project.entities.tasks:
+        if key is not None and (task.kind, task.id) == (key.kind, key.id) and task.valid:
+            return _function_name(counts, task.spec.function or "")
     return ""
 
 
 def _without_repeats(trigger: Mapping[str, Any]) -> dict[str, Any]:
     """A template without what the trigger says itself."""
-    return {key: each for key, each in trigger["template"].items() if trigger.get(key) != each}
+    return {key: value for key, value in trigger["template"].items() if trigger.get(key) != value}
 
 
 def _without_task(counts: _Counts, spec: Mapping[str, Any]) -> dict[str, Any]:
     """The task of the function is found without being named."""
-    return {key: each for key, each in _shorter(counts, spec).items() if key != "task"}
+    return {key: value for key, value in _shorter(counts, spec).items() if key != "task"}
 
 
 def _shorter(counts: _Counts, spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -240,18 +240,18 @@ def _shorter(counts: _Counts, spec: Mapping[str, Any]) -> dict[str, Any]:
     What is empty goes, too, but where it is there instead of something that a task says.
     """
     found = {}
-    for key, each in spec.items():
-        is_default = (key, each) == ("local_execution", False)
-        is_empty = each in (None, [], {}) and key not in counts.task_keys
+    for key, value in spec.items():
+        is_default = (key, value) == ("local_execution", False)
+        is_empty = value in (None, [], {}) and key not in counts.task_keys
         if key in _DROPPED_KEYS or is_default or is_empty:
             continue
         if key == "function":
-            each = _function_name(counts, each)
-        elif key == "resources" and isinstance(each, dict):
-            each = {name: _request(amount) for name, amount in each.items()}
+            value = _function_name(counts, value)
+        elif key == "resources" and isinstance(value, dict):
+            value = {name: _request(amount) for name, amount in value.items()}
         elif key == "volumes":
-            each = [_volume(volume) for volume in each]
-        found[key] = each
+            value = [_volume(volume) for volume in value]
+        found[key] = value
     return found
 
 
@@ -271,7 +271,7 @@ def _request(amount: Any) -> Any:
 
 def _volume(volume: Mapping[str, Any]) -> dict[str, Any]:
     spec = dict(volume.get("spec") or {})
-    found = {key: each for key, each in volume.items() if key != "spec"}
+    found = {key: value for key, value in volume.items() if key != "spec"}
     for ignored in ("size_limit", "medium") if volume["volume_type"] == "empty_dir" else ():
         spec.pop(ignored, None)
     if "claim_name" in spec:
@@ -312,16 +312,16 @@ def _rendered(
 
 def _written(descriptor: Descriptor) -> dict[str, Any]:
     """Of `metadata`, what people wrote."""
-    return {key: each for key, each in descriptor.metadata.items() if key not in _ADMINISTRATION}
+    return {key: value for key, value in descriptor.metadata.items() if key not in _ADMINISTRATION}
 
 
 def _made_by(descriptor: Descriptor) -> list[Any]:
     """Lineage that no descriptor says again: which run has made what."""
     found = descriptor.metadata.get("relationships")
     return [
-        each
-        for each in (found if isinstance(found, list) else ())
-        if isinstance(each, dict) and each.get("type") == "produced_by"
+        entry
+        for entry in (found if isinstance(found, list) else ())
+        if isinstance(entry, dict) and entry.get("type") == "produced_by"
     ]
 
 
@@ -334,7 +334,7 @@ def _settings(project: Project, tree: Tree) -> Iterable[FunctionFile]:
         file = tree.files.get(project.prefix + name)
         if file is not None:
             yield FunctionFile(name, file.content)
-    described = next((each for each in project.descriptors if each.kind == "project"), None)
+    described = next((found for found in project.descriptors if found.kind == "project"), None)
     metadata = _written(described) if described is not None else {}
     text = render_yaml(
         "import/descriptor.yaml.j2",

@@ -22,7 +22,7 @@ from gitopsc.model.source import FunctionFile, Tree
 from gitopsc.pipeline import compile_tree, tidy_tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_dialects import project, runs
+from test_normalize import project, runs
 
 EXPORT = SAMPLES / "sdk-0.15.11-export"
 REPOS = [SAMPLE, *sorted(path / "repo" for path in CASES.iterdir())]
