@@ -220,7 +220,8 @@ DEFAULT_KUBERNETES = "1.34"
 class Environment:
     """The settings for one folder of manifests, its own over the project's.
 
-    With a `builder`, images that a run builds are built in the cluster.
+    `defaults` are for runs that do not say. With a `builder`, images that a run builds are built in
+    the cluster.
     """
 
     name: str
@@ -229,7 +230,7 @@ class Environment:
     target: str = DEFAULT_TARGET
     kubernetes: str = DEFAULT_KUBERNETES
     secrets: Mapping[str, SecretKey] = field(default_factory=dict)
-    resources: Mapping[str, str] = field(default_factory=dict)
+    defaults: RunSpec = field(default_factory=RunSpec)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     builder: Builder | None = None
     stores: Mapping[str, Store] = field(default_factory=dict)

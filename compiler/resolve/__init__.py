@@ -38,12 +38,13 @@ def _resolved(
     program: Program, environment: Environment, run: Run, computes: Computes
 ) -> ResolvedRun:
     """`computes` has the digests of all runs that this one reads from, and gets its own."""
-    spec = run.spec.over(_DEFAULTS)
+    spec = run.spec.over(environment.defaults).over(_DEFAULTS)
     profile = environment.profile(spec.profile)
     written = {variable.name: variable.value for variable in spec.envs or ()}
     own_variables = {**written, **profile.variables}
     secrets = tuple(sorted(spec.secrets or ()))
-    resources = spec.resources or {}
+    resources = run.spec.resources or {}
+    defaults = environment.defaults.resources or {}
     own_requests = {name: quantity.request for name, quantity in resources.items()}
     own_limits = {
         name: quantity.limit for name, quantity in resources.items() if quantity.limit is not None
@@ -65,7 +66,7 @@ def _resolved(
         secrets=secrets,
         requests={
             **_DEFAULT_RESOURCES,
-            **environment.resources,
+            **{name: quantity.request for name, quantity in defaults.items()},
             **own_requests,
             **profile.requests,
         },

@@ -20,6 +20,7 @@ from gitopsc.model.descriptor import (
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.document import Document, Pointer
 from gitopsc.model.scheduling import Scheduling
+from gitopsc.model.specification import RunSpec
 from gitopsc.model.store import Store
 from gitopsc.model.volume import Volume
 from gitopsc.validate import sentences
@@ -156,10 +157,6 @@ def _environments(data: Mapping[str, Any]) -> tuple[Environment, ...]:
 
 def _environment(name: str, top: Mapping[str, Any], own: Mapping[str, Any]) -> Environment:
     secrets = {**top.get("secrets", {}), **own.get("secrets", {})}
-    resources = {
-        **top.get("defaults", {}).get("resources", {}),
-        **own.get("defaults", {}).get("resources", {}),
-    }
     return Environment(
         name=name,
         registry=own.get("registry", top.get("registry")),
@@ -167,7 +164,7 @@ def _environment(name: str, top: Mapping[str, Any], own: Mapping[str, Any]) -> E
         target=own.get("target", top.get("target", DEFAULT_TARGET)),
         kubernetes=own.get("kubernetes", top.get("kubernetes", DEFAULT_KUBERNETES)),
         secrets={key: SecretKey(each["name"], each["key"]) for key, each in secrets.items()},
-        resources=_quantities(resources),
+        defaults=_defaults(top.get("defaults", {}), own.get("defaults", {})),
         profiles={
             profile: _profile(each)
             for profile, each in {**top.get("profiles", {}), **own.get("profiles", {})}.items()
@@ -178,6 +175,12 @@ def _environment(name: str, top: Mapping[str, Any], own: Mapping[str, Any]) -> E
             for store, each in {**top.get("stores", {}), **own.get("stores", {})}.items()
         },
     )
+
+
+def _defaults(top: Mapping[str, Any], own: Mapping[str, Any]) -> RunSpec:
+    """Resources are told apart by name; of any other key, the environment's own counts."""
+    resources = {**top.get("resources", {}), **own.get("resources", {})}
+    return RunSpec.of({**top, **own, "resources": resources})
 
 
 def _builder(data: Mapping[str, Any]) -> Builder | None:
