@@ -211,8 +211,14 @@ def _source_file(
 def _reader(full: str) -> Callable[..., bytes]:
     def read(most: int = MOST_BYTES) -> bytes:
         try:
-            with open(full, "rb") as file:
-                return file.read(most)
+            descriptor = os.open(full, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            try:
+                content = os.read(descriptor, min(most, os.fstat(descriptor).st_size + 1))
+                while len(content) < most and (more := os.read(descriptor, most - len(content))):
+                    content += more
+                return content
+            finally:
+                os.close(descriptor)
         except OSError as error:
             raise Unreadable((error.strerror or "it cannot be read").lower()) from None
 

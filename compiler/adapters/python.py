@@ -85,11 +85,26 @@ def outline(content: bytes, version: str) -> Outline:
 
 
 def _imports(module: ast.Module) -> Iterator[str]:
-    for node in ast.walk(module):
+    for node in _all_statements(module):
         if isinstance(node, ast.Import):
             yield from (alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield node.module.split(".")[0]
+
+
+_BODIES = ("body", "orelse", "finalbody", "handlers", "cases")
+
+
+def _all_statements(module: ast.Module) -> Iterator[ast.AST]:
+    """Those in functions and classes, too; no expression, which cannot hold any."""
+    waiting: list[ast.AST] = [*module.body]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for name in _BODIES:
+            inner = getattr(node, name, None)
+            if isinstance(inner, list):  # and not the expression of a conditional
+                waiting += inner
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:

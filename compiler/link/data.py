@@ -13,6 +13,7 @@ from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.program import Output, Reference
 from gitopsc.model.reference import StoreKey
 
+_SCHEME = "store://"
 _PLACES_OF_KEYS = ("parameters", "init_parameters", "envs")
 
 Entity = tuple[str, str]
@@ -135,8 +136,10 @@ def written_references(symbols: Symbols, draft: Draft) -> tuple[list[Reference],
     """`store://` strings in parameters and variables: lineage that the platform does not see."""
     found, problems = [], []
     for place in _PLACES_OF_KEYS:
+        if _SCHEME not in repr(getattr(draft.merged.spec, place)):
+            continue  # as nearly always: no place is looked up
         for text, span in draft.merged.strings(place):
-            if not text.startswith("store://"):
+            if not text.startswith(_SCHEME):
                 continue
             key = StoreKey.parse(text)
             if key is None:

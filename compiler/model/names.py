@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 RUN_NAME_LIMIT = 52
 """Longest cleaned name of a run: a Job adds `-` and ten digits, and a pod's name ends at 63."""
 
 
+@lru_cache(maxsize=100_000)
 def cleaned(name: str) -> str:
     """design.md section 4: lower case, each stretch of other characters one `-`, trimmed."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
