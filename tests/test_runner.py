@@ -150,6 +150,17 @@ def ticks(context):
     finally:
         context.closed = True
 
+async def exits_later():
+    yield "a"
+    sys.exit(0)
+
+async def sleeps(context):
+    try:
+        yield "a"
+        await asyncio.sleep(3600)
+    finally:
+        context.woken = True
+
 def breaks(starts):
     if starts:
         yield "a"
@@ -194,6 +205,12 @@ def serve(context, event):
         return breaks(True)
     if event.path == "/stream-never":
         return breaks(False)
+    if event.path == "/stream-exits":
+        return exits_later()
+    if event.path == "/sleeps":
+        return sleeps(context)
+    if event.path == "/woken":
+        return str(context.woken)
     if event.path == "/endless":
         return ticks(context)
     if event.path == "/closed":
@@ -408,6 +425,12 @@ def test_a_service_answers_in_parts(service: str) -> None:
         assert endless.read(4) == b"tick"
     time.sleep(1)
     assert get(f"{service}/closed")[1] == "True", "a client that leaves ends its stream"
+    with pytest.raises(http.client.IncompleteRead):
+        get(f"{service}/stream-exits")
+    with urllib.request.urlopen(f"{service}/sleeps", timeout=10) as asleep:
+        assert asleep.read(1) == b"a"
+    time.sleep(1)
+    assert get(f"{service}/woken")[1] == "True", "one that sleeps meanwhile is woken"
     assert get(f"{service}/none")[:2] == (200, "")
     assert get(f"{service}/list")[1] == '[1, "demo", "r"]'
 

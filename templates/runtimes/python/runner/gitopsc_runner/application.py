@@ -127,6 +127,42 @@ class _Refused(Exception):
         self.status = status
 
 
+async def _parts_until(
+    leaving: asyncio.Future[None], parts: AsyncGenerator[Any, None]
+) -> AsyncGenerator[Any, None]:
+    """Ends with _Gone when the client leaves, though a coroutine is asleep.
+
+    A thread cannot be woken: what it makes is waited for.
+    """
+    try:
+        while True:
+            coming = asyncio.ensure_future(_outcome(parts))
+            waited: set[asyncio.Future[Any]] = {coming, leaving}
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            if leaving.done():
+                coming.cancel()
+                await asyncio.wait({coming})
+                raise _Gone
+            item, error = coming.result()
+            if error is not None:
+                raise error
+            if item is _END:
+                return
+            yield item
+    finally:
+        await parts.aclose()
+
+
+async def _outcome(parts: AsyncGenerator[Any, None]) -> tuple[Any, BaseException | None]:
+    """SystemExit in a task would end the loop: it is a value here."""
+    try:
+        return await anext(parts, _END), None
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:
+        return None, error
+
+
 class _Gone(Exception):
     """The client has left."""
 
@@ -260,6 +296,8 @@ class _Request:
         """Sends part after part, until the client has left; then no more is asked for."""
         leaving = asyncio.ensure_future(self._client_left())
         parts = self._parts(generator)
+        if isinstance(generator, types.AsyncGeneratorType):
+            parts = _parts_until(leaving, parts)
         try:
             await self._send_parts(returned, parts, leaving)
         finally:

@@ -36,6 +36,7 @@ class Health:
             server_header=False,
         )
         server = uvicorn.Server(config)
+        bound.listen()  # a kubelet that asks before the thread has begun waits, and is not refused
         threading.Thread(
             target=lambda: asyncio.run(server.serve(sockets=[bound])), daemon=True, name="health"
         ).start()
