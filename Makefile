@@ -43,6 +43,7 @@ images:  ## builds the sample's images; BUILDER and FLAGS say by what and how
 
 benchmarks: .venv/dev  ## the tables of figures in the README
 	$(BIN)/python benchmarks/figures.py
+	$(BIN)/python benchmarks/figures.py --sizes 1000,3000 --project-size 3000
 	$(BIN)/python benchmarks/runner.py
 	$(BIN)/python benchmarks/screening.py
 

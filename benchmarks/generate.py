@@ -18,11 +18,11 @@ PROJECT_SIZE = 300
 TEAMS = 10
 
 
-def generate(count: int, root: Path, seed: int = 1) -> None:
+def generate(count: int, root: Path, seed: int = 1, project_size: int = PROJECT_SIZE) -> None:
     """Writes `count` descriptors, one a file, below `root`, and commits them."""
     chance = random.Random(seed)
-    for number, first in enumerate(range(0, count, PROJECT_SIZE)):
-        _project(root / "projects" / f"p{number}", min(PROJECT_SIZE, count - first), chance)
+    for number, first in enumerate(range(0, count, project_size)):
+        _project(root / "projects" / f"p{number}", min(project_size, count - first), chance)
     _git(root, "init", "-q")
     commit(root)
 

@@ -88,9 +88,9 @@ def _front_end(
     return _Read(projects, tuple(fronts), (*syntax, *grammar))
 
 
-def compile_tree(tree: Tree) -> Compilation:
+def compile_tree(tree: Tree, memo: Memo | None = None) -> Compilation:
     """Everything a tree's projects become. Nothing is read but the tree, nothing is written."""
-    return combine(tree, [compile_part(part) for part in divide(tree)])
+    return combine(tree, [compile_part(part, memo) for part in divide(tree)])
 
 
 def compile_part(tree: Tree, memo: Memo | None = None) -> Compilation:

@@ -10,6 +10,7 @@ import copy
 import json
 import re
 from collections import Counter
+from functools import cache
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from conftest import tree_of
 from gitopsc.model.compilation import Compilation
 from gitopsc.model.diagnostic import has_errors
 from gitopsc.model.lock import FunctionPin, SourcePin, block_of
+from gitopsc.model.memo import Memo
 from gitopsc.pipeline import compile_tree
 from gitopsc.report.lineage import render_mermaid
 from gitopsc.report.text import render_text
@@ -206,13 +208,17 @@ def leaves(value: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 FIELDS = [way for way in leaves(PROJECT) if way[-1] != "kind"]
 
 
+MEMO = Memo()
+"""One value at a time is changed: what it has no part in is not rendered again."""
+
+
 def compiled(project: dict[str, Any]) -> Compilation:
     settings, *descriptors = project.values()
     files = {
-        "gitopsc.yaml": yaml.safe_dump(settings, allow_unicode=True),
+        "gitopsc.yaml": yaml.dump(settings, Dumper=yaml.CSafeDumper, allow_unicode=True),
         "all.json": json.dumps(descriptors),
     }
-    return compile_tree(tree_of(files))
+    return compile_tree(tree_of(files), MEMO)
 
 
 def with_value(way: tuple[Any, ...], value: str) -> dict[str, Any]:
@@ -233,6 +239,7 @@ def shapes(compilation: Compilation) -> Counter[str]:
     return Counter(shape(file.path, file.content.decode()) for file in files)
 
 
+@cache
 def shape(path: str, text: str) -> str:
     name = path.rpartition("/")[2]
     if name.endswith(".yaml"):

@@ -24,10 +24,20 @@ def cache_folder(*below: str) -> str:
     return os.path.join(cache_home(), _FOLDER, *below)
 
 
+def _is_private(folder: str) -> bool:
+    """A folder of the cache, with those around it up to the cache's own."""
+    top = cache_folder()
+    while is_private(os.lstat(folder)):
+        if folder == top or not folder.startswith(top):
+            return True
+        folder = os.path.dirname(folder)
+    return False
+
+
 def read_private(place: str) -> bytes | None:
     """The bytes of a file that no other user can have written; None for any other."""
     try:
-        if not is_private(os.lstat(os.path.dirname(place))):
+        if not _is_private(os.path.dirname(place)):
             return None
         with open(os.open(place, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
             return file.read() if is_private(os.fstat(file.fileno())) else None
@@ -42,7 +52,7 @@ def keep_private(place: str, content: bytes) -> bool:
         if not os.environ.get("XDG_CACHE_HOME"):
             os.stat(os.path.expanduser("~"))  # nobody's home is made here
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        if not is_private(os.lstat(folder)):
+        if not _is_private(folder):
             return False
         replace_file(place, content, mode=0o600)
     except OSError:

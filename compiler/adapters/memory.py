@@ -42,6 +42,9 @@ _LARGE = 64 * 1024 * 1024
 _KEPT = 200
 """Memories in the cache; the oldest go."""
 
+_KEPT_STEPS = 2_000
+"""The same of what is known of steps, one for each part of a repository."""
+
 Stamp = tuple[int, int, int, int, int]
 Names = tuple[tuple[str, bool], ...]
 
@@ -117,7 +120,7 @@ def remember(key: bytes, memory: Memory) -> None:
     """A machine that refuses is no problem: then the next compile is a whole one."""
     parts = {name: tuple(each) for name, each in memory.parts.items()}
     content = marshal.dumps((*memory[:3], parts))
-    _forget_the_oldest(cache_folder())
+    _forget_the_oldest(cache_folder(), _KEPT)
     keep_private(_place(key), digest(content) + content)
 
 
@@ -129,16 +132,16 @@ def remembered_steps(*name: object) -> Iterator[Memo]:
     """
     place = cache_folder("steps", digest(repr((_own_content(), *name)).encode()).hex())
     content = read_private(place)
-    known = {}
+    known: Any = {}
     if content is not None and digest(content[32:]) == content[:32]:
         try:
             known = marshal.loads(content[32:])
         except (ValueError, TypeError, EOFError):
             known = {}  # of another Python
-    memo = Memo(known)
+    memo = Memo(known if isinstance(known, dict) else {})
     yield memo
     if memo.is_new:
-        _forget_the_oldest(os.path.dirname(place))
+        _forget_the_oldest(os.path.dirname(place), _KEPT_STEPS)
         content = marshal.dumps(memo.used)
         keep_private(place, digest(content) + content)
 
@@ -267,11 +270,11 @@ def _place(key: bytes) -> str:
     return cache_folder(key.hex())
 
 
-def _forget_the_oldest(folder: str) -> None:
+def _forget_the_oldest(folder: str, most: int) -> None:
     try:
         places = [entry.path for entry in os.scandir(folder) if entry.is_file()]
-        if len(places) >= _KEPT:
-            for place in sorted(places, key=os.path.getmtime)[: len(places) - _KEPT + 1]:
+        if len(places) >= most:
+            for place in sorted(places, key=os.path.getmtime)[: len(places) - most + 1]:
                 os.unlink(place)
     except OSError:
         return  # it is not there yet, or another process tidies up, too

@@ -41,7 +41,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def memories(cache: Path) -> list[Path]:
-    return [each for each in cache.iterdir() if each.is_file()]
+    return [each for each in cache.rglob("*") if each.is_file()]
 
 
 @pytest.mark.parametrize("change", CHANGES)
