@@ -11,12 +11,9 @@ import re
 from dataclasses import replace
 
 from gitopsc.model.files import SETTINGS_FILE
-from gitopsc.model.source import SourceFile, Tree, Unreadable
+from gitopsc.model.source import MOST_OF_DESCRIPTORS, SourceFile, Tree, Unreadable
 
 _PROJECT = re.compile(rb"""["']?\bkind["']?[ \t]*:[ \t]*["']?project\b""")
-
-_MOST = 4 * 1024 * 1024
-"""Bytes of a file that are looked at: descriptors have no more."""
 
 
 def divide(tree: Tree) -> tuple[Tree, ...]:
@@ -49,6 +46,8 @@ def divide(tree: Tree) -> tuple[Tree, ...]:
 def _may_be_a_project(file: SourceFile) -> bool:
     try:
         suffix = file.path.rpartition(".")[2]
-        return suffix in ("yaml", "yml", "json") and bool(_PROJECT.search(file.head(_MOST)))
+        return suffix in ("yaml", "yml", "json") and bool(
+            _PROJECT.search(file.head(MOST_OF_DESCRIPTORS))
+        )
     except Unreadable:
         return False

@@ -25,15 +25,11 @@ from gitopsc.model.diagnostic import (
 from gitopsc.model.document import Document
 from gitopsc.model.files import LOCK_FILE, SETTINGS_FILE
 from gitopsc.model.memo import Memo, step_key
-from gitopsc.model.source import SourceFile, Span, Tree, Unreadable
+from gitopsc.model.source import MOST_OF_DESCRIPTORS, SourceFile, Span, Tree, Unreadable
 
 Keep = Callable[[str], bool]
 
 _SUFFIXES = (".yaml", ".yml", ".json")
-_SIZE_LIMIT = 4 * 1024 * 1024
-"""Bytes of the largest file with descriptors. A run's settings have to fit into a ConfigMap, and
-data belongs into data entities."""
-
 _LOCK_SIZE_LIMIT = 64 * 1024 * 1024
 _OTHER_ENCODINGS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -88,7 +84,7 @@ def _is_settings(path: str) -> bool:
 
 
 def _read(
-    file: SourceFile, memo: Memo, *, wanted: bool, limit: int = _SIZE_LIMIT
+    file: SourceFile, memo: Memo, *, wanted: bool, limit: int = MOST_OF_DESCRIPTORS
 ) -> tuple[list[Document], list[Diagnostic]]:
     try:
         if file.size > limit:

@@ -179,7 +179,7 @@ def lock_tree(
 ) -> tuple[tuple[tuple[Project, Mapping[str, FunctionPin]], ...], tuple[Diagnostic, ...]]:
     """The pins that each project is to have; for a `check` those it has, and what is wrong then.
 
-    What is wrong with a lock is no problem when it is made anew.
+    Problems of a lock that is made anew are not reported.
     """
     from gitopsc.pin import pin, unpinned  # and what talks to networks, for this alone
 

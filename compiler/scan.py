@@ -138,7 +138,8 @@ def _committed_file(
 ) -> SourceFile:
     file = listed[path]
     if file.mode != _LINK:
-        return SourceFile(path, _committed(commit, file), file.mode == _EXECUTABLE)
+        is_executable = file.mode == _EXECUTABLE
+        return SourceFile(path, _committed(commit, file), is_executable, length=file.size)
     target = commit.content(file).decode("utf-8", "replace")
     meant = posixpath.normpath(posixpath.join(posixpath.dirname(path), target))
     if target.startswith("/") or meant.startswith("../"):
@@ -149,7 +150,8 @@ def _committed_file(
     if meant.startswith(outputs):
         refusal = _refusal("it is a link to a file that Git ignores, or to an output")
         return SourceFile(path, refusal, is_link=True, leads_outside=True)
-    return SourceFile(path, _committed(commit, listed[meant]), is_link=True)
+    found = listed[meant]
+    return SourceFile(path, _committed(commit, found), is_link=True, length=found.size)
 
 
 _LINK, _EXECUTABLE = "120000", "100755"
@@ -158,7 +160,7 @@ _LINK, _EXECUTABLE = "120000", "100755"
 def _committed(commit: Commit, file: CommittedFile) -> Callable[..., bytes]:
     def read(most: int = MOST_BYTES) -> bytes:
         try:
-            return commit.content(file)[:most]
+            return commit.content(file, most)
         except GitRefused as error:
             raise Unreadable(str(error)) from None
 

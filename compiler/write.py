@@ -11,7 +11,7 @@ import os
 import stat
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -230,7 +230,7 @@ def _in_the_way(shown: str, what: str) -> Diagnostic:
 def _refused(error: OSError) -> Diagnostic:
     place = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else "."
     reason = (error.strerror or "the write failed").lower()
-    hint = "what was written is whole; mend the cause and compile again"
+    hint = "what was written is whole; fix the cause and compile again"
     return Diagnostic(NOT_WRITTEN, reason, Span(place), hint)
 
 
@@ -279,11 +279,11 @@ def _remove_leftovers(target: Target) -> None:
     """What a compile that was killed has left beside a file that it wrote."""
     folder = os.fspath(target.folder)
     paths = {*(file.path for file in target.files), *owned_by(folder).paths}
-    for parent in {f"{folder}/{path}".rpartition("/")[0] for path in paths}:
-        try:
-            os.unlink(f"{parent}/{_TEMPORARY}")
-        except (FileNotFoundError, NotADirectoryError):
-            continue
+    reached: dict[str, bool] = {}
+    for parent, path in {path.rpartition("/")[0]: path for path in paths}.items():
+        if _is_reachable(target, path, reached, []):  # by way of no link
+            with suppress(FileNotFoundError, NotADirectoryError):
+                os.unlink(f"{folder}/{parent}/{_TEMPORARY}")
 
 
 def _remove_empty_folders(folder: Path, path: str) -> None:

@@ -35,7 +35,7 @@ def test_compile_check_and_compile_again(project: Path) -> None:
     assert (stale.returncode, stale.stdout) == (1, "")
     assert "gitopsc: stale: " in stale.stderr
     assert "missing   " in stale.stderr
-    assert "`gitopsc compile` mends it" in stale.stderr
+    assert "run `gitopsc compile`" in stale.stderr
     assert not (project / "deploy").exists()
     done = gitopsc("compile", project)
     assert (done.returncode, done.stdout) == (0, "")

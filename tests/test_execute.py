@@ -272,8 +272,8 @@ def test_parameters(project: Path, tmp_path: Path) -> None:
     assert 'output_0="777"' in out
     for given, said in (
         ("wort=b", "`first` takes no parameter `wort`; did you mean `word`?"),
-        ("word", "`--param word` is no `NAME=VALUE`"),
-        ("project=b", "`project` is no parameter of `one`: something else is given"),
+        ("word", "`--param word` is not of the form `NAME=VALUE`"),
+        ("project=b", "`project` cannot be set by `--param`"),
     ):
         assert said in run("one", str(project), "--param", given, expect=2)[1]
     elsewhere = tmp_path / "elsewhere"

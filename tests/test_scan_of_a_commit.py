@@ -77,3 +77,14 @@ def test_links_and_what_is_not_there(repository: Path) -> None:
     outside.mkdir()
     with pytest.raises(GitRefused):
         scan_revision(str(outside), "HEAD").__enter__()
+
+
+def test_only_so_much_of_a_large_file_is_read(repository: Path) -> None:
+    (repository / "large.yaml").write_bytes(b"x: " + b"y" * 3_000_000)
+    (repository / "small.yaml").write_text("x: 1\n")
+    commit(repository)
+    with scan_revision(str(repository), "HEAD") as (tree, _):
+        large = tree.files["large.yaml"]
+        assert (large.size, large.head(10)) == (3_000_003, b"x: " + b"y" * 7)
+        assert tree.files["small.yaml"].content == b"x: 1\n", "the rest was skipped"
+        assert len(large.content) == 3_000_003

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT
+from gitopsc.adapters.atomic import replace_file
 from gitopsc.model.diagnostic import FOREIGN_FILE, NOT_WRITTEN, Diagnostic
 from gitopsc.model.files import OWNERSHIP_LIST
 from gitopsc.model.output import Change, OutputFile
@@ -234,3 +235,35 @@ def test_a_refusal_in_one_folder_leaves_the_others_alone(tmp_path: Path) -> None
     _, problems = write_all([first, second])
     assert [each.span.path for each in problems] == [f"b/{path_of('x')}"]
     assert content(first) == {}
+
+
+def test_what_a_killed_compile_left_is_removed_but_not_by_way_of_a_link(tmp_path: Path) -> None:
+    away = tmp_path / "away"
+    (away / "f").mkdir(parents=True)
+    (away / "f" / ".gitopsc-tmp").write_text("somebody's")
+    folder = tmp_path / "deploy"
+    (folder / "images").mkdir(parents=True)
+    (folder / "manifests" / "default").mkdir(parents=True)
+    (folder / "manifests" / "default" / ".gitopsc-tmp").write_text("half")
+    (folder / "images" / "f").symlink_to(away / "f")
+    (folder / OWNERSHIP_LIST).write_text("images/f/Dockerfile\nmanifests/default/a.yaml\n")
+    path = "manifests/default/a.yaml"
+    files = (OutputFile(OWNERSHIP_LIST, f"{path}\n".encode()), OutputFile(path, b"a"))
+    _, problems = write_all([Target(folder, "deploy", files)])
+    assert problems == ()
+    assert (folder / path).read_bytes() == b"a"
+    assert not (folder / "manifests" / "default" / ".gitopsc-tmp").exists()
+    assert (away / "f" / ".gitopsc-tmp").read_text() == "somebody's"
+
+
+def test_an_interrupt_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    place = tmp_path / "gitopsc.lock"
+    place.write_text("before")
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        replace_file(str(place), b"after")
+    assert [path.name for path in tmp_path.iterdir()] == ["gitopsc.lock"]
+    assert place.read_text() == "before"

@@ -6,6 +6,7 @@ Only light modules are imported here, as in `memory`.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 """Never through a link that somebody put there."""
@@ -18,7 +19,8 @@ def replace_file(
 
     One that a killed process has left there is replaced. Raises OSError; then nothing is left.
     """
-    temporary = temporary or f"{place}.{os.getpid()}"
+    folder, name = os.path.split(place)
+    temporary = temporary or os.path.join(folder, f".{name}-{os.getpid()}")
     try:
         descriptor = os.open(temporary, _FLAGS, mode)
     except FileExistsError:
@@ -32,8 +34,9 @@ def replace_file(
         finally:
             os.close(descriptor)
         os.replace(temporary, place)
-    except OSError:
-        os.unlink(temporary)
+    except BaseException:  # an interrupt, too
+        with suppress(OSError):
+            os.unlink(temporary)
         raise
 
 

@@ -46,7 +46,7 @@ def read_private(place: str) -> bytes | None:
 
 
 def keep_private(place: str, content: bytes) -> bool:
-    """Whether the machine let it be kept: one that refuses is no problem."""
+    """Writes a file; False where that is impossible, such as in a folder that is read-only."""
     folder = os.path.dirname(place)
     try:
         if not os.environ.get("XDG_CACHE_HOME"):

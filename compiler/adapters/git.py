@@ -106,6 +106,9 @@ def origin(folder: str) -> str | None:
     return url.decode("utf-8", "replace").strip()
 
 
+_BLOCK = 1024 * 1024
+
+
 class CommittedFile(NamedTuple):
     """A file of a commit: its mode as Git writes it, the name of its content, its size in bytes."""
 
@@ -124,8 +127,8 @@ class Commit:
         self.files = files
         self._reader = reader
 
-    def content(self, file: CommittedFile) -> bytes:
-        """Raises GitRefused."""
+    def content(self, file: CommittedFile, most: int | None = None) -> bytes:
+        """Not more than so many of its first bytes. Raises GitRefused."""
         asking, answers = self._reader.stdin, self._reader.stdout
         assert asking is not None
         assert answers is not None
@@ -135,8 +138,11 @@ class Commit:
             head = answers.readline().split()
             if len(head) != 3 or head[1] != b"blob":
                 raise GitRefused("it is not in the repository, or the clone is partial")
-            content = answers.read(int(head[2]))
-            answers.read(1)
+            size = int(head[2])
+            content = answers.read(size if most is None else min(most, size))
+            rest = size - len(content) + 1  # with the line end
+            while rest > 0 and (skipped := answers.read(min(rest, _BLOCK))):
+                rest -= len(skipped)
         except OSError as error:
             raise GitRefused(str(error)) from None
         return content

@@ -3,9 +3,8 @@
 A file counts as unchanged when its times, size, inode and mode are; where only times and inode
 differ, as in a fresh clone, when its content is. Two writes within one tick of a file system's
 clock can look alike, so files that were young when they were remembered are compared by content,
-too (Git calls these racy). The cache is outside of every repository; whatever
-is wrong with it, or when it is gone, everything is compiled. Only light modules are imported
-here: most compiles end after this one.
+too (Git calls these racy). The cache is outside of every repository; when it is damaged or gone,
+everything is compiled. Only light modules are imported here: most compiles end after this one.
 """
 
 from __future__ import annotations
@@ -117,7 +116,7 @@ def recall(key: bytes) -> Memory | None:
 
 
 def remember(key: bytes, memory: Memory) -> None:
-    """A machine that refuses is no problem: then the next compile is a whole one."""
+    """Where the cache cannot be written, nothing is kept, and the next compile is a whole one."""
     parts = {name: tuple(each) for name, each in memory.parts.items()}
     content = marshal.dumps((*memory[:3], parts))
     _forget_the_oldest(cache_folder(), _KEPT)

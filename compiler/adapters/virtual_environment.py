@@ -117,7 +117,7 @@ async def _make_with_pip(folder: str, version: str, files: Sequence[Requirements
     if base is None:
         hint = f"install Python {version}, or uv, which brings it"
         raise NotPrepared(f"Python {version} is not on this machine", hint)
-    hint = f"mend the Python at {base}, or install uv"
+    hint = f"fix the Python at {base}, or install uv"
     await _run([base, "-m", "venv", folder], f"Python {version} makes no environment", hint)
     python = os.path.join(folder, "bin", "python")
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
@@ -130,7 +130,7 @@ async def _install(command: Sequence[str], folder: str, files: Sequence[Requirem
         with open(path, "w", encoding="utf-8") as file:
             file.write(requirements.text)
         hashes = ["--require-hashes"] if requirements.is_hashed else []
-        hint = "mend the requirements, or the network; `gitopsc lock` finds versions that fit"
+        hint = "fix the requirements, or the network; `gitopsc lock` finds versions that fit"
         message = "the requirements cannot be installed"
         await _run([*command, *hashes, "-r", path], message, hint)
 

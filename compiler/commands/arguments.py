@@ -34,11 +34,12 @@ def folder(text: str) -> str:
 
 def existing_folder(text: str) -> str:
     if not os.path.isdir(text):
-        raise argparse.ArgumentTypeError(f"`{text}` is no folder")
+        raise argparse.ArgumentTypeError(f"`{text}` is not a folder")
     return text
 
 
 def port(text: str) -> int:
     if not text.isdigit() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"`{text}` is no port: 0 to 65535 are, 0 is any free one")
+        message = f"`{text}` is not a port: write a number from 0 to 65535; 0 chooses a free one"
+        raise argparse.ArgumentTypeError(message)
     return int(text)

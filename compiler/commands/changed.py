@@ -37,7 +37,7 @@ from gitopsc.model.diagnostic import (
 from gitopsc.model.files import OWNERSHIP_LIST
 from gitopsc.model.memo import Memo
 from gitopsc.model.output import Change, OutputFile, Status
-from gitopsc.model.source import SourceFile, Span, Tree
+from gitopsc.model.source import MOST_OF_DESCRIPTORS, SourceFile, Span, Tree
 from gitopsc.pipeline import compile_parts
 from gitopsc.report.text import render_counts
 from gitopsc.write import Target, drift, write
@@ -216,15 +216,14 @@ def _part(
     )
 
 
-_HEAD = 4 * 1024 * 1024
-"""Bytes: of larger files, the beginning may have been read."""
-
-
 def _content(file: SourceFile, compilation: Compilation) -> bytes:
-    """The digest of what was read, in this process or in another."""
+    """The digest of what was read, in this process or in another.
+
+    Of a larger file than descriptors are in, the beginning may have been looked at.
+    """
     if file.path in compilation.contents:
         return compilation.contents[file.path]
-    return memory.UNKNOWN if file.is_link or file.size > _HEAD else memory.UNREAD
+    return memory.UNKNOWN if file.is_link or file.size > MOST_OF_DESCRIPTORS else memory.UNREAD
 
 
 class _Report(NamedTuple):
@@ -315,5 +314,5 @@ def _summary(
         case "written":
             summary = f"written: {listed}"
         case "stale":
-            summary = f"stale: {len(changes)} of {files} files; `gitopsc compile` mends it"
+            summary = f"stale: {len(changes)} of {files} files; run `gitopsc compile`"
     return f"{summary}; {found}" if found else summary

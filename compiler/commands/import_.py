@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
             changes = _write(target, files)
         except OSError as error:
             words = (error.strerror or "the write failed").lower()
-            found.append(_refused(target, words, "mend the cause, and import again"))
+            found.append(_refused(target, words, "fix the cause, and import again"))
     diagnostics = in_order(found)
     counts = render_counts(diagnostics)
     status: Status = "written" if changes else "failed"

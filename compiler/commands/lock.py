@@ -134,7 +134,7 @@ def _write(
             message = (error.strerror or "the write failed").lower()
             span = Span(reading.prefix + path)
             return changes, [
-                Diagnostic(NOT_WRITTEN, message, span, "mend the cause, and lock again")
+                Diagnostic(NOT_WRITTEN, message, span, "fix the cause, and lock again")
             ]
         changes.append(Change(reading.prefix + path, "created" if before is None else "changed"))
     return changes, []

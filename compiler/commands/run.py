@@ -125,9 +125,10 @@ def _with_parameters(program: Program, asked: Run, given: Iterable[str]) -> Prog
     for text in given:
         name, separator, value = text.partition("=")
         if not separator or not name:
-            raise _Refused(f"`--param {text}` is no `NAME=VALUE`")
+            raise _Refused(f"`--param {text}` is not of the form `NAME=VALUE`")
         if name in (asked.spec.inputs or {}) or name in INJECTED_ARGUMENTS:
-            raise _Refused(f"`{name}` is no parameter of `{asked.name}`: something else is given")
+            reason = f"`{asked.name}` gets it as an input, or from the runner"
+            raise _Refused(f"`{name}` cannot be set by `--param`: {reason}")
         if target is None or (signature and not signature.open and name not in signature.arguments):
             known = signature.arguments if signature else ()
             hint = did_you_mean(name, known) or f"it takes {listed(known) or 'none'}"

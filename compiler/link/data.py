@@ -51,10 +51,12 @@ class Data(NamedTuple):
             return reference._replace(producer=producer[0], key=producer[1].key)
         return _declared_as(reference, max(declared, key=age)) if declared else None
 
-    def problems(self, reference: Reference, *, is_local: bool) -> Iterator[Diagnostic]:
-        """Of what a run reads; `is_local` says that it is a laptop's."""
+    def problems(
+        self, reference: Reference, resolved: Reference | None, *, is_local: bool
+    ) -> Iterator[Diagnostic]:
+        """Of what a run reads, as it is written and `resolved`; `is_local` says that the run is a
+        laptop's."""
         key = reference.key
-        resolved = self.resolved(reference)
         if resolved is None:
             if (key.type, key.name) not in self.promised:
                 known = {*self.symbols.data, *self.producers}

@@ -20,6 +20,7 @@ def make_run(
 ) -> tuple[Run, list[Diagnostic]]:
     inputs, input_problems = written_inputs(data.symbols, draft)
     references, reference_problems = written_references(data.symbols, draft)
+    resolved = {reference: data.resolved(reference) for reference in (*inputs, *references)}
     spec = draft.merged.spec
     parameters: Mapping[str, Any] = spec.parameters or {}
     init_parameters: Mapping[str, Any] = spec.init_parameters or {}
@@ -36,13 +37,13 @@ def make_run(
         local=draft.is_local,
         parameters=parameters,
         init_parameters=init_parameters,
-        inputs=_resolved(inputs, data),
-        references=_resolved(references, data),
+        inputs=_found(inputs, resolved),
+        references=_found(references, resolved),
         outputs=data.outputs.get(draft.name, ()),
     )
     problems = [*input_problems, *reference_problems]
-    for reference in (*inputs, *references):
-        problems += data.problems(reference, is_local=draft.is_local)
+    for reference, found in resolved.items():
+        problems += data.problems(reference, found, is_local=draft.is_local)
     if action == "serve" and spec.parameters:
         is_used = init_key == "parameters"
         problems.append(sentences.parameters_to_init(draft.merged, is_used=is_used))
@@ -54,8 +55,10 @@ def make_run(
     return run, problems
 
 
-def _resolved(references: list[Reference], data: Data) -> tuple[Reference, ...]:
-    found = map(data.resolved, references)
+def _found(
+    written: list[Reference], resolved: Mapping[Reference, Reference | None]
+) -> tuple[Reference, ...]:
+    found = (resolved[reference] for reference in written)
     return tuple(reference for reference in found if reference is not None)
 
 

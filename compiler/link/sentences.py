@@ -58,14 +58,14 @@ def defined_twice(what: str, first: Descriptor, second: Descriptor) -> Diagnosti
 
 
 def other_project(what: str, project: str, place: Place | Span) -> Diagnostic:
-    message = f"{what} is of project `{project}`, which is another one"
+    message = f"{what} belongs to another project, `{project}`"
     span = place if isinstance(place, Span) else _span(place)
     return Diagnostic(OTHER_PROJECT, message, span, "name one of this project")
 
 
 def not_a_function(text: str, project: str, place: Place) -> Diagnostic:
     hint = f"write the function's name, or `python://{project}/<name>[:<id>]`"
-    message = f"`{text}` is no reference to a function"
+    message = f"`{text}` is not a reference to a function"
     return Diagnostic(BAD_REFERENCE, message, _span(place), hint)
 
 
@@ -100,7 +100,7 @@ def no_function(run: Descriptor) -> Diagnostic:
 
 
 def not_a_task(text: str, kind: str, project: str, run: Descriptor) -> Diagnostic:
-    message = f"`{text}` is no reference to a `{kind}` task"
+    message = f"`{text}` is not a reference to a `{kind}` task"
     hint = f"write `{kind}://{project}/<id>`, or leave `task` out"
     return Diagnostic(BAD_REFERENCE, message, run.span("spec", "task"), hint)
 
@@ -185,13 +185,13 @@ def built_in_two_ways(
 
 
 def not_data(text: str, project: str, span: Span) -> Diagnostic:
-    message = f"`{text}` is no reference to data"
+    message = f"`{text}` is not a reference to data"
     hint = f"write `store://{project}/<artifact|dataitem|model>/<kind>/<name>`"
     return Diagnostic(BAD_REFERENCE, message, span, hint)
 
 
 def not_a_key(text: str, project: str, span: Span) -> Diagnostic:
-    message = f"`{text}` is no key of anything in a store"
+    message = f"`{text}` is not a store key"
     hint = f"write `store://{project}/<artifact|dataitem|model>/<kind>/<name>`"
     return Diagnostic(UNKNOWN_DATA, message, span, hint)
 

@@ -123,7 +123,7 @@ def not_locked(function: str, span: Span) -> Diagnostic:
 
 
 def source_changed(function: str, lock: Lock, key: str, span: Span) -> Diagnostic:
-    message = f"the source of `{function}` was pinned when it was another one"
+    message = f"the source of `{function}` was pinned for another URL"
     return _mismatch(message, lock, key, span)
 
 
@@ -160,14 +160,14 @@ def leftover_pin(name: str, span: Span) -> Diagnostic:
 
 def bad_requirement(fault: str, span: Span) -> Diagnostic:
     hint = "write a name and a version, such as `pandas==2.2.3`"
-    return Diagnostic(BAD_REQUIREMENT, f"this is no requirement: {fault}", span, hint)
+    return Diagnostic(BAD_REQUIREMENT, f"this is not a requirement: {fault}", span, hint)
 
 
 # Handlers
 
 
 def not_a_module(module: str, span: Span) -> Diagnostic:
-    message = f"the handler's module `{module}` is no Python file"
+    message = f"the handler's module `{module}` is not a Python file"
     return Diagnostic(UNKNOWN_HANDLER, message, span, "name a `.py` file")
 
 
@@ -208,9 +208,9 @@ def not_python(
     """`span` is the handler's name; in text of the descriptor itself, its line is shown."""
     message = f"`{file.path}` is not valid Python: {error} (line {error.line})"
     if file.origin is None and not function.source.inline_keys:
-        hint = "mend it where it comes from; nothing else of it is checked"
+        hint = "fix it where it comes from; the rest of the file is not checked"
         return Diagnostic(UNKNOWN_HANDLER, message, span, hint)
-    hint = "mend it; nothing else of it is checked"
+    hint = "fix it; the rest of the file is not checked"
     if file.origin is None:
         message = f"the inline source is not valid Python: {error} (line {error.line} of it)"
         return Diagnostic(UNKNOWN_HANDLER, message, _inline_place(function, error.line), hint)

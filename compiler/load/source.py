@@ -66,7 +66,7 @@ class Source(NamedTuple):
 
 
 class Unavailable(NamedTuple):
-    """Why there is no source; nothing where that was reported elsewhere."""
+    """A source that cannot be loaded. `problem` is None where it has been reported already."""
 
     problem: Diagnostic | None = None
 

@@ -17,7 +17,7 @@ from gitopsc.model.lock import RequirementsPin, SourcePin
 from gitopsc.model.reference import StoreKey
 from gitopsc.model.remote import Remote
 from gitopsc.model.source import FunctionFile, Span
-from gitopsc.model.specification import GitopsSpec, RunSpec
+from gitopsc.model.specification import RunSpec
 
 Action = Literal["job", "serve"]
 Relation = Literal["consumes", "produced_by", "run_of", "step_of"]
@@ -202,10 +202,6 @@ class Run:
     @property
     def reads(self) -> tuple[Reference, ...]:
         return (*self.inputs, *self.references)
-
-    @property
-    def gitops(self) -> GitopsSpec:
-        return self.spec.gitops or GitopsSpec()
 
     @property
     def is_scheduled(self) -> bool:

@@ -47,6 +47,10 @@ class ResolvedRun:
     def name(self) -> str:
         return self.run.name
 
+    @property
+    def keeps_claims(self) -> bool:
+        return self.spec.gitops is None or self.spec.gitops.on_delete == "keep"
+
     def place_of(self, field: str) -> Span:
         """Where the value of a compute field is written; of a default, the nearest place."""
         function = self.run.function.descriptor

@@ -82,7 +82,7 @@ def cron_of(schedule: str) -> Cron:
 
 def _shorthand(text: str) -> Cron:
     if text not in _SHORTHANDS:
-        message = f"`{text}` is no schedule"
+        message = f"`{text}` is not a schedule"
         raise NotCron(message, f"write one of {', '.join(_SHORTHANDS[:4])}")
     if text in ("@yearly", "@annually"):
         return Cron("0 0 1 1 *", is_platforms=False)

@@ -37,6 +37,11 @@ MOST_BYTES = 64 * 1024 * 1024
 """Of a file, or of all files of a source: what is larger is data, which belongs into an entity."""
 
 
+MOST_OF_DESCRIPTORS = 4 * 1024 * 1024
+"""Bytes of the largest file with descriptors. A run's settings have to fit into a ConfigMap, and
+data belongs into data entities."""
+
+
 class Unreadable(Exception):
     """A file of the tree whose bytes cannot be had; the message says why, for people."""
 
@@ -46,6 +51,7 @@ class SourceFile:
     """One file. `content` is read once, at first use, and raises `Unreadable`, also for its size.
 
     `stamp` tells whether it is still the same one; a tree that is not from a disk has none.
+    `length` is its size where that is known otherwise.
     """
 
     path: str
@@ -54,6 +60,7 @@ class SourceFile:
     is_link: bool = False
     leads_outside: bool = False
     stamp: Stamp | None = None
+    length: int | None = None
 
     @cached_property
     def content(self) -> bytes:
@@ -63,12 +70,14 @@ class SourceFile:
 
     @property
     def size(self) -> int:
-        """In bytes; of a file on a disk without reading it."""
+        """In bytes; of a file on a disk or in a commit without reading it."""
+        if self.length is not None:
+            return self.length
         return self.stamp[2] if self.stamp is not None else len(self.read())
 
     def head(self, most: int) -> bytes:
         """Not more than so many of its first bytes."""
-        return self.read(most) if self.size > most and self.stamp else self.content[:most]
+        return self.read(most) if self.size > most else self.content[:most]
 
     @property
     def content_read(self) -> bytes | None:

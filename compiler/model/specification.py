@@ -40,9 +40,9 @@ class SourceSpec(NamedTuple):
         return [key for key, text in texts if text is not None]
 
     def says_same(self, other: SourceSpec) -> bool:
-        """However the text is written.
+        """Whether both are the same source; `code` and `base64` of one text are.
 
-        An export adds the text to a source that has a path: alone on one side, it is no difference.
+        An export adds the text to a source that has a path. So a text on one side only is ignored.
         """
         texts = [self._text(), other._text()]
         is_added = self.path is not None and None in texts
@@ -200,7 +200,7 @@ class RunSpec:
 
     @classmethod
     def promised(cls, data: Mapping[str, Any]) -> RunSpec:
-        """Of a run with errors: what it would have made, so that nobody is told that it is unknown.
+        """Of a run with errors: its outputs, so that whoever reads them has no error of its own.
 
         `data` may be anything.
         """

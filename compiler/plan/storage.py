@@ -106,7 +106,7 @@ def _wanted(resolution: Resolution, waves: Mapping[str, int]) -> Iterator[_Wante
                     size=volume.size,
                     access_mode=volume.access_mode,
                     storage_class=volume.storage_class,
-                    is_kept=run.gitops.on_delete == "keep" or volume in resolved.store_volumes,
+                    is_kept=resolved.keeps_claims or volume in resolved.store_volumes,
                     wave=waves.get(run.name, 0),
                     source=resolution.program.project.relative(run.descriptor.path),
                 )

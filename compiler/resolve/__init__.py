@@ -49,7 +49,7 @@ def _resolved(
     own_limits = {
         name: quantity.limit for name, quantity in resources.items() if quantity.limit is not None
     }
-    fields = compute_fields(run, own_variables, secrets, computes)
+    fields = compute_fields(run, spec, own_variables, secrets, computes)
     compute = identity.compute_digest(fields)
     computes.add(run, compute)
     return ResolvedRun(
@@ -71,12 +71,12 @@ def _resolved(
             **profile.requests,
         },
         limits={**own_limits, **profile.limits},
-        volumes=_volumes(environment, run, profile),
+        volumes=_volumes(environment, spec, profile),
         store_volumes=environment.store_volumes,
         scheduling=profile.scheduling.over(spec.scheduling),
         compute=compute,
         compute_fields=fields,
-        settings=runner_settings(program, environment, run, compute, computes),
+        settings=runner_settings(program, environment, run, spec, compute, computes),
         record=_record(program, environment, run, compute),
     )
 
@@ -89,9 +89,9 @@ def _record(program: Program, environment: Environment, run: Run, compute: str) 
     return RecordKey(store.url, program.project.name, environment.name, run.name, name)
 
 
-def _volumes(environment: Environment, run: Run, profile: Profile) -> tuple[Volume, ...]:
+def _volumes(environment: Environment, spec: RunSpec, profile: Profile) -> tuple[Volume, ...]:
     """A profile's win over the run's of the same name, and those of stores over both."""
-    given = (*(run.spec.volumes or ()), *profile.volumes, *environment.store_volumes)
+    given = (*(spec.volumes or ()), *profile.volumes, *environment.store_volumes)
     volumes = {cleaned(volume.name): volume for volume in given}
     return tuple(volumes[name] for name in sorted(volumes))
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from gitopsc.model import identity
 from gitopsc.model.program import Function, Reference, Run
+from gitopsc.model.specification import RunSpec
 
 
 class Computes(NamedTuple):
@@ -25,9 +26,13 @@ class Computes(NamedTuple):
 
 
 def compute_fields(
-    run: Run, variables: Mapping[str, str], secrets: Sequence[str], computes: Computes
+    run: Run,
+    spec: RunSpec,
+    variables: Mapping[str, str],
+    secrets: Sequence[str],
+    computes: Computes,
 ) -> Mapping[str, Any]:
-    """Named as in `identity.COMPUTE_FIELDS`."""
+    """Named as in `identity.COMPUTE_FIELDS`; `spec` is the run's with defaults."""
     function = run.function
     return {
         "action": run.action,
@@ -45,7 +50,7 @@ def compute_fields(
         "python_version": function.python_version,
         "references": {read.written: read_version(read, computes) for read in run.references},
         "requirements": sorted(_requirements(function)),
-        "rerun": run.gitops.rerun,
+        "rerun": spec.gitops and spec.gitops.rerun,
         "secrets": list(secrets),
         "source": _source_digests(function),
     }

@@ -7,20 +7,27 @@ from typing import Any
 
 from gitopsc.model.descriptor import Environment
 from gitopsc.model.program import Program, Reference, Run
+from gitopsc.model.specification import RunSpec
 from gitopsc.model.store import Store
 from gitopsc.resolve.digests import Computes, read_version
 
 
 def runner_settings(
-    program: Program, environment: Environment, run: Run, compute: str, computes: Computes
+    program: Program,
+    environment: Environment,
+    run: Run,
+    spec: RunSpec,
+    compute: str,
+    computes: Computes,
 ) -> Mapping[str, Any]:
+    """`spec` is the run's with defaults."""
     function = run.function
     stores = environment.stores
-    secrets = {*(run.spec.secrets or ()), *environment.store_secrets}
+    secrets = {*(spec.secrets or ()), *environment.store_secrets}
     settings = {
         "action": run.action,
         "compute": compute,
-        "deadline": run.gitops.deadline,
+        "deadline": spec.gitops and spec.gitops.deadline,
         "environment": environment.name,
         "function": function.name,
         "handler": function.handler,
@@ -34,7 +41,7 @@ def runner_settings(
         "references": {read.written: _read(read, computes) for read in run.references},
         "run": run.name,
         "scheduled": run.is_scheduled,
-        # Where there is no store, settings are what they were before there was any: no Job moves.
+        # Only stores need them: without one, this key would rename every Job with a secret.
         "secrets": sorted(secrets) if stores else [],
         "stores": {name: _address(store) for name, store in stores.items()},
     }

@@ -67,7 +67,7 @@ def unknown_kind(kind: str, meant: str, places: Sequence[Span]) -> Diagnostic:
 
 
 def foreign_kind(kind: str, meant: str | None, places: Sequence[Span]) -> Diagnostic:
-    message = f"kind `{kind}` is none of ours; {_they(places)} left alone"
+    message = f"kind `{kind}` is unknown to gitopsc; {_they(places)} ignored"
     hint = "if it is meant for something else, list its file under `exclude` in gitopsc.yaml"
     if meant:
         hint = f"did you mean `{meant}`?"
@@ -98,7 +98,7 @@ def of_another_project(named: str, project: str, span: Span) -> Diagnostic:
 
 
 def inside_project(settings: str) -> Diagnostic:
-    message = f"this folder is part of the project of `{settings}`, and no project itself"
+    message = f"this folder is part of the project of `{settings}`, and not a project itself"
     hint = f"compile `{settings.removesuffix('/' + SETTINGS_FILE)}`"
     return Diagnostic(INSIDE_PROJECT, message, Span("."), hint)
 
