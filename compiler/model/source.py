@@ -76,8 +76,9 @@ class SourceFile:
         return self.stamp[2] if self.stamp is not None else len(self.read())
 
     def head(self, most: int) -> bytes:
-        """Not more than so many of its first bytes."""
-        return self.read(most) if self.size > most else self.content[:most]
+        """Not more than so many of its first bytes; of a disk or a commit, no more is read."""
+        is_apart = self.stamp is not None or self.length is not None
+        return self.read(most) if is_apart and self.size > most else self.content[:most]
 
     @property
     def content_read(self) -> bytes | None:
