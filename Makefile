@@ -22,7 +22,7 @@ types: .venv/dev
 	$(BIN)/mypy
 
 pytest: .venv/dev
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist worksteal
 
 golden: .venv/dev  ## rewrite the expected outputs; review them as code
 	$(BIN)/pytest -q --update tests/test_golden.py tests/test_errors.py

@@ -8,7 +8,7 @@ a warning; in a source, only what proves itself is an error. No message has a va
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from gitopsc.adapters.credential_formats import (
@@ -54,33 +54,38 @@ def screen(
     """
     known = {each.span for each in told if each.severity is Severity.ERROR}
     found: Problems = []
-    documents = list(_documents(project, tree))
+    documents = list(_documents(project))
+    texts = _texts(documents, tree)
     # Nearly no project holds anything: one look at all its text says so.
-    if _may_hold([text for _, text in documents]):
-        for document, text in documents:
-            found += _in_document(document, text)
+    if any(_may_hold("\n".join(texts.values()))):
+        held = {path: _may_hold(text) for path, text in texts.items()}
+        for document in documents:
+            found += _in_document(document, *held[document.path])
     sources = list(_sources(functions))
-    if _may_hold([text for _, _, text in sources]):
+    if any(_may_hold("\n".join(text for _, _, text in sources))):
         for function, file, text in sources:
             found += _in_source(function, file, text)
     new = [each for each in found if each.span not in known]
     return tuple(_without_allowed(project, new))
 
 
-def _documents(project: Project, tree: Tree) -> Iterator[tuple[Document, str]]:
-    """Those that are compiled, each with the text of its file."""
-    texts: dict[str, str] = {}
-    documents = [each.document for each in project.descriptors]
+def _documents(project: Project) -> Iterator[Document]:
+    """Those that are compiled."""
+    yield from (descriptor.document for descriptor in project.descriptors)
     if project.settings is not None and isinstance(project.settings.data, dict):
-        documents.append(project.settings)
-    for document in documents:
-        if document.path not in texts:
-            try:
-                content = tree.files[document.path].content
-            except (KeyError, Unreadable):
-                content = b""
-            texts[document.path] = content.decode("utf-8", "replace")
-        yield document, texts[document.path]
+        yield project.settings
+
+
+def _texts(documents: Iterable[Document], tree: Tree) -> Mapping[str, str]:
+    """The text of each of their files."""
+    texts = {}
+    for path in dict.fromkeys(document.path for document in documents):
+        try:
+            content = tree.files[path].content
+        except (KeyError, Unreadable):
+            content = b""
+        texts[path] = content.decode("utf-8", "replace")
+    return texts
 
 
 def _sources(functions: Iterable[Function]) -> Iterator[tuple[Function, FunctionFile, str]]:
@@ -98,13 +103,12 @@ def _sources(functions: Iterable[Function]) -> Iterator[tuple[Function, Function
                 continue
 
 
-def _may_hold(texts: Iterable[str]) -> bool:
-    joined = "\n".join(texts)
-    return may_hold_credentials(joined) or may_name_secrets(joined)
+def _may_hold(text: str) -> tuple[bool, bool]:
+    """Whether a format of a credential may begin in it, and whether a name may tell of one."""
+    return may_hold_credentials(text), may_name_secrets(text)
 
 
-def _in_document(document: Document, text: str) -> Problems:
-    has_format, has_name = may_hold_credentials(text), may_name_secrets(text)
+def _in_document(document: Document, has_format: bool, has_name: bool) -> Problems:
     if not has_format and not has_name:
         return []
     problems: Problems = []

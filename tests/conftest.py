@@ -18,6 +18,12 @@ SAMPLES = Path(os.environ.get("GITOPSC_SAMPLES", ROOT.parent / "shared" / "sampl
 """Genuine descriptors, which are not everywhere."""
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Twice as many as processors: many tests wait for a server, a timeout or Git."""
+    return 2 * len(os.sched_getaffinity(0))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="rewrite the golden files")
 

@@ -193,11 +193,16 @@ def test_hostile_load(service: tuple[int, int, int]) -> None:
 
 
 def test_a_request_that_never_comes_is_not_waited_for(service: tuple[int, int, int]) -> None:
-    port, health, _ = service
-    for target in (port, health):
-        with socket.create_connection(("127.0.0.1", target), timeout=20) as client:
+    *targets, _ = service
+    with contextlib.ExitStack() as stack:
+        clients = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", target), timeout=20))
+            for target in targets
+        ]
+        began = time.monotonic()
+        for client in clients:
             client.sendall(b"GET / HTTP/1.1\r\n")
-            began = time.monotonic()
+        for client in clients:
             with contextlib.suppress(ConnectionResetError):
                 client.recv(100)
             assert time.monotonic() - began < 15
