@@ -15,6 +15,7 @@ import pytest
 from conftest import CASES, ROOT, SAMPLE
 from gitopsc.adapters import memory
 from gitopsc.cli import main
+from gitopsc.commands import changed
 
 EDITS = 500 // 5
 
@@ -278,11 +279,21 @@ def test_links_do_not_switch_memory_off(
     (repository / "storage" / "latest").symlink_to("src")
     (repository / "storage" / "outside").symlink_to("/etc/hostname")
     (repository / "storage" / "nowhere").symlink_to("nothing")
-    assert said(capsys, str(repository))[0] == 0
-    age(repository)
-    first = said(capsys, str(repository))
-    monkeypatch.setitem(sys.modules, "gitopsc.commands.changed", None)
-    assert said(capsys, str(repository)) == first
+    compiled = []
+    compile_changed = changed.compile_changed
+
+    def counted(request: changed.Request) -> int:
+        compiled.append(request)
+        return compile_changed(request)
+
+    monkeypatch.setattr(changed, "compile_changed", counted)
+    # What a link leads to is not looked into: while that is young, it may change unseen.
+    for _ in range(5):
+        compiled.clear()
+        assert said(capsys, str(repository))[0] == 0
+        if not compiled:
+            return
+    raise AssertionError([list(request.fresh) for request in compiled])
 
 
 def test_no_cache_inside_of_what_is_compiled(
