@@ -29,8 +29,7 @@ from gitopsc.model.store import DEFAULT, scheme_of
 
 _RUNTIME = "python"
 _HOST = "127.0.0.1"
-_WAITING = 75
-_STOPPED = 143
+_LATER = 75
 _FOREIGN = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 """Variables of the Python that runs this, which are none of the function's business."""
 
@@ -116,18 +115,21 @@ class _Execution:
         made: Mapping[str, Mapping[str, Any]] = {}
         status: Status | None = "done" if run.action == "serve" else None
         reason: str | None = None
+        is_stopped = False
 
         def told(line: str) -> None:
             self._told(Printed(run.name, line))
 
         def heard(line: str) -> None:
-            nonlocal made, reason, status
+            nonlocal made, reason, status, is_stopped
             logged = _logged(run.name, line)
             if logged is None:
                 return
             if logged.message in ("done", "done already") and "outputs" in logged.details:
                 made = logged.details
                 status = "done" if logged.message == "done" else "done before"
+            if logged.message == "stopped":
+                is_stopped = True
             if logged.message == "waiting":
                 reason = str(logged.details.get("reason"))
             self._told(logged)
@@ -152,10 +154,10 @@ class _Execution:
             return Ended(run.name, status, 0.0, made)
         if code == 0:
             return Ended(run.name, "failed", 0.0, {}, "it ended itself, and has stored nothing")
-        if code == _WAITING:
-            return Ended(run.name, "waiting", 0.0, {}, reason)
-        if code in (_STOPPED, -signal.SIGTERM):
+        if is_stopped or code == -signal.SIGTERM:
             return Ended(run.name, "stopped", 0.0, {})
+        if code == _LATER:
+            return Ended(run.name, "waiting", 0.0, {}, reason)
         return Ended(run.name, "failed", 0.0, {}, _failure(code))
 
     def _flags(self, name: str) -> list[str]:
@@ -182,7 +184,11 @@ class _Execution:
         if DEFAULT in stores:
             stores["configured"] = stores[DEFAULT]  # data that is declared there opens as ever
         stores[DEFAULT] = {"url": self._wanted.store}
-        settings["secrets"] = sorted({*resolved.secrets, *settings.get("secrets", ())})
+        # None that a cluster has: what is missing here was asked for before.
+        settings["secrets"] = dict.fromkeys((*resolved.secrets, *settings.get("secrets", ())), "")
+        if resolved.spec.gitops is not None and resolved.spec.gitops.deadline is not None:
+            settings["deadline"] = resolved.spec.gitops.deadline
+        settings.pop("wait", None)  # what is upstream has run, or is not asked for
         settings["stores"] = stores
         for key in ("inputs", "references"):
             read = settings.get(key, {})

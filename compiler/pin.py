@@ -18,7 +18,12 @@ from gitopsc.adapters.git import (
     has_credentials,
     remote_repository,
 )
-from gitopsc.adapters.requirement import is_hashable, requirement_fault, requirement_name
+from gitopsc.adapters.requirement import (
+    is_hashable,
+    normalised,
+    requirement_fault,
+    requirement_name,
+)
 from gitopsc.adapters.uv import NoUv, Unresolved, locked
 from gitopsc.model.descriptor import FunctionDescriptor, Project
 from gitopsc.model.diagnostic import (
@@ -262,7 +267,8 @@ def _requirements(
 ) -> RequirementsPin | None:
     written = descriptor.spec.requirements or ()
     version = descriptor.python_version
-    if old is not None and (old.written, old.python_version) == (written, version):
+    is_same = old is not None and normalised(old.written) == normalised(written)
+    if old is not None and is_same and old.python_version == version:
         return old
     if not written or not with_requirements:
         return None

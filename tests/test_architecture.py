@@ -65,7 +65,7 @@ DOORS = {
     "marshal": "adapters/memory.py",
     "pickle": "adapters/processes.py",
     "ast": "adapters/python.py",
-    "importlib": "cli.py",
+    "importlib": "cli.py adapters/time_zones.py",
 }
 """The importers of each library: one, but for running programs."""
 

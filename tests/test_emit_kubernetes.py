@@ -44,7 +44,8 @@ def workload(found: list[dict[str, Any]]) -> dict[str, Any]:
     (owner,) = [each for each in found if each["kind"] in ("CronJob", "Deployment", "Job")]
     spec: dict[str, Any] = owner["spec"]
     if owner["kind"] == "CronJob":
-        assert spec["timeZone"] == "Etc/UTC"
+        assert spec["timeZone"] in ("Etc/UTC", "Europe/Rome")
+        assert spec["concurrencyPolicy"] == "Forbid"
         spec = spec["jobTemplate"]["spec"]
     return spec
 
@@ -95,8 +96,9 @@ def test_pods_meet_the_restricted_standard(path: Path) -> None:
     assert not pod.keys() & loosening
     assert not pod["securityContext"].keys() & {"sysctls", "seLinuxOptions", "appArmorProfile"}
     # The standard allows image volumes since 1.33 (kubernetes/kubernetes#130394).
-    allowed = {"name", "configMap", "emptyDir", "persistentVolumeClaim", "ephemeral", "image"}
-    assert all(volume.keys() <= {*allowed, "secret"} for volume in pod["volumes"])
+    allowed = {"name", "configMap", "downwardAPI", "emptyDir", "persistentVolumeClaim", "secret"}
+    allowed |= {"ephemeral", "image"}
+    assert all(volume.keys() <= allowed for volume in pod["volumes"])
     (container,) = pod["containers"]
     security = container["securityContext"]
     assert security["allowPrivilegeEscalation"] is False
@@ -149,7 +151,9 @@ def test_a_build_hands_over_all_that_its_dockerfile_copies(path: Path) -> None:
     bake = json.loads((folder / "deploy/images/docker-bake.json").read_text())
     tags = bake["target"][Path(dockerfile).parent.name]["tags"]
     assert output in {f"type=image,name={tag},push=true" for tag in tags}
-    assert job["metadata"]["annotations"]["argocd.argoproj.io/sync-wave"] == "-1"
+    assert "argocd.argoproj.io/sync-wave" not in job["metadata"]["annotations"]
+    (variables,) = (each["env"] for each in job["spec"]["template"]["spec"]["containers"])
+    assert not any("optional" in each.get("valueFrom", {}) for each in variables)
 
 
 @pytest.mark.parametrize("path", CLAIMS, ids=name)
@@ -172,33 +176,57 @@ def test_selectors_references_and_policy(path: Path) -> None:
     found = {each["kind"]: each for each in objects(path)}
     spec = workload(objects(path))
     template = spec["template"]
-    selector = {
-        key: template["metadata"]["labels"][key] for key in ("gitopsc/project", "gitopsc/run")
-    }
+    labels = template["metadata"]["labels"]
+    own = {"app.kubernetes.io/name", "gitopsc/project", "gitopsc/run"}
     (settings,) = [each for each in template["spec"]["volumes"] if each["name"] == "settings"]
-    assert settings["configMap"]["name"] == found["ConfigMap"]["metadata"]["name"]
-    assert (
-        json.loads(found["ConfigMap"]["data"]["run.json"])["project"] == selector["gitopsc/project"]
-    )
-    annotations = template["metadata"].get("annotations", {})
-    assert annotations.keys() <= {"gitopsc/settings"}
+    (item,) = settings["downwardAPI"]["items"]
+    assert item["fieldRef"]["fieldPath"] == "metadata.annotations['gitopsc/run.json']"
+    annotations = template["metadata"]["annotations"]
+    assert annotations.keys() == {"gitopsc/run.json"}
+    assert json.loads(annotations["gitopsc/run.json"])["project"] == labels["gitopsc/project"]
+    (container,) = template["spec"]["containers"]
+    assert container["terminationMessagePolicy"] == "FallbackToLogsOnError"
+    secrets = [
+        each["valueFrom"]["secretKeyRef"] for each in container["env"] if "valueFrom" in each
+    ]
     for each in found.values():
-        assert "argocd.argoproj.io/sync-wave" in each["metadata"]["annotations"]
+        annotations = each["metadata"]["annotations"]
+        waves = path.parent.name == "waves"
+        assert ("argocd.argoproj.io/sync-wave" in annotations) == waves
+        assert annotations["kustomize.toolkit.fluxcd.io/substitute"] == "disabled"
     if "Deployment" not in found:
+        assert labels.keys() == own
+        assert all(each["optional"] is True for each in secrets)
+        assert spec["activeDeadlineSeconds"] > 0
+        assert spec["podReplacementPolicy"] == "Failed"
         retried = "gitopsc/function: process:fa07" in path.read_text().replace('"', "")
-        assert spec["backoffLimit"] == (3 if retried else 0)  # an older platform's task says so
+        retried |= "gitopsc/function: model" in path.read_text()
+        expected = 6 if not retried else 2 if path.stem == "train" else 3
+        assert spec["backoffLimit"] == expected
         rules = spec["podFailurePolicy"]["rules"]
         codes = [
-            (rule["action"], rule["onExitCodes"]["values"])
+            (rule["action"], rule["onExitCodes"]["operator"], rule["onExitCodes"]["values"])
             for rule in rules
             if "onExitCodes" in rule
         ]
-        assert codes == [("Ignore", [75]), ("FailJob", [76])]
+        last = ("FailJob", "In", [76]) if retried else ("FailJob", "NotIn", [75])
+        assert codes == [("Ignore", "In", [75]), last]
         assert "ttlSecondsAfterFinished" not in spec
         assert "suspend" not in spec
     else:
+        selector = {"gitopsc/service": labels["gitopsc/run"]}
+        assert labels.keys() == {*own, "gitopsc/service"}
         assert spec["selector"] == {"matchLabels": selector}
         assert found["Service"]["spec"]["selector"] == selector
+        assert not any("optional" in each for each in secrets)
+        assert ("PodDisruptionBudget" in found) == (spec["replicas"] > 1)
+        for each in template["spec"]["topologySpreadConstraints"]:
+            assert each["labelSelector"] == {"matchLabels": selector}
+            assert each["matchLabelKeys"] == ["pod-template-hash"]
+        if spec["strategy"]["type"] == "Recreate":
+            assert spec["strategy"].keys() == {"type"}
+        else:
+            assert spec["strategy"]["rollingUpdate"].keys() == {"maxSurge", "maxUnavailable"}
         assert len(found["Service"]["metadata"]["name"]) <= 63
 
 

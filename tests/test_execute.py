@@ -360,7 +360,7 @@ def test_a_port_that_is_taken(project: Path) -> None:
     run("three", str(project), "--upstream")
     with Serving("api", str(project)) as serving:
         _, err = run("api", str(project), "--port", str(serving.port), expect=1)
-    assert f"port {serving.port} cannot be had: Address already in use; choose another" in err
+    assert f"port {serving.port} is unavailable: Address already in use; choose another" in err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])

@@ -10,6 +10,7 @@ import copy
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -245,9 +246,8 @@ def shape(path: str, text: str) -> str:
     if name.endswith(".yaml"):
         documents = list(yaml.load_all(text, Loader=yaml.CSafeLoader))
         for each in documents:
-            settings = each.get("data", {}).get("run.json")
-            if settings is not None:
-                json.loads(settings)
+            for text in values_of("gitopsc/run.json", each):
+                json.loads(text)
         return repr([keys(each) for each in documents])
     if name.endswith(".json"):
         return repr(keys(json.loads(text)))
@@ -259,6 +259,16 @@ def shape(path: str, text: str) -> str:
     if "/source/" in path or not path.startswith("images/"):
         return "text"  # a person's own code, and lists of paths
     return f"{len(text.splitlines())} lines"
+
+
+def values_of(key: str, value: Any) -> Iterator[Any]:
+    """Those of a key at any depth."""
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for name, each in items:
+        if name == key:
+            yield each
+        elif isinstance(each, (dict, list)):
+            yield from values_of(key, each)
 
 
 def keys(value: Any) -> Any:

@@ -144,7 +144,7 @@ def test_settings_too_large_for_a_cluster() -> None:
     run = {
         "kind": "python+job:run",
         "name": "r",
-        "spec": {"function": "f", "parameters": {"x": "y" * 120_000}},
+        "spec": {"function": "f", "parameters": {"x": "y" * 250_000}},
     }
     text = yaml.safe_dump_all([function, run])
     compilation = compile_tree(tree_of({"gitopsc.yaml": "registry: r.example.com", "x.yaml": text}))

@@ -294,15 +294,15 @@ JOBS: list[tuple[dict[str, Any], int, str]] = [
     ({"handler": "asks_too_much"}, 1, "`project.get_secret` is not covered by gitopsc's runner"),
     ({"handler": "stdlib"}, 1, "`digitalhub.list_runs` is not covered by gitopsc's runner"),
     ({"handler": "logs_data"}, 76, "this run has no store: write `stores: {default: <URL>}`"),
-    ({"inputs": {"a": {"key": "x"}}}, 76, "`x` is no key of data"),
+    ({"inputs": {"a": {"key": "x"}}}, 76, "`x` is not a key of data"),
     ({"inputs": {"a": {"key": KEY, "producer": "other"}}}, 76, "this run has no store"),
     ({"inputs": {"a": {"key": KEY}}}, 76, "no run made store://demo/dataitem/table/a"),
     ({"handler": "a_lambda"}, 76, "is a function, which cannot be stored"),
     ({"handler": "waits", "deadline": 1}, 76, "has not returned within 1 seconds"),
     ({"handler": "exits_hard", "deadline": 1}, 76, "exits"),
     ({"handler": "measures"}, 0, '"metrics": {"loss": [0.5, 0.25], "best": 0.25, "odd": "nan"}'),
-    ({"handler": "tells", "secrets": ["TOKEN"]}, 1, "the key is ***"),
-    ({"handler": "logs_secret", "secrets": ["TOKEN"]}, 1, "***"),
+    ({"handler": "tells", "secrets": {"TOKEN": ""}}, 1, "the key is ***"),
+    ({"handler": "logs_secret", "secrets": {"TOKEN": ""}}, 1, "***"),
     ({"handler": "raises_own"}, 1, "Own('own')"),
     ({"handler": "leaves_a_thread"}, 0, '"message": "done"'),
     ({"handler": "swallows", "deadline": 1}, 76, "has not returned within 1 seconds"),
@@ -334,13 +334,36 @@ def test_a_job_stops_when_it_is_told_to(source: Path) -> None:
         pass
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=10)
-    assert process.returncode == 143
-    assert "stopped" in output
+    assert process.returncode == 75
+    assert "stopped" in output.splitlines()[-1]
+
+
+def test_a_job_that_catches_its_end_is_not_done(source: Path) -> None:
+    """What it returns is of half its work: neither success nor a record comes of it."""
+    process = start(source, handler="swallows")
+    assert process.stdout is not None
+    while "calling" not in process.stdout.readline():
+        pass
+    time.sleep(0.3)
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=10)
+    assert process.returncode == 75, output
+    assert '"done"' not in output
+
+
+def test_a_secret_that_is_missing_is_waited_for(source: Path) -> None:
+    code, output = run(source, parameters={"a": 1}, secrets={"NOT_THERE": "chat/token"})
+    assert code == 75
+    assert "`NOT_THERE` is missing: key `token` of Secret `chat`" in output.splitlines()[-1]
 
 
 def test_settings_that_are_not_there(tmp_path: Path) -> None:
-    command = [sys.executable, str(RUNNER), "--settings", str(tmp_path / "none.json")]
+    path = tmp_path / "none.json"
+    command = [sys.executable, str(RUNNER), "--settings", str(path)]
     assert subprocess.run(command, capture_output=True, check=False).returncode == 76
+    path.write_text("")
+    empty = subprocess.run(command, capture_output=True, check=False, text=True)
+    assert (empty.returncode, "lacks their annotation" in empty.stdout) == (76, True)
 
 
 def free_port() -> int:
@@ -491,9 +514,10 @@ def test_a_service_ends_what_it_has_begun(source: Path) -> None:
             time.sleep(0.1)
             process.send_signal(signal.SIGTERM)
             time.sleep(0.2)
-            assert get(f"http://127.0.0.1:{health}/ready")[0] == 503
+            assert get(f"http://127.0.0.1:{health}/ready")[0] == 200
             assert get(f"http://127.0.0.1:{health}/live")[0] == 200
-            assert get(f"{url}/")[1] == "later"
+            _, body, headers = get(f"{url}/")
+            assert (body, headers["Connection"]) == ("later", "close")
             assert before.result()[1] == "later"
         process.wait(10)
     assert process.returncode == 0
@@ -509,6 +533,7 @@ def test_a_service_is_ready_when_its_data_is_there(source: Path, tmp_path: Path)
         while "`makes`" not in process.stdout.readline():
             pass
         wait_until(health, "/live", process)
+        wait_until(health, "/started", process)
         assert get(f"http://127.0.0.1:{health}/ready")[0] == 503
         entity = {"type": "artifact", "kind": "artifact", "name": "a", "version": "1", "path": "x"}
         names = ("project", "environment", "run", "function", "compute")

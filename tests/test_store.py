@@ -239,7 +239,7 @@ def test_asking_for_data(runs: Runs) -> None:
     assert "asked ['a'" in ask("cities", more={"version": "1" * 64})
     assert "does not say that it reads dataitem `cities`" in ask("cities", expect=76)
     assert "in version 2" in ask("cities", expect=76, more={"version": "2"})
-    assert "is no dataitem of project demo" in ask(MODEL, expect=76)
+    assert "is not a dataitem of project demo" in ask(MODEL, expect=76)
     assert "own ['mine']" in runs("own_data")
 
 

@@ -128,7 +128,7 @@ def test_the_sample_of_an_export(
     shutil.rmtree(export / "deploy")
     capsys.readouterr()
     assert main(["import", "export", "tidy"]) == 0
-    assert "imported; it compiles to the same objects (9) and images (5)" in capsys.readouterr().err
+    assert "imported; it compiles to the same objects (7) and images (5)" in capsys.readouterr().err
     assert main(["import", "export", "tidy"]) == 1
     assert "exists already" in capsys.readouterr().err
     assert main(["import", "export", "export/inside"]) == 1

@@ -39,6 +39,28 @@ def requirement_fault(text: str) -> str | None:
     return None
 
 
+@cache
+def normalised(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Requirements that mean the same are the same: PEP 508's own spelling, sorted, each once.
+
+    What has a fault stays as it is written.
+    """
+    return tuple(sorted({_normalised(text) for text in texts}))
+
+
+def _normalised(text: str) -> str:
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.utils import canonicalize_name
+
+    try:
+        parsed = Requirement(text)
+    except (InvalidRequirement, RecursionError):
+        return text
+    parsed.name = canonicalize_name(parsed.name)
+    parsed.extras = {canonicalize_name(extra) for extra in parsed.extras}
+    return str(parsed)
+
+
 def requirement_name(text: str) -> str:
     """The package's name in its normal form; the requirement has no fault."""
     from packaging.requirements import Requirement

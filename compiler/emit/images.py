@@ -14,7 +14,7 @@ from gitopsc.adapters.template import Text, render_dockerfile
 from gitopsc.model import identity
 from gitopsc.model.artifact import ImageReference
 from gitopsc.model.memo import Memo, step_key
-from gitopsc.model.plan import Image, Plan
+from gitopsc.model.plan import CACHE_VARIABLES, Image, Plan
 from gitopsc.model.program import Fetch
 from gitopsc.model.source import FunctionFile
 
@@ -112,6 +112,7 @@ def _image_files(plan: Plan, image: Image) -> dict[str, bytes]:
 def _dockerfile(plan: Plan, image: Image, folder: str, source: Iterable[FunctionFile]) -> Text:
     """`source` are files with their places in the project, `folder` is where it has the rest."""
     requirements = f"{plan.output}/{folder}/requirements.txt"
+    own_variables = dict(image.build.variables)
     return render_dockerfile(
         f"runtimes/{_RUNTIME}/Dockerfile.j2",
         base=image.base,
@@ -127,6 +128,7 @@ def _dockerfile(plan: Plan, image: Image, folder: str, source: Iterable[Function
         is_hashed=image.packages is not None,
         runner=[f"{plan.output}/images/runner/{_RUNNER}/*.py", f"{_RUNNER_FOLDER}/{_RUNNER}/"],
         source=_copies(source, _SOURCE_FOLDER),
+        caches=[each for each in CACHE_VARIABLES.items() if each[0] not in own_variables],
         fetch=_added(image.fetch) if image.fetch is not None else None,
     )
 

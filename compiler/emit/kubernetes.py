@@ -11,12 +11,19 @@ from gitopsc.adapters.template import Text, render_yaml
 from gitopsc.emit.images import PLATFORM, BuiltImage, builder_secrets, runner
 from gitopsc.model import identity
 from gitopsc.model.artifact import ClusterObject, ImageReference, Manifest
-from gitopsc.model.descriptor import SecretKey
+from gitopsc.model.descriptor import Environment, SecretKey
 from gitopsc.model.memo import Memo, step_key
 from gitopsc.model.plan import Claim, EnvironmentPlan, ImageBuild, Plan, Workload
 
 _TARGET = "targets/kubernetes"
 _SCRATCH = (("shared", "/shared"), ("home", "/home/function"), ("tmp", "/tmp"))
+_UNSTARTED = 6
+"""How often a pod is tried again that never came to run, such as one that a kubelet refuses."""
+
+_BUILD_SECONDS = 7 * 86_400
+_AS_IT_IS = ("kustomize.toolkit.fluxcd.io/substitute", "disabled")
+"""Flux would take `$` in an object for variables of its own."""
+
 _KEY = 253
 """Longest key of a ConfigMap."""
 
@@ -60,7 +67,6 @@ class _Rendered(NamedTuple):
     text: str
     kind: str
     name: str
-    config_name: str
     pod_template: str
 
 
@@ -72,7 +78,8 @@ def _workload_manifest(
     memo: Memo,
 ) -> Manifest:
     environment = planned.environment
-    key = step_key("workload", plan.project, environment.namespace, workload, str(image))
+    where = (environment.namespace, environment.time_zone, environment.sync_waves)
+    key = step_key("workload", plan.project, where, workload, str(image))
     known = memo.recall(key)
     if known is None:
         known = tuple(_rendered(plan, planned, workload, image))
@@ -88,66 +95,76 @@ def _workload_manifest(
         compute=workload.compute,
         record=workload.record,
     )
-    others = [ClusterObject("ConfigMap", rendered.config_name, made.environment, run=workload.run)]
+    others = []
     if workload.action == "serve":
-        service = ClusterObject(
-            "Service", workload.service_name, made.environment, run=workload.run
-        )
-        others.append(service)
-    return Manifest(f"{workload.name}.yaml", rendered.text, (made, *others))
+        others.append(("Service", workload.service_name))
+    if _has_budget(workload):
+        others.append(("PodDisruptionBudget", workload.name))
+    beside = [
+        ClusterObject(kind, name, environment.name, run=workload.run) for kind, name in others
+    ]
+    return Manifest(f"{workload.name}.yaml", rendered.text, (made, *beside))
+
+
+def _has_budget(workload: Workload) -> bool:
+    """With one pod there is none to spare: a budget would hold up every drain, or mean nothing."""
+    return workload.action == "serve" and (workload.spec.replicas or 0) > 1
 
 
 def _rendered(
     plan: Plan, planned: EnvironmentPlan, workload: Workload, image: ImageReference | str
 ) -> _Rendered:
-    """A Job and its settings are named after their content, a service's are not.
+    """A Job is named after its content, the objects of a service and a CronJob are not.
 
-    Kubernetes lets no one change a Job's `spec`, so all of that text is in the Job's name. A
-    service's objects keep their names, and new settings roll it through a pod annotation; a
-    CronJob keeps its name, and its next job has the new settings.
+    Kubernetes lets no one change a Job's pod template, so all of that text is in the Job's name;
+    the settings are in it, too, as an annotation, so that no pod ever starts with those of another
+    generation.
     """
-    settings_digest = identity.content_digest(workload.settings.encode())[:10]
+    environment = planned.environment
     is_job = workload.action == "job"
     recommended = _recommended_labels(plan, workload.action, workload.name, workload.application)
-    config_name = f"{workload.name}-{settings_digest}" if is_job else workload.name
-    # Pods carry the selector's labels and no other: a label more would be another Job.
-    selector = [("gitopsc/project", plan.project), ("gitopsc/run", workload.name)]
+    own = [("gitopsc/project", plan.project), ("gitopsc/run", workload.name)]
+    pod_labels = [("app.kubernetes.io/name", workload.application), *own]
+    if not is_job:
+        pod_labels.append(("gitopsc/service", workload.name))
     pod = render_yaml(
         f"{_TARGET}/pod.yaml.j2",
         workload=workload,
         image=str(image),
-        labels=selector,
-        annotations=[] if is_job else [("gitopsc/settings", settings_digest)],
+        labels=pod_labels,
         variables=[_variable(name, value) for name, value in workload.variables.items()],
         scratch=_scratch(workload),
-        config_name=config_name,
     )
     spec_template = "job-spec.yaml.j2" if is_job else "deployment-spec.yaml.j2"
-    spec = render_yaml(f"{_TARGET}/{spec_template}", workload=workload, pod=pod, selector=selector)
+    spec = render_yaml(
+        f"{_TARGET}/{spec_template}", workload=workload, pod=pod, unstarted=_UNSTARTED
+    )
     name = workload.name
     kind, template = "Deployment", "service"
     if workload.spec.cron is not None:
         kind, template = "CronJob", "cronjob"
     elif is_job:
         kind, template = "Job", "job"
-        fields = {"compute": workload.compute, "settings": workload.settings, "spec": spec}
+        fields = {
+            "compute": workload.compute,
+            "pod": pod,
+            "retries": bool(workload.spec.backoff_limit),
+        }
         name += f"-{identity.object_digest(fields)[:10]}"
+    annotations = _annotations(environment, workload)
     text = render_yaml(
         f"{_TARGET}/{template}.yaml.j2",
         workload=workload,
         name=name,
-        config_name=config_name,
-        namespace=planned.environment.namespace,
-        labels=sorted([*selector, *recommended]),
-        annotations=_annotations(workload),
-        lineage_annotations=_lineage_annotations(workload),
-        selector=selector,
-        settings=Text(workload.settings),
+        namespace=environment.namespace,
+        labels=sorted([*own, *recommended]),
+        annotations=annotations,
+        main_annotations=sorted([*annotations, *_lineage_annotations(workload)]),
+        time_zone=environment.time_zone,
+        has_budget=_has_budget(workload),
         spec=spec,
     )
-    return _Rendered(
-        str(text), kind, name, config_name, pod_template=identity.content_digest(pod.encode())
-    )
+    return _Rendered(str(text), kind, name, identity.content_digest(pod.encode()))
 
 
 def _context(plan: Plan, built: BuiltImage) -> Mapping[str, bytes]:
@@ -182,8 +199,8 @@ def _build_manifest(
         *(part for each in builder_secrets(built.image) for part in ("--secret", each)),
         *("--output", f"type=image,name={reference},push=true"),
     ]
-    spec = render_yaml(
-        f"{_TARGET}/build-spec.yaml.j2",
+    pod = render_yaml(
+        f"{_TARGET}/build-pod.yaml.j2",
         build=build,
         selector=selector,
         command=[_unexpanded(each) for each in command],
@@ -191,7 +208,7 @@ def _build_manifest(
         config_name=config_name,
         files=files,
     )
-    name = f"{build.name}-{identity.object_digest({'spec': spec})[:10]}"
+    name = f"{build.name}-{identity.object_digest({'pod': pod})[:10]}"
     labels = _recommended_labels(plan, "build", build.name, build.application)
     text = render_yaml(
         f"{_TARGET}/build.yaml.j2",
@@ -200,13 +217,12 @@ def _build_manifest(
         config_name=config_name,
         namespace=planned.environment.namespace,
         labels=sorted([*selector, *labels]),
-        annotations=[
-            ("argocd.argoproj.io/sync-wave", "-1"),  # what it builds is for the runs of wave 0
-            ("gitopsc/source", build.source),
-        ],
+        # What it builds is for the runs of wave 0.
+        annotations=[*_wave(planned.environment, -1), ("gitopsc/source", build.source), _AS_IT_IS],
+        deadline=_BUILD_SECONDS,
         texts=[each for each in files if not each["is_binary"]],
         blobs=[each for each in files if each["is_binary"]],
-        spec=spec,
+        pod=pod,
     )
     environment = planned.environment.name
     objects = (
@@ -238,8 +254,9 @@ def _configured(content: bytes) -> dict[str, Any]:
 def _claim(plan: Plan, planned: EnvironmentPlan, claim: Claim) -> Text:
     """What keeps a claim is there from its first apply: afterwards would be too late."""
     annotations = [
-        ("argocd.argoproj.io/sync-wave", str(claim.wave)),
+        *_wave(planned.environment, claim.wave),
         ("gitopsc/source", claim.source),
+        _AS_IT_IS,
     ]
     if claim.is_kept:
         annotations += [
@@ -273,12 +290,17 @@ def _recommended_labels(
     ]
 
 
-def _annotations(workload: Workload) -> list[tuple[str, str]]:
+def _wave(environment: Environment, wave: int) -> list[tuple[str, str]]:
+    """None unless somebody asks: in a wave, a failed or a long Job holds up every later commit."""
+    return [("argocd.argoproj.io/sync-wave", str(wave))] if environment.sync_waves else []
+
+
+def _annotations(environment: Environment, workload: Workload) -> list[tuple[str, str]]:
     """On objects only: none of it may roll a pod or rename a Job."""
-    return [
-        ("argocd.argoproj.io/sync-wave", str(workload.wave)),
-        ("gitopsc/source", workload.source),
-    ]
+    found = [*_wave(environment, workload.wave), ("gitopsc/source", workload.source), _AS_IT_IS]
+    if workload.needs_server_side:
+        found.append(("argocd.argoproj.io/sync-options", "ServerSideApply=true"))
+    return sorted(found)
 
 
 def _lineage_annotations(workload: Workload) -> list[tuple[str, str]]:

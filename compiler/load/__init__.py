@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gitopsc.adapters.requirement import normalised
 from gitopsc.load import sentences
 from gitopsc.load.handler import module_of, read_handler
 from gitopsc.load.requirements import bad_requirements, locked_packages
@@ -66,7 +67,7 @@ def _function(
         name=descriptor.name,
         descriptor=descriptor,
         python_version=descriptor.python_version,
-        requirements=spec.requirements or (),
+        requirements=normalised(spec.requirements or ()),
         base_image=spec.base_image,
         image=spec.image,
         handler=descriptor.source.function_name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gitopsc.adapters.requirement import requirement_fault
+from gitopsc.adapters.requirement import normalised, requirement_fault
 from gitopsc.load import sentences
 from gitopsc.model.descriptor import FunctionDescriptor
 from gitopsc.model.diagnostic import Diagnostic
@@ -22,10 +22,11 @@ def locked_packages(
 ) -> RequirementsPin | Diagnostic | None:
     """Nothing says that requirements have to be locked; but a lock is of what is written."""
     pin = lock.pins.get(key, FunctionPin()).requirements
-    written = function.spec.requirements or ()
-    if pin is None or (pin.written, pin.python_version) == (written, function.python_version):
+    written = normalised(function.spec.requirements or ())
+    is_same = pin is not None and normalised(pin.written) == written
+    if pin is None or (is_same and pin.python_version == function.python_version):
         return pin
     span = function.key_span("spec", "requirements")
-    if pin.written == written:
+    if is_same:
         return sentences.python_changed(function.name, lock, key, span)
     return sentences.requirements_changed(function.name, lock, key, span)

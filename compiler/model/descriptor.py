@@ -214,6 +214,7 @@ class Builder:
 
 DEFAULT_TARGET = "kubernetes"
 DEFAULT_KUBERNETES = "1.34"
+DEFAULT_TIME_ZONE = "Etc/UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +222,8 @@ class Environment:
     """The settings for one folder of manifests, its own over the project's.
 
     `defaults` are for runs that do not say. With a `builder`, images that a run builds are built in
-    the cluster.
+    the cluster. Schedules are in its time zone. With `sync_waves`, Argo CD applies runs in the
+    order of their data.
     """
 
     name: str
@@ -234,6 +236,8 @@ class Environment:
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     builder: Builder | None = None
     stores: Mapping[str, Store] = field(default_factory=dict)
+    time_zone: str = DEFAULT_TIME_ZONE
+    sync_waves: bool = False
 
     def profile(self, name: str | None) -> Profile:
         """The one that a run names; linking has seen that every environment has it."""

@@ -199,7 +199,7 @@ UNKNOWN_VERSION = Code("C416", "unknown-version", _WARNING, "a version that no d
 ONE_NAME = Code("C501", "one-name", _ERROR, "two names become one in the cluster or on disk")
 BAD_NAME = Code("C502", "bad-name", _ERROR, "a name that a cluster cannot hold")
 NO_REGISTRY = Code("C503", "no-registry", _WARNING, "images are named for this machine only")
-TOO_LARGE = Code("C504", "too-large", _ERROR, "settings of a run that do not fit into a ConfigMap")
+TOO_LARGE = Code("C504", "too-large", _ERROR, "settings of a run that do not fit into its pod")
 
 PLATFORM_REFUSES = Code(
     "C505", "platform-refuses", _WARNING, "a value that Kubernetes takes and the platform does not"
@@ -226,6 +226,10 @@ NO_BUILDER = Code(
 LARGE_CONTEXT = Code(
     "C516", "large-context", _ERROR, "a source that does not fit into a ConfigMap for its build"
 )
+SUMMER_TIME = Code(
+    "C518", "summer-time", _WARNING, "a schedule in the hours that summer time skips and repeats"
+)
+SERVER_SIDE = Code("C519", "server-side", _WARNING, "an object that only a server-side apply takes")
 LOCAL_DATA = Code("C517", "local-data", _WARNING, "data at a path that no pod has")
 OUTPUT_HOLDS_INPUT = Code(
     "C506", "output-holds-input", _ERROR, "a descriptor or a source lies in the output folder"

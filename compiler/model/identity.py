@@ -1,7 +1,8 @@
 """What decides that something runs: two digests over named fields (design.md section 4a).
 
-The fields, their defaults and the canonical form below are `identity: 1`. A change to any of them
-moves digests in every project that upgrades, so it is a new version of the identity.
+The fields, their defaults and the canonical form below are `identity: 2`; 1 was never released. A
+change to any of them moves digests in every project that upgrades, so it is a new version of the
+identity.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 COMPUTE_FIELDS: Final[Mapping[str, Any]] = {
     "action": "job",
     "base_image": None,
     "build": None,
+    "claims": {},
+    "code_inputs": {},
+    "code_outputs": {},
     "envs": {},
     "handler": None,
     "image": None,
@@ -33,10 +37,14 @@ COMPUTE_FIELDS: Final[Mapping[str, Any]] = {
     "secrets": [],
     "source": None,
 }
-"""What decides a run's result, each with the value that an absent field has."""
+"""What decides a run's result, each with the value that an absent field has.
 
-OBJECT_FIELDS: Final[Mapping[str, Any]] = {"compute": None, "settings": None, "spec": None}
-"""The compute digest, the run's settings file, and the text of the object's `spec`."""
+`code_inputs` and `code_outputs` are for data that only the handler's code names.
+"""
+
+OBJECT_FIELDS: Final[Mapping[str, Any]] = {"compute": None, "pod": None, "retries": False}
+"""The compute digest, the text of the pod template, and whether a failure is tried again: what
+Kubernetes lets nobody change on a live Job. Not its deadline, nor how often it is tried."""
 
 
 def compute_digest(fields: Mapping[str, Any]) -> str:

@@ -14,6 +14,17 @@ from gitopsc.model.specification import RunSpec
 from gitopsc.model.store import RecordKey
 from gitopsc.model.volume import Volume
 
+_HOME = "/home/function"
+CACHE_VARIABLES: Mapping[str, str] = {
+    "HF_HOME": f"{_HOME}/.cache/huggingface",
+    "HOME": _HOME,
+    "MPLCONFIGDIR": f"{_HOME}/.cache/matplotlib",
+    "NUMBA_CACHE_DIR": f"{_HOME}/.cache/numba",
+    "TORCH_HOME": f"{_HOME}/.cache/torch",
+    "XDG_CACHE_HOME": f"{_HOME}/.cache",
+}
+"""Where libraries may write on a read-only root; an author's own variables win."""
+
 
 @dataclass(frozen=True, slots=True)
 class Image:
@@ -61,7 +72,9 @@ class Workload:
     `image` names an `Image` of the plan, or `ready_image` is the reference of one that is there.
     `settings` is the JSON text that the runner reads. `variables` are values or keys of Secrets.
     `spec` has what the run says, with defaults.
-    `is_recreated` says that the old pods stop before new ones start.
+    `deadline` is in seconds: for a job to end, tries and waiting included, or for a service to get
+    ready. `is_recreated` says that the old pods stop before new ones start; `needs_server_side`
+    that the objects are too large for a client that notes in them what it has applied.
     `source` is the descriptor's path in the project; `reads` and `writes` are keys of data;
     `record` is where a job finds out that it is done.
     """
@@ -84,7 +97,9 @@ class Workload:
     disk: str
     mounts: tuple[Mount, ...]
     scheduling: Scheduling
+    deadline: int
     is_recreated: bool
+    needs_server_side: bool
     service_name: str
     compute: str
     wave: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 _QUANTITY = re.compile(r"([0-9.]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?")
 _UNITS = {
@@ -22,3 +22,18 @@ def amount(quantity: str) -> Decimal:
     number, unit = Decimal(match[1]), match[2] or ""
     factor = _UNITS.get(unit)
     return number * (Decimal(f"1{unit}") if factor is None else factor)
+
+
+def canonical(quantity: str) -> str:
+    """One text for each amount, so that no two spellings of it make two objects.
+
+    The shortest with a whole number. What is finer than a nano is rounded up, as in Kubernetes.
+    """
+    number = amount(quantity)
+    if number == 0:
+        return "0"
+    counts = {unit: number / size for unit, size in _UNITS.items()}
+    whole = [f"{int(count)}{unit}" for unit, count in counts.items() if count == int(count)]
+    if whole:
+        return min(whole, key=len)
+    return f"{int(counts['n'].to_integral_value(ROUND_CEILING))}n"

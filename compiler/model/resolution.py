@@ -62,6 +62,8 @@ class ResolvedRun:
             return self.run.span("gitops", "rerun")
         if field == "references":
             return next((read.span for read in self.run.references), self.run.descriptor.name_span)
+        if field == "claims":
+            return self.run.span("volumes")
         if field in ("action", "build"):
             return self.run.descriptor.name_span
         return self.run.span(field)

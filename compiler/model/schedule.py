@@ -29,7 +29,7 @@ class NotCron(ValueError):
 
 
 class Cron(NamedTuple):
-    """Five fields, in UTC. `losses` are what the platform would do otherwise; `is_platforms` says
+    """Five fields. `losses` are what the platform would do otherwise; `is_platforms` says
     that the platform takes the expression at all."""
 
     expression: str
@@ -78,6 +78,16 @@ def cron_of(schedule: str) -> Cron:
     is_platforms = all(map(_PLATFORM_FIELD.fullmatch, fields))
     is_platforms &= (fields[3] == "?") != (fields[5] == "?")
     return Cron(" ".join(_five(fields[1:6], _WEEKDAY)), tuple(losses), is_platforms)
+
+
+def hours_of(expression: str) -> frozenset[int]:
+    """The hours that a translated expression names, all of them for `*`."""
+    hours: set[int] = set()
+    for item in expression.split()[1].split(","):
+        numbers, _, step = item.partition("/")
+        first, _, last = ("0-23" if numbers == "*" else numbers).partition("-")
+        hours |= set(range(int(first), int(last or first) + 1, int(step or 1)))
+    return frozenset(hours)
 
 
 def _shorthand(text: str) -> Cron:

@@ -6,6 +6,8 @@ import posixpath
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+from gitopsc.model.names import cleaned
+
 VolumeType = Literal["persistent_volume_claim", "shared_volume", "ephemeral", "empty_dir", "image"]
 
 _DEFAULT_SIZES: Mapping[str, str] = {
@@ -28,6 +30,17 @@ class Volume(NamedTuple):
     claim: str | None
     image: str | None
     sub_path: str | None
+
+    def claim_of(self, run: str) -> str | None:
+        """The claim of a run's volume (design.md section 4); `run` is its name, cleaned.
+
+        A run's own is named after both, a shared one by its own name.
+        """
+        if self.type == "persistent_volume_claim":
+            return f"{run}-{cleaned(self.name)}"
+        if self.type == "shared_volume":
+            return self.claim or cleaned(self.name)
+        return None
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Volume:

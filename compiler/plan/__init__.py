@@ -17,6 +17,7 @@ from gitopsc.plan.limits import (
     limit_problems,
     output_problems,
     quantity_problems,
+    schedule_problems,
 )
 from gitopsc.plan.names import name_problems
 from gitopsc.plan.storage import claims, mount_problems
@@ -54,6 +55,7 @@ def _problems(program: Program, resolutions: Sequence[Resolution]) -> Iterator[D
         for resolved in resolution.cluster_runs:
             yield from limit_problems(project, resolved)
             yield from mount_problems(resolution.environment, resolved)
+            yield from schedule_problems(resolution.environment, resolved.run)
         yield from build_problems(resolution)
         yield from store_problems(resolution)
     for run in program.runs:
@@ -111,3 +113,5 @@ def _size_problems(program: Program, result: Plan) -> Iterator[Diagnostic]:
         for workload in environment.workloads:
             if is_too_large(workload):
                 yield sentences.large_settings(runs[workload.run], SETTINGS_LIMIT)
+            elif workload.needs_server_side:
+                yield sentences.server_side(runs[workload.run])

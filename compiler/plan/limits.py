@@ -5,17 +5,34 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gitopsc.model.descriptor import Project
+from gitopsc.adapters.time_zones import has_summer_time
+from gitopsc.model.descriptor import DEFAULT_TIME_ZONE, Environment, Project
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.plan import Workload
 from gitopsc.model.program import Program, Run
 from gitopsc.model.quantity import amount
 from gitopsc.model.resolution import ResolvedRun
+from gitopsc.model.schedule import hours_of
 from gitopsc.plan import sentences
 
-SETTINGS_LIMIT = 120_000
-"""Bytes of a run's settings: kubectl and Argo CD keep what they applied, quoted, in an annotation
-of at most 262,144."""
+SETTINGS_LIMIT = 250_000
+"""Bytes of a run's settings, which are an annotation of its pods: all of those have at most
+262,144 (kubernetes.md section 1)."""
+
+_APPLIED_LIMIT = 245_000
+"""Bytes of an object as kubectl and Argo CD keep it, in an annotation, when they apply it; with
+some left for what they and others add."""
+
+_REST = 6_000
+"""Bytes of an object that its run does not choose; all of them are fewer."""
+
+_ESCAPES = {ord(character): 6 for character in "<>&\u2028\u2029"}
+_ESCAPES |= dict.fromkeys(range(32), 6)
+_ESCAPES |= {ord(character): 2 for character in '"\\\n\r\t'}
+"""How many bytes of JSON Go makes of a character that it escapes."""
+
+_NIGHT = {1, 2, 3}
+"""Hours that clocks skip or repeat where there is summer time, in one zone or another."""
 
 _LEAST_MEMORY = amount("1Mi")
 _PLATFORM_QUANTITY = re.compile(r"[0-9]+([a-zA-Z]+)?")
@@ -55,6 +72,32 @@ def limit_problems(project: Project, resolved: ResolvedRun) -> Iterator[Diagnost
 
 def is_too_large(workload: Workload) -> bool:
     return len(workload.settings.encode()) > SETTINGS_LIMIT
+
+
+def needs_server_side(settings: str, *others: object) -> bool:
+    """Whether an object does not fit into the annotation that a client keeps it in.
+
+    `others` are what a run chooses besides its settings.
+    """
+    sizes = map(_size_in_json, (settings, *map(repr, others)))
+    return _REST + sum(sizes) > _APPLIED_LIMIT
+
+
+def _size_in_json(text: str) -> int:
+    if len(text) < _APPLIED_LIMIT // 50:
+        return 6 * len(text)  # at most, and it does not matter
+    escaped = sum(_ESCAPES[ord(each)] - 1 for each in text if ord(each) in _ESCAPES)
+    return len(text.encode()) + escaped
+
+
+def schedule_problems(environment: Environment, run: Run) -> Iterator[Diagnostic]:
+    """A job of the night is skipped once a year, and runs twice once (kubernetes.md section 4)."""
+    cron = run.spec.cron
+    if cron is None or environment.time_zone == DEFAULT_TIME_ZONE:
+        return
+    hours = hours_of(cron)
+    if hours & _NIGHT and len(hours) < 12 and has_summer_time(environment.time_zone):
+        yield sentences.summer_time(run, environment)
 
 
 def output_problems(program: Program) -> Iterator[Diagnostic]:

@@ -20,6 +20,8 @@ from gitopsc.model.diagnostic import (
     OUTPUT_HOLDS_INPUT,
     OVER_LIMIT,
     PLATFORM_REFUSES,
+    SERVER_SIDE,
+    SUMMER_TIME,
     TINY_MEMORY,
     TOO_LARGE,
     Diagnostic,
@@ -189,8 +191,20 @@ def tiny_memory(memory: str, meant: int, span: Span) -> Diagnostic:
 
 def large_settings(run: Run, most: int) -> Diagnostic:
     message = f"the settings of run `{run.name}` take over {most:,} bytes"
-    hint = "put the data into a data entity, and pass its key"
+    hint = "put the data into a file of the source or a data entity, and pass its key"
     return Diagnostic(TOO_LARGE, message, run.descriptor.name_span, hint)
+
+
+def server_side(run: Run) -> Diagnostic:
+    message = f"the settings of run `{run.name}` are too large for a client-side apply"
+    hint = "use `kubectl apply --server-side`; Argo CD finds that it has to in an annotation"
+    return Diagnostic(SERVER_SIDE, message, run.descriptor.name_span, hint)
+
+
+def summer_time(run: Run, environment: Environment) -> Diagnostic:
+    message = f"summer time in {environment.time_zone} skips and repeats hours from 1 to 3:"
+    message += f" `{run.name}` may be left out, or run twice (environment `{environment.name}`)"
+    return Diagnostic(SUMMER_TIME, message, run.span("schedule"), "choose another hour, or Etc/UTC")
 
 
 def in_output(path: str, output: str, span: Span) -> Diagnostic:

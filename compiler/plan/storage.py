@@ -10,7 +10,7 @@ from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.names import cleaned
 from gitopsc.model.plan import Claim, Mount
 from gitopsc.model.program import Run
-from gitopsc.model.quantity import amount
+from gitopsc.model.quantity import canonical
 from gitopsc.model.resolution import Resolution, ResolvedRun
 from gitopsc.model.source import Span
 from gitopsc.model.store import MOUNTED
@@ -30,9 +30,13 @@ _IMAGE_VOLUMES = (1, 35)
 def mounts(resolved: ResolvedRun) -> tuple[Mount, ...]:
     name = cleaned(resolved.name)
     return tuple(
-        Mount(f"v-{cleaned(volume.name)}", volume, _claim_name(volume, name))
+        Mount(f"v-{cleaned(volume.name)}", _sized(volume), volume.claim_of(name))
         for volume in resolved.volumes
     )
+
+
+def _sized(volume: Volume) -> Volume:
+    return volume if volume.size is None else volume._replace(size=canonical(volume.size))
 
 
 def is_for_one_node(volume: Volume) -> bool:
@@ -41,15 +45,6 @@ def is_for_one_node(volume: Volume) -> bool:
         volume.type in ("persistent_volume_claim", "shared_volume") and volume.size is not None
     )
     return is_made and volume.access_mode != "ReadWriteMany"
-
-
-def _claim_name(volume: Volume, run: str) -> str | None:
-    """design.md section 4: a run's own claim is named after both, a shared one by its own name."""
-    if volume.type == "persistent_volume_claim":
-        return f"{run}-{cleaned(volume.name)}"
-    if volume.type == "shared_volume":
-        return volume.claim or cleaned(volume.name)
-    return None
 
 
 class _Wanted(NamedTuple):
@@ -63,7 +58,7 @@ class _Wanted(NamedTuple):
     def terms(self) -> tuple[object, ...]:
         """What two runs have to agree on."""
         claim = self.claim
-        return amount(claim.size), claim.access_mode, claim.storage_class, claim.is_kept
+        return claim.size, claim.access_mode, claim.storage_class, claim.is_kept
 
 
 def claims(
@@ -99,11 +94,11 @@ def _wanted(resolution: Resolution, waves: Mapping[str, int]) -> Iterator[_Wante
     for resolved in sorted(resolution.cluster_runs, key=lambda each: cleaned(each.name)):
         run = resolved.run
         for volume in resolved.volumes:
-            name = _claim_name(volume, cleaned(run.name))
+            name = volume.claim_of(cleaned(run.name))
             if name is not None and volume.size is not None:
                 claim = Claim(
                     name=name,
-                    size=volume.size,
+                    size=canonical(volume.size),
                     access_mode=volume.access_mode,
                     storage_class=volume.storage_class,
                     is_kept=resolved.keeps_claims or volume in resolved.store_volumes,

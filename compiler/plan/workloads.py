@@ -7,29 +7,35 @@ from collections.abc import Mapping
 from gitopsc.model.descriptor import Project, SecretKey
 from gitopsc.model.names import cleaned
 from gitopsc.model.output import readable_json
-from gitopsc.model.plan import Workload
+from gitopsc.model.plan import CACHE_VARIABLES, Workload
+from gitopsc.model.quantity import canonical
 from gitopsc.model.resolution import ResolvedRun
+from gitopsc.plan.limits import needs_server_side
 from gitopsc.plan.names import service_name
 from gitopsc.plan.storage import is_for_one_node, mounts
 
-_HOME = "/home/function"
-_VARIABLES: Mapping[str, str] = {
-    "HF_HOME": f"{_HOME}/.cache/huggingface",
-    "HOME": _HOME,
-    "MPLCONFIGDIR": f"{_HOME}/.cache/matplotlib",
-    "NUMBA_CACHE_DIR": f"{_HOME}/.cache/numba",
-    "TORCH_HOME": f"{_HOME}/.cache/torch",
-    "XDG_CACHE_HOME": f"{_HOME}/.cache",
-}
-"""Where libraries may write on a read-only root; a run's own variables win."""
+_JOB_SECONDS = 7 * 86_400
+"""A job that waits for what never comes ends at last; a chain of jobs has time enough."""
+
+_SCHEDULED_SECONDS = 86_400
+"""While one of a schedule's jobs hangs, no other starts."""
+
+_START_SECONDS = 2_400
+"""More than the start-up probe allows, with a pull before it."""
+
+_DATA_SECONDS = 7 * 86_400
+"""A service may wait for its data as long as a job may take to make it."""
 
 
 def workload_of(project: Project, resolved: ResolvedRun, wave: int) -> Workload:
     run = resolved.run
     function = run.function
     version = function.descriptor.id
-    requests, limits = resolved.requests, resolved.limits
+    requests = {key: canonical(each) for key, each in resolved.requests.items()}
+    limits = {key: canonical(each) for key, each in resolved.limits.items()}
     mounted = mounts(resolved)
+    settings = readable_json(resolved.settings)
+    variables = _variables(project, resolved)
     return Workload(
         name=cleaned(run.name),
         run=run.name,
@@ -39,17 +45,21 @@ def workload_of(project: Project, resolved: ResolvedRun, wave: int) -> Workload:
         action=run.action,
         image=cleaned(function.unique_name) if function.image is None else None,
         ready_image=function.image,
-        settings=readable_json(resolved.settings),
-        variables=_variables(project, resolved),
+        settings=settings,
+        variables=variables,
         cpu=requests["cpu"],
         cpu_limit=limits.get("cpu"),
         memory=requests["mem"],
         memory_limit=limits.get("mem", requests["mem"]),
         gpu=requests.get("gpu"),
         disk=requests["disk"],
+        deadline=_deadline(resolved),
         mounts=mounted,
         scheduling=resolved.scheduling,
         is_recreated=any(is_for_one_node(mount.volume) for mount in mounted),
+        needs_server_side=needs_server_side(
+            settings, variables, mounted, resolved.scheduling, resolved.spec
+        ),
         service_name=service_name(run),
         compute=resolved.compute,
         wave=wave,
@@ -60,7 +70,18 @@ def workload_of(project: Project, resolved: ResolvedRun, wave: int) -> Workload:
     )
 
 
+def _deadline(resolved: ResolvedRun) -> int:
+    run = resolved.run
+    if run.action == "serve":
+        return _DATA_SECONDS if any(read.producer for read in run.reads) else _START_SECONDS
+    own = resolved.spec.gitops and resolved.spec.gitops.deadline
+    return own or (_SCHEDULED_SECONDS if run.is_scheduled else _JOB_SECONDS)
+
+
 def _variables(project: Project, resolved: ResolvedRun) -> Mapping[str, str | SecretKey]:
-    variables: dict[str, str | SecretKey] = {**_VARIABLES, **resolved.variables}
+    """An image that is built has those of caches itself."""
+    is_ready = resolved.run.function.image is not None
+    variables: dict[str, str | SecretKey] = {**(CACHE_VARIABLES if is_ready else {})}
+    variables |= resolved.variables
     variables["PROJECT_NAME"] = project.name  # as on the platform, whose own variables win
     return {name: variables[name] for name in sorted(variables)}

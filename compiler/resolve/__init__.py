@@ -7,6 +7,7 @@ What comes after asks a resolved run, and not the settings again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from gitopsc.model import identity
 from gitopsc.model.descriptor import Environment, Profile, SecretKey
@@ -43,40 +44,47 @@ def _resolved(
     written = {variable.name: variable.value for variable in spec.envs or ()}
     own_variables = {**written, **profile.variables}
     secrets = tuple(sorted(spec.secrets or ()))
+    own_secrets = _secrets(program, environment, secrets)
+    store_secrets = _secrets(program, environment, environment.store_secrets)
     resources = run.spec.resources or {}
     defaults = environment.defaults.resources or {}
     own_requests = {name: quantity.request for name, quantity in resources.items()}
     own_limits = {
         name: quantity.limit for name, quantity in resources.items() if quantity.limit is not None
     }
-    fields = compute_fields(run, spec, own_variables, secrets, computes)
+    volumes = _volumes(environment, spec, profile)
+    claims = _claims(environment, run, volumes)
+    fields = compute_fields(run, spec, own_variables, secrets, claims, computes)
     compute = identity.compute_digest(fields)
     computes.add(run, compute)
+    requests = {
+        **_DEFAULT_RESOURCES,
+        **{name: quantity.request for name, quantity in defaults.items()},
+        **own_requests,
+        **profile.requests,
+    }
     return ResolvedRun(
         run=run,
         spec=spec,
         profile=profile,
         own_variables=own_variables,
         variables={
-            **_secrets(program, environment, environment.store_secrets),
+            **store_secrets,
             **written,
-            **_secrets(program, environment, secrets),
+            **own_secrets,
             **profile.variables,
         },
         secrets=secrets,
-        requests={
-            **_DEFAULT_RESOURCES,
-            **{name: quantity.request for name, quantity in defaults.items()},
-            **own_requests,
-            **profile.requests,
-        },
+        requests=requests,
         limits={**own_limits, **profile.limits},
-        volumes=_volumes(environment, spec, profile),
+        volumes=volumes,
         store_volumes=environment.store_volumes,
         scheduling=profile.scheduling.over(spec.scheduling),
         compute=compute,
         compute_fields=fields,
-        settings=runner_settings(program, environment, run, spec, compute, computes),
+        settings=runner_settings(
+            program, environment, run, compute, computes, {**store_secrets, **own_secrets}, requests
+        ),
         record=_record(program, environment, run, compute),
     )
 
@@ -86,7 +94,7 @@ def _record(program: Program, environment: Environment, run: Run, compute: str) 
     if store is None or run.action != "job":
         return None
     name = SCHEDULED if run.is_scheduled else compute
-    return RecordKey(store.url, program.project.name, environment.name, run.name, name)
+    return RecordKey(store.url, program.project.name, environment.name, cleaned(run.name), name)
 
 
 def _volumes(environment: Environment, spec: RunSpec, profile: Profile) -> tuple[Volume, ...]:
@@ -94,6 +102,20 @@ def _volumes(environment: Environment, spec: RunSpec, profile: Profile) -> tuple
     given = (*(spec.volumes or ()), *profile.volumes, *environment.store_volumes)
     volumes = {cleaned(volume.name): volume for volume in given}
     return tuple(volumes[name] for name in sorted(volumes))
+
+
+def _claims(environment: Environment, run: Run, volumes: tuple[Volume, ...]) -> Mapping[str, Any]:
+    """The claims that a run mounts besides its stores', which decide what it finds on them.
+
+    Another claim, or one of that name elsewhere, is empty: what was done is not done on it.
+    """
+    mounted = {
+        name: volume.mount_path
+        for volume in volumes
+        if volume not in environment.store_volumes
+        and (name := volume.claim_of(cleaned(run.name))) is not None
+    }
+    return {"mounted": mounted, "namespace": environment.namespace} if mounted else {}
 
 
 def _secrets(

@@ -30,6 +30,7 @@ def compute_fields(
     spec: RunSpec,
     variables: Mapping[str, str],
     secrets: Sequence[str],
+    claims: Mapping[str, Any],
     computes: Computes,
 ) -> Mapping[str, Any]:
     """Named as in `identity.COMPUTE_FIELDS`; `spec` is the run's with defaults."""
@@ -38,6 +39,9 @@ def compute_fields(
         "action": run.action,
         "base_image": None if function.base == function.default_base else function.base,
         "build": _build(function),
+        "claims": claims,
+        "code_inputs": {},
+        "code_outputs": {},
         "envs": variables,
         "handler": function.handler,
         "image": function.image,
@@ -49,7 +53,7 @@ def compute_fields(
         "parameters": run.parameters,
         "python_version": function.python_version,
         "references": {read.written: read_version(read, computes) for read in run.references},
-        "requirements": sorted(_requirements(function)),
+        "requirements": list(_requirements(function)),
         "rerun": spec.gitops and spec.gitops.rerun,
         "secrets": list(secrets),
         "source": _source_digests(function),
@@ -85,7 +89,7 @@ def _is_one_file(function: Function) -> bool:
 
 def _requirements(function: Function) -> Sequence[str]:
     """What they were locked to is what is installed."""
-    return function.packages.names if function.packages else function.requirements
+    return sorted(function.packages.names) if function.packages else function.requirements
 
 
 def _source_digests(function: Function) -> Any:

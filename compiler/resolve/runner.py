@@ -5,29 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gitopsc.model.descriptor import Environment
+from gitopsc.model.descriptor import Environment, SecretKey
+from gitopsc.model.names import cleaned
 from gitopsc.model.program import Program, Reference, Run
-from gitopsc.model.specification import RunSpec
+from gitopsc.model.quantity import amount
 from gitopsc.model.store import Store
 from gitopsc.resolve.digests import Computes, read_version
+
+_WAIT_SECONDS = 60
+_CHEAP = amount("2Gi")
+"""Memory that a pod may hold while it waits for what runs upstream are about to make."""
 
 
 def runner_settings(
     program: Program,
     environment: Environment,
     run: Run,
-    spec: RunSpec,
     compute: str,
     computes: Computes,
+    secrets: Mapping[str, SecretKey],
+    requests: Mapping[str, str],
 ) -> Mapping[str, Any]:
-    """`spec` is the run's with defaults."""
+    """`secrets` are those of the run and of its stores; `requests` the run's with defaults."""
     function = run.function
     stores = environment.stores
-    secrets = {*(spec.secrets or ()), *environment.store_secrets}
     settings = {
         "action": run.action,
         "compute": compute,
-        "deadline": spec.gitops and spec.gitops.deadline,
         "environment": environment.name,
         "function": function.name,
         "handler": function.handler,
@@ -39,18 +43,28 @@ def runner_settings(
         "parameters": run.parameters,
         "project": program.project.name,
         "references": {read.written: _read(read, computes) for read in run.references},
-        "run": run.name,
+        "run": cleaned(run.name),
         "scheduled": run.is_scheduled,
-        # Only stores need them: without one, this key would rename every Job with a secret.
-        "secrets": sorted(secrets) if stores else [],
+        "secrets": {
+            name: f"{secret.name}/{secret.key}" for name, secret in sorted(secrets.items())
+        },
         "stores": {name: _address(store) for name, store in stores.items()},
+        "wait": _wait(run, requests),
     }
     return {key: value for key, value in settings.items() if value not in (None, False, {}, [])}
 
 
+def _wait(run: Run, requests: Mapping[str, str]) -> int | None:
+    """Seconds for which a job waits for data upstream before it ends, to be tried again later."""
+    if run.action != "job" or not any(read.producer for read in run.reads):
+        return None
+    is_cheap = amount(requests["mem"]) <= _CHEAP and not amount(requests.get("gpu", "0"))
+    return _WAIT_SECONDS if is_cheap else None
+
+
 def _read(reference: Reference, computes: Computes) -> dict[str, str]:
     """With the run that makes the data, for whose record the runner waits."""
-    producer = {"producer": reference.producer} if reference.producer else {}
+    producer = {"producer": cleaned(reference.producer)} if reference.producer else {}
     return {**read_version(reference, computes), **producer}
 
 

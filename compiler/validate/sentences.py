@@ -17,11 +17,13 @@ from gitopsc.model.diagnostic import (
     MISSING_KEY,
     MLRUN_PROJECT,
     OTHER_PROJECT,
+    UNFIT_VALUE,
     UNKNOWN_KIND,
     UNOWNED,
     WRONG_VALUE,
     Diagnostic,
     Label,
+    did_you_mean,
 )
 from gitopsc.model.files import SETTINGS_FILE
 from gitopsc.model.source import Span
@@ -176,3 +178,8 @@ def broken_lock(span: Span) -> Diagnostic:
 def edited_pin(name: str, span: Span) -> Diagnostic:
     message = f"the pin of `{name}` was edited, or put together from two"
     return Diagnostic(LOCK_EDITED, message, span, _PIN_AGAIN)
+
+
+def unknown_time_zone(name: str, known: Sequence[str], span: Span) -> Diagnostic:
+    hint = did_you_mean(name, known) or "write a name such as `Europe/Rome`"
+    return Diagnostic(UNFIT_VALUE, f"unknown time zone `{name}`", span, hint)

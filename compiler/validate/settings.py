@@ -11,6 +11,7 @@ from gitopsc.model.credentials import names_secret
 from gitopsc.model.descriptor import (
     DEFAULT_KUBERNETES,
     DEFAULT_TARGET,
+    DEFAULT_TIME_ZONE,
     Allowance,
     Builder,
     Environment,
@@ -88,6 +89,7 @@ def _problems(document: Document) -> Iterator[Diagnostic]:
         yield from _pattern_problems(document)
         yield from _profile_problems(document)
         yield from _store_problems(document)
+        yield from _time_zone_problems(document)
 
 
 def _pattern_problems(document: Document) -> Iterator[Diagnostic]:
@@ -120,6 +122,19 @@ def _store_problems(document: Document) -> Iterator[Diagnostic]:
                 yield from _written_secrets(document, (*place, name, "options"))
 
 
+def _time_zone_problems(document: Document) -> Iterator[Diagnostic]:
+    """The API server refuses a CronJob in a time zone that it does not know."""
+    for home in _homes(document):
+        place: Pointer = (*home, "time_zone")
+        name = document.part(*place).data if document.has(*place) else None
+        # Most settings say none, and the database takes its time to read.
+        if isinstance(name, str) and name != DEFAULT_TIME_ZONE:
+            from gitopsc.adapters.time_zones import time_zones
+
+            if name not in time_zones():
+                yield sentences.unknown_time_zone(short(name), time_zones(), document.span(*place))
+
+
 def _written_secrets(document: Document, pointer: Pointer) -> Iterator[Diagnostic]:
     """Options of a driver that are passwords, at any depth."""
     options = document.part(*pointer).data if document.has(*pointer) else None
@@ -132,13 +147,18 @@ def _written_secrets(document: Document, pointer: Pointer) -> Iterator[Diagnosti
 
 def _of_environments(document: Document, key: str) -> Iterator[tuple[Pointer, Mapping[str, Any]]]:
     """A mapping of the settings and of each environment, with the way to it."""
-    environments = document.data.get("environments")
-    named = environments if isinstance(environments, dict) else {}
-    for home in ((), *(("environments", name) for name in named)):
+    for home in _homes(document):
         place: Pointer = (*home, key)
         found = document.part(*place).data if document.has(*place) else None
         if isinstance(found, dict):
             yield place, found
+
+
+def _homes(document: Document) -> tuple[Pointer, ...]:
+    """The ways to the settings of the project, and to those of each environment."""
+    environments = document.data.get("environments")
+    named = environments if isinstance(environments, dict) else {}
+    return ((), *(("environments", name) for name in named))
 
 
 def _allowed(document: Document | None, data: Mapping[str, Any]) -> tuple[Allowance, ...]:
@@ -174,6 +194,8 @@ def _environment(name: str, top: Mapping[str, Any], own: Mapping[str, Any]) -> E
             store: Store.of(store, each)
             for store, each in {**top.get("stores", {}), **own.get("stores", {})}.items()
         },
+        time_zone=own.get("time_zone", top.get("time_zone", DEFAULT_TIME_ZONE)),
+        sync_waves=own.get("sync_waves", top.get("sync_waves", False)),
     )
 
 

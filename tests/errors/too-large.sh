@@ -14,7 +14,7 @@ spec:
   function: hello
   envs: []
   parameters:
-    text: $(head -c 130000 /dev/zero | tr '\0' x)
+    text: $(head -c 251000 /dev/zero | tr '\0' x)
 EOF
 sed -i 's/hello():/hello(text):/' hello.yaml
 gitopsc compile

@@ -102,7 +102,7 @@ def _named(returned: Any, decorated: Sequence[Any]) -> Iterator[tuple[str, str |
         elif isinstance(output, Mapping) and output.get("kind") in _TYPES:
             yield output.get("name") or f"output_{index}", output["kind"], item
         else:
-            raise Unusable(f"the decorator's output {output!r} is no name, and has no known kind")
+            raise Unusable(f"the decorator's output {output!r} has neither a name nor a known kind")
 
 
 def _add_logged(
@@ -137,7 +137,7 @@ def _entity(material: Material, key: Key | None, version: str) -> Entity:
 def _key(text: str) -> Key:
     key = Key.parse(text)
     if key is None:
-        raise Unusable(f"`{text}` is no key of data")
+        raise Unusable(f"`{text}` is not a key of data")
     return key
 
 

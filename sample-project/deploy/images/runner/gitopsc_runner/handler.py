@@ -28,7 +28,7 @@ def load_module(source: Path, module: str) -> ModuleType:
         sys.path.insert(0, str(source))
     spec = importlib.util.spec_from_file_location(path.stem.replace("-", "_"), path)
     if spec is None or spec.loader is None:
-        raise Unusable(f"the module {module} is no Python file")
+        raise Unusable(f"the module {module} is not a Python file")
     loaded = importlib.util.module_from_spec(spec)
     sys.modules.setdefault(spec.name, loaded)
     spec.loader.exec_module(loaded)

@@ -7,8 +7,9 @@ import inspect
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import nuclio_sdk
 
 from gitopsc_runner.collect import collect, summary
 from gitopsc_runner.handler import find_function, fitted, load_module
-from gitopsc_runner.outcome import DONE, UNUSABLE, Overdue, Waiting
+from gitopsc_runner.outcome import DONE, UNUSABLE, Overdue, Stopped, Waiting
 from gitopsc_runner.project import Project, Run
 from gitopsc_runner.sdk import install, undecorated
 from gitopsc_runner.settings import Settings
@@ -25,12 +26,23 @@ from gitopsc_runner.store import SCHEDULED, open_store
 _GRACE_SECONDS = 10
 """After the deadline, for a handler that is told of it and does not stop."""
 
+_PAUSE = 1
+"""Seconds between two looks at the records upstream."""
 
-def run_job(settings: Settings, source: Path, logger: nuclio_sdk.Logger, *, again: bool) -> int:
+
+def run_job(
+    settings: Settings,
+    source: Path,
+    logger: nuclio_sdk.Logger,
+    signalled: threading.Event,
+    *,
+    again: bool,
+) -> int:
     """Calls init, if there is one, then the handler. What they raise passes through.
 
     A run that has its record is done, unless it is to be done `again`. Raises Waiting when data
-    upstream is not there yet, before anything of the function is touched.
+    upstream is not there in time, before anything of the function is touched; Stopped when SIGTERM
+    came before the handler was done, though it has caught that.
     """
     store = open_store(settings)
     name = SCHEDULED if settings.scheduled else settings.compute
@@ -42,7 +54,7 @@ def run_job(settings: Settings, source: Path, logger: nuclio_sdk.Logger, *, agai
         logger.warn_with("done before, and its data is gone: it runs again", run=settings.run)
         again = True
     project, run = Project(settings, store), Run(settings)
-    wait_for(settings, project)
+    _wait_a_while(settings, project, logger)
     install(project)
     module = load_module(source, settings.module)
     handler, decorated = undecorated(find_function(module, settings, settings.handler))
@@ -57,16 +69,34 @@ def run_job(settings: Settings, source: Path, logger: nuclio_sdk.Logger, *, agai
     inputs = {argument: project.input(read) for argument, read in settings.inputs.items()}
     arguments = fitted(handler, {**settings.parameters, **inputs}, offered)
     logger.info_with("calling", handler=settings.handler)
-    with _deadline(settings.deadline, logger):
+    with _deadline(settings.deadline, logger) if settings.deadline else nullcontext():
         if settings.init is not None:
             init = find_function(module, settings, settings.init)
             _call(init, fitted(init, settings.init_parameters, {"context": context}))
         returned = _call(handler, arguments)
+    if signalled.is_set():
+        raise Stopped
     record = collect(settings, project, run, returned, decorated)
     if store is not None:
         record = store.keep_record(record, name, again=again)
     logger.info_with("done", **summary(record))
     return DONE
+
+
+def _wait_a_while(settings: Settings, project: Project, logger: nuclio_sdk.Logger) -> None:
+    """A pod that ends and is tried again costs more, and looks failed: most data comes soon."""
+    end = time.monotonic() + settings.wait
+    is_said = False
+    while True:
+        try:
+            return wait_for(settings, project)
+        except Waiting as waiting:
+            if time.monotonic() >= end:
+                raise
+            if not is_said:
+                logger.info_with("waiting", reason=str(waiting), seconds=settings.wait)
+            is_said = True
+        time.sleep(_PAUSE)
 
 
 def wait_for(settings: Settings, project: Project) -> None:

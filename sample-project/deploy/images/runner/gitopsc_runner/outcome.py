@@ -5,13 +5,14 @@ FAILED = 1
 """The handler or the init function raised, or the store failed."""
 
 WAITING = 75
-"""Data upstream is not there yet: try again later. Nothing has happened so far."""
+"""Data upstream or a secret is not there yet: try again later. Nothing has happened so far."""
 
 UNUSABLE = 76
 """Trying again cannot help: a handler that is not there, parameters that do not fit."""
 
-STOPPED = 143
-"""SIGTERM came: 128 + 15, as a shell would say it."""
+STOPPED = 75
+"""SIGTERM came before the work was done: try again, as after an eviction. A Job's failure policy
+counts neither, and would take 143 for a failure and 0 for success."""
 
 
 class Stopped(BaseException):
@@ -23,7 +24,7 @@ class Overdue(BaseException):
 
 
 class Waiting(Exception):
-    """Data that the run reads has not been made yet; the message says by which runs."""
+    """Data that the run reads, or a secret, is not there yet; the message says which."""
 
 
 class Unusable(Exception):

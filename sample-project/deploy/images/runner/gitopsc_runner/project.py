@@ -82,7 +82,7 @@ class Project(Covered):
         """What the settings say is read: what a run has made, or lies at a declared path."""
         key = Key.parse(read["key"])
         if key is None:
-            raise Unusable(f"`{read['key']}` is no key of data")
+            raise Unusable(f"`{read['key']}` is not a key of data")
         version = read.get("version")
         if (producer := read.get("producer")) is not None:
             record = self.record_of(read)
@@ -108,9 +108,9 @@ class Project(Covered):
         type_ = of.ENTITY_TYPE
         key = Key.parse(identifier)
         if key is None and "/" in identifier:
-            raise Unusable(f"`{identifier}` is no name and no key of data")
+            raise Unusable(f"`{identifier}` is neither a name nor a key of data")
         if key is not None and (key.type, key.project) != (type_, self.name):
-            raise Unusable(f"`{identifier}` is no {type_} of project {self.name}")
+            raise Unusable(f"`{identifier}` is not a {type_} of project {self.name}")
         name = key.name if key else identifier
         version = version or (key.version if key else None)
         logged = self.logged.get((type_, name)) if version is None else None
@@ -267,7 +267,7 @@ class Project(Covered):
 
 def _check_name(name: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9._+-]{1,200}", name) or not name.strip("."):
-        raise Unusable(f"`{name}` is no name for data: letters, digits and `. _ + -` are")
+        raise Unusable(f"`{name}` cannot be a name of data: use letters, digits and `. _ + -`")
 
 
 def _gathered(source: Any, folder: Path, what: str) -> Path:

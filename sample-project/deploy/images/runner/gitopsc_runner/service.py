@@ -37,8 +37,9 @@ _LONGEST_PAUSE = 15
 class Listening(NamedTuple):
     """Where a service listens. Port 0 is any free one.
 
-    For `drain` seconds after SIGTERM it is not ready and still answers, as long as others may not
-    have heard. It waits for data upstream only if it `waits`. It may take `memory` bytes.
+    For `drain` seconds after SIGTERM it still answers, as long as others may not have heard, and
+    tells each client to come back by another connection. It waits for data upstream only if it
+    `waits`. It may take `memory` bytes.
     """
 
     host: str
@@ -52,12 +53,12 @@ class Listening(NamedTuple):
 def run_service(
     settings: Settings, source: Path, logger: nuclio_sdk.Logger, listening: Listening
 ) -> int:
-    """Serves until SIGTERM. Live from the start; ready once the data upstream is there, init has
-    returned and it listens."""
+    """Serves until SIGTERM. Live from the start; started but for the time that init takes; ready
+    once the data upstream is there, init has returned and it listens."""
     requests = _bound(listening.host, listening.port)
     health = Health(_bound(listening.host, listening.health_port), listening.memory)
     project, run = Project(settings, open_store(settings)), Run(settings)
-    _await_data(settings, project, logger, waits=listening.waits)
+    _await_data(settings, project, logger, health, waits=listening.waits)
     install(project)
     module = load_module(source, settings.module)
     handler, _ = undecorated(find_function(module, settings, settings.handler))
@@ -80,7 +81,12 @@ def run_service(
 
 
 class _Server(uvicorn.Server):
-    """Stops in two steps: first it is not ready any more, then it does not listen any more."""
+    """Stops in two steps: first it ends connections that are answered, then it does not listen any
+    more.
+
+    It stays ready meanwhile: a pod that ends gets no new clients anyway, unless there is no other
+    (kubernetes.md section 6).
+    """
 
     def __init__(self, application: Application, health: Health, listening: Listening) -> None:
         super().__init__(
@@ -95,9 +101,9 @@ class _Server(uvicorn.Server):
                 timeout_graceful_shutdown=GRACE_SECONDS,
             )
         )
+        self._application = application
         self._health = health
         self._drain = listening.drain
-        self._is_draining = False
 
     async def run_after(
         self, starting: object, requests: socket.socket, logger: nuclio_sdk.Logger
@@ -108,18 +114,17 @@ class _Server(uvicorn.Server):
         serving = asyncio.ensure_future(self.serve(sockets=[requests]))
         while not self.started and not serving.done():
             await asyncio.sleep(0.01)
-        if not self._is_draining:
-            self._health.is_ready = True
+        if not self._application.is_draining:
+            self._health.state = "ready"
             port = requests.getsockname()[1]
             logger.info_with("serving", port=port, health_port=self._health.port)
         await serving
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._health.is_ready = False
-        if self._is_draining or not self._drain:
+        if self._application.is_draining or not self._drain:
             self.should_exit = True
             return
-        self._is_draining = True
+        self._application.is_draining = True
         threading.Timer(self._drain, self._stop).start()
 
     def _stop(self) -> None:
@@ -136,22 +141,25 @@ def _bound(host: str, port: int) -> socket.socket:
     except OSError as error:
         bound.close()
         raise Unusable(
-            f"port {port} cannot be had: {error.strerror}; choose another with `--port`"
+            f"port {port} is unavailable: {error.strerror}; choose another with `--port`"
         ) from None
     return bound
 
 
 def _await_data(
-    settings: Settings, project: Project, logger: nuclio_sdk.Logger, *, waits: bool
+    settings: Settings, project: Project, logger: nuclio_sdk.Logger, health: Health, *, waits: bool
 ) -> None:
     """Returns when the records of all runs upstream are there (design.md section 4a)."""
     pause = 1
     while True:
         try:
-            return wait_for(settings, project)
+            wait_for(settings, project)
+            health.state = "starting"
+            return
         except Waiting as waiting:
             if not waits:
                 raise
+            health.state = "waiting"
             logger.info_with("waiting", reason=str(waiting), seconds=pause)
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST_PAUSE)

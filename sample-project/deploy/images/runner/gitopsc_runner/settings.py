@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gitopsc_runner.outcome import Unusable
-
-DEADLINE_SECONDS = 259_200
-"""Three days, as on the platform (digitalhub.md section 5.3)."""
 
 
 class StoreAddress(NamedTuple):
@@ -28,8 +25,10 @@ class Settings:
     `inputs` (by argument) and `references` (by the key as it is written in a parameter) say what is
     read: `key`, and of `version`, `path` and `producer` what is known. `outputs` are the keys of
     what the handler returns by name. `stores` are the places that data is in, `default` where
-    outputs go. A `scheduled` run runs whatever records there are. `secrets` names variables whose
-    values are never logged. `deadline` is in seconds.
+    outputs go. A `scheduled` run runs whatever records there are. `secrets` are variables whose
+    values are never logged, each with the Secret and the key (`<name>/<key>`) that a cluster has it
+    in. A job waits for data upstream for `wait` seconds before it ends, to be tried again later.
+    `deadline` is in seconds; a cluster has its own.
     """
 
     action: str
@@ -40,7 +39,7 @@ class Settings:
     module: str
     project: str
     run: str
-    deadline: int = DEADLINE_SECONDS
+    deadline: int | None = None
     init: str | None = None
     init_parameters: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -48,8 +47,9 @@ class Settings:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     references: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     scheduled: bool = False
-    secrets: Sequence[str] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict)
     stores: Mapping[str, Any] = field(default_factory=dict)
+    wait: int = 0
 
     @property
     def addresses(self) -> Mapping[str, StoreAddress]:
@@ -63,7 +63,10 @@ class Settings:
 def read_settings(path: Path) -> Settings:
     """Raises Unusable when the file is not what the compiler writes."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if not text.strip():
+            raise Unusable(f"the settings {path} are empty: the pod lacks their annotation")
+        data = json.loads(text)
     except (OSError, ValueError) as error:
         raise Unusable(f"the settings {path} cannot be read: {error}") from None
     known = {each.name for each in fields(Settings)}

@@ -75,7 +75,7 @@ def read_table(
         raise Unusable(
             f"reading a table takes {known}: add one to the function's requirements"
             if name is None
-            else f"`{name}` is no engine for tables; {known} is"
+            else f"`{name}` is not an engine for tables; use {known}"
         )
     try:
         library = importlib.import_module(name)

@@ -46,7 +46,7 @@ _TOKENS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
 """Strings, also one without an end, and brackets outside of them."""
 
 THREADS = 40
-"""Requests that are handled at the same time, by handlers that are no coroutines."""
+"""Requests that are handled at the same time, by handlers that are not coroutines."""
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -62,11 +62,16 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class Application:
-    """The handler behind HTTP. Handlers that are no coroutines run in threads."""
+    """The handler behind HTTP. Handlers that are not coroutines run in threads.
+
+    While it `is_draining`, each answer ends its connection, so that the client's next request goes
+    to a process that stays.
+    """
 
     def __init__(self, handler: Handler, context: nuclio_sdk.Context, budget: Budget) -> None:
         self.context = context
         self.budget = budget
+        self.is_draining = False
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
         self._handler = handler
         self._encode = nuclio_sdk.json_encoder.Encoder().encode
@@ -351,13 +356,15 @@ class _Request:
             **{key: value for key, value in own.items() if key not in _SERVERS},
             **more,
         }
+        if self._application.is_draining:
+            headers["connection"] = "close"
         encoded = [(key.encode("latin-1"), each.encode("latin-1")) for key, each in headers.items()]
         for key, value in headers.items():
             if not _HEADER_NAME.fullmatch(key) or _CONTROL.search(value):
-                raise ValueError(f"{key!r}: {value!r} is no header")  # or it would be several
+                raise ValueError(f"{key!r}: {value!r} is not a header")  # or it would be several
         status = int(response["status_code"])
         if not 200 <= status <= 599:
-            raise ValueError(f"{status} is no status of an answer")
+            raise ValueError(f"{status} is not a status of an answer")
         await self._send({"type": "http.response.start", "status": status, "headers": encoded})
         self._status = status
 

@@ -1,4 +1,5 @@
-"""The state of a service -> `/live`, `/ready` and `/metrics`, for kubelets and Prometheus."""
+"""The state of a service -> `/live`, `/started`, `/ready` and `/metrics`, for kubelets and
+Prometheus."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
@@ -19,10 +20,14 @@ IN_PROGRESS = Gauge("gitopsc_requests_in_progress", "Requests that are being ans
 
 
 class Health:
-    """Answers from a thread of its own: a busy handler cannot make it late."""
+    """Answers from a thread of its own: a busy handler cannot make it late.
+
+    While data upstream is awaited, which may take days, a service is not ready, and started: a
+    kubelet ends what does not start.
+    """
 
     def __init__(self, bound: socket.socket, memory: int) -> None:
-        self.is_ready = False
+        self.state: Literal["starting", "waiting", "ready"] = "starting"
         self.port = bound.getsockname()[1]
         config = uvicorn.Config(
             self._answer,
@@ -45,7 +50,12 @@ class Health:
         self, scope: Mapping[str, Any], _: object, send: Callable[[Any], Awaitable[None]]
     ) -> None:
         body, kind = b"", "text/plain"
-        status = {"/live": 200, "/ready": 200 if self.is_ready else 503}.get(scope["path"], 404)
+        statuses = {
+            "/live": 200,
+            "/started": 503 if self.state == "starting" else 200,
+            "/ready": 200 if self.state == "ready" else 503,
+        }
+        status = statuses.get(scope["path"], 404)
         if scope["path"] == "/metrics":
             status, body, kind = 200, generate_latest(), CONTENT_TYPE_LATEST
         headers = {"content-type": kind, "content-length": str(len(body))}

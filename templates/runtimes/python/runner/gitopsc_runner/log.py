@@ -12,7 +12,7 @@ import nuclio_sdk
 import nuclio_sdk.logger
 
 _SHORTEST = 4
-"""Shorter values are no secrets, and masking them would mask half of every line."""
+"""Shorter values are not secrets, and masking them would mask half of every line."""
 
 
 class _Masked(nuclio_sdk.logger.JSONFormatter):  # type: ignore[misc]

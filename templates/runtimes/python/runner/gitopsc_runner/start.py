@@ -32,6 +32,9 @@ from gitopsc_runner.settings import Settings, read_settings
 _GRACE_SECONDS = 20
 """After SIGTERM; Kubernetes kills after 30."""
 
+_SIGNALLED = threading.Event()
+"""SIGTERM has come."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """0 done; 1 the handler raised; 75 try again later; 76 trying again cannot help.
@@ -51,9 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         function = settings.function
         logger = make_logger(stream, settings.secrets)
         logger.info_with("starting", project=settings.project, run=settings.run, function=function)
+        _require_secrets(settings)
         return _run(settings, arguments, logger)
     except Stopped:
-        logger.info_with("stopped", exit_code=STOPPED)
+        logger.info_with("stopped", reason="SIGTERM came", exit_code=STOPPED)
         return STOPPED
     except Waiting as waiting:
         logger.info_with("waiting", reason=str(waiting), exit_code=WAITING)
@@ -85,7 +89,7 @@ def _run(settings: Settings, arguments: argparse.Namespace, logger: nuclio_sdk.L
     if settings.action == "job":
         from gitopsc_runner.job import run_job
 
-        return run_job(settings, arguments.source, logger, again=arguments.again)
+        return run_job(settings, arguments.source, logger, _SIGNALLED, again=arguments.again)
     from gitopsc_runner.memory import memory_limit
     from gitopsc_runner.service import Listening, run_service
 
@@ -100,8 +104,17 @@ def _run(settings: Settings, arguments: argparse.Namespace, logger: nuclio_sdk.L
     return run_service(settings, arguments.source, logger, listening)
 
 
+def _require_secrets(settings: Settings) -> None:
+    """A pod that could not start without them would hold what it asks for until they come."""
+    for variable, place in settings.secrets.items():
+        if place and variable not in os.environ:
+            secret, _, key = place.partition("/")
+            raise Waiting(f"`{variable}` is missing: key `{key}` of Secret `{secret}`")
+
+
 def _stop(_: int, __: object) -> None:
     """A handler that does not end when it is told to is left behind with the process."""
+    _SIGNALLED.set()
     watchdog = threading.Timer(_GRACE_SECONDS, lambda: os._exit(STOPPED))
     watchdog.daemon = True
     watchdog.start()
@@ -143,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=8080)
     parser.add_argument("--health-port", type=int, default=8082)
     parser.add_argument(
-        "--drain", type=float, default=3, help="seconds to answer on after SIGTERM (default: 3)"
+        "--drain", type=float, default=5, help="seconds to answer on after SIGTERM (default: 5)"
     )
     parser.add_argument(
         "--no-wait", action="store_true", help="end when data upstream is not there yet"

@@ -1,0 +1,20 @@
+git init -q .
+echo 'registry: registry.example.com' > gitopsc.yaml
+cat > hello.yaml <<EOF
+kind: python
+name: hello
+spec:
+  python_version: PYTHON3_11
+  source: {code: 'def hello(): ...', handler: hello}
+EOF
+cat > run.yaml <<EOF
+kind: python+job:run
+name: hello
+spec:
+  function: hello
+  envs: []
+  parameters:
+    text: $(head -c 60000 /dev/zero | tr "\0" "<")
+EOF
+sed -i 's/hello():/hello(text):/' hello.yaml
+gitopsc compile
