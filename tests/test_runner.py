@@ -523,6 +523,47 @@ def test_a_service_ends_what_it_has_begun(source: Path) -> None:
     assert process.returncode == 0
 
 
+def requests_on(url: str, seconds: float, clients: int = 8) -> int:
+    """How many were answered. Each client keeps its connection, unless an answer ends it.
+
+    Raises whatever a client does that is not answered.
+    """
+    address = url.removeprefix("http://")
+    end = time.monotonic() + seconds
+
+    def client() -> int:
+        answered = 0
+        connection = http.client.HTTPConnection(address, timeout=10)
+        while time.monotonic() < end:
+            connection.request("GET", "/text")
+            with connection.getresponse() as answer:
+                assert answer.status == 200
+                answer.read()
+                answered += 1
+            if answer.headers.get("Connection") == "close":
+                connection.close()
+                connection = http.client.HTTPConnection(address, timeout=10)
+            time.sleep(0.005)
+        connection.close()
+        return answered
+
+    with ThreadPoolExecutor(clients) as pool:
+        return sum(each.result() for each in [pool.submit(client) for _ in range(clients)])
+
+
+def test_no_request_fails_while_a_service_drains(source: Path) -> None:
+    prepared = {"handler": "serve", "init": "prepare", "init_parameters": {"word": "ciao"}}
+    with serving(source, "--drain", "2", **prepared) as (url, health, process):
+        with ThreadPoolExecutor(1) as pool:
+            answered = pool.submit(requests_on, url, seconds=2)
+            time.sleep(0.5)
+            process.send_signal(signal.SIGTERM)
+            assert answered.result() > 50
+            with contextlib.suppress(OSError):
+                assert get(f"http://127.0.0.1:{health}/ready")[0] == 200
+        process.wait(10)
+
+
 def test_a_service_is_ready_when_its_data_is_there(source: Path, tmp_path: Path) -> None:
     key = "store://demo/artifact/artifact/a"
     stores = {"default": {"url": (tmp_path / "store").as_uri()}}
