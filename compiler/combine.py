@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from gitopsc.model.compilation import Compilation, Compiled
+from gitopsc.model.compilation import Compilation, Compiled, Taken
 from gitopsc.model.diagnostic import (
     BAD_SETTINGS,
     DEFINED_TWICE,
     NO_DESCRIPTORS,
     NO_PROJECT,
+    ONE_NAME,
     ORPHANED_OUTPUT,
     Diagnostic,
     Label,
@@ -29,6 +30,7 @@ def combine(tree: Tree, parts: Sequence[Compilation]) -> Compilation:
         diagnostics.append(_nothing_found(tree, projects))
     diagnostics += _name_clashes(projects)
     diagnostics += _folder_clashes(projects)
+    diagnostics += _cluster_clashes([each for part in parts for each in part.taken])
     diagnostics += _orphaned_outputs(tree, projects)
     outputs = [each for part in parts for each in part.outputs]
     objects = [each for part in parts for each in part.objects]
@@ -48,6 +50,7 @@ def combine(tree: Tree, parts: Sequence[Compilation]) -> Compilation:
         objects=tuple(sorted(objects, key=lambda each: each[0].folder)),
         diagnostics=in_order(diagnostics),
         is_empty=is_empty,
+        taken=tuple(each for part in parts for each in part.taken),
     )
 
 
@@ -79,6 +82,25 @@ def _name_clashes(projects: Sequence[Compiled]) -> list[Diagnostic]:
             related = (Label(other.place, "first here"),)
             problems.append(Diagnostic(DEFINED_TWICE, message, project.place, hint, related))
     return problems
+
+
+def _cluster_clashes(
+    taken: Sequence[tuple[Compiled, tuple[Taken, ...]]],
+) -> Iterator[Diagnostic]:
+    """Two owners of one object overwrite each other for ever: the first name of two projects."""
+    first: dict[Taken, Compiled] = {}
+    told = set()
+    for project, names in sorted(taken, key=lambda each: each[0].folder):
+        for name in names:
+            other = first.setdefault(name, project)
+            if other is not project and (other, project) not in told:
+                told.add((other, project))
+                message = f"projects `{other.name}` and `{project.name}` both have {name.kind}"
+                message += f" `{name.name}` in namespace `{name.namespace}`"
+                message += f" (environment `{name.environment}`)"
+                hint = "rename one, or give one project another namespace"
+                related = (Label(other.place, "the other is here"),)
+                yield Diagnostic(ONE_NAME, message, project.place, hint, related)
 
 
 def _folder_clashes(projects: Sequence[Compiled]) -> list[Diagnostic]:

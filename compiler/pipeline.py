@@ -18,7 +18,7 @@ from gitopsc.emit import emit
 from gitopsc.link import link
 from gitopsc.load import load
 from gitopsc.model.artifact import Emission
-from gitopsc.model.compilation import Compilation, Compiled
+from gitopsc.model.compilation import Compilation, Compiled, Taken
 from gitopsc.model.descriptor import Project
 from gitopsc.model.diagnostic import LOCK_CODES, Diagnostic, has_errors
 from gitopsc.model.files import LOCK_FILE
@@ -125,7 +125,22 @@ def compile_part(tree: Tree, memo: Memo | None = None) -> Compilation:
         objects=tuple((project, emission.objects) for project, emission in emitted),
         diagnostics=tuple(diagnostics),
         is_empty=not any(project.descriptors for project in read.all),
+        taken=tuple((_short(program), tuple(_taken(planned))) for program, planned in plans),
     )
+
+
+def _taken(planned: Plan) -> Iterator[Taken]:
+    """Where no namespace is written, only the controller knows what meets there."""
+    for environment in planned.environments:
+        namespace = environment.environment.namespace
+        if namespace is not None:
+            where = environment.environment.name, namespace
+            for workload in environment.workloads:
+                yield Taken(*where, "run", workload.name)
+                if workload.action == "serve":
+                    yield Taken(*where, "Service", workload.service_name)
+            yield from (Taken(*where, "run", build.name) for build in environment.builds)
+            yield from (Taken(*where, "claim", claim.name) for claim in environment.claims)
 
 
 def compile_parts(

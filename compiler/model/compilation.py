@@ -33,13 +33,23 @@ class Compiled(NamedTuple):
         return self.folder + "/" if self.folder else ""
 
 
+class Taken(NamedTuple):
+    """A name that a project has in a namespace: no other project may have it there."""
+
+    environment: str
+    namespace: str
+    kind: str
+    name: str
+
+
 @dataclass(frozen=True, slots=True)
 class Compilation:
     """`outputs` are the files of each project, and `objects` what is in its manifests, in the order
     of `projects`; none after an error.
 
     `programs`, their `resolutions`, `plans` and `objects` are left out when nobody asks for them:
-    they hold everything that was read. `contents` are digests of the files that were.
+    they hold everything that was read. `contents` are digests of the files that were. `taken` are
+    the names that each project has in namespaces.
     """
 
     projects: tuple[Compiled, ...] = ()
@@ -51,22 +61,28 @@ class Compilation:
     diagnostics: tuple[Diagnostic, ...] = ()
     is_empty: bool = True
     contents: Mapping[str, bytes] = field(default_factory=dict)
+    taken: tuple[tuple[Compiled, tuple[Taken, ...]], ...] = ()
 
     def plain(self) -> Any:
         """Without programs and outputs, and out of plain values that can be stored."""
         projects = [(*each[:3], tuple(each.place), each.read) for each in self.projects]
-        return projects, [_plain(each) for each in self.diagnostics], self.is_empty
+        taken = [(project.folder, list(map(tuple, names))) for project, names in self.taken]
+        return projects, [_plain(each) for each in self.diagnostics], self.is_empty, taken
 
     @classmethod
     def from_plain(cls, plain: Any) -> Compilation:
-        projects, diagnostics, is_empty = plain
+        projects, diagnostics, is_empty, taken = plain
+        found = {
+            folder: Compiled(name, folder, output, Span(*place), read)
+            for name, folder, output, place, read in projects
+        }
         return cls(
-            projects=tuple(
-                Compiled(name, folder, output, Span(*place), read)
-                for name, folder, output, place, read in projects
-            ),
+            projects=tuple(found.values()),
             diagnostics=tuple(map(_diagnostic, diagnostics)),
             is_empty=is_empty,
+            taken=tuple(
+                (found[folder], tuple(Taken(*each) for each in names)) for folder, names in taken
+            ),
         )
 
 
