@@ -1,5 +1,5 @@
 """The stages in order: divide, parse, validate, normalize, load, screen, link, resolve, plan, emit,
-combine.
+admit, combine.
 
 Scan is before, write after. One error anywhere means that nothing is emitted. Every stage still
 runs on what it can, so that one compile shows every problem.
@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 from gitopsc.adapters.processes import spread
+from gitopsc.admit import admit
 from gitopsc.combine import combine
 from gitopsc.divide import divide
 from gitopsc.emit import emit
@@ -114,7 +115,12 @@ def compile_part(tree: Tree, memo: Memo | None = None) -> Compilation:
             plans.append((program, planned))
     emitted: list[tuple[Compiled, Emission]] = []
     if not has_errors(diagnostics):
-        emitted = [(_short(program), emit(planned, memo)) for program, planned in plans]
+        for program, planned in plans:
+            emission = emit(planned, memo)
+            diagnostics += admit(planned, emission.files, tree.previous)
+            emitted.append((_short(program), emission))
+    if has_errors(diagnostics):
+        emitted = []
     linked = {program.project.folder: program for program in programs}
     return Compilation(
         projects=tuple(_short(linked.get(project.folder) or project) for project in read.all),

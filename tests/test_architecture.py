@@ -25,6 +25,7 @@ STAGES = (
         "resolve",
         "plan",
         "emit",
+        "admit",
         "combine",
         "write",
         "pin",
@@ -32,7 +33,7 @@ STAGES = (
         "execute",
     ),
 )
-PURE = (*STAGES[1:11], "pipeline", "model", "report")
+PURE = (*STAGES[1:13], "pipeline", "model", "report")
 """What touches no file, no clock, no environment and no random source."""
 
 LOOKS = {"scan": {"scan_revision"}, "write": {"drift"}, "pin": {"unpinned"}}

@@ -128,6 +128,7 @@ def test_a_fresh_clone_with_the_cache_of_before_compiles_nothing(
     author = ["-c", "user.name=t", "-c", "user.email=t@example.com"]
     for command in (["add", "-A"], [*author, "commit", "-qm", "all"]):
         subprocess.run(["git", *command], cwd=repository, check=True)
+    assert said(capsys, str(repository)) == expected  # and what clusters have now is known
     repository.rename(origin)
     subprocess.run(["git", "clone", "-q", str(origin), str(repository)], check=True)
     with monkeypatch.context() as patched:
@@ -369,7 +370,7 @@ def test_old_memories_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for number in range(230):
         key = number.to_bytes(32, "big")
-        memory.remember(key, memory.Memory(b"", ("", ""), (), {}))
+        memory.remember(key, memory.Memory(b"", ("", ""), (), (None, (), ""), {}))
         assert memory.recall(key) is not None
     assert len(list((tmp_path / "gitopsc").iterdir())) == 200
 

@@ -16,7 +16,7 @@ import re
 import subprocess
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from gitopsc.adapters.owner import is_own
 
@@ -65,11 +65,11 @@ def start_listing(folder: str) -> Callable[[], Files | None]:
     return listing
 
 
-def _refused(error: GitRefused) -> Callable[[], None]:
-    def listing() -> None:
+def _refused(error: GitRefused) -> Callable[[], NoReturn]:
+    def refusal() -> NoReturn:
         raise error
 
-    return listing
+    return refusal
 
 
 def has_unstaged(folder: str, owned: Container[str]) -> bool:
@@ -104,6 +104,29 @@ def origin(folder: str) -> str | None:
     except GitRefused:
         return None
     return url.decode("utf-8", "replace").strip()
+
+
+def start_asking(folder: str, command: Sequence[str], given: bytes = b"") -> Callable[[], bytes]:
+    """Has Git answer something of the repository around a folder; what is returned waits for it.
+
+    `given` is written to it. What is returned raises GitRefused, also where there is no repository.
+    """
+    root = _repository(folder)
+    if root is None:
+        return _refused(GitRefused("the folder is in no Git repository"))
+    try:
+        _check_trust(root)
+    except GitRefused as error:
+        return _refused(error)
+    running = _start(root, root, command=command, is_asked=bool(given))
+    return lambda: _printed(_outcome(running, given or None))
+
+
+def path_in_repository(folder: str) -> str:
+    """A folder's path in the repository around it, with `/` at its end, or nothing for its root."""
+    root = _repository(folder) or folder
+    below = os.path.relpath(os.path.realpath(folder), os.path.realpath(root))
+    return "" if below == "." else f"{below}/"
 
 
 _BLOCK = 1024 * 1024
@@ -172,9 +195,8 @@ def open_commit(folder: str, revision: str) -> Iterator[tuple[Commit, str]]:
     if isinstance(reader, OSError):
         raise GitRefused(str(reader))
     with reader:
-        below = os.path.relpath(os.path.realpath(folder), os.path.realpath(root))
         try:
-            yield Commit(files, reader), "" if below == "." else f"{below}/"
+            yield Commit(files, reader), path_in_repository(folder)
         finally:
             reader.kill()
 
@@ -238,13 +260,13 @@ def _started(
         return error
 
 
-def _outcome(running: Running) -> bytes | GitRefused:
-    """What Git printed, or why it did not."""
+def _outcome(running: Running, given: bytes | None = None) -> bytes | GitRefused:
+    """What Git printed, or why it did not; `given` is what it reads."""
     if isinstance(running, OSError):
         return GitRefused(str(running))
     with running:
         try:
-            out, err = running.communicate(timeout=60)
+            out, err = running.communicate(given, timeout=60)
         except subprocess.TimeoutExpired as error:
             running.kill()
             return GitRefused(str(error))

@@ -93,12 +93,14 @@ class Part(NamedTuple):
 class Memory(NamedTuple):
     """`listing` is a digest of the files there were; `printed` goes to stdout and stderr again.
 
-    `targets` are the output folders, and how people see them.
+    `targets` are the output folders, and how people see them. `base` is the commit that clusters
+    have, folders below the root, and what Git calls that commit's content of them.
     """
 
     listing: bytes
     printed: tuple[str, str]
     targets: tuple[tuple[str, str], ...]
+    base: tuple[str | None, tuple[str, ...], str]
     parts: Mapping[str, Part]
 
 
@@ -108,17 +110,17 @@ def recall(key: bytes) -> Memory | None:
     if content is None or digest(content[32:]) != content[:32]:
         return None
     try:
-        listing, printed, targets, parts = marshal.loads(content[32:])
+        listing, printed, targets, base, parts = marshal.loads(content[32:])
         known = {name: Part(*each) for name, each in parts.items()}
     except (ValueError, TypeError, EOFError, AttributeError):
         return None  # of another gitopsc, or another Python
-    return Memory(listing, printed, targets, known)
+    return Memory(listing, printed, targets, base, known)
 
 
 def remember(key: bytes, memory: Memory) -> None:
     """Where the cache cannot be written, nothing is kept, and the next compile is a whole one."""
     parts = {name: tuple(each) for name, each in memory.parts.items()}
-    content = marshal.dumps((*memory[:3], parts))
+    content = marshal.dumps((*memory[:4], parts))
     _forget_the_oldest(cache_folder(), _KEPT)
     keep_private(_place(key), digest(content) + content)
 

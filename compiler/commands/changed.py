@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,12 +23,14 @@ from gitopsc.adapters.folder import (
     start_listing,
 )
 from gitopsc.adapters.git import GitRefused
+from gitopsc.adapters.previous import Base, folders_at, previous_at, previous_on_disk
 from gitopsc.commands.reading import Reading, read
 from gitopsc.commands.reporting import printed
 from gitopsc.commands.staged import staged_status
 from gitopsc.model.compilation import Compilation, Compiled
 from gitopsc.model.diagnostic import (
     BAD_OUTPUT,
+    GIT_REFUSED,
     NOT_WRITTEN,
     ORPHANED_OUTPUT,
     Diagnostic,
@@ -37,6 +40,8 @@ from gitopsc.model.diagnostic import (
 from gitopsc.model.files import OWNERSHIP_LIST
 from gitopsc.model.memo import Memo
 from gitopsc.model.output import Change, OutputFile, Status
+from gitopsc.model.previous import Previous
+from gitopsc.model.printable import printable
 from gitopsc.model.source import MOST_OF_DESCRIPTORS, SourceFile, Span, Tree
 from gitopsc.pipeline import compile_parts
 from gitopsc.report.text import render_counts
@@ -46,21 +51,26 @@ from gitopsc.write import Target, drift, write
 class Request(NamedTuple):
     """What was asked for, and what is known of before.
 
-    `fresh` are the parts that are remembered, and whose files are the same. `began` is when that
-    was looked at, in nanoseconds.
+    `base` is the commit that clusters have. `fresh` are the parts that are remembered, and whose
+    files are the same. `began` is when that was looked at, in nanoseconds.
     """
 
     arguments: argparse.Namespace
     listing: Listing
+    base: Base
     key: bytes
     fresh: Mapping[str, memory.Part]
     began: int
 
 
 class _Result(NamedTuple):
-    """`made` are the files of projects that were compiled; `recalled` the parts that were not."""
+    """`made` are the files of projects that were compiled; `recalled` the parts that were not.
+
+    `previous` is what clusters have.
+    """
 
     reading: Reading
+    previous: Previous
     compilation: Compilation
     parts: tuple[tuple[Tree, Compilation], ...]
     recalled: Mapping[str, memory.Part]
@@ -119,22 +129,46 @@ def _compile(request: Request) -> tuple[_Result, list[Diagnostic]]:
 
     compilation = Compilation()
     parts: tuple[tuple[Tree, Compilation], ...] = ()
-    if not has_errors(reading.scanned):
-        compilation, parts = compile_parts(reading.tree, recall, memory_of)
+    tree, unknown = _with_previous(reading, request)
+    problems = [*reading.scanned, *unknown]
+    if not has_errors(problems):
+        compilation, parts = compile_parts(tree, recall, memory_of)
     made = dict(compilation.outputs)
     targets = {
         project: _target(reading, project, made.get(project, ()), arguments.output, compilation)
         for project in compilation.projects
     }
     known = {os.path.realpath(target.folder) for target in targets.values()}
-    problems = [
+    problems += [
         problem
-        for problem in (*reading.scanned, *reading.placed(compilation.diagnostics))
+        for problem in reading.placed(compilation.diagnostics)
         if problem.code is not ORPHANED_OUTPUT or os.path.realpath(problem.span.path) not in known
     ]
     if not has_errors(problems):
         problems += _unusable(reading, targets, arguments.output)
-    return _Result(reading, compilation, parts, recalled, targets, made), problems
+    result = _Result(reading, tree.previous, compilation, parts, recalled, targets, made)
+    return result, problems
+
+
+def _with_previous(reading: Reading, request: Request) -> tuple[Tree, list[Diagnostic]]:
+    """The tree with what clusters have: a commit of it, or the output as it is outside of Git."""
+    root = os.path.realpath(reading.root)
+    try:
+        commit = request.base()
+    except GitRefused as error:
+        if has_errors(reading.scanned):
+            return reading.tree, []
+        named = request.arguments.base
+        hint = "name a commit of this clone; a shallow one has few, and `git fetch` brings more"
+        message = f"`{printable(named)}` is not a commit here: {error}"
+        return reading.tree, [Diagnostic(GIT_REFUSED, message, Span("."), hint)]
+    if has_errors(reading.scanned):
+        return reading.tree, []
+    if request.listing().is_repository:
+        previous = previous_at(root, commit)
+    else:
+        previous = previous_on_disk(root, reading.tree.outputs)
+    return replace(reading.tree, previous=previous), []
 
 
 def _write(
@@ -160,7 +194,24 @@ def _remember(request: Request, result: _Result, report: _Report) -> None:
     digest = listing_digest(root, listing, [folder for folder, _ in result.shown_targets])
     if digest is not None:
         again = report.text("clean", ())
-        memory.remember(request.key, memory.Memory(digest, again, result.shown_targets, parts))
+        found = memory.Memory(
+            digest, again, result.shown_targets, _base(root, result, request), parts
+        )
+        memory.remember(request.key, found)
+
+
+def _base(root: str, result: _Result, request: Request) -> tuple[str | None, tuple[str, ...], str]:
+    """The commit, and what it has in each folder that holds manifests, then or now."""
+    if not request.listing().is_repository:
+        return None, (), ""
+    commit = request.base()
+    folders = {path.rsplit("/", 2)[0] for path in result.previous.names}
+    folders |= {
+        f"{os.path.relpath(os.path.realpath(folder), root)}/manifests"
+        for folder, _ in result.shown_targets
+    }
+    inside = tuple(sorted(folder for folder in folders if not folder.startswith("../")))
+    return commit, inside, folders_at(root, commit, inside)
 
 
 def _unlisted(reading: Reading) -> tuple[Diagnostic, ...]:

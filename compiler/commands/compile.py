@@ -12,6 +12,8 @@ import time
 
 from gitopsc.adapters import memory
 from gitopsc.adapters.folder import listing_digest, start_listing
+from gitopsc.adapters.git import GitRefused
+from gitopsc.adapters.previous import Base, folders_at, start_base
 from gitopsc.commands.arguments import add_format, add_path, folder
 from gitopsc.commands.staged import staged_status
 from gitopsc.commands.terminal import wants_colour
@@ -39,6 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-cache", action="store_true", help="compile all, and remember nothing of it"
     )
+    parser.add_argument(
+        "--base",
+        metavar="REF",
+        help="the commit whose output clusters have: what they would refuse is an error (default:"
+        " where this branch left the default branch of `origin`, else HEAD)",
+    )
     add_format(parser)
 
 
@@ -47,6 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     began = time.time_ns()
     arguments.no_cache = arguments.no_cache or not memory.is_usable(root)
     listing = start_listing(root)  # Git works while we do
+    base = start_base(root, arguments.base)
     chosen = arguments.output and os.path.realpath(arguments.output)
     shown = (arguments.path, arguments.output, arguments.format, wants_colour())
     key = memory.key(root, os.getcwd(), chosen, *shown)
@@ -54,7 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
     parts = remembered.parts if remembered is not None else {}
     found = {name: part.freshened() for name, part in parts.items()}
     fresh = {name: part for name, part in found.items() if part is not None}
-    if remembered is not None and len(fresh) == len(parts):
+    if remembered is not None and not _has_base(remembered, root, base):
+        fresh = {}
+    elif remembered is not None and len(fresh) == len(parts):
         targets = [folder for folder, _ in remembered.targets]
         is_same = remembered.listing == listing_digest(root, listing, targets)
         if is_same:
@@ -66,4 +77,14 @@ def run(arguments: argparse.Namespace) -> int:
             return staged_status(arguments, listing, remembered.targets, read)
     from gitopsc.commands.changed import Request, compile_changed
 
-    return compile_changed(Request(arguments, listing, key, fresh, began))
+    return compile_changed(Request(arguments, listing, base, key, fresh, began))
+
+
+def _has_base(remembered: memory.Memory, root: str, base: Base) -> bool:
+    """Whether clusters have what they had: the same commit, or the same in the output's folders."""
+    try:
+        commit = base()
+    except GitRefused:
+        return False
+    known, folders, held = remembered.base
+    return commit == known or folders_at(root, commit, folders) == held

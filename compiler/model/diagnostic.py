@@ -230,6 +230,9 @@ SUMMER_TIME = Code(
     "C518", "summer-time", _WARNING, "a schedule in the hours that summer time skips and repeats"
 )
 SERVER_SIDE = Code("C519", "server-side", _WARNING, "an object that only a server-side apply takes")
+REFUSED_CHANGE = Code(
+    "C520", "refused-change", _ERROR, "a change of an object that Kubernetes does not allow"
+)
 LOCAL_DATA = Code("C517", "local-data", _WARNING, "data at a path that no pod has")
 OUTPUT_HOLDS_INPUT = Code(
     "C506", "output-holds-input", _ERROR, "a descriptor or a source lies in the output folder"

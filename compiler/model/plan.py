@@ -9,7 +9,7 @@ from typing import NamedTuple
 from gitopsc.model.descriptor import Environment, SecretKey
 from gitopsc.model.program import Action, Build, Fetch, Lineage
 from gitopsc.model.scheduling import Scheduling
-from gitopsc.model.source import FunctionFile
+from gitopsc.model.source import FunctionFile, Span
 from gitopsc.model.specification import RunSpec
 from gitopsc.model.store import RecordKey
 from gitopsc.model.volume import Volume
@@ -54,7 +54,8 @@ class Mount(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """A claim to make, for one run or for many. `is_kept` says that no controller may prune it."""
+    """A claim to make, for one run or for many. `is_kept` says that no controller may prune it;
+    `place` is that of the volume which brings it."""
 
     name: str
     size: str
@@ -63,6 +64,7 @@ class Claim(NamedTuple):
     is_kept: bool
     wave: int
     source: str
+    place: Span
 
 
 @dataclass(frozen=True, slots=True)

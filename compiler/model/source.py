@@ -11,6 +11,8 @@ from itertools import islice
 from typing import NamedTuple
 from unicodedata import normalize
 
+from gitopsc.model.previous import Previous
+
 _LINE_BREAK = re.compile("\r\n|[\r\n]")
 _YAML_LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 """What readers of YAML 1.1 count as the end of a line."""
@@ -157,7 +159,8 @@ class Tree:
     `outputs` are the folders in it that hold an output, whose files are left out, but for those
     that `vendored` has: sources that were fetched once. `cached` gives the files of another one
     by the digest of its content, if this machine has it. `is_part` says that projects lie in other
-    parts of the same folder, and `part` what its own paths start with.
+    parts of the same folder, and `part` what its own paths start with. `previous` is what clusters
+    have, as far as somebody has asked.
     """
 
     folder: str
@@ -168,6 +171,7 @@ class Tree:
     part: str = ""
     vendored: Mapping[str, SourceFile] = field(default_factory=dict)
     cached: Callable[[str], tuple[FunctionFile, ...] | None] = lambda digest: None
+    previous: Previous = field(default_factory=Previous)
 
     @cached_property
     def paths(self) -> Sequence[str]:

@@ -145,7 +145,10 @@ def hides(path: str, hidden: str, span: Span) -> Diagnostic:
 
 def one_node(replicas: int, span: Span) -> Diagnostic:
     message = f"{replicas} pods share a claim that one node at a time can mount"
-    hint = "write `access_mode: ReadWriteMany` in its `spec`, or `replicas: 1`"
+    hint = (
+        "write `replicas: 1`, or `access_mode: ReadWriteMany` in its `spec`; a claim that is there"
+    )
+    hint += " needs another name for that"
     return Diagnostic(ONE_NODE, message, span, hint)
 
 

@@ -104,6 +104,7 @@ def _wanted(resolution: Resolution, waves: Mapping[str, int]) -> Iterator[_Wante
                     is_kept=resolved.keeps_claims or volume in resolved.store_volumes,
                     wave=waves.get(run.name, 0),
                     source=resolution.program.project.relative(run.descriptor.path),
+                    place=_place(run, volume),
                 )
                 yield _Wanted(claim, run, volume)
 

@@ -1,0 +1,119 @@
+"""The base of a change -> what of it clusters have: the manifests that a commit holds.
+
+The base is the commit that somebody names, else where this branch left the default branch of
+`origin`, else HEAD. Only light modules are imported here, as in `memory`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+
+from gitopsc.adapters.git import GitRefused, path_in_repository, start_asking
+from gitopsc.model.previous import Previous
+
+_DEFAULT_BRANCH = "refs/remotes/origin/HEAD"
+_MANIFEST = re.compile(r"(?:.*/)?manifests/[^/]+/[^/]+\.yaml")
+
+
+Base = Callable[[], str | None]
+"""Waits for the base to be found, which is once. Raises GitRefused for a commit that somebody has
+named and that is not there."""
+
+
+def start_base(folder: str, named: str | None) -> Base:
+    """Has Git find the base; what is returned gives its commit, None where there is none."""
+    if named is not None:
+        return cache(lambda: _commit(folder, named))
+    asked = start_asking(folder, ("merge-base", "HEAD", _DEFAULT_BRANCH))
+
+    @cache
+    def base() -> str | None:
+        try:
+            return asked().decode().strip()
+        except GitRefused:  # there is no such branch, or the clone is shallow
+            pass
+        try:
+            return _commit(folder, "HEAD")
+        except GitRefused:
+            return None
+
+    return base
+
+
+def _commit(folder: str, revision: str) -> str:
+    asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    try:
+        return start_asking(folder, asked)().decode().strip()
+    except GitRefused as error:
+        raise GitRefused(str(error) or f"it has no commit `{revision}`") from None
+
+
+def folders_at(folder: str, commit: str | None, below: Iterable[str]) -> str:
+    """Names of the contents of some folders (with paths below `folder`) in a commit, as one text.
+
+    As long as it is the same, so is what they held.
+    """
+    paths = sorted(f"{path_in_repository(folder)}{each}" for each in below)
+    if commit is None or not paths:
+        return ""
+    try:
+        return start_asking(folder, ("ls-tree", "-z", "--full-tree", commit, *paths))().decode()
+    except (GitRefused, UnicodeDecodeError):
+        return commit
+
+
+def previous_at(folder: str, commit: str | None) -> Previous:
+    """The manifests below a folder as a commit has them; none where it cannot be asked."""
+    if commit is None:
+        return Previous()
+    prefix = path_in_repository(folder)
+    command = ("ls-tree", "-r", "-z", "--full-tree", commit, *([prefix] if prefix else []))
+    try:
+        listed = start_asking(folder, command)().decode("utf-8", "surrogateescape")
+    except GitRefused:
+        return Previous()
+    names = {}
+    for line in listed.split("\0")[:-1]:
+        about, _, path = line.partition("\t")
+        if _MANIFEST.fullmatch(path) and about.split()[1] == "blob":
+            names[path.removeprefix(prefix)] = about.split()[2]
+    return Previous(names, lambda paths: _contents(folder, {each: names[each] for each in paths}))
+
+
+def _contents(folder: str, names: Mapping[str, str]) -> Mapping[str, bytes]:
+    if not names:
+        return {}
+    given = "".join(f"{name}\n" for name in names.values()).encode()
+    answer = start_asking(folder, ("cat-file", "--batch"), given)()
+    found = {}
+    place = 0
+    for path in names:
+        end = answer.index(b"\n", place)
+        size = int(answer[place:end].split()[-1])
+        found[path] = answer[end + 1 : end + 1 + size]
+        place = end + size + 2
+    return found
+
+
+def previous_on_disk(folder: str, outputs: Iterable[str]) -> Previous:
+    """The manifests of output folders (with `/` at their ends), where nothing else remembers them.
+
+    A content is known by what it is.
+    """
+    contents = {}
+    for output in outputs:
+        for place, _, names in os.walk(os.path.join(folder, output, "manifests")):
+            for name in names:
+                path = os.path.relpath(os.path.join(place, name), folder).replace(os.sep, "/")
+                if _MANIFEST.fullmatch(path):
+                    try:
+                        with open(os.path.join(place, name), "rb") as file:
+                            contents[path] = file.read()
+                    except OSError:
+                        continue
+    return Previous(
+        dict.fromkeys(contents, ""), lambda paths: {each: contents[each] for each in paths}
+    )
