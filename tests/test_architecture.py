@@ -65,7 +65,8 @@ DOORS = {
     "uv": "adapters/uv.py",
     "marshal": "adapters/memory.py",
     "pickle": "adapters/processes.py",
-    "ast": "adapters/python.py",
+    "tree_sitter": "adapters/python.py",
+    "tree_sitter_python": "adapters/python.py",
     "importlib": "cli.py adapters/time_zones.py",
 }
 """The importers of each library: one, but for running programs."""

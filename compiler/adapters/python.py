@@ -1,17 +1,36 @@
-"""Python text -> the functions a module defines, and what they take. Nothing is imported."""
+"""Python text -> what a module defines, imports and names, and its code apart from comments.
+
+Nothing is imported or run. The parser is tree-sitter's, which reads the syntax of every Python from
+3.8 on, whichever Python runs this: what one machine says of a source, all say.
+"""
 
 from __future__ import annotations
 
-import ast
-import sys
-import warnings
+import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import NamedTuple
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
-_TRANSPARENT_DECORATORS = frozenset(("handler",))
+if TYPE_CHECKING:
+    from tree_sitter import Node, Parser, Query
+
+_TRANSPARENT_DECORATORS = frozenset((b"handler",))
 """Decorators that leave the arguments as they are: the platform's own."""
+
+_LONGEST_NAME = 300
+"""Characters of a string that may be the name of a module or of a file."""
+
+_LOADERS = {
+    *("cloudpickle", "dill", "imp", "importlib", "joblib", "multiprocessing", "pickle", "pkgutil"),
+    *("runpy", "shelve", "torch.load", "concurrent.futures.ProcessPoolExecutor"),
+}
+"""Modules and functions that import others by names which no import tells."""
+
+_HARMLESS = ("importlib.metadata", "importlib.resources")
+_CALLED = frozenset((b"__import__", b"eval", b"exec"))
+_NAMED = frozenset((b"sys.executable", b"torch.load"))
 
 
 class Definition(NamedTuple):
@@ -28,20 +47,35 @@ class Definition(NamedTuple):
     outputs: tuple[str, ...] | None
 
 
+class Import(NamedTuple):
+    """`import <module>`, or `from <module> import <names>` with as many dots before as `level`."""
+
+    module: str
+    level: int = 0
+    names: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Outline:
     """Names at the top of a module. A definition is None where reading alone cannot tell it.
 
-    `open` when names may come from elsewhere too: a star import, a `__getattr__`.
-    `imports` are the first parts of the modules that it imports, anywhere in it.
+    `open` when names may come from elsewhere too: a star import, a `__getattr__`. `imports` are all
+    of its import statements, and `strings` what may name a module or a file. `loads` is the first
+    thing in it that imports by a name which is not written. `code` is the digest of its text
+    without comments and blank lines.
     """
 
     definitions: Mapping[str, Definition | None]
     open: bool
-    imports: frozenset[str]
+    imports: tuple[Import, ...]
+    strings: tuple[str, ...]
+    loads: str | None
+    code: str
 
-
-_UNREAD = Outline({}, open=True, imports=frozenset())
+    @property
+    def packages(self) -> frozenset[str]:
+        """The first parts of the modules that it imports, but for its own package's."""
+        return frozenset(each.module.split(".")[0] for each in self.imports if not each.level)
 
 
 class NotPython(Exception):
@@ -54,142 +88,342 @@ class NotPython(Exception):
 
 
 @lru_cache(maxsize=256)
-def outline(content: bytes, version: str) -> Outline:
-    """Raises NotPython.
-
-    `version` is the Python that will run the text, such as `3.12`. What a newer one than ours may
-    mean by it, reading cannot tell: then the outline is open and empty.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an invalid escape is its author's affair
-            module = ast.parse(content)
-    except SyntaxError as error:
-        if tuple(map(int, version.split("."))) > sys.version_info[:2]:
-            return _UNREAD
-        place = (max(1, error.lineno or 1), max(1, error.offset or 1))
-        raise NotPython(error.msg, *place) from None
-    except ValueError as error:
-        raise NotPython(str(error), 1, 1) from None
-    except (RecursionError, MemoryError):
-        return _UNREAD  # valid for all we know
+def outline(content: bytes) -> Outline:
+    """Raises NotPython."""
+    text = _utf8(content)
+    tree = _parser().parse(text)
+    found = _captures(tree.root_node)
+    _check(text, tree.root_node, found)
+    imports = tuple(each for node in found.get("import", ()) for each in _imports(node))
     names: dict[str, Definition | None] = {}
-    for node in _statements(module.body):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+    for node, decorators in _statements(tree.root_node):
+        if node.type == "function_definition":
             # Of two definitions, only running the module tells which one stays.
-            names[node.name] = None if node.name in names else _signature(node)
+            name = _text(node.child_by_field_name("name"))
+            names[name] = None if name in names else _signature(text, node, decorators)
         else:
             names.update(dict.fromkeys(_bound_names(node)))
-    is_open = "*" in names or "__getattr__" in names
-    return Outline(names, is_open, frozenset(_imports(module)))
-
-
-def _imports(module: ast.Module) -> Iterator[str]:
-    for node in _all_statements(module):
-        if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module.split(".")[0]
-
-
-_BODIES = ("body", "orelse", "finalbody", "handlers", "cases")
-
-
-def _all_statements(module: ast.Module) -> Iterator[ast.AST]:
-    """Those in functions and classes, too; no expression, which cannot hold any."""
-    waiting: list[ast.AST] = [*module.body]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        for name in _BODIES:
-            inner = getattr(node, name, None)
-            if isinstance(inner, list):  # and not the expression of a conditional
-                waiting += inner
-
-
-def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """Those of the module itself, also under `if`, `try` and `with`; in order."""
-    waiting = body[::-1]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            continue
-        parts = [node, *getattr(node, "handlers", []), *getattr(node, "cases", [])]
-        inner = [
-            statement
-            for part in parts
-            for name in ("body", "orelse", "finalbody")
-            for statement in getattr(part, name, [])
-        ]
-        waiting += inner[::-1]
-
-
-def _bound_names(node: ast.stmt) -> Iterator[str]:
-    """Names that a statement of the module binds, whatever it is."""
-    if isinstance(node, ast.ClassDef):
-        yield node.name
-    elif isinstance(node, (ast.Import, ast.ImportFrom)):
-        for alias in node.names:
-            yield (alias.asname or alias.name).split(".")[0]
-    else:
-        for each in _own_parts(node):
-            if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
-                yield each.id
-            elif isinstance(each, (ast.MatchAs, ast.MatchStar)) and each.name:
-                yield each.name
-
-
-def _own_parts(node: ast.stmt) -> Iterator[ast.AST]:
-    """The expressions and patterns of a statement, without the statements in it."""
-    waiting: list[ast.AST] = [node]
-    while waiting:
-        part = waiting.pop()
-        yield part
-        waiting += [each for each in ast.iter_child_nodes(part) if not isinstance(each, ast.stmt)]
-
-
-def _signature(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Definition | None:
-    if not all(_is_transparent(each) for each in node.decorator_list) or node.args.posonlyargs:
-        return None
-    arguments = node.args
-    plain = [each.arg for each in arguments.args]
-    split = len(plain) - len(arguments.defaults)
-    required, optional = plain[:split], plain[split:]
-    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        (required if default is None else optional).append(argument.arg)
-    return Definition(
-        node.lineno,
-        node.col_offset + 1,
-        tuple(required),
-        tuple(optional),
-        arguments.kwarg is not None,
-        _outputs(node.decorator_list),
+    return Outline(
+        definitions=names,
+        open="*" in names or "__getattr__" in names,
+        imports=imports,
+        strings=tuple(sorted({_text(each) for each in found.get("content", ()) if _is_name(each)})),
+        loads=_loader(imports, found),
+        code=_code_digest(text, found),
     )
 
 
-def _outputs(decorators: list[ast.expr]) -> tuple[str, ...] | None:
-    for decorator in decorators:
-        for keyword in decorator.keywords if isinstance(decorator, ast.Call) else ():
-            if keyword.arg == "outputs":
-                return _literal_names(keyword.value)
+@cache
+def _parser() -> Parser:
+    from tree_sitter import Language, Parser
+    from tree_sitter_python import language
+
+    return Parser(Language(language()))
+
+
+@cache
+def _query() -> Query:
+    """What is wanted from anywhere in a module, found without a walk through it in Python."""
+    from tree_sitter import Language, Query
+    from tree_sitter_python import language
+
+    query: Query = Query(
+        Language(language()),
+        """
+        [(import_statement) (import_from_statement) (future_import_statement)] @import
+        (comment) @comment
+        (string) @string
+        (string_content) @content
+        (call function: (identifier) @called)
+        (attribute object: (identifier)) @attribute
+        [(print_statement) (exec_statement)] @old
+        (block) @block
+        """,
+    )
+    return query
+
+
+def _captures(root: Node) -> Mapping[str, list[Node]]:
+    from tree_sitter import QueryCursor
+
+    found = QueryCursor(_query()).captures(root)
+    return {name: sorted(nodes, key=lambda node: node.start_byte) for name, nodes in found.items()}
+
+
+_CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
+
+
+def _utf8(content: bytes) -> bytes:
+    """The text in UTF-8 with LF, however it is encoded (PEP 263)."""
+    if b"\0" in content:
+        raise NotPython("it holds a NUL byte", 1 + content[: content.index(b"\0")].count(b"\n"), 1)
+    text = content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
+    for line in text.split(b"\n", 2)[:2]:
+        if match := _CODING.match(line):
+            try:
+                return text.decode(match[1].decode("ascii")).encode()
+            except (LookupError, UnicodeDecodeError) as error:
+                raise NotPython(str(error), 1, 1) from None
+    try:
+        text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        row = 1 + text.count(b"\n", 0, error.start)
+        raise NotPython(f"the byte 0x{text[error.start]:02X} is not UTF-8", row, 1) from None
+    return text
+
+
+def _check(text: bytes, root: Node, found: Mapping[str, list[Node]]) -> None:
+    """Raises NotPython for the first thing that the grammar does not have, or had for Python 2."""
+    if root.has_error:
+        node = root
+        while not (node.is_error or node.is_missing):
+            node = next((each for each in node.children if each.has_error), node)
+            if not node.has_error:
+                break
+        words = f"`{node.type}` is missing" if node.is_missing else "invalid syntax"
+        raise NotPython(words, *_place(text, node))
+    for node in root.children:
+        start = node.start_point
+        line = text[node.start_byte - start.column : node.start_byte]
+        if start.column and not line.strip() and node.type != "comment":
+            raise NotPython("unexpected indent", *_place(text, node))
+    for node in found.get("old", ()):
+        word = node.type.partition("_")[0]
+        raise NotPython(f"`{word}` is a function since Python 3", *_place(text, node))
+    for node in found.get("block", ()):
+        if node.named_child_count == 0:
+            raise NotPython("an indented block is missing", *_place(text, node))
+
+
+def _place(text: bytes, node: Node) -> tuple[int, int]:
+    start = node.start_point
+    before = text[node.start_byte - start.column : node.start_byte]
+    return start.row + 1, len(before.decode("utf-8", "replace")) + 1
+
+
+def _text(node: Node | None) -> str:
+    return (node.text or b"").decode("utf-8", "replace") if node is not None else ""
+
+
+def _is_name(node: Node) -> bool:
+    text = node.text or b""
+    return 0 < len(text) <= _LONGEST_NAME and b"\n" not in text
+
+
+# Imports
+
+
+def _imports(node: Node) -> Iterator[Import]:
+    names = tuple(_imported(each) for each in node.children_by_field_name("name"))
+    if node.type == "import_statement":
+        yield from (Import(name) for name in names)
+    elif node.type == "import_from_statement":
+        if any(each.type == "wildcard_import" for each in node.children):
+            names = ("*",)
+        module = _text(node.child_by_field_name("module_name")).replace(" ", "")
+        name = module.lstrip(".")
+        yield Import(name, len(module) - len(name), names)
+
+
+def _imported(node: Node) -> str:
+    """`a.b` of `a.b as c`."""
+    named = node.child_by_field_name("name") if node.type == "aliased_import" else node
+    return _text(named).replace(" ", "")
+
+
+def _loader(imports: tuple[Import, ...], found: Mapping[str, list[Node]]) -> str | None:
+    for each in imports:
+        for name in (each.module, *(f"{each.module}.{name}" for name in each.names)):
+            is_one = name in _LOADERS or name.split(".")[0] in _LOADERS
+            if is_one and not each.level and not name.startswith(_HARMLESS):
+                if each.names and f"{each.module}.{each.names[0]}".startswith(_HARMLESS):
+                    continue
+                return name
+    for kind, known in (("called", _CALLED), ("attribute", _NAMED)):
+        for node in found.get(kind, ()):
+            if node.text in known:
+                return _text(node)
     return None
 
 
-def _literal_names(value: ast.expr) -> tuple[str, ...] | None:
+# Code apart from comments
+
+
+def _code_digest(text: bytes, found: Mapping[str, list[Node]]) -> str:
+    """64 hex digits: of each line without its comment and blanks at its end, but for empty ones.
+
+    Lines that begin inside a string are as they are; a line that names the encoding counts.
+    """
+    comments = {}
+    for node in found.get("comment", ()):
+        start = node.start_point
+        if start.row > 1 or not _CODING.match(node.text or b""):
+            comments[start.row] = start.column
+    inside = {
+        row
+        for node in found.get("string", ())
+        for row in range(node.start_point.row + 1, node.end_point.row + 1)
+    }
+    digest = hashlib.sha256()
+    for row, line in enumerate(text.split(b"\n")):
+        kept = line[: comments.get(row, len(line))]
+        if row not in inside:
+            kept = kept.rstrip()
+            if not kept:
+                continue
+        digest.update(kept + b"\n")
+    return digest.hexdigest()
+
+
+# Names and signatures
+
+
+_SCOPES = ("function_definition", "class_definition", "lambda")
+
+
+def _statements(root: Node) -> Iterator[tuple[Node, list[Node]]]:
+    """Those of the module itself, also under `if`, `try` and `with`, each with its decorators."""
+    waiting = root.named_children[::-1]
+    while waiting:
+        node = waiting.pop()
+        if node.type == "decorated_definition":
+            definition = node.child_by_field_name("definition")
+            decorators = [each for each in node.named_children if each.type == "decorator"]
+            if definition is not None:
+                yield definition, decorators
+            continue
+        yield node, []
+        if node.type not in _SCOPES:
+            waiting += [each for each in _inner(node) if each.type != "comment"][::-1]
+
+
+def _inner(node: Node) -> Iterator[Node]:
+    """The statements in a compound one."""
+    for child in node.named_children:
+        if child.type == "block":
+            yield from child.named_children
+        elif child.type.endswith("_clause"):
+            yield from _inner(child)
+
+
+def _bound_names(node: Node) -> Iterator[str]:
+    """Names that a statement of the module binds, without the statements in it."""
+    if node.type == "class_definition":
+        yield _text(node.child_by_field_name("name"))
+    elif node.type == "import_from_statement" or node.type == "import_statement":
+        if any(each.type == "wildcard_import" for each in node.children):
+            yield "*"
+        for each in node.children_by_field_name("name"):
+            alias = each.child_by_field_name("alias")
+            yield _text(alias) if alias is not None else _text(each).split(".")[0]
+    else:
+        waiting = [node]
+        while waiting:
+            part = waiting.pop()
+            yield from _targets(part)
+            parts = (each for each in part.named_children if each.type not in ("block", *_SCOPES))
+            waiting += [each for each in parts if not each.type.endswith("_definition")]
+
+
+_TARGETS = {
+    "assignment": "left",
+    "augmented_assignment": "left",
+    "for_statement": "left",
+    "for_in_clause": "left",
+    "named_expression": "name",
+    "as_pattern": "alias",
+    "type_alias_statement": "left",
+}
+
+
+def _targets(node: Node) -> Iterator[str]:
+    target = None
+    if node.type in _TARGETS:
+        target = node.child_by_field_name(_TARGETS[node.type])
+    elif node.type in ("case_pattern", "splat_pattern"):
+        target = node
+    waiting = [target] if target is not None else []
+    while waiting:
+        part = waiting.pop()
+        if part.type == "identifier":
+            yield _text(part)
+        elif part.type not in ("attribute", "subscript", "call"):
+            waiting += part.named_children
+
+
+def _signature(text: bytes, node: Node, decorators: list[Node]) -> Definition | None:
+    parameters = node.child_by_field_name("parameters")
+    children = parameters.named_children if parameters is not None else []
+    kinds = {each.type for each in children}
+    is_transparent = all(_decorator(each) in _TRANSPARENT_DECORATORS for each in decorators)
+    if not is_transparent or "positional_separator" in kinds:
+        return None
+    required, optional = [], []
+    takes_any = False
+    for each in children:
+        named = each.named_children[0] if each.type == "typed_parameter" else each
+        if named.type == "dictionary_splat_pattern":
+            takes_any = True
+        elif named.type == "identifier":
+            required.append(_text(named))
+        elif each.type in ("default_parameter", "typed_default_parameter"):
+            optional.append(_text(each.child_by_field_name("name")))
+    line, column = _place(text, node)
+    outputs = next(
+        (found for each in decorators if (found := _keyword(each, b"outputs")) is not None), None
+    )
+    return Definition(
+        line,
+        column,
+        tuple(required),
+        tuple(optional),
+        takes_any,
+        _literal_names(outputs) if outputs is not None else None,
+    )
+
+
+def _decorator(node: Node) -> bytes:
+    """The last part of its name; nothing of what is not called by one."""
+    called: Node | None = node.named_children[0]
+    if called is not None and called.type == "call":
+        called = called.child_by_field_name("function")
+    if called is not None and called.type == "attribute":
+        called = called.child_by_field_name("attribute")
+    return called.text or b"" if called is not None and called.type == "identifier" else b""
+
+
+def _keyword(decorator: Node, name: bytes) -> Node | None:
+    """The value of a keyword argument of a decorator that is called."""
+    arguments = decorator.named_children[0].child_by_field_name("arguments")
+    for each in arguments.named_children if arguments is not None else ():
+        key = each.child_by_field_name("name")
+        if each.type == "keyword_argument" and key is not None and key.text == name:
+            return each.child_by_field_name("value")
+    return None
+
+
+def _literal_names(value: Node) -> tuple[str, ...] | None:
     """Names of a literal list: strings, or mappings with a `name` (digitalhub.md section 6)."""
-    try:
-        items = ast.literal_eval(value)
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+    if value.type not in ("list", "tuple"):
         return None
-    if not isinstance(items, (list, tuple)):
-        return None
-    names = [item.get("name") if isinstance(item, dict) else item for item in items]
-    literal = tuple(name for name in names if isinstance(name, str))
+    items = [each for each in value.named_children if each.type != "comment"]
+    names = [_literal(_named(each) if each.type == "dictionary" else each) for each in items]
+    literal = tuple(name for name in names if name is not None)
     return literal if len(literal) == len(names) else None
 
 
-def _is_transparent(decorator: ast.expr) -> bool:
-    called = decorator.func if isinstance(decorator, ast.Call) else decorator
-    name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-    return name in _TRANSPARENT_DECORATORS
+def _named(mapping: Node) -> Node | None:
+    for pair in mapping.named_children:
+        if pair.type == "pair" and _literal(pair.child_by_field_name("key")) == "name":
+            return pair.child_by_field_name("value")
+    return None
+
+
+def _literal(node: Node | None) -> str | None:
+    """The text of a string that has nothing to work out in it."""
+    if node is None or node.type != "string":
+        return None
+    parts = node.named_children
+    if any(each.type == "interpolation" or each.named_children for each in parts):
+        return None
+    return "".join(_text(each) for each in parts if each.type == "string_content")

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from gitopsc.adapters.requirement import normalised
 from gitopsc.load import sentences
-from gitopsc.load.handler import module_of, read_handler
+from gitopsc.load.handler import read_handler, with_code
 from gitopsc.load.requirements import bad_requirements, locked_packages
-from gitopsc.load.source import Sources, Unavailable, find_source, platform_refusal
+from gitopsc.load.source import Sources, Unavailable, find_source, module_of, platform_refusal
 from gitopsc.model.descriptor import FunctionDescriptor, Project
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.memo import Memo
@@ -63,6 +63,9 @@ def _function(
     if not source.files and source.fetch is None and spec.image is None:
         return None, [*problems, sentences.no_source(descriptor)]
     handler, found = read_handler(sources, descriptor, source)
+    files = source.files
+    if source.content is None:  # and not pinned as it is
+        files = tuple(with_code(files, sources.memo))
     function = Function(
         name=descriptor.name,
         descriptor=descriptor,
@@ -71,9 +74,9 @@ def _function(
         base_image=spec.base_image,
         image=spec.image,
         handler=descriptor.source.function_name,
-        module=module_of(descriptor, source),
+        module=module_of(descriptor, source.module),
         init=descriptor.source.init_function,
-        files=source.files,
+        files=files,
         origin=source.origin,
         archive=source.archive,
         fetch=source.fetch,

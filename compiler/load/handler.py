@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
-from gitopsc.adapters.python import Definition, NotPython, Outline, outline
+from gitopsc.adapters.python import Definition
 from gitopsc.load import sentences
-from gitopsc.load.source import Source, Sources
+from gitopsc.load.outlines import NotPython, outline_of
+from gitopsc.load.source import Source, Sources, module_of
 from gitopsc.model.descriptor import FunctionDescriptor
 from gitopsc.model.diagnostic import Diagnostic
-from gitopsc.model.memo import Memo, step_key
+from gitopsc.model.memo import Memo
 from gitopsc.model.program import Signature
 from gitopsc.model.source import FunctionFile, Span, Tree
 
@@ -23,17 +25,11 @@ class Handler(NamedTuple):
     imports: frozenset[str] = frozenset()
 
 
-def module_of(function: FunctionDescriptor, source: Source) -> str:
-    """The file of the handler, below the source's folder."""
-    name = function.source.module_name
-    return name.replace(".", "/") + ".py" if name else source.module
-
-
 def read_handler(
     sources: Sources, function: FunctionDescriptor, loaded: Source
 ) -> tuple[Handler, list[Diagnostic]]:
     """The handler and init have to be in the module."""
-    module = module_of(function, loaded)
+    module = module_of(function, loaded.module)
     span = function.span("spec", "source", "handler")
     file = next((found for found in loaded.files if found.path == module), None)
     if file is None:
@@ -44,12 +40,12 @@ def read_handler(
     if not module.endswith(".py"):
         return Handler(), [sentences.not_a_module(module, span)]
     try:
-        names = _outline(file.content, function.python_version, sources.memo)
+        names = outline_of(file.content, sources.memo)
     except NotPython as error:
         return Handler(), [sentences.not_python(function, file, error, span)]
     problems: list[Diagnostic] = []
     if loaded.is_file:
-        problems += _left_behind(function, file, str(loaded.origin), names.imports, sources.tree)
+        problems += _left_behind(function, file, str(loaded.origin), names.packages, sources.tree)
     wanted = {function.source.function_name: span}
     if function.source.init_function is not None:
         place = function.span("spec", "source", "init_function")
@@ -61,21 +57,19 @@ def read_handler(
     signatures = {
         name: _signature(file, definition) for name, definition in found if definition is not None
     }
-    return Handler(signatures, names.imports), problems
+    if loaded.all_of_it is not None:
+        problems.append(sentences.all_of_it(function, loaded.all_of_it, span))
+    return Handler(signatures, names.packages), problems
 
 
-def _outline(content: bytes, version: str, memo: Memo) -> Outline:
-    """Raises NotPython."""
-    key = step_key("outline", version, content)
-    known = memo.recall(key)
-    if known is not None:
-        definitions, is_open, imports = known
-        named = {name: each and Definition(*each) for name, each in definitions.items()}
-        return Outline(named, is_open, frozenset(imports))
-    found = outline(content, version)
-    plain = {name: each and tuple(each) for name, each in found.definitions.items()}
-    memo.keep(key, (plain, found.open, sorted(found.imports)))
-    return found
+def with_code(files: Iterable[FunctionFile], memo: Memo) -> Iterator[FunctionFile]:
+    """Each Python file with the digest of its code: comments decide no result."""
+    for file in files:
+        try:
+            code = outline_of(file.content, memo).code if file.path.endswith(".py") else None
+        except NotPython:
+            code = None
+        yield file if code is None else replace(file, code=code)
 
 
 def _signature(file: FunctionFile, found: Definition) -> Signature:

@@ -25,6 +25,7 @@ from gitopsc.model.diagnostic import (
     SOURCE_OUTSIDE,
     UNKNOWN_HANDLER,
     UNREADABLE,
+    WHOLE_SOURCE,
     Diagnostic,
     Label,
     did_you_mean,
@@ -200,6 +201,14 @@ def not_copied(
     message = f"`{name}` lies beside `{file.path}`, and a file source copies only itself"
     hint = f"write `source: {folder}` and `handler: {stem}:{handler}` to bring the folder"
     return Diagnostic(NOT_COPIED, message, span, hint)
+
+
+def all_of_it(function: FunctionDescriptor, found: tuple[str, str], span: Span) -> Diagnostic:
+    module, loader = found
+    message = f"`{module}` uses `{loader}`, which may load any file: a change of any file of the"
+    message += f" source makes `{function.name}` another function"
+    hint = "name what it loads under `source: {include: [...]}` in gitopsc.yaml"
+    return Diagnostic(WHOLE_SOURCE, message, span, hint)
 
 
 def not_python(

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from gitopsc.adapters.archive import BadArchive, unpack
 from gitopsc.load import sentences
+from gitopsc.load.reach import Reached, reach
 from gitopsc.model.descriptor import INLINE_MODULE, FunctionDescriptor, Project
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.lock import FunctionPin, SourcePin, files_digest
@@ -53,7 +54,8 @@ class Sources(NamedTuple):
 class Source(NamedTuple):
     """A function's files, the file or folder they are, and the module of a bare handler.
 
-    The platform's column of digitalhub.md section 1.2 says which module that is.
+    The platform's column of digitalhub.md section 1.2 says which module that is. `all_of_it` is
+    the module for whose sake all files of a folder are used, with what it loads others by.
     """
 
     files: tuple[FunctionFile, ...]
@@ -63,6 +65,7 @@ class Source(NamedTuple):
     archive: str | None = None
     fetch: Fetch | None = None
     content: str | None = None
+    all_of_it: tuple[str, str] | None = None
 
 
 class Unavailable(NamedTuple):
@@ -143,11 +146,31 @@ def _local_source(
             if found.path not in sources.unread and not _CACHED.search(found.path)
         ]
         if below:
-            files = _read(below, project, span)
-            return files if isinstance(files, Unavailable) else Source(files, origin)
+            return _folder(sources, function, origin, dict(below))
     names = [project.relative(path) for path in tree.files if path.startswith(project.prefix)]
     problem = sentences.missing(written, project.name, candidates[0], names, span)
     return Unavailable(problem)
+
+
+def module_of(function: FunctionDescriptor, bare: str) -> str:
+    """The file of the handler, below the source's folder; `bare` is that of a bare function."""
+    name = function.source.module_name
+    return name.replace(".", "/") + ".py" if name else bare
+
+
+def _folder(
+    sources: Sources, function: FunctionDescriptor, origin: str, files: Mapping[str, SourceFile]
+) -> Source | Unavailable:
+    project = sources.project
+    span = function.span("spec", "source", "source")
+    module = module_of(function, INLINE_MODULE)
+    chosen = Reached(tuple(files))  # of which the module is missing, which is told of later
+    if module in files:
+        chosen = reach(files, module, project.choice, project.prefix, sources.memo)
+    read = _read([(path, files[path]) for path in chosen.paths], project, span)
+    if isinstance(read, Unavailable):
+        return read
+    return Source(read, origin, all_of_it=chosen.all_of_it)
 
 
 def _read(

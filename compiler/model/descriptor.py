@@ -262,6 +262,14 @@ class Allowance(NamedTuple):
     span: Span
 
 
+class SourceChoice(NamedTuple):
+    """Which files of source folders are used and which not, whatever imports tell: patterns of
+    paths in the project."""
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Project:
     """A folder with its settings and descriptors; `folder` is relative to the tree.
@@ -284,6 +292,7 @@ class Project:
     described: frozenset[str]
     is_sound: bool = True
     fetches: bool = False
+    choice: SourceChoice = field(default_factory=SourceChoice)
     lock: Lock = field(default_factory=Lock)
     local: Environment = field(default_factory=lambda: Environment("local"))
     settings: Document | None = None

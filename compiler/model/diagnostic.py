@@ -193,6 +193,9 @@ OVERRULED = Code("C418", "overruled", _WARNING, "a key of a run that its functio
 NOT_COPIED = Code("C419", "not-copied", _WARNING, "a module beside the source that is not copied")
 BAD_REQUIREMENT = Code("C420", "bad-requirement", _ERROR, "a requirement that pip would not take")
 LARGE_SOURCE = Code("C423", "large-source", _ERROR, "a source that is larger than code is")
+WHOLE_SOURCE = Code(
+    "C424", "whole-source", Severity.NOTE, "a folder of which a function may use any file"
+)
 UNKNOWN_PROFILE = Code("C421", "unknown-profile", _ERROR, "a profile that no settings define")
 UNKNOWN_VERSION = Code("C416", "unknown-version", _WARNING, "a version that no descriptor has")
 

@@ -142,13 +142,15 @@ def _shown(path: str) -> str:
 class FunctionFile:
     """One file of a function's source. `path` is relative to the folder the image keeps it in.
 
-    `origin` is where it lies in the tree; None for inline text and fetched sources.
+    `origin` is where it lies in the tree; None for inline text and fetched sources. `code` is the
+    digest of a Python file without its comments.
     """
 
     path: str
     content: bytes
     executable: bool = False
     origin: str | None = None
+    code: str | None = None
 
 
 @dataclass(frozen=True)

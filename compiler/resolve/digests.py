@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from gitopsc.model import identity
 from gitopsc.model.program import Function, Reference, Run
+from gitopsc.model.source import FunctionFile
 from gitopsc.model.specification import RunSpec
 
 
@@ -104,8 +105,9 @@ def _source_digests(function: Function) -> Any:
     if not function.files:
         return None
     if _is_one_file(function):
-        return identity.content_digest(function.files[0].content)
-    return {
-        file.path: [identity.content_digest(file.content), file.executable]
-        for file in function.files
-    }
+        return _digest(function.files[0])
+    return {file.path: [_digest(file), file.executable] for file in function.files}
+
+
+def _digest(file: FunctionFile) -> str:
+    return file.code or identity.content_digest(file.content)

@@ -50,6 +50,7 @@ def make_project(
         environments=settings.environments,
         local=settings.local,
         fetches=settings.fetches,
+        choice=settings.choice,
         descriptors=tuple(descriptors),
         place=place,
         described=described,

@@ -17,6 +17,7 @@ from gitopsc.model.descriptor import (
     Environment,
     Profile,
     SecretKey,
+    SourceChoice,
 )
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.document import Document, Pointer
@@ -47,6 +48,7 @@ class Settings(NamedTuple):
     project: str | None
     output: str
     fetches: bool
+    choice: SourceChoice
     environments: tuple[Environment, ...]
     local: Environment
     allowed: tuple[Allowance, ...]
@@ -62,6 +64,10 @@ def read_settings(document: Document | None) -> tuple[Settings, list[Diagnostic]
         project=data.get("project"),
         output=data.get("output", _DEFAULT_OUTPUT).rstrip("/"),
         fetches=data.get("sources") == "fetch",
+        choice=SourceChoice(
+            tuple(data.get("source", {}).get("include", ())),
+            tuple(data.get("source", {}).get("exclude", ())),
+        ),
         environments=_environments(data),
         local=_environment("local", data, {}),
         allowed=_allowed(document, data),
@@ -93,11 +99,13 @@ def _problems(document: Document) -> Iterator[Diagnostic]:
 
 
 def _pattern_problems(document: Document) -> Iterator[Diagnostic]:
-    for key in ("include", "exclude"):
-        patterns = document.data.get(key)
-        for index, pattern in enumerate(patterns if isinstance(patterns, list) else ()):
-            if isinstance(pattern, str) and not is_pattern(pattern):
-                yield sentences.not_a_pattern(short(pattern), document.span(key, index))
+    for home in ((), ("source",)):
+        for key in ("include", "exclude"):
+            place: Pointer = (*home, key)
+            patterns = document.part(*place).data if document.has(*place) else None
+            for index, pattern in enumerate(patterns if isinstance(patterns, list) else ()):
+                if isinstance(pattern, str) and not is_pattern(pattern):
+                    yield sentences.not_a_pattern(short(pattern), document.span(*place, index))
 
 
 def _profile_problems(document: Document) -> Iterator[Diagnostic]:

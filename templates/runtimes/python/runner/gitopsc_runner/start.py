@@ -75,14 +75,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         logger.error_with(message, function=function, error=str(error), exit_code=FAILED)
         return FAILED
     except BaseException as error:  # SystemExit and KeyboardInterrupt, too
+        hint = {"hint": _missing(error)} if isinstance(error, ModuleNotFoundError) else {}
         logger.error_with(
             "the function raised",
             function=function,
             error=repr(error),
             traceback=traceback.format_exc(),
+            **hint,
             exit_code=FAILED,
         )
         return FAILED
+
+
+def _missing(error: ModuleNotFoundError) -> str:
+    """Only what imports lead to is in an image."""
+    words = f"if `{error.name}` is a file of the source, name it under `source: {{include: [...]}}`"
+    return f"{words} in gitopsc.yaml; else add its package to `requirements`"
 
 
 def _run(settings: Settings, arguments: argparse.Namespace, logger: nuclio_sdk.Logger) -> int:

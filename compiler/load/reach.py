@@ -1,0 +1,147 @@
+"""The files of a folder and a handler's module in it -> those that the handler uses.
+
+Of Python files, the ones that imports lead to; of all others, each that is not left out. What is
+imported by a name that no import tells (importlib, pickle) may be anywhere: then all files are used
+(design.md section 4a).
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from gitopsc.adapters.glob import matcher
+from gitopsc.adapters.python import Import, NotPython, Outline
+from gitopsc.load.outlines import outline_of
+from gitopsc.model.descriptor import SourceChoice
+from gitopsc.model.memo import Memo
+from gitopsc.model.source import SourceFile, Unreadable
+
+LEFT_OUT = ("README*", "LICENSE*", "CHANGELOG*", "docs/", "tests/", "*.ipynb")
+"""What is beside code in folders, and no function needs; as in .gitignore."""
+
+
+class Reached(NamedTuple):
+    """Paths below the folder; and the module that may use all files, with what it does that by."""
+
+    paths: tuple[str, ...]
+    all_of_it: tuple[str, str] | None = None
+
+
+def reach(
+    files: Mapping[str, SourceFile], module: str, choice: SourceChoice, prefix: str, memo: Memo
+) -> Reached:
+    """`files` are by their paths below the folder; the paths of a project start with `prefix`."""
+    modules = _Modules(files, memo)
+    reached = modules.reached_from(module)
+    in_project = {path: file.path.removeprefix(prefix) for path, file in files.items()}
+    included, excluded = matcher(choice.include), matcher(choice.exclude)
+    is_left_out = matcher(LEFT_OUT)
+
+    def is_kept(path: str) -> bool:
+        if path in reached:
+            return True
+        if choice.include and included(in_project[path]):
+            return True
+        if choice.exclude and excluded(in_project[path]):
+            return False
+        if modules.loads is not None and not choice.include:
+            return True
+        return not path.endswith(".py") and not is_left_out(path)
+
+    kept = tuple(path for path in files if is_kept(path))
+    is_all = modules.loads is not None and not choice.include
+    return Reached(kept, modules.loads if is_all else None)
+
+
+class _Modules:
+    """The Python files of a folder that is importable, as PYTHONPATH has it."""
+
+    def __init__(self, files: Mapping[str, SourceFile], memo: Memo) -> None:
+        self._files = files
+        self._memo = memo
+        self._folders = {
+            "/".join(parts[:end])
+            for parts in (path.split("/") for path in files)
+            for end in range(1, len(parts))
+        }
+        self.loads: tuple[str, str] | None = None
+
+    def reached_from(self, module: str) -> set[str]:
+        """Paths: the module, and what it and they import or name in a string."""
+        reached: set[str] = set()
+        waiting = [module] if module in self._files else []
+        while waiting:
+            path = waiting.pop()
+            if path in reached:
+                continue
+            reached.add(path)
+            outline = self._outline(path) if path.endswith(".py") else None
+            if outline is None:
+                continue
+            if outline.loads is not None and self.loads is None:
+                self.loads = (path, outline.loads)
+            for each in outline.imports:
+                waiting += self._imported(path, each)
+            for text in outline.strings:
+                waiting += self._named(path, text)
+        return reached
+
+    def _outline(self, path: str) -> Outline | None:
+        """Nothing of what cannot be read, which is told of where it is loaded."""
+        file = self._files[path]
+        try:
+            return None if file.is_link else outline_of(file.content, self._memo)
+        except (NotPython, Unreadable):
+            return None
+
+    def _imported(self, path: str, statement: Import) -> Iterator[str]:
+        module, level, names = statement
+        base = ""
+        if level:
+            parts = path.split("/")[:-1]
+            base = "/".join(parts[: len(parts) - (level - 1)])
+        place = posixpath.join(base, module.replace(".", "/")) if module else base
+        yield from self._packages_around(place)
+        yield from self._module_at(place)
+        for name in names:
+            if name == "*" and place in self._folders:
+                below = f"{place}/"
+                yield from (
+                    each
+                    for each in self._files
+                    if each.startswith(below)
+                    and each.endswith(".py")
+                    and "/" not in each[len(below) :]
+                )
+            else:
+                yield from self._module_at(posixpath.join(place, name))
+
+    def _module_at(self, place: str) -> Iterator[str]:
+        for path in (f"{place}/__init__.py", f"{place}.py"):
+            if path.lstrip("/") in self._files:
+                yield path.lstrip("/")
+
+    def _packages_around(self, place: str) -> Iterator[str]:
+        """What importing a module runs before it."""
+        parts = place.split("/")[:-1]
+        for end in range(1, len(parts) + 1):
+            path = "/".join([*parts[:end], "__init__.py"])
+            if path in self._files:
+                yield path
+
+    def _named(self, path: str, text: str) -> Iterator[str]:
+        """A file by its path, or a module by its name, perhaps with a function after `:`."""
+        folder = posixpath.dirname(path)
+        for base in dict.fromkeys(("", folder)):
+            named = posixpath.normpath(posixpath.join(base, text))
+            if named in self._files:
+                yield named
+        name = text.partition(":")[0]
+        if name.replace(".", "").replace("_", "").isalnum():
+            place = name.replace(".", "/")
+            found = list(self._module_at(place))
+            if found:
+                yield from self._packages_around(place)
+                yield from found

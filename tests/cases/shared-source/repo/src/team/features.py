@@ -1,0 +1,1 @@
+def scale(size): return range(size)
