@@ -32,7 +32,9 @@ from gitopsc.model.document import Document
 from gitopsc.model.program import Function
 from gitopsc.model.source import FunctionFile, Span, Tree, Unreadable
 
-_ASSIGNED = re.compile(r"([A-Za-z_][\w.-]*)[\"']?\]?[ \t]*[:=][ \t]*[\"']([^\"'\n]{4,})[\"']")
+_ASSIGNED = re.compile(
+    r"(?<![\w.-])([A-Za-z_][\w.-]*)[\"']?\]?[ \t]*[:=][ \t]*[\"']([^\"'\n]{4,})[\"']"
+)
 _NAMES_OF_SECRETS = ("registry_secret",)
 """Keys of the settings that name a Secret."""
 
@@ -97,15 +99,15 @@ def _sources(functions: Iterable[Function]) -> Iterator[tuple[Function, Function
             if key in seen:
                 continue
             seen.add(key)
-            try:
-                yield function, file, file.content.decode("utf-8")
-            except UnicodeDecodeError:
-                continue
+            if b"\0" not in file.content:
+                yield function, file, file.content.decode("utf-8", "replace")
 
 
 def _may_hold(text: str) -> tuple[bool, bool]:
     """Whether a format of a credential may begin in it, and whether a name may tell of one."""
-    return may_hold_credentials(text), may_name_secrets(text)
+    # What is escaped in YAML shows only once it is read.
+    is_escaped = "\\u" in text or "\\x" in text or "\\U" in text
+    return is_escaped or may_hold_credentials(text), may_name_secrets(text)
 
 
 def _in_document(document: Document, has_format: bool, has_name: bool) -> Problems:
@@ -137,8 +139,10 @@ def _in_value(name: str, value: str, span: Span, *, has_format: bool) -> Problem
 
 
 def _word(text: str, credential: Credential) -> str:
-    """The credential with what follows it in one word: a host may tell that it is for tests."""
-    return text[credential.start : credential.end + _AFTER].split(maxsplit=1)[0]
+    """The credential with what follows it in one word, up to a path: a host may tell that it is for
+    tests."""
+    after = text[credential.end : credential.end + _AFTER].partition("/")[0]
+    return f"{text[credential.start : credential.end]}{after}".split(maxsplit=1)[0]
 
 
 def _in_source(function: Function, file: FunctionFile, text: str) -> Problems:

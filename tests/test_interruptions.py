@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from conftest import SAMPLE
+from gitopsc.adapters.python import outline
 from gitopsc.cli import main
 from gitopsc.model.files import OWNERSHIP_LIST
 from gitopsc.pipeline import compile_tree
@@ -125,7 +126,8 @@ def test_no_process_outlives_a_killed_compile_for_long(
     shutil.copytree(project, tmp_path / "root" / "two")
     root = tmp_path / "root"
     settings = root / "two" / "gitopsc.yaml"
-    settings.write_text(settings.read_text().replace("world-cities", "other-cities"))
+    text = settings.read_text().replace("world-cities", "other-cities")
+    settings.write_text(text.replace("namespace: cities", "namespace: other-cities"))
     for descriptor in (root / "two").rglob("*.*"):
         if descriptor.suffix in (".yaml", ".json"):
             text = descriptor.read_text().replace("world-cities/", "other-cities/")
@@ -183,7 +185,8 @@ def test_a_folder_that_cannot_be_written(project: Path, tmp_path: Path, existing
     log.chmod(0o666)
     shutil.rmtree(project / ".git")  # Git would refuse a repository of somebody else
 
-    b"".decode("utf-8-sig")  # nobody may not read the Python of root, where this codec is
+    b"".decode("utf-8-sig")  # nobody may not read the Python of root, where this codec is,
+    outline(b"")  # nor the parser's library
 
     def drop() -> None:
         os.setgid(NOBODY)

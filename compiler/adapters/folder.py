@@ -109,11 +109,16 @@ _LONGEST_LIST = 16 * 1024 * 1024
 
 
 def owned_by(folder: str | os.PathLike[str]) -> OwnershipList:
-    """What an output folder's list says; nothing where there is none."""
+    """What an output folder's list says; nothing where there is none.
+
+    A link is not followed: nothing of a file that nobody else has is shown.
+    """
+    path = os.path.join(folder, OWNERSHIP_LIST)
     try:
-        with open(
-            os.path.join(folder, OWNERSHIP_LIST), encoding="utf-8", errors="replace", newline=""
-        ) as file:
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            return OwnershipList(unknown=((1, "not a file"),))
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)
+        with open(os.open(path, flags), encoding="utf-8", errors="replace", newline="") as file:
             text = file.read(_LONGEST_LIST + 1)
             if len(text) > _LONGEST_LIST:
                 return OwnershipList(unknown=((1, text[:100]),))

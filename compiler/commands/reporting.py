@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from gitopsc.commands.terminal import wants_colour
 from gitopsc.model.diagnostic import STALE_OUTPUT, Diagnostic
 from gitopsc.model.output import Change, Status
+from gitopsc.model.printable import printable
 from gitopsc.model.source import Span
 from gitopsc.report.text import Lines, render_text
 
@@ -40,7 +41,7 @@ def printed(
     text = render_text(diagnostics, lines, colour=wants_colour())
     for change in changes:
         word = _STALE_WORDS[change.action] if status == "stale" else change.action
-        text += f"{word:9} {change.path}\n"
+        text += f"{word:9} {printable(change.path)}\n"
     return "", text + last
 
 

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote
 
-_SECRET_NAME = re.compile(
-    r"(?i)(?:^|[?&;#])[^=&;#]*(?:token|passw|secret|signature|credential|api_?key"
-    r"|(?<![a-z])(?:pwd|sig|key|auth|code)(?![a-z]))[^=&;#]*="
+_SECRET_WORD = re.compile(
+    r"(?i)token|passw|secret|signature|credential|api_?key"
+    r"|(?<![a-z])(?:pwd|sig|key|auth|code)(?![a-z])"
 )
 _USERS = (
     re.compile(r"(?<=://)[^\n\"'`]*@"),
-    re.compile(r"[\w.+-]+:(?!//)[^\s\"'`@]+@(?!sha256:)"),
+    re.compile(r"(?<![\w.+-])[\w.+-]+:(?!//)[^\s\"'`@]+@(?!sha256:)"),
 )
 """User names and passwords before a host: too much is masked rather than too little."""
 
@@ -30,15 +30,19 @@ _NAMED = re.compile(
 """A key or a variable, or what is called so by a `name` beside its `value`."""
 _HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _ASSIGNED = re.compile(
-    rf"(?i)([\w.-]*{_TELLING}[\"']?[ \t]*(?::|=)[ \t]*[\"']?)([^\s\"',}}\]#`][^\s\"',}}\]`]*)"
+    rf"(?i)((?<![\w.-])[\w.-]*?{_TELLING}[\"']?[ \t]*(?::|=)[ \t]*[\"']?)"
+    r"([^\s\"',}\]#`][^\s\"',}\]`]*)"
 )
 _CALLED = re.compile(
-    rf"(?i)(name[\"']?[ \t]*:[ \t]*[\"']?[\w.-]{{0,100}}{_TELLING}[\"']?[ \t]*,[ \t]*[\"']?value"
-    rf"[\"']?[ \t]*:[ \t]*[\"']?)([^\s\"',}}\]`]+)"
+    rf"(?im)\bname[\"']?[ \t]*:[ \t]*[\"']?[\w.-]{{0,100}}?{_TELLING}[\"']?[ \t]*(?:[,}}]|$)"
+)
+_VALUE = re.compile(
+    r"(?i)(\bvalue[\"']?[ \t]*:[ \t]*)(\"[^\"\n]*\"?|'[^'\n]*'?|\{[^}\n]*\}?|[^,}\n]+)"
 )
 _BARE = re.compile(
     r"\b(?:gh[opsur]_|github_pat_|gl[a-z]{2,6}-|A[KS]IA|xox[a-z]-|sk-|[rs]k_live_|hf_|npm_|pypi-"
     r"|AIza|SG\.|eyJ|dckr_|dapi|do[oprt]_v1_|whsec_)[\w.~+/=-]{8,}"
+    r"|(?<=PRIVATE KEY-----)[^-\n]+"
 )
 _IN_SECRETS = re.compile(r"(secrets[\"']?[ \t]*:[ \t]*\{)([^}\n]*)")
 _VALUES = re.compile(r"(:[ \t]*)([^,{}\s][^,{}]*)")
@@ -47,7 +51,9 @@ _PLACEHOLDER = re.compile(
     r"(?i)example|placeholder|change[_-]?me|your[_-]|dummy|redacted|localhost|127\.0\.0\.1|\[::1\]"
     r"|\$\{.*\}|\$\(.*\)|\{\{.*\}\}|<[^>]*>|^[x*.]+$|^(?:none|null|true|false|todo|test)$"
 )
-_NO_LITERAL = re.compile(r"[A-Z][A-Z0-9_]*|store://.*|/.*|\$.*|.*\s.*", re.DOTALL)
+_NO_LITERAL = re.compile(
+    r"[A-Z]+(?:_[A-Z0-9_]+)?|store://.*|/.*/.*|\$.*|\S+(?:\s+\S+){2,}\s*", re.DOTALL
+)
 """The name of a variable or a secret, a key of data, a path, a sentence."""
 
 
@@ -83,15 +89,19 @@ def names_literal_secret(name: str, value: str) -> bool:
     )
 
 
-def masked(text: str) -> str:
-    """The same with `*` for what may be a secret, in its own length, so that carets still fit."""
+def masked(text: str, around: str = "") -> str:
+    """The same with `*` for what may be a secret, in its own length, so that carets still fit.
+
+    `around` is what it is a part of: a name there may tell of a value in it.
+    """
     if "@" in text:
         for pattern in _USERS:
             text = pattern.sub(_masked_user, text)
     if "=" in text:
         text = _TOKENS.sub(_masked_value, text)
     if ":" in text or "=" in text:
-        text = _CALLED.sub(lambda found: found[1] + "*" * len(found[2]), text)
+        if _CALLED.search(around or text):
+            text = _VALUE.sub(lambda found: found[1] + "*" * len(found[2]), text)
         text = _ASSIGNED.sub(lambda found: found[1] + "*" * len(found[2]), text)
         if "secrets" in text:
             text = _IN_SECRETS.sub(_masked_mapping, text)
@@ -114,4 +124,5 @@ def _masked_mapping(found: re.Match[str]) -> str:
 
 def names_secret(query: str) -> bool:
     """Whether a part of a URL after `?` or `#` gives a value to a name such as `token`."""
-    return bool(_SECRET_NAME.search(unquote(query)))
+    parts = (part.partition("=") for part in re.split("[?&;#]", unquote(query)))
+    return any(is_given and _SECRET_WORD.search(name) for name, is_given, _ in parts)

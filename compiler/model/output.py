@@ -9,7 +9,7 @@ from json.encoder import encode_basestring as _quoted
 from typing import Any, Literal, NamedTuple
 
 _UNPRINTABLE = re.compile(
-    "[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufffe\uffff]"
+    "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 """What YAML does not print, and what would reorder or hide a part of the line in a review."""
 

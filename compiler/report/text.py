@@ -85,16 +85,20 @@ def _excerpt(span: Span, lines: Lines) -> str:
     start = span.column - 1
     end = span.end_column - 1 if span.end_line == span.line else len(line)
     cut = max(0, start - _WIDTH // 2) if len(line) > _WIDTH else 0
-    shown = printable(_masked(line, cut, cut + _WIDTH))
+    around = "\n".join(source[max(0, span.line - 1 - _NEAR) : span.line + _NEAR])
+    shown = printable(_masked(line, cut, cut + _WIDTH, around[: _NEAR * 1000]))
     width = max(1, min(end, cut + _WIDTH, len(line)) - start)
     number = f"  {span.line} | "
     return f"{number}{shown}\n{' ' * (len(number) + start - cut)}{'^' * width}\n"
 
 
-def _masked(line: str, start: int, end: int) -> str:
+def _masked(line: str, start: int, end: int, around: str) -> str:
     """A part of a line; a log is no place for a password, which may begin before it."""
     first = max(0, start - _AROUND)
-    return masked(line[first : end + _AROUND])[start - first : end - first]
+    part = masked(line[first : end + _AROUND], around)
+    return part[start - first : end - first]
 
 
 _AROUND = 300
+_NEAR = 2
+"""Lines before and after one whose `name` may say that a `value` in it is a secret."""

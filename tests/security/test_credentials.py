@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from conftest import CASES, SAMPLE, SAMPLES, tree_from, tree_of
 from gitopsc.adapters.credential_formats import credentials_in
-from gitopsc.model.credentials import masked, names_literal_secret
-from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.credentials import masked, names_literal_secret, names_secret
+from gitopsc.model.diagnostic import LITERAL_CREDENTIAL, Diagnostic
+from gitopsc.model.source import Span
 from gitopsc.pipeline import compile_tree
 from gitopsc.report.github import render_github
 from gitopsc.report.json import render_json
@@ -223,10 +224,68 @@ def test_nothing_is_found_in_the_samples() -> None:
         ("  password: hunter2", "  password: *******"),
         ('{"token": "hunter2", "a": 1}', '{"token": "*******", "a": 1}'),
         ("x: glpat-aaaaaaaaaaaaaaaaaaaa", "x: **************************"),
+        ('{name: DB_PASSWORD, value: "a b", x: 1}', "{name: DB_PASSWORD, value: *****, x: 1}"),
+        ("{name: DB_PASSWORD, value: {x: y}}", "{name: DB_PASSWORD, value: ******}"),
+        ("{value: 12345678, name: DB_PASSWORD}", "{value: ********, name: DB_PASSWORD}"),
+        ("{name: MODE, value: fast}", "{name: MODE, value: fast}"),
     ],
 )
 def test_every_excerpt_masks(line: str, shown: str) -> None:
     assert masked(line) == shown
+
+
+def test_a_name_on_the_line_before_tells_of_a_value() -> None:
+    text = "- name: DB_PASSWORD\n  value: {x: hunter3}\n"
+    span = Span("x.yaml", 2, 10, 2, 12)
+    problem = Diagnostic(LITERAL_CREDENTIAL, "here", span)
+    assert "hunter" not in render_text([problem], lambda _: text.split("\n"))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("x", r'"\u0067hp_' + A[:36] + '"'),
+        ("x", "postgres://etl:hunter3@db.internal/example"),
+        ("DB_PASSWORD", "HUNTER22"),
+        ("DB_PASSWORD", "abc hunter3"),
+        ("DB_PASSWORD", "/hunter3"),
+    ],
+)
+def test_other_spellings_are_found(key: str, value: str) -> None:
+    files = {
+        "gitopsc.yaml": "project: demo\nregistry: registry.example.com\n",
+        "f.yaml": json.dumps(FUNCTION),
+        "src/etl.py": "def run(): ...\n",
+        "r.yaml": "kind: python+job:run\nname: r\nspec:\n  function: etl\n"
+        f"  envs: [{{name: {key}, value: {value}}}]\n",
+    }
+    assert CODES & {each.code.id for each in compile_tree(tree_of(files)).diagnostics}
+
+
+def test_a_byte_that_is_not_text_hides_no_key() -> None:
+    files = {
+        "gitopsc.yaml": "project: demo\nregistry: registry.example.com\n",
+        "f.yaml": "{kind: python, name: f, spec: {python_version: PYTHON3_11,"
+        ' source: {source: src, handler: "etl:run"}}}',
+        "src/etl.py": "def run(): ...\n",
+        "src/key.txt": b"\xff\n" + key_block("RSA PRIVATE KEY").encode(),
+    }
+    assert "C323" in {each.code.id for each in compile_tree(tree_of(files)).diagnostics}
+
+
+def test_a_long_word_takes_no_time() -> None:
+    """What is quadratic would take hours."""
+    function = {"source": {"source": "src/etl.py", "handler": "run"}}
+    spec = {"python_version": "PYTHON3_11", **function}
+    files = {
+        "gitopsc.yaml": "project: demo\nregistry: registry.example.com\n",
+        "f.yaml": json.dumps({"kind": "python", "name": "etl", "spec": spec}),
+        "src/etl.py": f"def run(): ...\npassword = 'hunter22'\n# {'n' * 1_000_000}\n",
+    }
+    assert "C325" in {each.code.id for each in compile_tree(tree_of(files)).diagnostics}
+    for word in ("n" * 1_000_000, "a.b-" * 250_000, "token" * 200_000):
+        assert masked(f"{word}: x")
+        assert not names_secret(word)
 
 
 def test_one_line_with_several_hides_them_all() -> None:

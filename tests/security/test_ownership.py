@@ -86,6 +86,22 @@ def test_what_a_deleted_run_leaves_is_removed(output: Path, options: tuple[str, 
     assert (output / "images" / "proclaim" / "source" / "main.py").exists()
 
 
+@pytest.mark.parametrize("target", ["../.env", "/etc/passwd", "/dev/stdin"])
+def test_a_list_that_is_a_link_shows_nothing(
+    target: str, output: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a file that nobody else has, or of a device that never ends."""
+    assert compiled(output) == 0
+    (output / OWNERSHIP_LIST).unlink()
+    (output.parent / ".env").write_text("hush-hush\n")
+    (output / OWNERSHIP_LIST).symlink_to(target)
+    capsys.readouterr()
+    assert compiled(output, "--check") == 1
+    said = capsys.readouterr().err
+    assert "hush" not in said
+    assert "/bin/" not in said
+
+
 def test_everything_the_sample_has_could_be_written() -> None:
     text = (SAMPLE / "deploy" / OWNERSHIP_LIST).read_text()
     assert ownership(text).paths == set(text.split())

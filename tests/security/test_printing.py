@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import tree_of
+from conftest import SAMPLE, tree_of
 from gitopsc.cli import main
 from gitopsc.pipeline import compile_tree
 
@@ -20,7 +21,7 @@ NAMES = (
 SPEC = "{{python_version: {value}, source: {{code: x, handler: y}}}}"
 TEXT = f"kind: python\nname: {{name}}\nspec: {SPEC}\n"
 VALUES = ("\\e[2J", "\\n::error::x", "\\u202Egnp", "::error::x", "\\r\\n::x")
-FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @pytest.mark.parametrize("form", ["text", "json", "sarif", "github"])
@@ -49,6 +50,22 @@ def test_a_hint_to_stage_a_file(
     (tmp_path / "a\n::error::x.yaml").write_text("kind: artifact\nname: a\nspec: {}\n")
     main(["compile", "--fail-on-change"])
     assert not [line for line in capfd.readouterr().err.split("\n") if line.startswith("::")]
+
+
+@pytest.mark.parametrize("name", ["q\n::error::x", "p\x1b[2J", "d\u061cx", "e\u202egnp"])
+def test_what_is_written_to_a_folder(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(SAMPLE, tmp_path / name, ignore=shutil.ignore_patterns("deploy"))
+    for options in (["--check"], [], ["--check"]):
+        main(["compile", *options])
+        said = "".join(capfd.readouterr())
+        assert not FORBIDDEN.search(said)
+        assert not [line for line in said.split("\n") if line.startswith("::")]
+    for path in (tmp_path / name).rglob("*.yaml"):
+        assert not FORBIDDEN.search(path.read_text())
 
 
 @pytest.mark.parametrize("name", NAMES)
