@@ -30,7 +30,7 @@ from gitopsc.model.source import MOST_OF_DESCRIPTORS, SourceFile, Span, Tree, Un
 Keep = Callable[[str], bool]
 
 _SUFFIXES = (".yaml", ".yml", ".json")
-_LOCK_SIZE_LIMIT = 64 * 1024 * 1024
+_LOCK_SIZE_LIMIT = 16 * 1024 * 1024
 _OTHER_ENCODINGS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),

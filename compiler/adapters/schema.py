@@ -34,15 +34,16 @@ class Violation(NamedTuple):
     schema: Mapping[str, Any]
 
 
-_MOST = 100
-"""Violations of one descriptor that are told; nobody mends more at once."""
+MOST = 100
+"""Violations of one descriptor that are told, and unknown keys of one mapping; nobody fixes more
+at once."""
 
 
 def violations(schema: str, data: Any) -> list[Violation]:
     """What the schema (`python`, `gitopsc`, ...) has against `data`."""
     if _is_valid(schema, data):
         return []
-    return [_violation(error) for error in islice(_validator(schema).iter_errors(data), _MOST)]
+    return [_violation(error) for error in islice(_validator(schema).iter_errors(data), MOST)]
 
 
 def _violation(error: ValidationError) -> Violation:

@@ -8,7 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gitopsc.adapters.schema import Violation, example, nested_home, property_names, violations
+from gitopsc.adapters.schema import (
+    MOST,
+    Violation,
+    example,
+    nested_home,
+    property_names,
+    violations,
+)
 from gitopsc.model.descriptor import COMPILED_KINDS
 from gitopsc.model.diagnostic import (
     MISSING_KEY,
@@ -74,7 +81,8 @@ def _explain(document: Document, schema: str, violation: Violation) -> list[Diag
         case "additionalProperties":
             known = list(violation.schema.get("properties", {}))
             extra = [key for key in violation.found if key not in known]
-            return [_unknown_key(document, schema, violation, key, known) for key in extra]
+            told = extra[:MOST]
+            return [_unknown_key(document, schema, violation, key, known) for key in told]
         case "required":
             return _missing_keys(document, violation)
         case "type":
