@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from urllib.parse import urlsplit
 
 from gitopsc.model.credentials import names_secret
 
 _LONGEST = 4_000
+_PLAIN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*(?:==[0-9]+(?:\.[0-9]+)*)?")
+"""Most requirements: there is nothing to find wrong, nor another way to write them, and the library
+takes its time to import."""
 
 
 @cache
@@ -16,10 +20,12 @@ def requirement_fault(text: str) -> str | None:
 
     An option, a second line or a comment cannot hide in a line that this accepts.
     """
-    from packaging.requirements import InvalidRequirement, Requirement
-
     if len(text) > _LONGEST:
         return f"it has more than {_LONGEST:,} characters"
+    if _PLAIN.fullmatch(text):
+        return None
+    from packaging.requirements import InvalidRequirement, Requirement
+
     if not text.isprintable() or text != text.strip() or " #" in text:
         return "it holds blanks, a comment or characters that no requirement has"
     try:
@@ -49,6 +55,8 @@ def normalised(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _normalised(text: str) -> str:
+    if _PLAIN.fullmatch(text):
+        return text
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.utils import canonicalize_name
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import ROUND_CEILING, Decimal
+from functools import lru_cache
 
 _QUANTITY = re.compile(r"([0-9.]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?")
 _UNITS = {
@@ -14,6 +15,7 @@ _UNITS = {
 }
 
 
+@lru_cache(maxsize=10_000)
 def amount(quantity: str) -> Decimal:
     """The number that a quantity stands for; its schema has accepted it."""
     match = _QUANTITY.fullmatch(quantity)
@@ -24,6 +26,7 @@ def amount(quantity: str) -> Decimal:
     return number * (Decimal(f"1{unit}") if factor is None else factor)
 
 
+@lru_cache(maxsize=10_000)
 def canonical(quantity: str) -> str:
     """One text for each amount, so that no two spellings of it make two objects.
 
