@@ -8,11 +8,11 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gitopsc.adapters.child import run_child
-from gitopsc.adapters.packaged import REQUIREMENTS, data_folder, runner_files
+from gitopsc.adapters.packaged import RUNTIME, data_folder, runner_requirements
 from gitopsc.adapters.virtual_environment import NotPrepared, Requirements, prepared
 from gitopsc.model.local_run import (
     Ended,
@@ -27,7 +27,6 @@ from gitopsc.model.program import Function
 from gitopsc.model.resolution import ResolvedRun
 from gitopsc.model.store import DEFAULT, scheme_of
 
-_RUNTIME = "python"
 _HOST = "127.0.0.1"
 _LATER = 75
 _FOREIGN = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
@@ -167,13 +166,14 @@ class _Execution:
 
     async def _python(self, function: Function, name: str) -> str:
         """The Python of an environment with what the image would have."""
-        files = dict(runner_files(_RUNTIME, self._wanted.schemes))
-        requirements = [Requirements(files[REQUIREMENTS].decode())]
-        if function.packages is not None:
-            requirements.append(Requirements(function.packages.packages, is_hashed=True))
-        elif function.requirements:
-            lines = "".join(f"{each}\n" for each in function.requirements)
-            requirements.append(Requirements(lines))
+        runner = runner_requirements(RUNTIME, self._wanted.schemes)
+        if function.packages is None:
+            requirements = [_lines((*runner, *function.requirements))]
+        else:
+            requirements = [Requirements(function.packages.packages, is_hashed=True)]
+            # A store of this laptop may need a driver that those of the project do not.
+            more = sorted({*runner} - {*function.packages.runner})
+            requirements += [_lines(more)] if more else []
         event = Preparing(name, function.python_version, function.requirements)
         return await prepared(function.python_version, requirements, lambda: self._told(event))
 
@@ -213,8 +213,12 @@ class _Execution:
         }
 
 
+def _lines(requirements: Iterable[str]) -> Requirements:
+    return Requirements("".join(f"{each}\n" for each in requirements))
+
+
 def _runner() -> str:
-    return str(data_folder("templates") / "runtimes" / _RUNTIME / "runner" / "gitopsc_runner")
+    return str(data_folder("templates") / "runtimes" / RUNTIME / "runner" / "gitopsc_runner")
 
 
 def _write_source(function: Function, folder: str) -> None:

@@ -18,6 +18,7 @@ from gitopsc.adapters.git import (
     has_credentials,
     remote_repository,
 )
+from gitopsc.adapters.packaged import RUNTIME, runner_requirements
 from gitopsc.adapters.requirement import (
     is_hashable,
     normalised,
@@ -74,6 +75,7 @@ def pin(
     problems: Problems = _repeated(project)
     results = _Results(access, present, {}, {})
     pins = {}
+    runner = runner_requirements(RUNTIME, project.schemes)
     for key, descriptor in _built(project):
         names = (key, descriptor.name, f"{descriptor.name}:{descriptor.id}")
         pinned = (project.lock.pins[name] for name in names if name in project.lock.pins)
@@ -82,7 +84,7 @@ def pin(
             old = FunctionPin()
         source = _source(results, descriptor, old.source, problems)
         requirements = _requirements(
-            results, descriptor, old.requirements, with_requirements, problems
+            results, descriptor, old.requirements, runner, with_requirements, problems
         )
         if source or requirements:
             pins[key] = FunctionPin(source, requirements)
@@ -131,7 +133,7 @@ class _Results(NamedTuple):
     access: Access
     present: Container[str]
     remotes: dict[tuple[Remote, str | None], Fetched | _Refusal]
-    resolved: dict[tuple[tuple[str, ...], str], RequirementsPin]
+    resolved: dict[tuple[tuple[str, ...], tuple[str, ...], str], RequirementsPin]
 
 
 # Sources
@@ -262,13 +264,14 @@ def _requirements(
     results: _Results,
     descriptor: FunctionDescriptor,
     old: RequirementsPin | None,
+    runner: tuple[str, ...],
     with_requirements: bool,
     problems: Problems,
 ) -> RequirementsPin | None:
     written = descriptor.spec.requirements or ()
     version = descriptor.python_version
     is_same = old is not None and normalised(old.written) == normalised(written)
-    if old is not None and is_same and old.python_version == version:
+    if old is not None and is_same and (old.python_version, old.runner) == (version, runner):
         return old
     if not written or not with_requirements:
         return None
@@ -280,10 +283,10 @@ def _requirements(
             hint = "write a version of a package, and no URL, or leave the requirements unlocked"
             problems.append(Diagnostic(NOT_HASHED, message, place, hint))
             return None
-    key = (written, version)
+    key = (written, runner, version)
     if key not in results.resolved:
         try:
-            packages = locked(written, version)
+            packages, names = locked(written, runner, version)
         except NoUv:
             message = "requirements are locked by uv, which is not on this machine"
             hint = "install `gitopsc[lock]`, or run `gitopsc lock --no-requirements`"
@@ -294,7 +297,7 @@ def _requirements(
             hint = error.hint or "correct the requirements; `uv pip compile` tells more"
             problems.append(Diagnostic(UNRESOLVED, str(error), place, hint))
             return None
-        results.resolved[key] = RequirementsPin(written, version, packages)
+        results.resolved[key] = RequirementsPin(written, runner, version, names, packages)
     return results.resolved[key]
 
 

@@ -23,6 +23,7 @@ import yaml
 from conftest import ROOT
 from gitopsc.adapters.archive import BadArchive, unpack
 from gitopsc.adapters.download import DownloadFailed
+from gitopsc.adapters.packaged import runner_requirements
 from gitopsc.cli import main
 from gitopsc.model.remote import HoldsCredentials, NotRemote, remote_of
 
@@ -763,11 +764,14 @@ def test_a_requirement_that_is_none(project: Path, capsys: pytest.CaptureFixture
         assert (status, "C420" in said) == (1, True)
 
 
-def wheel(folder: Path, name: str, version: str, python: str = ">=3.8") -> None:
+def wheel(
+    folder: Path, name: str, version: str, python: str = ">=3.8", requires: str | None = None
+) -> None:
     info = f"{name}-{version}.dist-info"
     metadata = (
         f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nRequires-Python: {python}\n"
     )
+    metadata += f"Requires-Dist: {requires}\n" if requires is not None else ""
     with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
         archive.writestr(f"{name}.py", "")
         archive.writestr(f"{info}/METADATA", metadata)
@@ -779,10 +783,15 @@ def wheel(folder: Path, name: str, version: str, python: str = ">=3.8") -> None:
 
 @pytest.fixture
 def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that packages come from, and nowhere else; those of the runner are there."""
     folder = tmp_path / "wheels"
     folder.mkdir()
+    for pin in runner_requirements("python", ()):
+        name, version = pin.split("==")
+        wheel(folder, name.replace("-", "_"), version)
     monkeypatch.setenv("UV_FIND_LINKS", str(folder))
     monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "uv"))
+    monkeypatch.setenv("UV_NO_INDEX", "1")
     return folder
 
 
@@ -804,8 +813,10 @@ def test_requirements_are_locked_with_hashes(
     offline()
     assert run(capsys, "compile")[0] == 0
     requirements = (project / "deploy/images/etl/requirements.txt").read_text()
-    assert requirements.startswith("some-tables==1.0 \\\n    --hash=sha256:")
-    assert "--require-hashes" in (project / "deploy/images/etl/Dockerfile").read_text()
+    assert "some-tables==1.0 \\\n    --hash=sha256:" in requirements
+    assert all(f"{pin} \\\n" in requirements for pin in runner_requirements("python", ()))
+    dockerfile = (project / "deploy/images/etl/Dockerfile").read_text()
+    assert dockerfile.count("pip install") == dockerfile.count("--require-hashes") == 1
     assert computed(project) != unlocked
     assert run(capsys, "lock", "--upgrade")[0] == 0
     assert "some-tables==2.0" in (project / "gitopsc.lock").read_text()
@@ -813,6 +824,49 @@ def test_requirements_are_locked_with_hashes(
     status, said = run(capsys, "compile")
     assert status == 1
     assert "C602" in said
+
+
+def test_the_runner_s_packages_decide_no_result(
+    project: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A newer runner asks for a new lock, and makes the same data."""
+    wheel(wheels, "some_tables", "1.0")
+    (project / "src").mkdir()
+    (project / "src/etl.py").write_text(HANDLER)
+    describe(project, "src/etl.py", "run", requirements=["some-tables"])
+    assert run(capsys, "lock")[0] == 0
+    assert run(capsys, "compile")[0] == 0
+    before = computed(project)
+    wheel(wheels, "fsspec", "2099.1")
+    newer = [pin for pin in runner_requirements("python", ()) if not pin.startswith("fsspec")]
+    for module in ("gitopsc.load", "gitopsc.pin"):
+        monkeypatch.setattr(
+            f"{module}.runner_requirements", lambda *_: tuple(sorted([*newer, "fsspec==2099.1"]))
+        )
+    status, said = run(capsys, "compile", "--no-cache")
+    assert (status, "were locked beside others of the runner" in said) == (1, True)
+    assert run(capsys, "lock")[0] == 0
+    assert run(capsys, "compile", "--no-cache")[0] == 0
+    assert "fsspec==2099.1" in (project / "deploy/images/etl/requirements.txt").read_text()
+    assert computed(project) == before
+
+
+def test_what_does_not_fit_beside_the_runner_is_told_at_its_line(
+    project: Path, wheels: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wheel(wheels, "fsspec", "1.0")
+    wheel(wheels, "some_tables", "1.0", requires="fsspec==1.0")
+    wheel(wheels, "others", "1.0")
+    (project / "src").mkdir()
+    (project / "src/etl.py").write_text(HANDLER)
+    describe(project, "src/etl.py", "run", requirements=["others", "some-tables==1.0"])
+    status, said = run(capsys, "lock", "--format", "json")
+    assert status == 1
+    (problem,) = [each for each in json.loads(said)["diagnostics"] if each["code"] == "C610"]
+    assert problem["message"].startswith("`some-tables==1.0` does not fit beside the runner")
+    assert "`fsspec==" in problem["message"]
+    text = (project / problem["path"]).read_text().split("\n")[problem["line"] - 1]
+    assert "some-tables" in text
 
 
 def test_the_pins_of_a_laptop_are_explained(

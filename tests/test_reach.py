@@ -53,7 +53,7 @@ EDITS = [
     ("src/README.md", "Places", "All places", {ANY}),
     ("src/explore.ipynb", "{}", "[]", {ANY}),
     ("src/docs/how.txt", "works", "does", {"train", ANY}),
-    ("src/tests/test_jobs.py", "jobs", "geo", {ANY}),
+    ("src/tests/check_jobs.py", "jobs", "geo", {ANY}),
     ("src/team/features.py", "range", "list", {"train", ANY}),
     ("src/statistics.py", "nobody", "somebody", {"train", ANY}),
     ("src/team/prices.py", "1", "2", {ANY}),

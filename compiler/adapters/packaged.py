@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+RUNTIME = "python"
+"""The one runtime there is; each has a folder below `templates/runtimes/`."""
+
 REQUIREMENTS = "requirements.txt"
 """What a runner needs, below its folder."""
 
@@ -38,6 +41,13 @@ def runner_files(runtime: str, schemes: tuple[str, ...] = ()) -> tuple[tuple[str
         lines |= {*files[REQUIREMENTS].decode().splitlines()}
         files[REQUIREMENTS] = "".join(f"{line}\n" for line in sorted(lines)).encode()
     return tuple(sorted(files.items()))
+
+
+@cache
+def runner_requirements(runtime: str, schemes: tuple[str, ...]) -> tuple[str, ...]:
+    """The lines of a runner's requirements, with those drivers; sorted."""
+    files = dict(runner_files(runtime, schemes))
+    return tuple(sorted(files[REQUIREMENTS].decode().split()))
 
 
 def files_below(folder: Path) -> Iterator[Path]:

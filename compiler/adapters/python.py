@@ -177,9 +177,10 @@ def _check(text: bytes, root: Node, found: Mapping[str, list[Node]]) -> None:
     if root.has_error:
         node = root
         while not (node.is_error or node.is_missing):
-            node = next((each for each in node.children if each.has_error), node)
-            if not node.has_error:
+            inner = next((each for each in node.children if each.has_error), None)
+            if inner is None:
                 break
+            node = inner
         words = f"`{node.type}` is missing" if node.is_missing else "invalid syntax"
         raise NotPython(words, *_place(text, node))
     for node in root.children:

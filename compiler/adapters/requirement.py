@@ -69,6 +69,26 @@ def _normalised(text: str) -> str:
     return str(parsed)
 
 
+@cache
+def excluded_pin(text: str, pins: tuple[str, ...]) -> str | None:
+    """The one of some pins (`name==version`) that a requirement of the same name does not allow."""
+    known = dict(pin.split("==") for pin in pins)
+    name = _NAME.match(text)
+    if name is None or name[0].lower().replace("_", "-").replace(".", "-") not in known:
+        return None
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    parsed = Requirement(text)
+    version = known.get(canonicalize_name(parsed.name))
+    if version is None or parsed.url or parsed.specifier.contains(version, prereleases=True):
+        return None
+    return f"{canonicalize_name(parsed.name)}=={version}"
+
+
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+
+
 def requirement_name(text: str) -> str:
     """The package's name in its normal form; the requirement has no fault."""
     from packaging.requirements import Requirement

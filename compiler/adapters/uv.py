@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from typing import NamedTuple
 
 _SECONDS = 600
 _PACKAGE = re.compile(
@@ -29,27 +30,70 @@ class NoUv(Exception):
 
 
 class Unresolved(Exception):
-    """No set of packages meets the requirements; `name` is of the one at fault, if that is told."""
+    """No set of packages meets the requirements; `name` is of the one at fault, if that is told.
 
-    def __init__(self, message: str, name: str | None = None, hint: str | None = None) -> None:
+    `needs` are uv's words of what is required and does not go together.
+    """
+
+    def __init__(
+        self, message: str, name: str | None = None, hint: str | None = None, needs: str = ""
+    ) -> None:
         super().__init__(message)
         self.name = name
         self.hint = hint
+        self.needs = needs
 
 
-def locked(requirements: Sequence[str], python_version: str) -> str:
-    """A requirements file with hashes, for Linux. Raises NoUv or Unresolved."""
+class Locked(NamedTuple):
+    """A requirements file with hashes, and `name==version` of what the function's own bring."""
+
+    packages: str
+    names: tuple[str, ...]
+
+
+def locked(requirements: Sequence[str], runner: Sequence[str], python_version: str) -> Locked:
+    """The packages of a function and of the runner beside it, for Linux.
+
+    Raises NoUv or Unresolved.
+    """
+    try:
+        return _resolved(requirements, runner, python_version)
+    except Unresolved as error:
+        if error.name is not None or not runner:
+            raise
+        _resolved(requirements, (), python_version)  # raises where they do not fit each other
+        required = [each for each in requirements if _is_named(each, error.needs)]
+        others = " and ".join(f"`{each}`" for each in runner if _is_named(each, error.needs))
+        first = next(iter(required), None)
+        message = f"`{first or requirements[0]}` does not fit beside the runner"
+        message += f", which needs {others}" if others else ""
+        hint = "allow another version of it: both are installed together"
+        raise Unresolved(message, _name(first) if first else None, hint) from None
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0].lower()
+
+
+def _is_named(requirement: str, words: str) -> bool:
+    return re.search(rf"(?i)(?<![\w-]){re.escape(_name(requirement))}(?![\w-])", words) is not None
+
+
+def _resolved(requirements: Sequence[str], runner: Sequence[str], python_version: str) -> Locked:
     command = [
-        *(find_uv(), "pip", "compile", "-", "--generate-hashes", "--no-header", "--no-annotate"),
+        *(find_uv(), "pip", "compile", _FUNCTION, _RUNNER, "--generate-hashes", "--no-header"),
+        *("--annotation-style", "line"),
         *("--no-strip-markers", "--no-strip-extras", "--quiet", "--no-progress"),
         *("--python-version", python_version, "--python-platform", "x86_64-manylinux_2_28"),
     ]
     environment = {key: each for key, each in os.environ.items() if key != "VIRTUAL_ENV"}
     try:
         with tempfile.TemporaryDirectory(prefix="gitopsc-") as folder:
+            for name, lines in ((_FUNCTION, requirements), (_RUNNER, runner)):
+                with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                    file.write("".join(f"{each}\n" for each in lines))
             done = subprocess.run(
                 command,
-                input="".join(f"{each}\n" for each in requirements),
                 capture_output=True,
                 text=True,
                 timeout=_SECONDS,
@@ -62,11 +106,32 @@ def locked(requirements: Sequence[str], python_version: str) -> str:
         raise NoUv(str(error)) from None
     if done.returncode:
         raise _explained(done.stderr, python_version)
-    lines = [line.rstrip() for line in done.stdout.splitlines() if line.strip()]
-    for line in lines:
-        if not _PACKAGE.fullmatch(line) and not _HASH.fullmatch(line):
+    return _read(done.stdout)
+
+
+_FUNCTION, _RUNNER = "function.in", "runner.in"
+_VIA = " " * 4 + "# via "
+
+
+def _read(text: str) -> Locked:
+    """Each package with its hashes; a comment after them says for whose sake it is there."""
+    lines = []
+    wanted_by: dict[str, set[str]] = {}
+    packages: dict[str, str] = {}
+    for line in (line.rstrip() for line in text.splitlines() if line.strip()):
+        if line.startswith(_VIA):
+            wanted_by[next(reversed(packages))] = set(line.removeprefix(_VIA).split(", "))
+            continue
+        if _PACKAGE.fullmatch(line):
+            packages[_name(line)] = line.removesuffix(" \\")
+        elif not _HASH.fullmatch(line):
             raise Unresolved(f"uv answers with something that has no hash: `{line[:100]}`")
-    return "".join(f"{line}\n" for line in lines)
+        lines.append(line)
+    decide = {f"-r {_FUNCTION}"}
+    while more := {name for name, by in wanted_by.items() if name not in decide and by & decide}:
+        decide |= more
+    names = tuple(sorted(line for name, line in packages.items() if name in decide))
+    return Locked("".join(f"{line}\n" for line in lines), names)
 
 
 def find_uv() -> str:
@@ -98,4 +163,6 @@ def _explained(words: str, python_version: str) -> Unresolved:
         return Unresolved(message, match["name"], f"write `{match['name']}`, or another version")
     if match := _NOT_FOUND.search(text):
         return Unresolved(f"there is no package `{match['name']}`", match["name"])
-    return Unresolved(re.sub(r"^error: ", "", text)[:300] or "uv fails without a word")
+    needs = " ".join(re.findall(r"you require ([^,]+)", text))
+    message = re.sub(r"^error: ", "", text)[:300] or "uv fails without a word"
+    return Unresolved(message, needs=needs)

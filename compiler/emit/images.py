@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 
-from gitopsc.adapters.packaged import runner_files
+from gitopsc.adapters.packaged import REQUIREMENTS, RUNTIME, runner_files
 from gitopsc.adapters.template import Text, render_dockerfile
 from gitopsc.model import identity
 from gitopsc.model.artifact import ImageReference
@@ -20,7 +20,6 @@ from gitopsc.model.source import FunctionFile
 
 PLATFORM = "linux/amd64"
 
-_RUNTIME = "python"
 _SOURCE_FOLDER = "/opt/function"
 _RUNNER_FOLDER = "/opt/gitopsc"
 _REQUIREMENTS = "/opt/function.requirements.txt"
@@ -67,7 +66,7 @@ def build_image(plan: Plan, image: Image, memo: Memo) -> BuiltImage:
 
 @cache
 def runner_key(schemes: tuple[str, ...]) -> bytes:
-    return step_key("runner", runner_files(_RUNTIME, schemes))
+    return step_key("runner", runner_files(RUNTIME, schemes))
 
 
 @cache
@@ -75,13 +74,13 @@ def _runner_parts(schemes: tuple[str, ...]) -> tuple[tuple[str, bool, str], ...]
     """Path in the image, executable bit and digest of each file."""
     return tuple(
         (f"{_RUNNER_FOLDER}/{path}", False, identity.content_digest(content))
-        for path, content in runner_files(_RUNTIME, schemes)
+        for path, content in runner_files(RUNTIME, schemes)
     )
 
 
 def runner(plan: Plan) -> tuple[tuple[str, bytes], ...]:
     """The runner's files, with the drivers for the project's stores among its requirements."""
-    return runner_files(_RUNTIME, plan.schemes)
+    return runner_files(RUNTIME, plan.schemes)
 
 
 def _image_files(plan: Plan, image: Image) -> dict[str, bytes]:
@@ -97,11 +96,12 @@ def _image_files(plan: Plan, image: Image) -> dict[str, bytes]:
         requirements = f"{plan.output}/{folder}/requirements.txt"
     source = [_placed(plan, folder, file) for file in image.files]
     copied = {str(file.origin) for file in source}
-    copied |= {f"{plan.output}/images/runner/{path}" for path in _RUNNER_PATTERNS}
+    patterns = [each for each in _RUNNER_PATTERNS if each != REQUIREMENTS or not image.packages]
+    copied |= {f"{plan.output}/images/runner/{path}" for path in patterns}
     if requirements is not None:
         copied.add(requirements)
     ignore = render_dockerfile(
-        f"runtimes/{_RUNTIME}/Dockerfile.dockerignore.j2",
+        f"runtimes/{RUNTIME}/Dockerfile.dockerignore.j2",
         paths=[Text(path) for path in sorted(copied)],
     )
     files[f"{folder}/Dockerfile"] = _dockerfile(plan, image, folder, source).encode()
@@ -114,7 +114,7 @@ def _dockerfile(plan: Plan, image: Image, folder: str, source: Iterable[Function
     requirements = f"{plan.output}/{folder}/requirements.txt"
     own_variables = dict(image.build.variables)
     return render_dockerfile(
-        f"runtimes/{_RUNTIME}/Dockerfile.j2",
+        f"runtimes/{RUNTIME}/Dockerfile.j2",
         base=image.base,
         title=image.function,
         variables=image.build.variables,
@@ -184,11 +184,17 @@ def _tag(plan: Plan, image: Image, built: Mapping[str, bytes]) -> str:
         content = built[f"{folder}/requirements.txt"]
         digests.append((_REQUIREMENTS, False, identity.content_digest(content)))
     parts = {
-        "files": sorted([*_runner_parts(plan.schemes), *digests]),
+        "files": sorted([*_runner_of(plan, image), *digests]),
         "dockerfile": _wherever(plan, image, built),
         "platform": PLATFORM,
     }
     return identity.content_digest(identity.canonical(parts))[:16]
+
+
+def _runner_of(plan: Plan, image: Image) -> Iterable[tuple[str, bool, str]]:
+    """What a lock has resolved together with the function's is not installed by its own list."""
+    left_out = f"{_RUNNER_FOLDER}/{REQUIREMENTS}" if image.packages else None
+    return (part for part in _runner_parts(plan.schemes) if part[0] != left_out)
 
 
 def _wherever(plan: Plan, image: Image, built: Mapping[str, bytes]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gitopsc.adapters.packaged import RUNTIME, runner_requirements
 from gitopsc.adapters.requirement import normalised
 from gitopsc.load import sentences
 from gitopsc.load.handler import read_handler, with_code
@@ -50,8 +51,10 @@ def _function(
 ) -> tuple[Function | None, list[Diagnostic]]:
     spec = descriptor.spec
     key = sources.keys[descriptor.name, descriptor.id]
-    problems = list(bad_requirements(descriptor))
-    packages = locked_packages(descriptor, sources.project.lock, key)
+    runner = runner_requirements(RUNTIME, sources.project.schemes)
+    is_built = spec.image is None
+    problems = list(bad_requirements(descriptor, runner if is_built else ()))
+    packages = locked_packages(descriptor, sources.project.lock, key, runner)
     if isinstance(packages, Diagnostic):
         problems.append(packages)
         packages = None

@@ -138,6 +138,11 @@ def python_changed(function: str, lock: Lock, key: str, span: Span) -> Diagnosti
     return _mismatch(message, lock, key, span)
 
 
+def runner_changed(function: str, lock: Lock, key: str, span: Span) -> Diagnostic:
+    message = f"the requirements of `{function}` were locked beside others of the runner"
+    return _mismatch(message, lock, key, span)
+
+
 def _mismatch(message: str, lock: Lock, key: str, span: Span) -> Diagnostic:
     """A lock that is not written yet has no places."""
     related = (Label(lock.spans[key], "pinned here"),) if key in lock.spans else ()
@@ -162,6 +167,12 @@ def leftover_pin(name: str, span: Span) -> Diagnostic:
 def bad_requirement(fault: str, span: Span) -> Diagnostic:
     hint = "write a name and a version, such as `pandas==2.2.3`"
     return Diagnostic(BAD_REQUIREMENT, f"this is not a requirement: {fault}", span, hint)
+
+
+def excludes_the_runner(requirement: str, pin: str, span: Span) -> Diagnostic:
+    message = f"`{requirement}` does not allow `{pin}`, which the runner needs beside it"
+    hint = f"allow it, such as by `{pin.partition('==')[0]}` without a version"
+    return Diagnostic(BAD_REQUIREMENT, message, span, hint)
 
 
 # Handlers

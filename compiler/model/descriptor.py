@@ -18,7 +18,7 @@ from gitopsc.model.specification import (
     SourceSpec,
     TriggerSpec,
 )
-from gitopsc.model.store import Store
+from gitopsc.model.store import LOCAL_SCHEMES, Store, scheme_of
 from gitopsc.model.volume import Volume
 
 DATA_TYPES: Mapping[str, str] = {
@@ -306,6 +306,14 @@ class Project:
 
     def relative(self, path: str) -> str:
         return path.removeprefix(self.prefix)
+
+    @property
+    def schemes(self) -> tuple[str, ...]:
+        """Of the URLs that its runs may open: what drivers its images need."""
+        stores = (store for each in self.environments for store in each.stores.values())
+        urls = {store.url for store in stores}
+        urls |= {data.spec.path for data in self.entities.data if data.spec.path is not None}
+        return tuple(sorted({scheme_of(url) for url in urls} - {*LOCAL_SCHEMES}))
 
     def lock_keys(self) -> Mapping[tuple[str, str | None], str]:
         """What the block of each function is called in the lock: with its id, if it has several."""

@@ -33,17 +33,17 @@ class SourcePin(NamedTuple):
 
 
 class RequirementsPin(NamedTuple):
-    """Requirements as a descriptor writes them, for a Python, and the packages with hashes."""
+    """Requirements as a descriptor writes them, those of the runner, for a Python, and the packages
+    of both, with hashes.
+
+    `names` are `name==version` of the packages that the descriptor's bring, sorted.
+    """
 
     written: tuple[str, ...]
+    runner: tuple[str, ...]
     python_version: str
+    names: tuple[str, ...]
     packages: str
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """`name==version` of each package, sorted, without hashes."""
-        lines = (line.split(" \\")[0].strip() for line in self.packages.splitlines())
-        return tuple(sorted(line for line in lines if line and line[0] not in "-#"))
 
 
 class FunctionPin(NamedTuple):
@@ -86,7 +86,9 @@ def block_of(pin: FunctionPin) -> dict[str, Any]:
     if (requirements := pin.requirements) is not None:
         block["requirements"] = {
             "from": list(requirements.written),
+            "runner": list(requirements.runner),
             "python": requirements.python_version,
+            "decides": list(requirements.names),
             "packages": requirements.packages,
         }
     return {**block, "check": _check(block)}
@@ -109,7 +111,11 @@ def pin_of(block: Mapping[str, Any]) -> FunctionPin | None:
         ),
         requirements
         and RequirementsPin(
-            tuple(requirements["from"]), requirements["python"], requirements["packages"]
+            tuple(requirements["from"]),
+            tuple(requirements["runner"]),
+            requirements["python"],
+            tuple(requirements["decides"]),
+            requirements["packages"],
         ),
     )
 

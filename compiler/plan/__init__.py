@@ -21,7 +21,7 @@ from gitopsc.plan.limits import (
 )
 from gitopsc.plan.names import name_problems
 from gitopsc.plan.storage import claims, mount_problems
-from gitopsc.plan.stores import driver_schemes, path_problems, store_problems
+from gitopsc.plan.stores import path_problems, store_problems
 from gitopsc.plan.workloads import workload_of
 
 __all__ = ("plan",)
@@ -89,7 +89,7 @@ def _lowered(
         environments.append(planned)
     return Plan(
         project=project.name,
-        schemes=driver_schemes(program, (run for run in program.runs if not run.local)),
+        schemes=project.schemes,
         prefix=project.prefix,
         output=project.output,
         images=tuple(image_of(each) for each in program.functions if each.image is None),

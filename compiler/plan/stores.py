@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from gitopsc.model.diagnostic import Diagnostic
-from gitopsc.model.program import Program, Reference, Run
+from gitopsc.model.program import Reference, Run
 from gitopsc.model.reference import StoreKey
 from gitopsc.model.resolution import Resolution
 from gitopsc.model.source import Span
@@ -37,15 +37,6 @@ def path_problems(run: Run) -> Iterator[Diagnostic]:
             continue
         if scheme_of(path) in LOCAL_SCHEMES and not path.startswith("/"):
             yield sentences.local_data(run, path, read.declared.span("spec", "path"))
-
-
-def driver_schemes(program: Program, runs: Iterable[Run]) -> tuple[str, ...]:
-    """Of the URLs that the runner opens: what drivers its image needs."""
-    stores = (store for one in program.project.environments for store in one.stores.values())
-    urls = {store.url for store in stores}
-    for run in runs:
-        urls |= {path for read in run.reads if (path := _declared_path(read)) is not None}
-    return tuple(sorted({scheme_of(url) for url in urls} - {*LOCAL_SCHEMES}))
 
 
 def _shared_data(run: Run) -> Iterator[tuple[str, StoreKey, Span]]:
