@@ -865,7 +865,7 @@ def test_what_does_not_fit_beside_the_runner_is_told_at_its_line(
     (problem,) = [each for each in json.loads(said)["diagnostics"] if each["code"] == "C610"]
     assert problem["message"].startswith("`some-tables==1.0` does not fit beside the runner")
     assert "`fsspec==" in problem["message"]
-    text = (project / problem["path"]).read_text().split("\n")[problem["line"] - 1]
+    text = (project / problem["file"]).read_text().split("\n")[problem["line"] - 1]
     assert "some-tables" in text
 
 
