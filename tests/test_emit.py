@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
-from conftest import CASES, SAMPLE
+import yaml
+from conftest import CASES, SAMPLE, tree_of
 from gitopsc.model import identity
 from gitopsc.model.artifact import ClusterObject, ImageReference
 from gitopsc.pipeline import compile_tree
@@ -95,3 +97,36 @@ def test_why_a_digest_is_what_it_is() -> None:
 def compile_lines(root: Path) -> dict[str, list[str]]:
     tree, _ = scan(str(root))
     return {path: tree.lines(path) for path in tree.files}
+
+
+@pytest.mark.parametrize(
+    ("text", "is_large"), [("<", True), ('"', True), ("\U0001f600", False), ("a", False)]
+)
+def test_large_settings_arrive_as_they_are(text: str, is_large: bool) -> None:
+    """100 kB of what JSON writes as it is, and of what it writes in six bytes or four."""
+    value = text * (100_000 // len(text.encode()))
+    function = {"source": {"code": "def f(x): ...\n", "handler": "f"}}
+    descriptors = [
+        {"kind": "python", "name": "f", "spec": {"python_version": "PYTHON3_11", **function}},
+        {
+            "kind": "python+job:run",
+            "name": "Make-It",
+            "spec": {"function": "f", "parameters": {"x": value}},
+        },
+    ]
+    files = {
+        "gitopsc.yaml": "project: demo\nregistry: registry.example.com\nstores: {default: s3://x}\n",
+        "all.json": json.dumps(descriptors),
+    }
+    compilation = compile_tree(tree_of(files))
+    assert ("C519" in {each.code.id for each in compilation.diagnostics}) == is_large
+    ((_, found),) = compilation.outputs
+    manifest = next(each.content for each in found if each.path.endswith("/make-it.yaml"))
+    job = yaml.safe_load(manifest)
+    options = job["metadata"]["annotations"].get("argocd.argoproj.io/sync-options")
+    assert options == ("ServerSideApply=true" if is_large else None)
+    settings = json.loads(job["spec"]["template"]["metadata"]["annotations"]["gitopsc/run.json"])
+    assert settings["parameters"]["x"] == value
+    assert settings["run"] == "make-it", "`Make-It` and `make-it` have one record"
+    ((_, objects),) = compilation.objects
+    assert [each.record.run for each in objects if each.record] == ["make-it"]
