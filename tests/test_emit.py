@@ -100,11 +100,19 @@ def compile_lines(root: Path) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("text", "is_large"), [("<", True), ('"', True), ("\U0001f600", False), ("a", False)]
+    ("text", "size", "is_large"),
+    [
+        ("<", 100_000, True),
+        ('"', 100_000, True),
+        ("\U0001f600", 100_000, False),
+        ("a", 100_000, False),
+        ("a", 200_000, False),
+        ("a", 240_000, True),
+    ],
 )
-def test_large_settings_arrive_as_they_are(text: str, is_large: bool) -> None:
+def test_large_settings_arrive_as_they_are(text: str, size: int, is_large: bool) -> None:
     """100 kB of what JSON writes as it is, and of what it writes in six bytes or four."""
-    value = text * (100_000 // len(text.encode()))
+    value = text * (size // len(text.encode()))
     function = {"source": {"code": "def f(x): ...\n", "handler": "f"}}
     descriptors = [
         {"kind": "python", "name": "f", "spec": {"python_version": "PYTHON3_11", **function}},

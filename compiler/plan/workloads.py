@@ -57,9 +57,7 @@ def workload_of(project: Project, resolved: ResolvedRun, wave: int) -> Workload:
         mounts=mounted,
         scheduling=resolved.scheduling,
         is_recreated=any(is_for_one_node(mount.volume) for mount in mounted),
-        needs_server_side=needs_server_side(
-            settings, variables, mounted, resolved.scheduling, resolved.spec
-        ),
+        needs_server_side=needs_server_side(settings, variables, mounted, resolved.scheduling),
         service_name=service_name(run),
         compute=resolved.compute,
         wave=wave,
