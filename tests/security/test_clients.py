@@ -208,6 +208,17 @@ def test_a_request_that_never_comes_is_not_waited_for(service: tuple[int, int, i
             assert time.monotonic() - began < 15
 
 
+def test_bodies_that_never_come_lock_nobody_out(service: tuple[int, int, int]) -> None:
+    """More of them than the service has connections for."""
+    port, _, _ = service
+    with contextlib.ExitStack() as stack:
+        for _ in range(LIMIT // MIB + 50):
+            client = socket.create_connection(("127.0.0.1", port), timeout=20)
+            stack.enter_context(client).sendall(request(1000) + b"x")
+        for _ in range(5):
+            assert get(f"http://127.0.0.1:{port}/")[0] == 200
+
+
 def test_a_budget() -> None:
     budget = Budget(400)
     with budget.charges() as one, budget.charges() as other:

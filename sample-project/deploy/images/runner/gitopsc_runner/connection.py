@@ -32,6 +32,7 @@ def bounded_protocol(memory_limit: int) -> type[HttpToolsProtocol]:
     class Bounded(Connection):
         most_connections = most
         idle: ClassVar[dict[Connection, None]] = {}
+        receiving: ClassVar[dict[Connection, None]] = {}
 
     return Bounded
 
@@ -42,6 +43,9 @@ class Connection(HttpToolsProtocol):
     most_connections = _FEWEST
     idle: ClassVar[dict[Connection, None]] = {}
     """Those of which no request is under way, the oldest first."""
+
+    receiving: ClassVar[dict[Connection, None]] = {}
+    """Those whose body is under way, the oldest first."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -61,6 +65,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_clock()
         self.idle.pop(self, None)
+        self.receiving.pop(self, None)
         self._leave()
         super().connection_lost(exc)
 
@@ -93,6 +98,7 @@ class Connection(HttpToolsProtocol):
         if len(self.pipeline) >= _PIPELINED:
             self._refuse("503 Service Unavailable")
             return
+        self.receiving[self] = None
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -101,6 +107,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._in_headers = True
+        self.receiving.pop(self, None)
         if not self._is_refused:
             super().on_message_complete()
 
@@ -112,11 +119,13 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
 
     def _make_room(self) -> bool:
-        """Whether one that asks for nothing could go: who has asked is answered in time."""
-        oldest = next(iter(self.idle), None)
+        """Whether one that asks for nothing could go, or one that is slow with its body: who has asked
+        is answered in time."""
+        oldest = next(iter(self.idle), None) or next(iter(self.receiving), None)
         if oldest is not None:
             oldest._is_refused = True
-            self.idle.pop(oldest)
+            self.idle.pop(oldest, None)
+            self.receiving.pop(oldest, None)
             oldest.transport.abort()
         return oldest is not None
 
