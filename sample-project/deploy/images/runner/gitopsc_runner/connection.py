@@ -119,8 +119,10 @@ class Connection(HttpToolsProtocol):
         super().on_response_complete()
 
     def _make_room(self) -> bool:
-        """Whether one that asks for nothing could go, or one that is slow with its body: who has asked
-        is answered in time."""
+        """Whether one could go that asks for nothing, or that is slow with its body.
+
+        Who has asked is answered in time.
+        """
         oldest = next(iter(self.idle), None) or next(iter(self.receiving), None)
         if oldest is not None:
             oldest._is_refused = True
