@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gitopsc.adapters.yaml import read_documents
-from gitopsc.model.diagnostic import REFUSED_CHANGE, Diagnostic
+from gitopsc.model.diagnostic import GIT_REFUSED, REFUSED_CHANGE, Diagnostic
 from gitopsc.model.output import OutputFile
 from gitopsc.model.plan import Claim, EnvironmentPlan, Plan, Workload
 from gitopsc.model.previous import Previous
 from gitopsc.model.quantity import amount, canonical
-from gitopsc.model.source import Span
+from gitopsc.model.source import Span, Unreadable
 
 _CLAIM = "claim-"
 _SELECTOR = "gitopsc/service"
@@ -38,12 +38,19 @@ class _Live(NamedTuple):
 
 def admit(plan: Plan, files: Sequence[OutputFile], previous: Previous) -> tuple[Diagnostic, ...]:
     """`files` are those of the project's output."""
-    live = list(_live(plan, files, previous))
+    try:
+        live = list(_live(plan, files, previous))
+    except Unreadable as error:
+        hint = "this is a partial clone: `git fetch --refetch --no-filter` brings what it lacks"
+        message = f"the manifests of the base cannot be read: {error}"
+        return (Diagnostic(GIT_REFUSED, message, Span(plan.prefix.rstrip("/") or "."), hint),)
     if not live:
         return ()
     problems: list[Diagnostic] = []
+    known = {path.rsplit("/", 2)[1] for path in previous.names}
     for planned in plan.environments:
-        there = {each.name: each for each in live if _meets(plan, planned, each)}
+        is_new = planned.environment.name not in known
+        there = {each.name: each for each in live if _meets(plan, planned, each, is_new=is_new)}
         for claim in planned.claims:
             if found := there.get(claim.name):
                 problems += _claim_problems(claim, found.data)
@@ -60,8 +67,7 @@ def _live(plan: Plan, files: Sequence[OutputFile], previous: Previous) -> Iterat
     changed = [
         path
         for path in previous.names
-        if path.startswith(plan.prefix)
-        and not (path in written and previous.is_same(path, written[path]))
+        if not (path in written and previous.is_same(path, written[path]))
     ]
     for path, content in previous.read(changed).items():
         _, environment, name = path.rsplit("/", 2)
@@ -85,15 +91,15 @@ def _is_of(data: Any, project: str) -> bool:
     return is_ours and "name" in metadata
 
 
-def _meets(plan: Plan, planned: EnvironmentPlan, live: _Live) -> bool:
-    """Whether it is in this environment's place, which may have had another name."""
+def _meets(plan: Plan, planned: EnvironmentPlan, live: _Live, *, is_new: bool) -> bool:
+    """Whether it is in this environment's place; one that `is_new` may have had another name."""
     environment = planned.environment
     if live.namespace != environment.namespace:
         return False
+    if live.environment == environment.name:
+        return True
     names = {each.environment.name for each in plan.environments}
-    return live.environment == environment.name or (
-        environment.namespace is not None and live.environment not in names
-    )
+    return is_new and environment.namespace is not None and live.environment not in names
 
 
 def _claim_problems(claim: Claim, live: Mapping[str, Any]) -> Iterator[Diagnostic]:

@@ -28,6 +28,11 @@ def divide(tree: Tree) -> tuple[Tree, ...]:
     parts = [{each.path: each for each in tree.below(top.rstrip("/"))} for top in tops]
     taken = {path for files in parts for path in files}
     rest = {path: file for path, file in tree.files.items() if path not in taken}
+    names = tree.previous.names
+    before = {top: {path: names[path] for path in names if path.startswith(top)} for top in tops}
+    known = {path for found in before.values() for path in found}
+    # What lies in no part any more may be of a project that has moved.
+    moved = {path: name for path, name in names.items() if path not in known}
     if any(_may_be_a_project(file) for file in rest.values()):
         return (tree,)  # its sources may lie in another project's folder
     return tuple(
@@ -38,6 +43,7 @@ def divide(tree: Tree) -> tuple[Tree, ...]:
             is_part=True,
             part=top,
             vendored={path: each for path, each in tree.vendored.items() if path.startswith(top)},
+            previous=tree.previous._replace(names={**before.get(top, {}), **moved}),
         )
         for top, files in [*zip(tops, parts, strict=True), ("", rest)]
     )

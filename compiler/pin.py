@@ -133,7 +133,7 @@ class _Results(NamedTuple):
     access: Access
     present: Container[str]
     remotes: dict[tuple[Remote, str | None], Fetched | _Refusal]
-    resolved: dict[tuple[tuple[str, ...], tuple[str, ...], str], RequirementsPin]
+    resolved: dict[tuple[tuple[str, ...], tuple[str, ...], str, str], RequirementsPin]
 
 
 # Sources
@@ -283,10 +283,11 @@ def _requirements(
             hint = "write a version of a package, and no URL, or leave the requirements unlocked"
             problems.append(Diagnostic(NOT_HASHED, message, place, hint))
             return None
-    key = (written, runner, version)
+    before = old.packages if old is not None else ""
+    key = (written, runner, version, before)
     if key not in results.resolved:
         try:
-            packages, names = locked(written, runner, version)
+            packages, names = locked(written, runner, version, before)
         except NoUv:
             message = "requirements are locked by uv, which is not on this machine"
             hint = "install `gitopsc[lock]`, or run `gitopsc lock --no-requirements`"

@@ -9,7 +9,7 @@ import hashlib
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -207,3 +207,91 @@ def test_outside_of_git_the_disk_is_what_there_was(
     capsys.readouterr()
     assert main(["compile", str(lab)]) == 1
     assert capsys.readouterr().err.count("would shrink from 1Gi to 512Mi") == 2
+
+
+def repository(folder: Path) -> Callable[..., None]:
+    """Git in a folder, with the output of the lab committed."""
+
+    def git(*words: str) -> None:
+        identity = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+        subprocess.run(["git", *identity, *words], cwd=folder, check=True, capture_output=True)
+
+    git("init", "-qb", "main")
+    assert main(["compile", str(folder)]) == 0
+    git("add", "-A")
+    git("commit", "-qm", "base")
+    return git
+
+
+def shrink(path: Path) -> None:
+    path.write_text(path.read_text().replace("size: 1Gi", "size: 512Mi"))
+
+
+def test_ci_that_knows_no_default_branch(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It fetches branches by itself, and checks out a commit that has the new output already."""
+    lab = tmp_path / "lab"
+    shutil.copytree(TRUTH / "lab", lab)
+    git = repository(lab)
+    git("update-ref", "refs/remotes/origin/main", "HEAD")
+    shrink(lab / "runs" / "work.yaml")
+    git("checkout", "-q", "--detach")
+    git("commit", "-qam", "with a compile that did not look")
+    assert main(["compile", str(lab), "--check"]) == 1
+    assert "would shrink" in capsys.readouterr().err
+
+
+def test_a_project_that_moves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(TRUTH / "lab", tmp_path / "a")
+    git = repository(tmp_path)
+    (tmp_path / "services").mkdir()
+    git("mv", "a", "services/a")
+    shrink(tmp_path / "services" / "a" / "runs" / "work.yaml")
+    assert main(["compile", str(tmp_path)]) == 1
+    assert "would shrink" in capsys.readouterr().err
+
+
+def test_an_environment_that_goes_is_not_the_one_that_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two clusters with one namespace, and claims of two sizes."""
+    lab = tmp_path / "lab"
+    shutil.copytree(TRUTH / "lab", lab)
+    claim = {"volume_type": "persistent_volume_claim", "name": "big", "mount_path": "/big"}
+    sizes = {"aside": "10Gi", "production": "5Gi"}
+    environments = {
+        name: {"profiles": {"more": {"volumes": [{**claim, "spec": {"size": size}}]}}}
+        for name, size in sizes.items()
+    }
+    settings = yaml.safe_load((lab / "gitopsc.yaml").read_text())
+
+    def write(**declared: object) -> None:
+        text = yaml.safe_dump({**settings, "environments": declared})
+        (lab / "gitopsc.yaml").write_text(text)
+
+    work = lab / "runs" / "work.yaml"
+    work.write_text(work.read_text().replace("function: disk", "function: disk\n  profile: more"))
+    write(**environments)
+    repository(lab)
+    write(production=environments["production"])
+    capsys.readouterr()
+    assert main(["compile", str(lab)]) == 0, capsys.readouterr().err
+
+
+def test_a_base_whose_contents_are_not_here(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lab = tmp_path / "lab"
+    shutil.copytree(TRUTH / "lab", lab)
+    repository(lab)
+    shrink(lab / "runs" / "work.yaml")
+    for folder in (lab / ".git" / "objects").glob("??"):
+        for path in folder.iterdir():
+            command = ["git", "cat-file", "-t", folder.name + path.name]
+            kind = subprocess.run(command, cwd=lab, capture_output=True, text=True, check=True)
+            if kind.stdout.strip() == "blob":
+                path.chmod(0o600)
+                path.unlink()
+    assert main(["compile", str(lab)]) == 1
+    assert "C104" in capsys.readouterr().err

@@ -105,11 +105,15 @@ LOADERS = [
     "__import__(name)",
     "import sys\nrun(sys.executable)",
     "def f():\n    import runpy",
+    "import importlib.resources\nimportlib.import_module(name)",
+    "from importlib import resources, import_module",
+    "import sys\nsys.path.insert(0, here)",
+    "from sys import path",
 ]
 PLAIN = [
     "from importlib.metadata import version",
     "import importlib.resources",
-    "from importlib import metadata",
+    "from importlib import metadata, resources",
     "import torch",
     "from concurrent.futures import ThreadPoolExecutor",
     "model.eval()",
@@ -136,6 +140,7 @@ def test_what_loads_nothing_else(text: str) -> None:
         ("\n\nx = 1\n\n\n", "x = 1"),
         ("# a\nif x:\n    # b\n    y\n", "if x:\n    y\n"),
         ("\ufeffx = 1\n", "x = 1\n"),
+        ("x = 1\r# a\ry = 2\r", "x = 1\ny = 2\n"),
     ],
 )
 def test_comments_and_blank_lines_are_no_code(one: str, other: str) -> None:
@@ -151,6 +156,9 @@ def test_comments_and_blank_lines_are_no_code(one: str, other: str) -> None:
         ("if x:\n  y\nz\n", "if x:\n  y\n  z\n"),
         ("# -*- coding: latin-1 -*-\nx = 1\n", "x = 1\n"),
         ('f"""{a}\n# b"""\n', 'f"""{a}"""\n'),
+        ('x = """a  \nb"""\n', 'x = """a\nb"""\n'),
+        ("x = 1 \\\n\n- 2\n", "x = 1 \\\n- 2\n"),
+        ("x = 1 # c\rx = 2\n", "x = 1 # c\rx = 3\n"),
     ],
 )
 def test_what_is_code(one: str, other: str) -> None:
@@ -178,3 +186,59 @@ def test_newer_syntax_is_read_by_every_python() -> None:
     found = outline(text).definitions["run"]
     assert found is not None
     assert (found.required, found.optional, found.open) == (("a",), ("b",), True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import os; \\\n    import sys\n",
+        "\x0cdef f(): pass\n",
+        "# -*- coding: utf-8-unix -*-\nx = 1\n",
+        "x = 1\n# the encoding: utf8mb4\n",
+    ],
+)
+def test_what_is_python(text: str) -> None:
+    outline(text.encode())
+
+
+@pytest.mark.parametrize("codec", ["undefined", "unicode_escape", "utf-7", "no-such"])
+def test_an_odd_encoding_is_told(codec: str) -> None:
+    with pytest.raises(NotPython):
+        outline(f"# coding: {codec}\nx = '\\ud800 +2AA-'\n".encode())
+
+
+LAYOUTS = {
+    "a module in a name with a function": (
+        "CONFIG = {'class': 'obs.handlers.My'}\n",
+        {"obs/__init__.py", "obs/handlers.py"},
+    ),
+    "a script by a part of its path": ("run('scripts', 'go.py')\n", {"scripts/go.py"}),
+    "a package that is run": ("run('-m', 'tool')\n", {"tool/__init__.py", "tool/__main__.py"}),
+    "packages of a star": ("from pkg import *\n", {"pkg/__init__.py", "pkg/sub/__init__.py"}),
+    "a name over two lines": (
+        "import pkg \\\n    .sub\n",
+        {"pkg/__init__.py", "pkg/sub/__init__.py"},
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", sorted(LAYOUTS))
+def test_what_is_brought(layout: str) -> None:
+    text, wanted = LAYOUTS[layout]
+    every = {path for _, paths in LAYOUTS.values() for path in paths} | {"unused.py"}
+    files: Texts = {f"src/{path}": "X = 1\n" for path in every}
+    files["src/main.py"] = text + "def run(): ...\n"
+    files["gitopsc.yaml"] = "project: demo\nregistry: registry.example.com\n"
+    files["f.yaml"] = (
+        "{kind: python, name: f, spec: {python_version: PYTHON3_12,"
+        " source: {source: src, handler: 'main:run'}}}"
+    )
+    (program,) = compile_tree(tree_of(files)).programs
+    assert {file.path for file in program.functions[0].files} == wanted | {"main.py"}
+
+
+def test_a_module_that_cannot_be_read_brings_all() -> None:
+    broken = {**SHARED, "src/geo/text.py": "import (\n"}
+    (program,) = compile_tree(tree_of(broken)).programs
+    count = next(each for each in program.functions if each.name == "count")
+    assert "geo/unused.py" in {file.path for file in count.files}

@@ -14,7 +14,9 @@ from functools import cache
 from gitopsc.adapters.git import GitRefused, path_in_repository, start_asking
 from gitopsc.model.previous import Previous
 
-_DEFAULT_BRANCH = "refs/remotes/origin/HEAD"
+_DEFAULT_BRANCHES = tuple(f"refs/remotes/origin/{each}" for each in ("HEAD", "main", "master"))
+"""A clone knows which branch is the default one; what CI fetches by itself may not."""
+
 _MANIFEST = re.compile(r"(?:.*/)?manifests/[^/]+/[^/]+\.yaml")
 
 
@@ -27,14 +29,17 @@ def start_base(folder: str, named: str | None) -> Base:
     """Has Git find the base; what is returned gives its commit, None where there is none."""
     if named is not None:
         return cache(lambda: _commit(folder, named))
-    asked = start_asking(folder, ("merge-base", "HEAD", _DEFAULT_BRANCH))
+    asked = start_asking(folder, ("merge-base", "HEAD", _DEFAULT_BRANCHES[0]))
 
     @cache
     def base() -> str | None:
-        try:
-            return asked().decode().strip()
-        except GitRefused:  # there is no such branch, or the clone is shallow
-            pass
+        answer: Callable[[], bytes] = asked
+        for branch in (*_DEFAULT_BRANCHES[1:], None):
+            try:
+                return answer().decode().strip()
+            except GitRefused:  # there is no such branch, or the clone is shallow
+                if branch is not None:
+                    answer = start_asking(folder, ("merge-base", "HEAD", branch))
         try:
             return _commit(folder, "HEAD")
         except GitRefused:
@@ -87,14 +92,19 @@ def _contents(folder: str, names: Mapping[str, str]) -> Mapping[str, bytes]:
     if not names:
         return {}
     given = "".join(f"{name}\n" for name in names.values()).encode()
-    answer = start_asking(folder, ("cat-file", "--batch"), given)()
+    from gitopsc.model.source import Unreadable
+
     found = {}
     place = 0
-    for path in names:
-        end = answer.index(b"\n", place)
-        size = int(answer[place:end].split()[-1])
-        found[path] = answer[end + 1 : end + 1 + size]
-        place = end + size + 2
+    try:
+        answer = start_asking(folder, ("cat-file", "--batch"), given)()
+        for path in names:
+            end = answer.index(b"\n", place)
+            size = int(answer[place:end].split()[-1])
+            found[path] = answer[end + 1 : end + 1 + size]
+            place = end + size + 2
+    except (GitRefused, ValueError) as error:  # of a partial clone, or half an answer
+        raise Unreadable(str(error)) from None
     return found
 
 

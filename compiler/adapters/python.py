@@ -24,13 +24,14 @@ _LONGEST_NAME = 300
 
 _LOADERS = {
     *("cloudpickle", "dill", "imp", "importlib", "joblib", "multiprocessing", "pickle", "pkgutil"),
-    *("runpy", "shelve", "torch.load", "concurrent.futures.ProcessPoolExecutor"),
+    *("runpy", "shelve", "site", "torch.load", "concurrent.futures.ProcessPoolExecutor"),
+    *("sys.executable", "sys.path"),
 }
 """Modules and functions that import others by names which no import tells."""
 
 _HARMLESS = ("importlib.metadata", "importlib.resources")
 _CALLED = frozenset((b"__import__", b"eval", b"exec"))
-_NAMED = frozenset((b"sys.executable", b"torch.load"))
+_NAMED = frozenset((b"importlib.import_module", b"sys.executable", b"sys.path", b"torch.load"))
 
 
 class Definition(NamedTuple):
@@ -92,6 +93,7 @@ def outline(content: bytes) -> Outline:
     """Raises NotPython."""
     text = _utf8(content)
     tree = _parser().parse(text)
+    _refuse_errors(text, tree.root_node)
     found = _captures(tree.root_node)
     _check(text, tree.root_node, found)
     imports = tuple(each for node in found.get("import", ()) for each in _imports(node))
@@ -154,16 +156,18 @@ _CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 
 
 def _utf8(content: bytes) -> bytes:
-    """The text in UTF-8 with LF, however it is encoded (PEP 263)."""
+    """The text in UTF-8 with LF, however it is encoded and ends its lines (PEP 263)."""
     if b"\0" in content:
         raise NotPython("it holds a NUL byte", 1 + content[: content.index(b"\0")].count(b"\n"), 1)
-    text = content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
+    text = content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     for line in text.split(b"\n", 2)[:2]:
         if match := _CODING.match(line):
             try:
-                return text.decode(match[1].decode("ascii")).encode()
-            except (LookupError, UnicodeDecodeError) as error:
+                return text.decode(_codec(match[1].decode("ascii"))).encode()
+            except (LookupError, ValueError) as error:
                 raise NotPython(str(error), 1, 1) from None
+        if line.strip() and not line.lstrip().startswith(b"#"):
+            break  # a second line counts after a comment or nothing
     try:
         text.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -172,8 +176,17 @@ def _utf8(content: bytes) -> bytes:
     return text
 
 
-def _check(text: bytes, root: Node, found: Mapping[str, list[Node]]) -> None:
-    """Raises NotPython for the first thing that the grammar does not have, or had for Python 2."""
+def _codec(name: str) -> str:
+    """Editors add the end of lines to a name: `utf-8-unix`."""
+    plain = name.lower().replace("_", "-")
+    for known in ("utf-8", "latin-1", "iso-8859-1", "iso-latin-1"):
+        if plain == known or plain.startswith(f"{known}-"):
+            return known.replace("iso-latin-1", "latin-1")
+    return name
+
+
+def _refuse_errors(text: bytes, root: Node) -> None:
+    """Raises NotPython for the first thing that the grammar does not have."""
     if root.has_error:
         node = root
         while not (node.is_error or node.is_missing):
@@ -183,10 +196,16 @@ def _check(text: bytes, root: Node, found: Mapping[str, list[Node]]) -> None:
             node = inner
         words = f"`{node.type}` is missing" if node.is_missing else "invalid syntax"
         raise NotPython(words, *_place(text, node))
+
+
+def _check(text: bytes, root: Node, found: Mapping[str, list[Node]]) -> None:
+    """Raises NotPython for what the grammar is too kind to."""
     for node in root.children:
         start = node.start_point
         line = text[node.start_byte - start.column : node.start_byte]
-        if start.column and not line.strip() and node.type != "comment":
+        is_continued = text[: node.start_byte - start.column].endswith(b"\\\n")
+        is_indented = start.column > 0 and not line.strip(b" \t") and not is_continued
+        if is_indented and node.type != "comment":
             raise NotPython("unexpected indent", *_place(text, node))
     for node in found.get("old", ()):
         word = node.type.partition("_")[0]
@@ -221,7 +240,7 @@ def _imports(node: Node) -> Iterator[Import]:
     elif node.type == "import_from_statement":
         if any(each.type == "wildcard_import" for each in node.children):
             names = ("*",)
-        module = _text(node.child_by_field_name("module_name")).replace(" ", "")
+        module = _compact(node.child_by_field_name("module_name"))
         name = module.lstrip(".")
         yield Import(name, len(module) - len(name), names)
 
@@ -229,17 +248,22 @@ def _imports(node: Node) -> Iterator[Import]:
 def _imported(node: Node) -> str:
     """`a.b` of `a.b as c`."""
     named = node.child_by_field_name("name") if node.type == "aliased_import" else node
-    return _text(named).replace(" ", "")
+    return _compact(named)
+
+
+def _compact(node: Node | None) -> str:
+    """A name without blanks and continued lines between its parts."""
+    return re.sub(r"[\s\\]+", "", _text(node))
 
 
 def _loader(imports: tuple[Import, ...], found: Mapping[str, list[Node]]) -> str | None:
     for each in imports:
-        for name in (each.module, *(f"{each.module}.{name}" for name in each.names)):
-            is_one = name in _LOADERS or name.split(".")[0] in _LOADERS
-            if is_one and not each.level and not name.startswith(_HARMLESS):
-                if each.names and f"{each.module}.{each.names[0]}".startswith(_HARMLESS):
-                    continue
-                return name
+        names = [f"{each.module}.{name}" for name in each.names] or [each.module]
+        for name in () if each.level else names:
+            parts = name.split(".")
+            is_one = any(".".join(parts[:end]) in _LOADERS for end in range(1, len(parts) + 1))
+            if is_one and not name.startswith(_HARMLESS):
+                return each.module if each.module in _LOADERS else name
     for kind, known in (("called", _CALLED), ("attribute", _NAMED)):
         for node in found.get(kind, ()):
             if node.text in known:
@@ -253,26 +277,30 @@ def _loader(imports: tuple[Import, ...], found: Mapping[str, list[Node]]) -> str
 def _code_digest(text: bytes, found: Mapping[str, list[Node]]) -> str:
     """64 hex digits: of each line without its comment and blanks at its end, but for empty ones.
 
-    Lines that begin inside a string are as they are; a line that names the encoding counts.
+    Lines that a string crosses, or that follow a backslash, are as they are; a line that names the
+    encoding counts.
     """
     comments = {}
     for node in found.get("comment", ()):
         start = node.start_point
         if start.row > 1 or not _CODING.match(node.text or b""):
             comments[start.row] = start.column
-    inside = {
+    crossed = {
         row
         for node in found.get("string", ())
-        for row in range(node.start_point.row + 1, node.end_point.row + 1)
+        if node.start_point.row < node.end_point.row
+        for row in range(node.start_point.row, node.end_point.row + 1)
     }
     digest = hashlib.sha256()
+    is_continued = False
     for row, line in enumerate(text.split(b"\n")):
         kept = line[: comments.get(row, len(line))]
-        if row not in inside:
+        if row not in crossed and not is_continued:
             kept = kept.rstrip()
             if not kept:
                 continue
         digest.update(kept + b"\n")
+        is_continued = kept.endswith(b"\\")
     return digest.hexdigest()
 
 

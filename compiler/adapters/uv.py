@@ -51,13 +51,15 @@ class Locked(NamedTuple):
     names: tuple[str, ...]
 
 
-def locked(requirements: Sequence[str], runner: Sequence[str], python_version: str) -> Locked:
+def locked(
+    requirements: Sequence[str], runner: Sequence[str], python_version: str, before: str = ""
+) -> Locked:
     """The packages of a function and of the runner beside it, for Linux.
 
-    Raises NoUv or Unresolved.
+    Those of `before`, a requirements file, stay where they fit. Raises NoUv or Unresolved.
     """
     try:
-        return _resolved(requirements, runner, python_version)
+        return _resolved(requirements, runner, python_version, before)
     except Unresolved as error:
         if error.name is not None or not runner:
             raise
@@ -72,26 +74,39 @@ def locked(requirements: Sequence[str], runner: Sequence[str], python_version: s
 
 
 def _name(requirement: str) -> str:
-    return re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0].lower()
+    name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _is_named(requirement: str, words: str) -> bool:
     return re.search(rf"(?i)(?<![\w-]){re.escape(_name(requirement))}(?![\w-])", words) is not None
 
 
-def _resolved(requirements: Sequence[str], runner: Sequence[str], python_version: str) -> Locked:
+_SETTLED = (
+    *("--annotate", "--annotation-style", "line", "--no-universal", "--no-emit-index-url"),
+    *("--no-emit-find-links", "--no-emit-build-options", "--no-emit-index-annotation"),
+    *("--generate-hashes", "--no-header", "--no-strip-markers", "--no-strip-extras"),
+)
+"""What a person's own settings for uv might say otherwise."""
+
+
+def _resolved(
+    requirements: Sequence[str], runner: Sequence[str], python_version: str, before: str = ""
+) -> Locked:
     command = [
-        *(find_uv(), "pip", "compile", _FUNCTION, _RUNNER, "--generate-hashes", "--no-header"),
-        *("--annotation-style", "line"),
-        *("--no-strip-markers", "--no-strip-extras", "--quiet", "--no-progress"),
+        *(find_uv(), "pip", "compile", _FUNCTION, _RUNNER, "--output-file", _LOCKED, *_SETTLED),
+        *("--quiet", "--no-progress"),
         *("--python-version", python_version, "--python-platform", "x86_64-manylinux_2_28"),
     ]
     environment = {key: each for key, each in os.environ.items() if key != "VIRTUAL_ENV"}
     try:
         with tempfile.TemporaryDirectory(prefix="gitopsc-") as folder:
+            texts = {_LOCKED: before}
             for name, lines in ((_FUNCTION, requirements), (_RUNNER, runner)):
+                texts[name] = "".join(f"{each}\n" for each in lines)
+            for name, text in texts.items():
                 with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
-                    file.write("".join(f"{each}\n" for each in lines))
+                    file.write(text)
             done = subprocess.run(
                 command,
                 capture_output=True,
@@ -100,16 +115,21 @@ def _resolved(requirements: Sequence[str], runner: Sequence[str], python_version
                 env=environment,
                 cwd=folder,  # settings for uv that lie here are another project's
             )
+            with open(os.path.join(folder, _LOCKED), encoding="utf-8") as file:
+                answer = file.read()
     except subprocess.TimeoutExpired:
         raise Unresolved(f"uv has not answered within {_SECONDS} seconds") from None
     except OSError as error:
         raise NoUv(str(error)) from None
     if done.returncode:
         raise _explained(done.stderr, python_version)
-    return _read(done.stdout)
+    found = _read(answer)
+    if requirements and not found.names:
+        raise Unresolved("uv does not say for whose sake its packages are there")
+    return found
 
 
-_FUNCTION, _RUNNER = "function.in", "runner.in"
+_FUNCTION, _RUNNER, _LOCKED = "function.in", "runner.in", "locked.txt"
 _VIA = " " * 4 + "# via "
 
 
@@ -123,7 +143,7 @@ def _read(text: str) -> Locked:
             wanted_by[next(reversed(packages))] = set(line.removeprefix(_VIA).split(", "))
             continue
         if _PACKAGE.fullmatch(line):
-            packages[_name(line)] = line.removesuffix(" \\")
+            packages[_name(line)] = line.removesuffix(" \\").partition(" ; ")[0]
         elif not _HASH.fullmatch(line):
             raise Unresolved(f"uv answers with something that has no hash: `{line[:100]}`")
         lines.append(line)

@@ -89,11 +89,17 @@ class _Modules:
         return reached
 
     def _outline(self, path: str) -> Outline | None:
-        """Nothing of what cannot be read, which is told of where it is loaded."""
+        """Nothing of what cannot be read, which is told of where it is loaded.
+
+        What is not valid Python, for all we know, may import anything.
+        """
         file = self._files[path]
         try:
             return None if file.is_link else outline_of(file.content, self._memo)
-        except (NotPython, Unreadable):
+        except Unreadable:
+            return None
+        except NotPython:
+            self.loads = self.loads or (path, "syntax that gitopsc does not know")
             return None
 
     def _imported(self, path: str, statement: Import) -> Iterator[str]:
@@ -108,12 +114,12 @@ class _Modules:
         for name in names:
             if name == "*" and place in self._folders:
                 below = f"{place}/"
+                inside = (each[len(below) :] for each in self._files if each.startswith(below))
                 yield from (
-                    each
-                    for each in self._files
-                    if each.startswith(below)
-                    and each.endswith(".py")
-                    and "/" not in each[len(below) :]
+                    below + each
+                    for each in inside
+                    if each.endswith(".py")
+                    and ("/" not in each or each.partition("/")[2] == "__init__.py")
                 )
             else:
                 yield from self._module_at(posixpath.join(place, name))
@@ -132,16 +138,22 @@ class _Modules:
                 yield path
 
     def _named(self, path: str, text: str) -> Iterator[str]:
-        """A file by its path, or a module by its name, perhaps with a function after `:`."""
+        """A file by its path or its end, or a module by its name, perhaps with what is in it."""
         folder = posixpath.dirname(path)
         for base in dict.fromkeys(("", folder)):
             named = posixpath.normpath(posixpath.join(base, text))
             if named in self._files:
                 yield named
-        name = text.partition(":")[0]
-        if name.replace(".", "").replace("_", "").isalnum():
-            place = name.replace(".", "/")
-            found = list(self._module_at(place))
+        if text.endswith(".py"):
+            end = text.lstrip("./")
+            yield from (each for each in self._files if f"/{each}".endswith(f"/{end}"))
+        parts = text.partition(":")[0].split(".")
+        while parts and all(part.isidentifier() for part in parts):
+            place = "/".join(parts)
+            found = [*self._module_at(place)]
             if found:
+                found += [each for each in (f"{place}/__main__.py",) if each in self._files]
                 yield from self._packages_around(place)
                 yield from found
+                return
+            parts.pop()
