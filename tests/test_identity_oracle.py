@@ -298,7 +298,27 @@ KINDS: Mapping[str, Edit] = {
         object=True,
         everywhere=True,
     ),
+    "accelerator": Edit(put("resources", resources("gpu", lambda: str(new()))), RUNS, object=True),
+    "affinity": Edit(
+        put("affinity", lambda _: {"nodeAffinity": {"x": [f"a{new()}"]}}), RUNS, object=True
+    ),
+    "a profile's memory": Edit(
+        setting("profiles", "big", "resources", make=lambda _: {"requests": {"mem": f"{new()}Gi"}}),
+        ("second",),
+        object=True,
+    ),
+    "options of the store": Edit(
+        setting("stores", "default", "options", make=lambda _: {"region": f"r{new()}"}),
+        RUNS,
+        object=True,
+        everywhere=True,
+    ),
+    "output folder": Edit(
+        setting("output", make=lambda _: f"out{new()}"), RUNS, object=True, everywhere=True
+    ),
     # What is neither
+    "description of a function": Edit(of_function("description", lambda _: f"d{new()}"), FUNCTIONS),
+    "sources": Edit(setting("sources", make=lambda _: "fetch"), RUNS, everywhere=True),
     "description": Edit(put("description", lambda _: f"d{new()}"), RUNS),
     "a label": Edit(put("labels", lambda _: [f"l{new()}"]), RUNS),
     "another file": Edit(named("moved/{}.yaml"), RUNS),
@@ -342,8 +362,9 @@ def files(state: State) -> dict[str, str]:
     found = {**state["files"], "gitopsc.yaml": json.dumps(settings)}
     for name, spec in state["functions"].items():
         whole = {"python_version": "PYTHON3_11", **spec}
+        metadata = {"description": whole.pop("description", "a function")}
         found[f"functions/{name}.yaml"] = yaml.safe_dump(
-            {"kind": "python", "name": name, "spec": whole}
+            {"kind": "python", "name": name, "metadata": metadata, "spec": whole}
         )
     for name, run in state["runs"].items():
         spec = {key: each for key, each in run.items() if key != "kind"}
@@ -388,7 +409,7 @@ def expected(state: State, edit: Edit, target: str) -> tuple[set[str], set[str]]
 
 
 def test_there_are_enough_kinds() -> None:
-    assert len(KINDS) >= 50
+    assert len(KINDS) >= 60
 
 
 @pytest.mark.parametrize("seed", range(5))

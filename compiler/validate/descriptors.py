@@ -64,6 +64,7 @@ def read_descriptor(document: Document) -> tuple[Descriptor, list[Diagnostic]]:
         return Descriptor(kind, "", None, document, {}, valid=False), [problem]
     problems = shape_problems(document, kind.replace(":", "."))
     problems += odd_numbers(document, ("spec",))
+    problems += _reserved_labels(document)
     names = (data.get("name"), data.get("id"))
     name, identifier = (each if isinstance(each, str) else None for each in names)
     if "name" not in data and "id" not in data and kind in RUN_KINDS:
@@ -71,6 +72,18 @@ def read_descriptor(document: Document) -> tuple[Descriptor, list[Diagnostic]]:
     valid = not has_errors(problems)
     found = Descriptor(kind, name or identifier or "", identifier, document, spec, valid)
     return found, problems
+
+
+def _reserved_labels(document: Document) -> Iterator[Diagnostic]:
+    """What Services and policies select pods by is not an author's to say."""
+    metadata = document.data.get("metadata")
+    labels = metadata.get("labels") if isinstance(metadata, dict) else None
+    for place, label in enumerate(labels) if isinstance(labels, list) else ():
+        if isinstance(label, str) and label.startswith(_OWN_LABELS):
+            yield sentences.reserved_label(label, document.span("metadata", "labels", place))
+
+
+_OWN_LABELS = "gitopsc/"
 
 
 def foreign_kind(kind: str, documents: Sequence[Document]) -> Diagnostic:

@@ -51,6 +51,11 @@ def no_name(span: Span) -> Diagnostic:
     return Diagnostic(MISSING_KEY, "the run has no name", span, hint)
 
 
+def reserved_label(label: str, span: Span) -> Diagnostic:
+    message = f"the label `{label}` has the prefix of gitopsc's own"
+    return Diagnostic(UNFIT_VALUE, message, span, "choose another prefix")
+
+
 def of_mlrun(span: Span) -> Diagnostic:
     message = "this is a project of MLRun, which is another platform"
     hint = "list the file under `exclude`, and write a `kind: python` for each function"
