@@ -152,6 +152,8 @@ def test_a_build_hands_over_all_that_its_dockerfile_copies(path: Path) -> None:
     tags = bake["target"][Path(dockerfile).parent.name]["tags"]
     assert output in {f"type=image,name={tag},push=true" for tag in tags}
     assert "argocd.argoproj.io/sync-wave" not in job["metadata"]["annotations"]
+    labels = job["spec"]["template"]["metadata"]["labels"]
+    assert labels.keys() == {"app.kubernetes.io/name", "gitopsc/project", "gitopsc/run"}
     (variables,) = (each["env"] for each in job["spec"]["template"]["spec"]["containers"])
     assert not any("optional" in each.get("valueFrom", {}) for each in variables)
 

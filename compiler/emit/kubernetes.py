@@ -123,7 +123,7 @@ def _rendered(
     environment = planned.environment
     is_job = workload.action == "job"
     recommended = _recommended_labels(plan, workload.action, workload.name, workload.application)
-    own = [("gitopsc/project", plan.project), ("gitopsc/run", workload.name)]
+    own = _own_labels(plan, workload.name)
     pod_labels = [("app.kubernetes.io/name", workload.application), *own]
     if not is_job:
         pod_labels.append(("gitopsc/service", workload.name))
@@ -189,7 +189,7 @@ def _build_manifest(
     listed = [[each["path"], each["content"]] for each in files]
     digest = identity.content_digest(identity.canonical(listed))
     config_name = f"{build.name}-{digest[:10]}"
-    selector = [("gitopsc/project", plan.project), ("gitopsc/run", build.name)]
+    own = _own_labels(plan, build.name)
     reference = built.reference(plan, planned.environment.registry)
     command = [
         *("buildctl", "--addr", build.address, "build", "--frontend", "dockerfile.v0"),
@@ -202,7 +202,7 @@ def _build_manifest(
     pod = render_yaml(
         f"{_TARGET}/build-pod.yaml.j2",
         build=build,
-        selector=selector,
+        labels=[("app.kubernetes.io/name", build.application), *own],
         command=[_unexpanded(each) for each in command],
         secrets=sorted(build.secrets.items()),
         config_name=config_name,
@@ -216,7 +216,7 @@ def _build_manifest(
         name=name,
         config_name=config_name,
         namespace=planned.environment.namespace,
-        labels=sorted([*selector, *labels]),
+        labels=sorted([*own, *labels]),
         # What it builds is for the runs of wave 0.
         annotations=[*_wave(planned.environment, -1), ("gitopsc/source", build.source), _AS_IT_IS],
         deadline=_BUILD_SECONDS,
@@ -276,6 +276,10 @@ def _claim(plan: Plan, planned: EnvironmentPlan, claim: Claim) -> Text:
         ],
         annotations=sorted(annotations),
     )
+
+
+def _own_labels(plan: Plan, name: str) -> list[tuple[str, str]]:
+    return [("gitopsc/project", plan.project), ("gitopsc/run", name)]
 
 
 def _recommended_labels(
