@@ -8,6 +8,7 @@ at all when nothing in one has changed. What is in no such folder is a part, too
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from gitopsc.model.files import SETTINGS_FILE
@@ -28,11 +29,7 @@ def divide(tree: Tree) -> tuple[Tree, ...]:
     parts = [{each.path: each for each in tree.below(top.rstrip("/"))} for top in tops]
     taken = {path for files in parts for path in files}
     rest = {path: file for path, file in tree.files.items() if path not in taken}
-    names = tree.previous.names
-    before = {top: {path: names[path] for path in names if path.startswith(top)} for top in tops}
-    known = {path for found in before.values() for path in found}
-    # What lies in no part any more may be of a project that has moved.
-    moved = {path: name for path, name in names.items() if path not in known}
+    before = _by_part(tree.previous.names, tops)
     if any(_may_be_a_project(file) for file in rest.values()):
         return (tree,)  # its sources may lie in another project's folder
     return tuple(
@@ -43,10 +40,20 @@ def divide(tree: Tree) -> tuple[Tree, ...]:
             is_part=True,
             part=top,
             vendored={path: each for path, each in tree.vendored.items() if path.startswith(top)},
-            previous=tree.previous._replace(names={**before.get(top, {}), **moved}),
+            # What lies in no part any more may be of a project that has moved.
+            previous=tree.previous._replace(names={**before[""], **before[top]}),
         )
         for top, files in [*zip(tops, parts, strict=True), ("", rest)]
     )
+
+
+def _by_part(names: Mapping[str, str], tops: Iterable[str]) -> Mapping[str, Mapping[str, str]]:
+    """Paths by the part that they lie in, `""` for none."""
+    found: dict[str, dict[str, str]] = {top: {} for top in ("", *tops)}
+    for path, name in names.items():
+        folders = (path[: end + 1] for end, char in enumerate(path) if char == "/")
+        found[next((each for each in folders if each in found), "")][path] = name
+    return found
 
 
 def _may_be_a_project(file: SourceFile) -> bool:

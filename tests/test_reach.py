@@ -242,3 +242,14 @@ def test_a_module_that_cannot_be_read_brings_all() -> None:
     (program,) = compile_tree(tree_of(broken)).programs
     count = next(each for each in program.functions if each.name == "count")
     assert "geo/unused.py" in {file.path for file in count.files}
+
+
+def test_data_in_a_folder_is_no_readme() -> None:
+    kept = {"LICENSES/eu.csv", "README_DATA/a.csv", "documents/a.txt", "data/docs.csv"}
+    left = {"LICENSE.txt", "sub/README", "CHANGELOG", "sub/docs/a.md", "tests/a.csv", "x.ipynb"}
+    files = {**SHARED, **{f"src/{path}": "x" for path in kept | left}}
+    (program,) = compile_tree(tree_of(files)).programs
+    count = next(each for each in program.functions if each.name == "count")
+    paths = {file.path for file in count.files}
+    assert kept <= paths
+    assert not left & paths

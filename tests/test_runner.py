@@ -170,6 +170,9 @@ async def serve_later(context, event):
     await asyncio.sleep(0.2)
     return "later"
 
+def slow(context):
+    time.sleep(2)
+
 def waits_for_data(context):
     print("data", context.project.get_artifact("a").name)
 
@@ -610,6 +613,18 @@ def serving(
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=20)
         assert process.returncode == 0, output
+
+
+def test_a_long_init_is_alive_and_not_started(source: Path) -> None:
+    with serving(source, waits=False, handler="serve", init="slow") as (_, health, process):
+        assert process.stdout is not None
+        while "calling" not in process.stdout.readline():
+            pass
+        wait_until(health, "/live", process)
+        for path in ("/started", "/ready"):
+            assert get(f"http://127.0.0.1:{health}{path}")[0] == 503
+        wait_until(health, "/started", process)
+        wait_until_ready(health, process)
 
 
 def test_a_service_that_cannot_start(source: Path) -> None:

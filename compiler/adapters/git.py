@@ -109,7 +109,7 @@ def origin(folder: str) -> str | None:
 def start_asking(folder: str, command: Sequence[str], given: bytes = b"") -> Callable[[], bytes]:
     """Has Git answer something of the repository around a folder; what is returned waits for it.
 
-    `given` is written to it. What is returned raises GitRefused, also where there is no repository.
+    `given` is its standard input. What is returned raises GitRefused, also outside a repository.
     """
     root = _repository(folder)
     if root is None:

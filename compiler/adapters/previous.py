@@ -29,21 +29,23 @@ def start_base(folder: str, named: str | None) -> Base:
     """Has Git find the base; what is returned gives its commit, None where there is none."""
     if named is not None:
         return cache(lambda: _commit(folder, named))
-    asked = start_asking(folder, ("merge-base", "HEAD", _DEFAULT_BRANCHES[0]))
+    listed = start_asking(folder, ("for-each-ref", "--format=%(refname)", *_DEFAULT_BRANCHES))
 
     @cache
     def base() -> str | None:
-        answer: Callable[[], bytes] = asked
-        for branch in (*_DEFAULT_BRANCHES[1:], None):
+        try:
+            known = listed().decode("utf-8", "replace").split()
+        except GitRefused:
+            return None  # there is no repository
+        for branch in (each for each in _DEFAULT_BRANCHES if each in known):
             try:
-                return answer().decode().strip()
-            except GitRefused:  # there is no such branch, or the clone is shallow
-                if branch is not None:
-                    answer = start_asking(folder, ("merge-base", "HEAD", branch))
+                return start_asking(folder, ("merge-base", "HEAD", branch))().decode().strip()
+            except GitRefused:  # the clone is shallow
+                continue
         try:
             return _commit(folder, "HEAD")
         except GitRefused:
-            return None
+            return None  # there is no commit yet
 
     return base
 

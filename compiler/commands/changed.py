@@ -7,7 +7,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -153,17 +153,17 @@ def _compile(request: Request) -> tuple[_Result, list[Diagnostic]]:
 def _with_previous(reading: Reading, request: Request) -> tuple[Tree, list[Diagnostic]]:
     """The tree with what clusters have: a commit of it, or the output as it is outside of Git."""
     root = os.path.realpath(reading.root)
+    if has_errors(reading.scanned):
+        with suppress(GitRefused):
+            request.base()  # which is under way, and has to be waited for
+        return reading.tree, []
     try:
         commit = request.base()
     except GitRefused as error:
-        if has_errors(reading.scanned):
-            return reading.tree, []
         named = request.arguments.base
         hint = "name a commit of this clone; a shallow one has few, and `git fetch` brings more"
         message = f"`{printable(named)}` is not a commit here: {error}"
         return reading.tree, [Diagnostic(GIT_REFUSED, message, Span("."), hint)]
-    if has_errors(reading.scanned):
-        return reading.tree, []
     if request.listing().is_repository:
         previous = previous_at(root, commit)
     else:

@@ -8,7 +8,8 @@ imported by a name that no import tells (importlib, pickle) may be anywhere: the
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from gitopsc.adapters.glob import matcher
@@ -18,8 +19,10 @@ from gitopsc.model.descriptor import SourceChoice
 from gitopsc.model.memo import Memo
 from gitopsc.model.source import SourceFile, Unreadable
 
-LEFT_OUT = ("README*", "LICENSE*", "CHANGELOG*", "docs/", "tests/", "*.ipynb")
-"""What is beside code in folders, and no function needs; as in .gitignore."""
+_LEFT_OUT = re.compile(
+    r"(?:.*/)?(?:(?:docs|tests)/.*|(?:README|LICENSE|CHANGELOG)[^/]*|[^/]*\.ipynb)"
+)
+"""Files beside code that no function needs."""
 
 
 class Reached(NamedTuple):
@@ -36,23 +39,23 @@ def reach(
     modules = _Modules(files, memo)
     reached = modules.reached_from(module)
     in_project = {path: file.path.removeprefix(prefix) for path, file in files.items()}
-    included, excluded = matcher(choice.include), matcher(choice.exclude)
-    is_left_out = matcher(LEFT_OUT)
+    included, excluded = _matcher(choice.include), _matcher(choice.exclude)
+    all_of_it = None if choice.include else modules.loads
 
     def is_kept(path: str) -> bool:
-        if path in reached:
+        if path in reached or included(in_project[path]):
             return True
-        if choice.include and included(in_project[path]):
-            return True
-        if choice.exclude and excluded(in_project[path]):
+        if excluded(in_project[path]):
             return False
-        if modules.loads is not None and not choice.include:
-            return True
-        return not path.endswith(".py") and not is_left_out(path)
+        is_data = not path.endswith(".py") and not _LEFT_OUT.fullmatch(path)
+        return all_of_it is not None or is_data
 
-    kept = tuple(path for path in files if is_kept(path))
-    is_all = modules.loads is not None and not choice.include
-    return Reached(kept, modules.loads if is_all else None)
+    return Reached(tuple(filter(is_kept, files)), all_of_it)
+
+
+def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
+    """Most settings have none, and the library takes its time to import."""
+    return matcher(patterns) if patterns else lambda _: False
 
 
 class _Modules:

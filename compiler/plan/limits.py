@@ -79,13 +79,13 @@ def needs_server_side(settings: str, *others: object) -> bool:
 
     `others` are what a run chooses besides its settings.
     """
-    sizes = map(_size_in_json, (settings, *map(repr, others)))
-    return _REST + sum(sizes) > _APPLIED_LIMIT
+    texts = (settings, *map(repr, others))
+    if _REST + 6 * sum(map(len, texts)) <= _APPLIED_LIMIT:
+        return False  # whatever is in them, as in nearly all
+    return _REST + sum(map(_size_in_json, texts)) > _APPLIED_LIMIT
 
 
 def _size_in_json(text: str) -> int:
-    if len(text) < _APPLIED_LIMIT // 50:
-        return 6 * len(text)  # at most, and it does not matter
     escaped = sum(_ESCAPES[ord(each)] - 1 for each in text if ord(each) in _ESCAPES)
     return len(text.encode()) + escaped
 
