@@ -29,6 +29,9 @@ from gitopsc.model.store import DEFAULT, scheme_of
 
 _HOST = "127.0.0.1"
 _LATER = 75
+_LOOK_SECONDS = 1
+"""Between two looks of a service for new data: somebody is waiting for it here."""
+
 _FOREIGN = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 """Variables of the Python that runs this, which are none of the function's business."""
 
@@ -162,6 +165,7 @@ class _Execution:
     def _flags(self, name: str) -> list[str]:
         flags = ["--with-parent", "--no-wait", "--drain", "0", "--host", _HOST]
         flags += ["--port", str(self._wanted.port), "--health-port", "0"]
+        flags += ["--interval", str(_LOOK_SECONDS)]
         return [*flags, "--again"] if name in self._wanted.again else flags
 
     async def _python(self, function: Function, name: str) -> str:

@@ -37,7 +37,6 @@ from gitopsc.model.diagnostic import (
     MISSING_KEY,
     MISSING_REF,
     NO_CRON,
-    NO_WATCH,
     PLATFORM_REFUSES,
     REMOTE_REF,
     RETIRED_KEY,
@@ -115,7 +114,11 @@ def _typed(descriptor: Descriptor) -> Descriptor:
         spec = RunSpec.of(written) if valid else RunSpec.promised(written)
         return RunDescriptor(**fields, spec=spec)
     if kind in TRIGGER_KINDS:
-        return TriggerDescriptor(**fields, spec=TriggerSpec.of(written) if valid else TriggerSpec())
+        if not valid:
+            return TriggerDescriptor(**fields)
+        return TriggerDescriptor(
+            **fields, spec=TriggerSpec.of(written), run=_of_trigger(descriptor)
+        )
     if kind in DATA_TYPES:
         return DataDescriptor(**fields, spec=DataSpec.of(written) if valid else DataSpec())
     return descriptor
@@ -155,10 +158,6 @@ def _modern(
         message = f"trigger `{descriptor.name}` starts a {what}, which is of another runtime"
         problems.append(Diagnostic(FOREIGN_KIND, message, descriptor.span("kind")))
         return replace(descriptor, valid=False)
-    if kind == "lifecycle":
-        message = f"nothing in a cluster waits for data, so `{descriptor.name}` starts no run"
-        hint = "it stays in the lineage; a `scheduler` looks by the clock"
-        problems.append(Diagnostic(NO_WATCH, message, descriptor.span("kind"), hint))
     return _triggered(descriptor, problems) if kind == "scheduler" else descriptor
 
 
@@ -301,7 +300,7 @@ def _merged_functions(descriptors: Sequence[Descriptor]) -> Iterator[Descriptor]
 
 def _other_runtime(trigger: Descriptor) -> str | None:
     """What a trigger starts that is not ours, if it is not."""
-    if "workflow" in trigger.written:
+    if "workflow" in {**trigger.written, **trigger.written.get("template", {})}:
         return "workflow"
     for key in ("task", "function"):
         scheme, separator, _ = str(trigger.written.get(key, "")).partition("://")
@@ -324,20 +323,39 @@ def _triggered(descriptor: Descriptor, problems: Problems) -> Descriptor:
         span = descriptor.span("spec", "template", "local_execution")
         problems.append(Diagnostic(UNFIT_VALUE, message, span, "remove it"))
         return replace(descriptor, valid=False)
-    template = spec.pop("template", {})
-    run = replace(
-        descriptor,
-        kind="python+job:run",
-        written={**template, **spec},
-        homes=(("spec",), ("spec", "template")),
-    )
-    for key in template:
+    run = _started(descriptor)
+    for key in spec.get("template", {}):
         for text, span in run.strings(key):
             if _MUSTACHE in text:
                 message = "no cluster fills in a template, and the handler would get it as it is"
                 hint = "write the value itself"
                 problems.append(Diagnostic(UNFIT_VALUE, message, span, hint))
     return _scheduled(run, problems)
+
+
+def _started(trigger: Descriptor) -> Descriptor:
+    """The job of a trigger: what its template says, and the function and task that it names."""
+    spec = dict(trigger.written)
+    template = spec.pop("template", {})
+    return replace(
+        trigger,
+        kind="python+job:run",
+        written={**template, **spec},
+        homes=(("spec",), ("spec", "template")),
+    )
+
+
+def _of_trigger(trigger: Descriptor) -> RunDescriptor | None:
+    """What a trigger that waits for data starts in a cluster: a job, if anything. Its template is
+    filled in once data is known."""
+    task = TaskKey.parse(trigger.written.get("task", ""))
+    is_local = trigger.written.get("template", {}).get("local_execution")
+    if is_local or (task is not None and task.kind != "python+job"):
+        return None
+    unheard: Problems = []
+    run = _one_spelling(_without_strangers(_started(trigger), unheard), {})
+    fields = {field.name: getattr(run, field.name) for field in dataclass_fields(Descriptor)}
+    return RunDescriptor(**fields, spec=RunSpec.of(run.written), trigger=trigger.name)
 
 
 def _scheduled(run: Descriptor, problems: Problems) -> Descriptor:

@@ -42,7 +42,7 @@ def test_compile_check_and_compile_again(project: Path) -> None:
     assert f"created   {project}/deploy/manifests/staging/announce.yaml" in done.stderr
     again = gitopsc("compile", project)
     assert again.returncode == 0
-    assert "gitopsc: up to date, 45 files" in again.stderr
+    assert "gitopsc: up to date, 49 files" in again.stderr
     assert gitopsc("compile", project, "--check").returncode == 0
 
 

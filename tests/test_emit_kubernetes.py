@@ -188,9 +188,11 @@ def test_selectors_references_and_policy(path: Path) -> None:
     assert json.loads(annotations["gitopsc/run.json"])["project"] == labels["gitopsc/project"]
     (container,) = template["spec"]["containers"]
     assert container["terminationMessagePolicy"] == "FallbackToLogsOnError"
-    secrets = [
-        each["valueFrom"]["secretKeyRef"] for each in container["env"] if "valueFrom" in each
-    ]
+    sources = [each["valueFrom"] for each in container["env"] if "valueFrom" in each]
+    secrets = [each["secretKeyRef"] for each in sources if "secretKeyRef" in each]
+    labels_read = [each["fieldRef"]["fieldPath"] for each in sources if "fieldRef" in each]
+    names = ("job-name", "controller-uid") if "CronJob" in found else ()
+    assert labels_read == [f"metadata.labels['batch.kubernetes.io/{name}']" for name in names]
     for each in found.values():
         annotations = each["metadata"]["annotations"]
         waves = path.parent.name == "waves"

@@ -340,6 +340,7 @@ KINDS: Mapping[str, Edit] = {
     "the schedule": Edit(
         lambda state, run: state["runs"][run].update(schedule=f"0 {new() % 60} 5 * * ?"),
         ("nightly",),
+        object=True,
     ),
     "kubernetes": Edit(
         setting("kubernetes", make=lambda found: "1.36" if found != "1.36" else "1.35"),
@@ -349,8 +350,8 @@ KINDS: Mapping[str, Edit] = {
     "sync waves": Edit(setting("sync_waves", make=lambda found: not found), RUNS, everywhere=True),
     "time zone": Edit(
         setting("time_zone", make=lambda found: "Asia/Tokyo" if not found else None),
-        RUNS,
-        everywhere=True,
+        ("nightly",),
+        object=True,
     ),
     "identity": Edit(setting("identity", make=lambda _: 2), RUNS, everywhere=True),
     "an include": Edit(setting("include", make=lambda _: ["*"]), RUNS, everywhere=True),

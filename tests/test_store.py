@@ -202,11 +202,13 @@ INPUTS = {"cities": {"key": KEY, "producer": "make", "version": "1" * 64}}
 
 
 def test_a_scheduled_run_runs_each_time(runs: Runs) -> None:
-    newest = {"cities": {"key": KEY, "producer": "make"}}
-    assert "not there yet" in runs.read(inputs=newest, expect=75)
+    newest = {"inputs": {"cities": {"key": KEY, "producer": "make"}}}
+    newest |= {"clocks": {"make": {"schedule": "0 3 * * *"}}}
+    assert "data of `make` is not there yet" in runs.read(**newest, expect=75)
     for word in ("a", "b"):
-        runs.make(scheduled=True, parameters={"word": word})
-        assert f"read ['{word}'" in runs("read", "--again", inputs=newest)
+        runs.make(schedule="0 3 * * *", parameters={"word": word})
+        assert f"read ['{word}'" in runs("read", "--again", **newest)
+        time.sleep(1)  # a manual run's tick is the second of its start
 
 
 def test_what_a_handler_logs(runs: Runs) -> None:

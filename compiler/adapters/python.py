@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -38,6 +39,7 @@ class Definition(NamedTuple):
     """A function: the arguments that can be given by name; `open` when it takes any name.
 
     `outputs` are the names in `@handler(outputs=[...])`, None where there are none to read.
+    `assigns` is a name of the module that it gives a new value, or what it calls there.
     """
 
     line: int
@@ -46,6 +48,7 @@ class Definition(NamedTuple):
     optional: tuple[str, ...]
     open: bool
     outputs: tuple[str, ...] | None
+    assigns: str | None = None
 
 
 class Import(NamedTuple):
@@ -98,13 +101,22 @@ def outline(content: bytes) -> Outline:
     _check(text, tree.root_node, found)
     imports = tuple(each for node in found.get("import", ()) for each in _imports(node))
     names: dict[str, Definition | None] = {}
+    functions: dict[str, Node] = {}
+    variables: set[str] = set()
     for node, decorators in _statements(tree.root_node):
         if node.type == "function_definition":
             # Of two definitions, only running the module tells which one stays.
             name = _text(node.child_by_field_name("name"))
             names[name] = None if name in names else _signature(text, node, decorators)
+            functions[name] = node
         else:
-            names.update(dict.fromkeys(_bound_names(node)))
+            bound = [*_bound_names(node)]
+            names.update(dict.fromkeys(bound))
+            variables.update(bound if "assignment" in node.type or node.type[:4] == "expr" else ())
+    for name, assigned in _assigned(functions, variables, found).items():
+        definition = names.get(name)
+        if definition is not None:
+            names[name] = definition._replace(assigns=assigned)
     return Outline(
         definitions=names,
         open="*" in names or "__getattr__" in names,
@@ -140,6 +152,9 @@ def _query() -> Query:
         (attribute object: (identifier)) @attribute
         [(print_statement) (exec_statement)] @old
         (block) @block
+        (global_statement (identifier) @global)
+        (assignment left: [(subscript) (attribute)] @changed)
+        (augmented_assignment left: [(subscript) (attribute)] @changed)
         """,
     )
     return query
@@ -378,6 +393,74 @@ def _targets(node: Node) -> Iterator[str]:
             yield _text(part)
         elif part.type not in ("attribute", "subscript", "call"):
             waiting += part.named_children
+
+
+def _assigned(
+    functions: Mapping[str, Node], variables: Container[str], found: Mapping[str, list[Node]]
+) -> Mapping[str, str]:
+    """What functions of a module assign of its variables, themselves or by others of them.
+
+    `global x` says it; `x[...] = ...` and `x.y = ...` do, where `x` is not a name of their own.
+    """
+    if not (functions and ("global" in found or "changed" in found)):
+        return {}
+    assigned: dict[str, str] = {}
+    calls: dict[str, set[str]] = {}
+    for name, node in functions.items():
+        own = {_text(each) for each in _names_of_its_own(node)}
+        for each in _within(node, found.get("global", ())):
+            assigned.setdefault(name, _text(each))
+        for each in _within(node, found.get("changed", ())):
+            root = each
+            while root.type in ("subscript", "attribute") and root.named_children:
+                root = root.named_children[0]
+            variable = _text(root)
+            is_global = variable in variables and variable not in own
+            if root.type == "identifier" and is_global and not _binds(node, variable):
+                assigned.setdefault(name, variable)
+        calls[name] = {_text(each) for each in _within(node, found.get("called", ()))}
+    is_new = bool(assigned)
+    while is_new:
+        is_new = False
+        for name in functions.keys() - assigned.keys():
+            by = next((each for each in sorted(calls[name]) if each in assigned), None)
+            if by is not None:
+                assigned[name] = assigned[by]
+                is_new = True
+    return assigned
+
+
+def _within(node: Node, others: Sequence[Node]) -> Sequence[Node]:
+    """Those of `others`, which are sorted, that stand in a node."""
+    first = bisect_left(others, node.start_byte, key=lambda each: each.start_byte)
+    last = bisect_left(others, node.end_byte, key=lambda each: each.start_byte)
+    return others[first:last]
+
+
+def _binds(function: Node, name: str) -> bool:
+    """Whether it is a local name of a function."""
+    waiting = [function]
+    while waiting:
+        part = waiting.pop()
+        if name in _targets(part):
+            return True
+        waiting += part.named_children
+    return False
+
+
+def _names_of_its_own(node: Node) -> Iterator[Node]:
+    """Arguments of a function; its locals have to be found in its body."""
+    parameters = node.child_by_field_name("parameters")
+    waiting = list(parameters.named_children) if parameters is not None else []
+    while waiting:
+        part = waiting.pop()
+        if part.type == "identifier":
+            yield part
+        elif part.type in ("typed_parameter", "list_splat_pattern", "dictionary_splat_pattern"):
+            waiting += part.named_children[:1]
+        elif part.type in ("default_parameter", "typed_default_parameter"):
+            name = part.child_by_field_name("name")
+            waiting += [name] if name is not None else []
 
 
 def _signature(text: bytes, node: Node, decorators: list[Node]) -> Definition | None:

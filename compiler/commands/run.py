@@ -251,6 +251,11 @@ class _Telling:
             return []
         if event.message == "calling":
             return [self._dim("starting")]
+        if event.message == "following":
+            return [self._dim("it looks for new data, and will serve that, too")]
+        if event.message == "serving new data":
+            versions = listed(key for key in details if key.startswith("store://"))
+            return [self._bold(f"serving new data: {versions}")]
         if event.message == "serving":
             port, health = details.get("port"), details.get("health_port")
             words = f"serving on http://127.0.0.1:{port}"

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gitopsc.link.builds import used_functions
-from gitopsc.link.data import find_data
+from gitopsc.link.clock import clock_problems
 from gitopsc.link.drafts import draft_runs
 from gitopsc.link.lineage import draw_lineage, order_runs
 from gitopsc.link.runs import make_run
 from gitopsc.link.symbols import declare
+from gitopsc.link.triggers import with_triggered
 from gitopsc.model.descriptor import Project
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.program import BuildRun, Function, FunctionVersion, Program, Run
@@ -27,9 +28,9 @@ def link(
     symbols, problems = declare(project)
     drafts, found = draft_runs(symbols)
     problems += found
-    functions, found = used_functions(symbols, loaded, drafts)
+    drafts, data, found = with_triggered(symbols, drafts)
     problems += found
-    data, found = find_data(symbols, [draft for draft in drafts if draft.action is not None])
+    functions, found = used_functions(symbols, loaded, drafts)
     problems += found
     runs: dict[str, Run] = {}
     builds = [draft for draft in drafts if draft.action is None]
@@ -39,7 +40,7 @@ def link(
             runs[draft.name], found = make_run(project, draft, draft.action, function, data)
             problems += found
     order, found = order_runs(runs)
-    problems += found
+    problems += [*found, *clock_problems(runs)]
     program = Program(
         project,
         functions=tuple(functions.values()),

@@ -9,7 +9,7 @@ from gitopsc.link import sentences
 from gitopsc.link.symbols import FunctionFound, Symbols, find_function, version_of
 from gitopsc.model.descriptor import RunDescriptor
 from gitopsc.model.diagnostic import Diagnostic
-from gitopsc.model.program import Action, FunctionVersion, Merged
+from gitopsc.model.program import Action, FunctionVersion, Merged, Reference
 from gitopsc.model.reference import TaskKey
 
 _ACTIONS: Mapping[str, Action | None] = {
@@ -20,12 +20,16 @@ _ACTIONS: Mapping[str, Action | None] = {
 
 
 class Draft(NamedTuple):
-    """A run whose task and function are found. A run without an action builds an image."""
+    """A run whose task and function are found. A run without an action builds an image.
+
+    One that a trigger starts reads the data that this has `watched`.
+    """
 
     name: str
     action: Action | None
     function: FunctionVersion
     merged: Merged
+    watched: Reference | None = None
 
     @property
     def is_local(self) -> bool:
@@ -38,14 +42,15 @@ def draft_runs(symbols: Symbols) -> tuple[list[Draft], list[Diagnostic]]:
     problems: list[Diagnostic] = []
     for run in symbols.runs.values():
         if run.valid:
-            draft, found = _draft(symbols, run)
+            draft, found = draft_run(symbols, run)
             problems += found
             if draft is not None:
                 drafts.append(draft)
     return drafts, problems
 
 
-def _draft(symbols: Symbols, run: RunDescriptor) -> tuple[Draft | None, list[Diagnostic]]:
+def draft_run(symbols: Symbols, run: RunDescriptor) -> tuple[Draft | None, list[Diagnostic]]:
+    """None when its function or task is not found."""
     kind = run.kind.removesuffix(":run")
     problems = list(_task_problems(symbols, run, kind))
     task = None

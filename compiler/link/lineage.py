@@ -100,11 +100,12 @@ class _Drawing:
             Edge(node.id, f"function/{function.unique_name}", "run_of", "function", span),
             Edge(node.id, _image_node(function).id, "consumes", "function", span),
         }
-        if run.descriptor.is_scheduler:
-            trigger = Node(f"trigger/{run.name}", "trigger", run.name)
+        name = run.name if run.descriptor.is_scheduler else run.descriptor.trigger
+        if name is not None:
+            trigger = Node(f"trigger/{name}", "trigger", name)
             self._nodes.add(trigger)
-            place = run.span("schedule")
-            self._edges.add(Edge(node.id, trigger.id, "produced_by", "schedule", place))
+            key = "schedule" if run.descriptor.is_scheduler else "key"
+            self._edges.add(Edge(node.id, trigger.id, "produced_by", key, run.span(key)))
         for reference in run.reads:
             data = self._data_node(_meant(reference))
             self._nodes.add(data)

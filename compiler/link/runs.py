@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gitopsc.link import sentences
@@ -12,7 +12,7 @@ from gitopsc.link.data import Data, written_inputs, written_references
 from gitopsc.link.drafts import Draft
 from gitopsc.model.descriptor import Project
 from gitopsc.model.diagnostic import Diagnostic
-from gitopsc.model.program import Action, Function, Reference, Run
+from gitopsc.model.program import RUNNER_VARIABLES, Action, Function, Reference, Run
 
 
 def make_run(
@@ -20,6 +20,8 @@ def make_run(
 ) -> tuple[Run, list[Diagnostic]]:
     inputs, input_problems = written_inputs(data.symbols, draft)
     references, reference_problems = written_references(data.symbols, draft)
+    if draft.watched is not None and not _reads(draft.watched, (*inputs, *references)):
+        references.append(draft.watched)
     resolved = {reference: data.resolved(reference) for reference in (*inputs, *references)}
     spec = draft.merged.spec
     parameters: Mapping[str, Any] = spec.parameters or {}
@@ -55,6 +57,12 @@ def make_run(
     return run, problems
 
 
+def _reads(watched: Reference, references: Iterable[Reference]) -> bool:
+    """Whether a run reads the data that starts it."""
+    entity = (watched.key.type, watched.key.name)
+    return any((read.key.type, read.key.name) == entity for read in references)
+
+
 def _found(
     written: list[Reference], resolved: Mapping[Reference, Reference | None]
 ) -> tuple[Reference, ...]:
@@ -73,15 +81,22 @@ def _profile_problems(project: Project, draft: Draft) -> Iterator[Diagnostic]:
 
 
 def _repeated_names(draft: Draft) -> Iterator[Diagnostic]:
-    """A cluster refuses a pod that sets a variable twice."""
+    """A cluster refuses a pod that sets a variable twice; some are the runner's."""
+    merged = draft.merged
+    variables = [
+        (variable.name, merged.span("envs", index, "name"))
+        for index, variable in enumerate(merged.spec.envs or ())
+    ]
+    variables += [
+        (name, merged.span("secrets", index))
+        for index, name in enumerate(merged.spec.secrets or ())
+    ]
     names: set[str] = set()
-    for index, variable in enumerate(draft.merged.spec.envs or ()):
-        if variable.name in names:
-            yield sentences.set_twice(variable.name, draft.merged.span("envs", index, "name"))
-        names.add(variable.name)
-    for index, name in enumerate(draft.merged.spec.secrets or ()):
-        if name in names:
-            yield sentences.set_twice(name, draft.merged.span("secrets", index))
+    for name, place in variables:
+        if name in RUNNER_VARIABLES:
+            yield sentences.variable_of_the_runner(name, place)
+        elif name in names:
+            yield sentences.set_twice(name, place)
         names.add(name)
 
 

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from gitopsc.model.descriptor import Descriptor, FunctionDescriptor
+from gitopsc.model.descriptor import Descriptor, FunctionDescriptor, TriggerDescriptor
 from gitopsc.model.diagnostic import (
     BAD_REFERENCE,
     CYCLE,
     DEFINED_TWICE,
+    GLOBAL_DATA,
     HANDLER_MISFIT,
     MADE_ELSEWHERE,
     MISSING_KEY,
+    NO_WATCH,
     NOT_BUILT,
     OTHER_PROJECT,
     OVERRULED,
     PARAMETERS_TO_INIT,
+    RESTART_GAP,
+    RUNS_ONCE,
     SET_TWICE,
+    STRAY_KEY,
     TWO_PRODUCERS,
     UNFIT_VALUE,
     UNKNOWN_DATA,
@@ -151,6 +156,11 @@ def set_twice(name: str, span: Span) -> Diagnostic:
     return Diagnostic(SET_TWICE, f"`{name}` is set twice", span, "keep one")
 
 
+def variable_of_the_runner(name: str, span: Span) -> Diagnostic:
+    message = f"the variable `{name}` is set for the runner"
+    return Diagnostic(UNFIT_VALUE, message, span, "give it another name")
+
+
 def gpu_limit(limit: str, merged: Merged) -> Diagnostic:
     message = "a pod that asks for GPUs gets just as many as it asks for"
     span = merged.span("resources", "gpu", "limits")
@@ -232,6 +242,49 @@ def _similar(key: StoreKey, known: Collection[tuple[str, str]]) -> str | None:
         if name == key.name:
             return f"it is of type {type_}: write `{key._replace(type=type_, kind=type_)}`"
     return did_you_mean(key.name, (name for type_, name in known if type_ == key.type))
+
+
+def nothing_watched(trigger: TriggerDescriptor) -> Diagnostic:
+    message = f"no run here makes data that `{trigger.name}` waits for, so it starts nothing"
+    hint = "name data in the `outputs` of a run, or start the job by a `kind: scheduler`"
+    return Diagnostic(NO_WATCH, message, trigger.span("spec", "key"), hint)
+
+
+def unknown_field(name: str, known: Iterable[str], span: Span) -> Diagnostic:
+    message = f"`{{{{{name}}}}}` cannot be filled in: a compiler knows only what data is called"
+    hint = f"write one of {listed(sorted(known))}, or the value itself"
+    return Diagnostic(UNFIT_VALUE, message, span, hint)
+
+
+def runs_once(run: Run, read: Reference, producer: Run) -> Diagnostic:
+    message = f"`{run.name}` runs once, and `{producer.name}` makes {read.key.type}"
+    message += f" `{read.key.name}` again and again"
+    hint = "to keep up, make it a `kind: scheduler` with a schedule of its own, such as"
+    hint += f" `{producer.spec.cron}` of `{producer.name}`; or read the data in a service"
+    related = (Label(producer.descriptor.name_span, f"`{producer.name}` is here"),)
+    return Diagnostic(RUNS_ONCE, message, read.span, hint, related)
+
+
+def nothing_to_follow(run: Run) -> Diagnostic:
+    message = f"`{run.name}` is not a service that reads what a schedule makes: nothing to follow"
+    return Diagnostic(STRAY_KEY, message, run.merged.key_span("gitops", "follow"), "remove it")
+
+
+def restart_gap(run: Run) -> Diagnostic:
+    message = f"`{run.name}` restarts for new data, and nothing answers meanwhile"
+    hint = "write `replicas: 2`, or leave `follow` out"
+    return Diagnostic(RESTART_GAP, message, run.span("gitops", "follow"), hint)
+
+
+def global_data(run: Run) -> Diagnostic:
+    function = run.function
+    message = f"`{function.init}` assigns the global `{run.keeps_globals}`, so `{run.name}` keeps"
+    message += " the data it starts with: requests under way would lose theirs"
+    hint = "keep it in `context`, or write `gitops: {follow: restart}`"
+    signature = function.signatures.get(function.init or "")
+    span = signature.span if signature is not None and signature.span is not None else None
+    place = function.descriptor.span("spec", "source", "init_function")
+    return Diagnostic(GLOBAL_DATA, message, span or place, hint)
 
 
 def made_on_a_laptop(read: Reference) -> Diagnostic:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -154,9 +155,18 @@ class FunctionDescriptor(Descriptor):
 
 @dataclass(frozen=True, slots=True)
 class RunDescriptor(Descriptor):
-    """A run, a trigger that the clock pulls, or a task: what it says for its function's runs."""
+    """A run, what a trigger starts, or a task: what it says for its function's runs.
+
+    Of a trigger that waits for data, `trigger` is the name, and `filling` what its template gets.
+    """
 
     spec: RunSpec = field(default_factory=RunSpec)
+    trigger: str | None = None
+    filling: Mapping[str, str] = field(default_factory=dict)
+
+    def strings(self, key: str) -> Iterator[tuple[str, Span]]:
+        for text, span in super(RunDescriptor, self).strings(key):
+            yield filled(text, self.filling), span
 
     @property
     def is_scheduler(self) -> bool:
@@ -166,7 +176,25 @@ class RunDescriptor(Descriptor):
 
 @dataclass(frozen=True, slots=True)
 class TriggerDescriptor(Descriptor):
+    """A trigger that waits for data. `run` is what it starts, with its template as it is."""
+
     spec: TriggerSpec = field(default_factory=TriggerSpec)
+    run: RunDescriptor | None = None
+
+
+_FIELD = re.compile(r"\{\{\{?\s*([^{}]*?)\s*\}?\}\}")
+
+
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """With the values in the place of `{{<name>}}`; a name that has none stays."""
+    if not values:
+        return text
+    return _FIELD.sub(lambda found: values.get(found[1], found[0]), text)
+
+
+def filled_fields(text: str) -> list[str]:
+    """The names that stand in braces."""
+    return [match[1] for match in _FIELD.finditer(text)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,7 @@ NO_CRON = Code("C319", "no-cron", _ERROR, "a schedule that a CronJob cannot have
 LOSSY_CRON = Code(
     "C320", "lossy-cron", _WARNING, "a schedule that means something else on the platform"
 )
-NO_WATCH = Code("C321", "no-watch", _WARNING, "a trigger that nothing in a cluster pulls")
+NO_WATCH = Code("C321", "no-watch", _WARNING, "a trigger for data that no run here makes")
 LITERAL_CREDENTIAL = Code(
     "C323", "literal-credential", _ERROR, "a password, a token or a key, written out"
 )
@@ -197,6 +197,21 @@ WHOLE_SOURCE = Code(
     "C424", "whole-source", Severity.NOTE, "a folder of which a function may use any file"
 )
 UNKNOWN_PROFILE = Code("C421", "unknown-profile", _ERROR, "a profile that no settings define")
+RUNS_ONCE = Code(
+    "C425",
+    "runs-once",
+    _WARNING,
+    "a job that runs once, and reads what a schedule makes again and again",
+)
+GLOBAL_DATA = Code(
+    "C426",
+    "global-data",
+    Severity.NOTE,
+    "an init function that keeps data where its service cannot replace it",
+)
+RESTART_GAP = Code(
+    "C427", "restart-gap", _WARNING, "a service that restarts, and has no second replica"
+)
 UNKNOWN_VERSION = Code("C416", "unknown-version", _WARNING, "a version that no descriptor has")
 
 ONE_NAME = Code("C501", "one-name", _ERROR, "two names become one in the cluster or on disk")

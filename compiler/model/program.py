@@ -28,10 +28,15 @@ INJECTED_ARGUMENTS = frozenset(("project", "run", "context", "event"))
 """What the runner gives to whoever asks for it."""
 
 
+RUNNER_VARIABLES = ("GITOPSC_JOB", "GITOPSC_JOB_ID")
+"""Variables with which a pod tells the runner what Job it is of."""
+
+
 class Signature(NamedTuple):
     """What can be given to a function by name; `open` when it takes any name.
 
-    `outputs` are named by its decorator, None where that is not told by reading alone.
+    `outputs` are named by its decorator, None where that is not told by reading alone. `assigns` is
+    a name of its module that it gives a new value, or what it calls there.
     `span` is its definition, None in inline text.
     """
 
@@ -40,6 +45,7 @@ class Signature(NamedTuple):
     open: bool
     outputs: tuple[str, ...] | None
     span: Span | None
+    assigns: str | None = None
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -207,6 +213,12 @@ class Run:
     def is_scheduled(self) -> bool:
         """Whether the clock starts it, again and again."""
         return self.spec.cron is not None
+
+    @property
+    def keeps_globals(self) -> str | None:
+        """A variable of its module that its init function assigns: there is one for all data."""
+        init = self.function.signatures.get(self.function.init or "")
+        return init.assigns if init is not None else None
 
     def span(self, key: str, *more: str | int) -> Span:
         return self.merged.span(key, *more)

@@ -7,6 +7,9 @@ things that cron cannot: those raise `NotCron`.
 from __future__ import annotations
 
 import re
+from calendar import monthrange
+from functools import cache
+from itertools import pairwise
 from typing import NamedTuple
 
 _SHORTHANDS = ("@hourly", "@daily", "@weekly", "@monthly", "@yearly", "@annually")
@@ -50,11 +53,24 @@ _DAY = _Field("day of the month", 1, 31)
 _MONTH = _Field("month", 1, 12, tuple(_MONTHS))
 _WEEKDAY = _Field("day of the week", 1, 7, tuple(_DAYS))
 _CRON_WEEKDAY = _Field("day of the week", 0, 6, tuple(_DAYS))
+_CRON = (_MINUTE, _HOUR, _DAY, _MONTH, _CRON_WEEKDAY)
+
+_DAY_MINUTES = 24 * 60
+_YEARS = range(2080, 2122)
+"""Every way in which days of the month and of the week meet, and the years around 2100."""
+
+_WEEKLY = (2096,)
 
 
 def cron_of(schedule: str) -> Cron:
     """Raises NotCron."""
-    text = schedule.strip()
+    cron = _cron_of(schedule.strip())
+    if not _has_times(cron.expression):
+        raise NotCron("no month has that day, so it never runs", "write another day or month")
+    return cron
+
+
+def _cron_of(text: str) -> Cron:
     if text.startswith("@"):
         return _shorthand(text)
     fields = text.upper().split()
@@ -82,12 +98,51 @@ def cron_of(schedule: str) -> Cron:
 
 def hours_of(expression: str) -> frozenset[int]:
     """The hours that a translated expression names, all of them for `*`."""
-    hours: set[int] = set()
-    for item in expression.split()[1].split(","):
+    return _named(expression.split()[1], _HOUR)
+
+
+def _has_times(expression: str) -> bool:
+    """Whether a translated expression has any: the 30th of February has none."""
+    _, _, day, month, weekday = expression.split()
+    if day == "*" or weekday != "*":
+        return True
+    longest = max(monthrange(2096, each)[1] for each in _named(month, _MONTH))
+    return min(_named(day, _DAY)) <= longest
+
+
+@cache
+def longest_gap(expression: str) -> int:
+    """Seconds between two times of a translated expression, at most."""
+    minutes, hours, days, months, weekdays = (
+        _named(text, field) for text, field in zip(expression.split(), _CRON, strict=True)
+    )
+    _, _, day, month, weekday = expression.split()
+    is_either = "*" not in (day, weekday)
+    gap = before = number = 0
+    for year in _WEEKLY if day == month == "*" else _YEARS:
+        for each in range(1, 13):
+            first, length = monthrange(year, each)
+            for date in range(1, length + 1) if each in months else ():
+                found = (date in days, (first + date) % 7 in weekdays)
+                if any(found) if is_either else all(found):
+                    gap = max(gap, number + date - before) if before else gap
+                    before = number + date
+            number += length
+    times = sorted(60 * hour + minute for hour in hours for minute in minutes)
+    within = [later - earlier for earlier, later in pairwise(times)]
+    return 60 * max(gap * _DAY_MINUTES - (times[-1] - times[0]), *within, 1)
+
+
+def _named(text: str, field: _Field) -> frozenset[int]:
+    """The numbers that a field of a translated expression names."""
+    named: set[int] = set()
+    for item in text.split(","):
         numbers, _, step = item.partition("/")
-        first, _, last = ("0-23" if numbers == "*" else numbers).partition("-")
-        hours |= set(range(int(first), int(last or first) + 1, int(step or 1)))
-    return frozenset(hours)
+        every = f"{field.least}-{field.most}"
+        first, _, last = (every if numbers == "*" else numbers).partition("-")
+        end = int(last) if last else field.most if step else int(first)
+        named |= set(range(int(first), end + 1, int(step or 1)))
+    return frozenset(named)
 
 
 def _shorthand(text: str) -> Cron:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from gitopsc.model.scheduling import Scheduling, affinity_of, node_selector_of, tolerations_of
 from gitopsc.model.volume import Volume
@@ -118,15 +118,22 @@ class Quantity(NamedTuple):
 
 
 class GitopsSpec(NamedTuple):
-    """What gitopsc adds to the platform's keys; `deadline` is in seconds."""
+    """What gitopsc adds to the platform's keys; `deadline` is in seconds. A service that does not
+    say otherwise follows what a schedule makes."""
 
     rerun: str | None = None
     on_delete: str = "keep"
     deadline: int | None = None
+    follow: bool | Literal["restart"] | None = None
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> GitopsSpec:
-        return cls(data.get("rerun"), data.get("on_delete", "keep"), data.get("deadline"))
+        return cls(
+            data.get("rerun"),
+            data.get("on_delete", "keep"),
+            data.get("deadline"),
+            data.get("follow"),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,14 +251,17 @@ def _quantities(data: Mapping[str, Any]) -> Mapping[str, Quantity]:
 
 
 class TriggerSpec(NamedTuple):
-    """A trigger that waits for data: `key` is a pattern of keys."""
+    """A trigger that waits for data: `key` is a pattern of keys, and `states` those that count."""
 
     key: str = ""
     function: str | None = None
+    states: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> TriggerSpec:
-        return cls(str(data["key"]), data.get("function"))
+        states = data.get("states")
+        states = None if states is None else tuple(map(str, states))
+        return cls(str(data["key"]), data.get("function"), states)
 
 
 class DataSpec(NamedTuple):

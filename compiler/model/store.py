@@ -11,8 +11,8 @@ from gitopsc.model.volume import Volume
 DEFAULT = "default"
 """The store that outputs and records go to."""
 
-SCHEDULED = "scheduled"
-"""The record of a run that the clock starts: each time replaces it."""
+LATEST = "latest"
+"""The record of a run that the clock starts: the newest of one for each tick."""
 
 MOUNTED = "/var/lib/gitopsc"
 """The folder below which stores on claims are mounted."""
@@ -62,7 +62,7 @@ class Store(NamedTuple):
 class RecordKey(NamedTuple):
     """Where it is written that a run is done: a run that finds its record does no work.
 
-    `store` is a URL. `name` is a compute digest; what the clock starts has one record, `scheduled`.
+    `store` is a URL. `name` is a compute digest; of what the clock starts, it is `latest`.
     """
 
     store: str

@@ -10,6 +10,7 @@ from gitopsc.model.output import readable_json
 from gitopsc.model.plan import CACHE_VARIABLES, Workload
 from gitopsc.model.quantity import canonical
 from gitopsc.model.resolution import ResolvedRun
+from gitopsc.model.schedule import longest_gap
 from gitopsc.plan.limits import needs_server_side
 from gitopsc.plan.names import service_name
 from gitopsc.plan.storage import is_for_one_node, mounts
@@ -73,7 +74,11 @@ def _deadline(resolved: ResolvedRun) -> int:
     if run.action == "serve":
         return _DATA_SECONDS if any(read.producer for read in run.reads) else _START_SECONDS
     own = resolved.spec.gitops and resolved.spec.gitops.deadline
-    return own or (_SCHEDULED_SECONDS if run.is_scheduled else _JOB_SECONDS)
+    if own or run.spec.cron is None:
+        return own or _JOB_SECONDS
+    if "clocks" not in resolved.settings:
+        return _SCHEDULED_SECONDS
+    return longest_gap(run.spec.cron) + _SCHEDULED_SECONDS  # it waits for its data, too
 
 
 def _variables(project: Project, resolved: ResolvedRun) -> Mapping[str, str | SecretKey]:

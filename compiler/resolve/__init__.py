@@ -15,7 +15,7 @@ from gitopsc.model.names import cleaned
 from gitopsc.model.program import Program, Run
 from gitopsc.model.resolution import Resolution, ResolvedRun
 from gitopsc.model.specification import GitopsSpec, RunSpec
-from gitopsc.model.store import DEFAULT, SCHEDULED, RecordKey
+from gitopsc.model.store import DEFAULT, LATEST, RecordKey
 from gitopsc.model.volume import Volume
 from gitopsc.resolve.digests import Computes, compute_fields
 from gitopsc.resolve.runner import runner_settings
@@ -29,7 +29,7 @@ _DEFAULT_RESOURCES: Mapping[str, str] = {"cpu": "100m", "mem": "256Mi", "disk": 
 
 def resolve(program: Program, environment: Environment) -> Resolution:
     """All runs of a program, those of laptops, too."""
-    computes = Computes({}, {})
+    computes = Computes({}, {}, {})
     runs = tuple(_resolved(program, environment, run, computes) for run in program.runs)
     names = {name for build in program.builds for name in build.function.build.secrets}
     return Resolution(program, environment, runs, _secrets(program, environment, names))
@@ -56,7 +56,7 @@ def _resolved(
     claims = _claims(environment, run, volumes)
     fields = compute_fields(run, spec, own_variables, secrets, claims, computes)
     compute = identity.compute_digest(fields)
-    computes.add(run, compute)
+    computes.add(run, spec, compute)
     requests = {
         **_DEFAULT_RESOURCES,
         **{name: quantity.request for name, quantity in defaults.items()},
@@ -93,7 +93,7 @@ def _record(program: Program, environment: Environment, run: Run, compute: str) 
     store = environment.stores.get(DEFAULT)
     if store is None or run.action != "job":
         return None
-    name = SCHEDULED if run.is_scheduled else compute
+    name = LATEST if run.is_scheduled else compute
     return RecordKey(store.url, program.project.name, environment.name, cleaned(run.name), name)
 
 

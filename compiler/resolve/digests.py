@@ -14,16 +14,22 @@ from gitopsc.model.specification import RunSpec
 class Computes(NamedTuple):
     """The compute digest of each run, and of those whose data has it as its version.
 
-    What the clock starts makes new data each time: nothing downstream takes its digest.
+    What the clock starts makes new data each time: nothing downstream takes its digest. `clocks`
+    are those runs, each with its schedule, and whether it is tried again.
     """
 
     of_runs: dict[str, str]
     of_data: dict[str, str]
+    clocks: dict[str, Mapping[str, Any]]
 
-    def add(self, run: Run, digest: str) -> None:
+    def add(self, run: Run, spec: RunSpec, digest: str) -> None:
+        """`spec` is the run's with defaults."""
         self.of_runs[run.name] = digest
-        if not run.is_scheduled:
+        if spec.cron is None:
             self.of_data[run.name] = digest
+        else:
+            retries = {"retries": True} if spec.backoff_limit else {}
+            self.clocks[run.name] = {"schedule": spec.cron, **retries}
 
 
 def compute_fields(

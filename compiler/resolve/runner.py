@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gitopsc.model.descriptor import Environment, SecretKey
+from gitopsc.model.descriptor import DEFAULT_TIME_ZONE, Environment, SecretKey
 from gitopsc.model.names import cleaned
 from gitopsc.model.program import Program, Reference, Run
 from gitopsc.model.quantity import amount
@@ -29,10 +29,15 @@ def runner_settings(
     """`secrets` are those of the run and of its stores; `requests` the run's with defaults."""
     function = run.function
     stores = environment.stores
+    producers = {read.producer for read in run.reads}
+    clocks = {cleaned(name): clock for name, clock in computes.clocks.items() if name in producers}
+    zone = environment.time_zone
     settings = {
         "action": run.action,
+        "clocks": clocks,
         "compute": compute,
         "environment": environment.name,
+        "follow": _follow(run) if clocks and run.action == "serve" else None,
         "function": function.name,
         "handler": function.handler,
         "init": function.init,
@@ -44,14 +49,25 @@ def runner_settings(
         "project": program.project.name,
         "references": {read.written: _read(read, computes) for read in run.references},
         "run": cleaned(run.name),
-        "scheduled": run.is_scheduled,
+        "schedule": run.spec.cron,
         "secrets": {
             name: f"{secret.name}/{secret.key}" for name, secret in sorted(secrets.items())
         },
         "stores": {name: _address(store) for name, store in stores.items()},
+        "time_zone": zone if (clocks or run.is_scheduled) and zone != DEFAULT_TIME_ZONE else None,
         "wait": _wait(run, requests),
     }
     return {key: value for key, value in settings.items() if value not in (None, False, {}, [])}
+
+
+def _follow(run: Run) -> str | None:
+    """What a service does when there is new data; nothing if it does not look."""
+    wish = run.spec.gitops.follow if run.spec.gitops is not None else None
+    if wish is False:
+        return None
+    if wish == "restart":
+        return "restart"
+    return "keep" if run.keeps_globals else "switch"
 
 
 def _wait(run: Run, requests: Mapping[str, str]) -> int | None:

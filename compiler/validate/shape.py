@@ -188,7 +188,7 @@ def _wrong_type(document: Document, violation: Violation) -> Diagnostic:
 
 def _enum_hint(schema: Mapping[str, Any], found: object) -> str | None:
     """`3.10` under PYTHON3_10: YAML made it 3.1, so both spellings are tried."""
-    choices = schema.get("enum")
+    choices = [plain(choice) for choice in schema.get("enum", ())]
     if not choices:
         return None
     digits = re.sub(r"\W", "", plain(found))
@@ -203,7 +203,8 @@ def _wrong_value(document: Document, violation: Violation) -> Diagnostic:
     span = document.span(*violation.pointer)
     if violation.keyword == "enum":
         place = _place(violation.pointer)
-        return _not_one_of(place, violation.found, violation.expected, violation.schema, span)
+        choices = [plain(choice) for choice in violation.expected]
+        return _not_one_of(place, violation.found, choices, violation.schema, span)
     code: Code
     code, message, hint = _bound(violation) or _other_value(violation)
     return Diagnostic(code, message, span, violation.schema.get("x-hint") or hint)

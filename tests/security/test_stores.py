@@ -58,9 +58,12 @@ def test_a_record_names_data_in_a_store(tmp_path: Path) -> None:
 
 def test_a_version_is_no_pattern_and_no_path(tmp_path: Path) -> None:
     found = store(tmp_path, "data/x")
-    assert found.record_with("artifact", "x", COMPUTE) is not None
-    for version in ("*", "../make/" + COMPUTE, "", "[1]*"):
-        assert found.record_with("artifact", "x", version) is None
+    record = found.record("make", COMPUTE)
+    assert record is not None
+    found.keep_record(record, COMPUTE, again=True)
+    assert found.version("artifact", "x", COMPUTE) == record.outputs["x"]
+    for version in ("*", "../x/" + COMPUTE, "..", ".", "", "[1]*"):
+        assert found.version("artifact", "x", version) is None
 
 
 class Evil(fsspec.AbstractFileSystem):  # type: ignore[misc]

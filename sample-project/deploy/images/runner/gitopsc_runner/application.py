@@ -69,17 +69,21 @@ class Application:
     """
 
     def __init__(self, handler: Handler, context: nuclio_sdk.Context, budget: Budget) -> None:
-        self.context = context
+        self.logger = context.logger
         self.budget = budget
         self.is_draining = False
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
         self._handler = handler
         self._encode = nuclio_sdk.json_encoder.Encoder().encode
         self._is_coroutine = inspect.iscoroutinefunction(handler)
+        self.switch(context)
+
+    def switch(self, context: nuclio_sdk.Context) -> None:
+        """Requests that come from now on get this one; those under way keep what they have."""
         offered = {"context": context, "event": None}
         for name in ("project", "run"):
             offered[name] = getattr(context, name, None)
-        self._arguments = fitted(handler, {}, offered)
+        self._arguments = fitted(self._handler, {}, offered)
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -210,7 +214,7 @@ class _Request:
         except _Refused as refusal:
             await self._say(refusal.status, str(refusal))
         except Exception as error:
-            self._application.context.logger.error_with(
+            self._application.logger.error_with(
                 "the handler raised",
                 request=self._identifier,
                 error=repr(error),

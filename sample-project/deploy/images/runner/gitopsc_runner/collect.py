@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 from gitopsc_runner.entities import Material, Model
+from gitopsc_runner.key import Key
 from gitopsc_runner.outcome import Unusable
-from gitopsc_runner.project import Key, Project, Run
+from gitopsc_runner.project import Project, Run
 from gitopsc_runner.settings import Settings
 from gitopsc_runner.store import Entity, Record
 from gitopsc_runner.table import is_frame
@@ -52,7 +53,7 @@ def collect(
         elif isinstance(item, _RESULTS):
             results[name] = _plain(item)
         elif isinstance(item, Material):
-            outputs[name] = _entity(item, keys.get(name), settings.compute)
+            outputs[name] = _entity(item, keys.get(name), project.version)
         else:
             key = keys.get(name) or _default_key(settings, name, item)
             if key.type == "dataitem" and not is_frame(item):
@@ -60,8 +61,8 @@ def collect(
                 hint = "return a data frame, or declare an artifact"
                 raise Unusable(f"`{settings.handler}` returns {what}: {hint}")
             kept = project.keep(key.type, key.kind, key.name, item)
-            outputs[name] = _entity(kept, key, settings.compute)
-    _add_logged(project, keys, outputs, settings.compute)
+            outputs[name] = _entity(kept, key, project.version)
+    _add_logged(project, keys, outputs, project.version)
     for name in keys.keys() - outputs.keys():
         there = ", ".join(f"`{each}`" for each in sorted({*outputs, *results})) or "nothing"
         message = f"`{settings.handler}` has made no data `{name}`, which the run declares"

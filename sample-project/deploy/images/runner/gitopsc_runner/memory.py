@@ -1,9 +1,11 @@
-"""The memory that a service may take -> how much of it bodies of requests may."""
+"""The memory that a service may take -> how much of it bodies of requests may; what it takes."""
 
 from __future__ import annotations
 
 import ctypes
 import os
+import resource
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +14,7 @@ _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_b
 _SHARE = 4
 """Bodies may take a quarter: the rest is the interpreter's, and the handler's."""
 
+_UNIT = 1 if sys.platform == "darwin" else 1024
 _TRIMMED = 1024 * 1024
 """Bytes of a charge after which memory is given back to the system: it would keep it otherwise."""
 
@@ -33,6 +36,15 @@ def memory_limit() -> int:
     return min(found)
 
 
+def memory_taken() -> int:
+    """Bytes that are this process's alone, and that the system cannot take back."""
+    with suppress(OSError, ValueError, IndexError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
+
+
 class Budget:
     """What all requests under way may take together, in bytes."""
 
@@ -49,7 +61,7 @@ class Budget:
         finally:
             self._taken -= charge.size
             if charge.size >= _TRIMMED:
-                _trim()
+                give_back()
 
     def take(self, size: int) -> None:
         if size > self.most:
@@ -75,7 +87,7 @@ class Charge:
             self.size = size
 
 
-def _trim() -> None:
-    """Of systems with another C library, the allocator has its own ways."""
+def give_back() -> None:
+    """Memory that is free, to the system: a C library keeps it, unless it is asked."""
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import signal
 import socket
 import threading
 import time
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from types import FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import nuclio_sdk
 import uvicorn
@@ -17,15 +19,16 @@ import uvloop
 
 from gitopsc_runner.application import Application
 from gitopsc_runner.connection import bounded_protocol
-from gitopsc_runner.handler import find_function, fitted, load_module
+from gitopsc_runner.follow import Follower, Prepared, Served
+from gitopsc_runner.handler import Handler, find_function, fitted, load_module
 from gitopsc_runner.health import Health
-from gitopsc_runner.job import wait_for
-from gitopsc_runner.memory import Budget
+from gitopsc_runner.memory import Budget, memory_taken
 from gitopsc_runner.outcome import DONE, Unusable, Waiting
 from gitopsc_runner.project import Project, Run
-from gitopsc_runner.sdk import install, undecorated
+from gitopsc_runner.sdk import install, preparing, undecorated
 from gitopsc_runner.settings import Settings
-from gitopsc_runner.store import open_store
+from gitopsc_runner.store import Store, open_store
+from gitopsc_runner.upstream import Upstream, find_upstream
 
 GRACE_SECONDS = 20
 """For requests under way after SIGTERM; with the drain before, Kubernetes' 30 are not up."""
@@ -39,7 +42,7 @@ class Listening(NamedTuple):
 
     For `drain` seconds after SIGTERM it still answers, as long as others may not have heard, and
     tells each client to come back by another connection. It waits for data upstream only if it
-    `waits`. It may take `memory` bytes.
+    `waits`. It may take `memory` bytes, and looks for new data each `interval` seconds.
     """
 
     host: str
@@ -48,6 +51,7 @@ class Listening(NamedTuple):
     drain: float
     waits: bool
     memory: int
+    interval: float | None = None
 
 
 def run_service(
@@ -57,27 +61,86 @@ def run_service(
     once the data upstream is there, init has returned and it listens."""
     requests = _bound(listening.host, listening.port)
     health = Health(_bound(listening.host, listening.health_port), listening.memory)
-    project, run = Project(settings, open_store(settings)), Run(settings)
-    _await_data(settings, project, logger, health, waits=listening.waits)
+    store = open_store(settings)
+    upstream = _await_data(settings, store, logger, health, waits=listening.waits)
+    project = Project(settings, store, upstream)
     install(project)
     module = load_module(source, settings.module)
     handler, _ = undecorated(find_function(module, settings, settings.handler))
-    context = nuclio_sdk.Context(logger=logger)
-    context.project, context.run = project, run
-    application = Application(handler, context, Budget(listening.memory))
-    logger.info_with("calling", init=settings.init)
-    starting = None
+    init = None
     if settings.init is not None:
         init = find_function(module, settings, settings.init)
-        arguments = fitted(init, settings.init_parameters, {"context": context})
-        starting = init(**arguments)
-        if not inspect.iscoroutine(starting):
-            starting = None
+    preparation = _Preparation(settings, store, logger, init)
+    context = preparation.context(project)
+    application = Application(handler, context, Budget(listening.memory))
+    logger.info_with("calling", init=settings.init)
+    before = memory_taken()
+    starting = preparation.begin(context)
     server = _Server(application, health, listening)
-    uvloop.run(server.run_after(starting, requests, logger))
+
+    def follow() -> None:
+        if store is None or settings.follow is None:
+            return
+        loop = asyncio.get_running_loop()
+        means = Prepared(
+            prepare=lambda found: preparation.ready(found, loop),
+            switch=lambda served: _switch(application, served),
+            restart=lambda: server.handle_exit(signal.SIGTERM, None),
+            init_memory=max(memory_taken() - before, 0),
+            memory=listening.memory,
+        )
+        Follower(settings, store, Served(context, upstream), means, logger).follow(
+            listening.interval
+        )
+
+    uvloop.run(server.run_after(starting, requests, logger, follow))
     application.threads.shutdown(wait=False, cancel_futures=True)
     logger.info_with("stopped")
     return DONE
+
+
+def _switch(application: Application, served: Served) -> None:
+    install(served.context.project)
+    application.switch(served.context)
+
+
+class _Preparation:
+    """How `init` is called: on a context of its own each time."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store | None,
+        logger: nuclio_sdk.Logger,
+        init: Handler | None,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._logger = logger
+        self._init = init
+
+    def context(self, project: Project) -> nuclio_sdk.Context:
+        context = nuclio_sdk.Context(logger=self._logger)
+        context.project, context.run = project, Run(self._settings)
+        return context
+
+    def begin(self, context: nuclio_sdk.Context) -> Coroutine[Any, Any, object] | None:
+        """Calls it. One that is a coroutine is still to be awaited."""
+        if self._init is None:
+            return None
+        arguments = fitted(self._init, self._settings.init_parameters, {"context": context})
+        started = self._init(**arguments)
+        return started if inspect.iscoroutine(started) else None
+
+    def ready(self, upstream: Upstream, loop: asyncio.AbstractEventLoop) -> Served:
+        """From another thread, while the one of `loop` serves."""
+        project = Project(self._settings, self._store, upstream)
+        context = self.context(project)
+        with preparing(project):
+            started = self.begin(context)
+            if started is not None:
+                asyncio.run_coroutine_threadsafe(started, loop).result()
+        return Served(context, upstream)
 
 
 class _Server(uvicorn.Server):
@@ -106,10 +169,14 @@ class _Server(uvicorn.Server):
         self._drain = listening.drain
 
     async def run_after(
-        self, starting: object, requests: socket.socket, logger: nuclio_sdk.Logger
+        self,
+        starting: Coroutine[Any, Any, object] | None,
+        requests: socket.socket,
+        logger: nuclio_sdk.Logger,
+        serving_begins: Callable[[], None],
     ) -> None:
         """An init that is a coroutine runs in the loop that the handler will run in."""
-        if inspect.iscoroutine(starting):
+        if starting is not None:
             await starting
         serving = asyncio.ensure_future(self.serve(sockets=[requests]))
         while not self.started and not serving.done():
@@ -118,6 +185,7 @@ class _Server(uvicorn.Server):
             self._health.state = "ready"
             port = requests.getsockname()[1]
             logger.info_with("serving", port=port, health_port=self._health.port)
+            serving_begins()
         await serving
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -147,15 +215,20 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 def _await_data(
-    settings: Settings, project: Project, logger: nuclio_sdk.Logger, health: Health, *, waits: bool
-) -> None:
+    settings: Settings,
+    store: Store | None,
+    logger: nuclio_sdk.Logger,
+    health: Health,
+    *,
+    waits: bool,
+) -> Upstream:
     """Returns when the records of all runs upstream are there (design.md section 4a)."""
     pause = 1
     while True:
         try:
-            wait_for(settings, project)
+            upstream = find_upstream(settings, store, time.time(), None)
             health.state = "starting"
-            return
+            return upstream
         except Waiting as waiting:
             if not waits:
                 raise

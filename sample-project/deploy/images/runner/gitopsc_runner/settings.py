@@ -25,10 +25,14 @@ class Settings:
     `inputs` (by argument) and `references` (by the key as it is written in a parameter) say what is
     read: `key`, and of `version`, `path` and `producer` what is known. `outputs` are the keys of
     what the handler returns by name. `stores` are the places that data is in, `default` where
-    outputs go. A `scheduled` run runs whatever records there are. `secrets` are variables whose
-    values are never logged, each with the Secret and the key (`<name>/<key>`) that a cluster has it
-    in. A job waits for data upstream for `wait` seconds before it ends, to be tried again later.
-    `deadline` is in seconds; a cluster has its own.
+    outputs go. `secrets` are variables whose values are never logged, each with the Secret and the
+    key (`<name>/<key>`) that a cluster has it in. A job waits for data upstream for `wait` seconds
+    before it ends, to be tried again later. `deadline` is in seconds; a cluster has its own.
+
+    The clock starts a run with a `schedule`, and the producers among `clocks`: each has the
+    `schedule`, and `retries` if it is tried again after a failure. All are in `time_zone`. What a
+    service does when they have made new data is `follow`: `switch` to it, `restart`, or `keep` what
+    it has; without it, it does not look.
     """
 
     action: str
@@ -39,17 +43,25 @@ class Settings:
     module: str
     project: str
     run: str
+    clocks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     deadline: int | None = None
+    follow: str | None = None
     init: str | None = None
     init_parameters: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     references: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    scheduled: bool = False
+    schedule: str | None = None
     secrets: Mapping[str, str] = field(default_factory=dict)
     stores: Mapping[str, Any] = field(default_factory=dict)
+    time_zone: str = "Etc/UTC"
     wait: int = 0
+
+    @property
+    def reads(self) -> tuple[Mapping[str, str], ...]:
+        """All that is read, whatever names it."""
+        return (*self.inputs.values(), *self.references.values())
 
     @property
     def addresses(self) -> Mapping[str, StoreAddress]:

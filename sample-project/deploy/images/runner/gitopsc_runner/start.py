@@ -9,13 +9,14 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 import nuclio_sdk
 
-from gitopsc_runner.log import make_logger
+from gitopsc_runner.log import Masks, Tail, make_logger
 from gitopsc_runner.outcome import (
     FAILED,
     STOPPED,
@@ -28,6 +29,8 @@ from gitopsc_runner.outcome import (
     Waiting,
 )
 from gitopsc_runner.settings import Settings, read_settings
+from gitopsc_runner.store import Failure, open_store
+from gitopsc_runner.upstream import tick_of
 
 _GRACE_SECONDS = 20
 """After SIGTERM; Kubernetes kills after 30."""
@@ -46,45 +49,57 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
     if arguments.with_parent:
         _end_with_parent()
+    tail = Tail()
+    sys.stdout, sys.stderr = tail.of(sys.stdout), tail.of(sys.stderr)
     stream = sys.stdout if arguments.events is None else _events(arguments.events)
-    logger = make_logger(stream)
+    logger = make_logger(stream, Masks())
     function = ""
     try:
         settings = read_settings(arguments.settings)
         function = settings.function
-        logger = make_logger(stream, settings.secrets)
+        masks = Masks(settings.secrets)
+        logger = make_logger(stream, masks)
         logger.info_with("starting", project=settings.project, run=settings.run, function=function)
         _require_secrets(settings)
-        return _run(settings, arguments, logger)
-    except Stopped:
-        logger.info_with("stopped", reason="SIGTERM came", exit_code=STOPPED)
-        return STOPPED
-    except Waiting as waiting:
-        logger.info_with("waiting", reason=str(waiting), exit_code=WAITING)
-        return WAITING
-    except Unusable as error:
-        message = "this run cannot work"
-        logger.error_with(message, function=function, error=str(error), exit_code=UNUSABLE)
-        return UNUSABLE
-    except Overdue as error:
-        message = "the deadline has passed"
-        logger.error_with(message, function=function, error=str(error), exit_code=UNUSABLE)
-        return UNUSABLE
-    except StoreFailed as error:
-        message = "the store failed"
-        logger.error_with(message, function=function, error=str(error), exit_code=FAILED)
-        return FAILED
+        if settings.action == "job":
+            return _job(settings, arguments, logger, lambda: masks.hidden(tail.text()))
+        return _service(settings, arguments, logger)
     except BaseException as error:  # SystemExit and KeyboardInterrupt, too
-        hint = {"hint": _missing(error)} if isinstance(error, ModuleNotFoundError) else {}
-        logger.error_with(
-            "the function raised",
-            function=function,
-            error=repr(error),
-            traceback=traceback.format_exc(),
-            **hint,
-            exit_code=FAILED,
-        )
-        return FAILED
+        ending = _ending(error)
+        if ending.code in (WAITING, STOPPED):
+            logger.info_with(ending.message, **ending.details, exit_code=ending.code)
+        else:
+            details = {"function": function, **ending.details, "exit_code": ending.code}
+            logger.error_with(ending.message, **details)
+        return ending.code
+
+
+class _Ending(NamedTuple):
+    """An exit code, and what a line of the log says of it."""
+
+    code: int
+    message: str
+    details: Mapping[str, str]
+
+
+def _ending(error: BaseException) -> _Ending:
+    if isinstance(error, Stopped):
+        return _Ending(STOPPED, "stopped", {"reason": "SIGTERM came"})
+    if isinstance(error, Waiting):
+        return _Ending(WAITING, "waiting", {"reason": str(error)})
+    if isinstance(error, Unusable):
+        return _Ending(UNUSABLE, "this run cannot work", {"error": str(error)})
+    if isinstance(error, Overdue):
+        return _Ending(UNUSABLE, "the deadline has passed", {"error": str(error)})
+    if isinstance(error, StoreFailed):
+        return _Ending(FAILED, "the store failed", {"error": str(error)})
+    details = {
+        "error": repr(error),
+        "traceback": "".join(traceback.format_exception(error)),
+    }
+    if isinstance(error, ModuleNotFoundError):
+        details["hint"] = _missing(error)
+    return _Ending(FAILED, "the function raised", details)
 
 
 def _missing(error: ModuleNotFoundError) -> str:
@@ -93,11 +108,47 @@ def _missing(error: ModuleNotFoundError) -> str:
     return f"{words} in gitopsc.yaml; else add its package to `requirements`"
 
 
-def _run(settings: Settings, arguments: argparse.Namespace, logger: nuclio_sdk.Logger) -> int:
-    if settings.action == "job":
-        from gitopsc_runner.job import run_job
+def _job(
+    settings: Settings,
+    arguments: argparse.Namespace,
+    logger: nuclio_sdk.Logger,
+    last_words: Callable[[], str],
+) -> int:
+    """One that fails leaves a word of it in the store, as well as it can."""
+    from gitopsc_runner.job import Attempt, run_job
 
-        return run_job(settings, arguments.source, logger, _SIGNALLED, again=arguments.again)
+    begun = time.time()
+    store = open_store(settings)
+    tick = tick_of(settings, store, begun) if settings.schedule is not None else None
+    attempt = Attempt(
+        settings,
+        store,
+        tick,
+        logger,
+        _SIGNALLED,
+        again=arguments.again,
+        waits=not arguments.no_wait,
+    )
+    try:
+        return run_job(attempt, arguments.source)
+    except BaseException as error:
+        ending = _ending(error)
+        if store is not None and ending.code in (FAILED, UNUSABLE):
+            failure = Failure(
+                compute=settings.compute,
+                at=time.time(),
+                seconds=time.time() - begun,
+                error=Masks(settings.secrets).hidden(ending.details["error"]),
+                exit_code=ending.code,
+                tick=tick,
+                lines=last_words().splitlines(),
+            )
+            with suppress(Exception):
+                store.keep_failure(settings.run, failure)
+        raise
+
+
+def _service(settings: Settings, arguments: argparse.Namespace, logger: nuclio_sdk.Logger) -> int:
     from gitopsc_runner.memory import memory_limit
     from gitopsc_runner.service import Listening, run_service
 
@@ -108,6 +159,7 @@ def _run(settings: Settings, arguments: argparse.Namespace, logger: nuclio_sdk.L
         arguments.drain,
         waits=not arguments.no_wait,
         memory=arguments.memory or memory_limit(),
+        interval=arguments.interval,
     )
     return run_service(settings, arguments.source, logger, listening)
 
@@ -171,6 +223,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--memory", type=int, help="bytes that a service may take (default: the container's limit)"
+    )
+    parser.add_argument(
+        "--interval",
+        type=float,
+        help="seconds between two looks for new data (default: as often as that may come)",
     )
     parser.add_argument("--events", type=int, help="a descriptor for log lines (default: stdout)")
     parser.add_argument(

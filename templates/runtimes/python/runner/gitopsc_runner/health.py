@@ -17,6 +17,11 @@ from gitopsc_runner.connection import bounded_protocol
 REQUESTS = Counter("gitopsc_requests", "Requests that were answered.", ("method", "status"))
 SECONDS = Histogram("gitopsc_request_seconds", "From a request's arrival to its answer's end.")
 IN_PROGRESS = Gauge("gitopsc_requests_in_progress", "Requests that are being answered.")
+DATA = Gauge(
+    "gitopsc_data_tick_seconds", "The tick of the data that is served.", ("data", "version")
+)
+SWITCHES = Counter("gitopsc_data_switches", "Switches to newer data.")
+KEPT = Counter("gitopsc_data_kept", "Newer data that is not served, by why.", ("reason",))
 
 
 class Health:

@@ -8,10 +8,11 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nuclio_sdk
 
@@ -21,7 +22,8 @@ from gitopsc_runner.outcome import DONE, UNUSABLE, Overdue, Stopped, Waiting
 from gitopsc_runner.project import Project, Run
 from gitopsc_runner.sdk import install, undecorated
 from gitopsc_runner.settings import Settings
-from gitopsc_runner.store import SCHEDULED, open_store
+from gitopsc_runner.store import Record, Store
+from gitopsc_runner.upstream import Upstream, find_upstream, name_of_record
 
 _GRACE_SECONDS = 10
 """After the deadline, for a handler that is told of it and does not stop."""
@@ -30,31 +32,79 @@ _PAUSE = 1
 """Seconds between two looks at the records upstream."""
 
 
-def run_job(
-    settings: Settings,
-    source: Path,
-    logger: nuclio_sdk.Logger,
-    signalled: threading.Event,
-    *,
-    again: bool,
-) -> int:
+class Attempt(NamedTuple):
+    """One try of a job. `tick` is that of a run which the clock starts.
+
+    A run that has its record is done, unless it is to be done `again`. It waits for data upstream
+    only if it `waits`.
+    """
+
+    settings: Settings
+    store: Store | None
+    tick: int | None
+    logger: nuclio_sdk.Logger
+    signalled: threading.Event
+    again: bool = False
+    waits: bool = True
+    now: Callable[[], float] = time.time
+
+
+def run_job(attempt: Attempt, source: Path) -> int:
     """Calls init, if there is one, then the handler. What they raise passes through.
 
-    A run that has its record is done, unless it is to be done `again`. Raises Waiting when data
-    upstream is not there in time, before anything of the function is touched; Stopped when SIGTERM
-    came before the handler was done, though it has caught that.
+    Raises Waiting when data upstream is not there in time, before anything of the function is
+    touched; Stopped when SIGTERM came before the handler was done, though it has caught that.
     """
-    store = open_store(settings)
-    name = SCHEDULED if settings.scheduled else settings.compute
-    again = again or settings.scheduled
-    if store is not None and not again and (done := store.record(settings.run, name)):
-        if store.has_all_of(done):
-            logger.info_with("done already", **summary(done))
+    settings, store, logger = attempt.settings, attempt.store, attempt.logger
+    again = attempt.again
+    if store is not None and not again and (done := _done_at(attempt, store)) is not None:
+        if _is_done(attempt, store, done):
             return DONE
-        logger.warn_with("done before, and its data is gone: it runs again", run=settings.run)
         again = True
-    project, run = Project(settings, store), Run(settings)
-    _wait_a_while(settings, project, logger)
+    upstream = _wait_a_while(attempt)
+    name = name_of_record(settings, upstream)
+    if store is not None and not again and name != settings.compute:
+        # What was read may be what was read before: then there is nothing new to make.
+        done = store.record(settings.run, name)
+        if done is not None and _is_done(attempt, store, done):
+            return DONE
+    record = replace(_called(attempt, upstream, source), reads=upstream.versions(settings))
+    if store is not None:
+        if attempt.tick is None or name != settings.compute:
+            record = store.keep_record(record, name, again=again or attempt.tick is not None)
+        if attempt.tick is not None:
+            store.keep_tick(settings.run, attempt.tick, record, attempt.now())
+    logger.info_with("done", **summary(record))
+    return DONE
+
+
+def _done_at(attempt: Attempt, store: Store) -> Record | None:
+    """What says that there is nothing to do, whatever is read."""
+    run, compute = attempt.settings.run, attempt.settings.compute
+    if attempt.tick is None:
+        return store.record(run, compute)
+    found = store.tick(run, attempt.tick)
+    return found.record if found is not None and found.record.compute == compute else None
+
+
+def _is_done(attempt: Attempt, store: Store, done: Record) -> bool:
+    """If all that was made is there. A tick then has it, too."""
+    logger, run = attempt.logger, attempt.settings.run
+    if not store.has_all_of(done):
+        logger.warn_with("done before, and its data is gone: it runs again", run=run)
+        return False
+    if attempt.tick is not None:
+        store.keep_tick(run, attempt.tick, done, attempt.now())
+    logger.info_with("done already", **summary(done))
+    return True
+
+
+def _called(attempt: Attempt, upstream: Upstream, source: Path) -> Record:
+    """Everything of the function happens in here."""
+    settings, logger = attempt.settings, attempt.logger
+    begun = attempt.now()
+    project = Project(settings, attempt.store, upstream, attempt.tick)
+    run = Run(settings)
     install(project)
     module = load_module(source, settings.module)
     handler, decorated = undecorated(find_function(module, settings, settings.handler))
@@ -74,39 +124,33 @@ def run_job(
             init = find_function(module, settings, settings.init)
             _call(init, fitted(init, settings.init_parameters, {"context": context}))
         returned = _call(handler, arguments)
-    if signalled.is_set():
+    if attempt.signalled.is_set():
         raise Stopped
     record = collect(settings, project, run, returned, decorated)
-    if store is not None:
-        record = store.keep_record(record, name, again=again)
-    logger.info_with("done", **summary(record))
-    return DONE
+    return replace(record, begun=begun, seconds=attempt.now() - begun)
 
 
-def _wait_a_while(settings: Settings, project: Project, logger: nuclio_sdk.Logger) -> None:
+def _wait_a_while(attempt: Attempt) -> Upstream:
     """A pod that ends and is tried again costs more, and looks failed: most data comes soon."""
+    settings, logger = attempt.settings, attempt.logger
     end = time.monotonic() + settings.wait
     is_said = False
     while True:
         try:
-            return wait_for(settings, project)
+            upstream = find_upstream(
+                settings, attempt.store, attempt.now(), attempt.tick, waits=attempt.waits
+            )
         except Waiting as waiting:
             if time.monotonic() >= end:
                 raise
             if not is_said:
                 logger.info_with("waiting", reason=str(waiting), seconds=settings.wait)
             is_said = True
+        else:
+            for remark in upstream.remarks:
+                logger.warn_with("older data is read", reason=remark)
+            return upstream
         time.sleep(_PAUSE)
-
-
-def wait_for(settings: Settings, project: Project) -> None:
-    """Raises Waiting when a run that produces what is read has no record yet."""
-    missing = set()
-    for read in (*settings.inputs.values(), *settings.references.values()):
-        if "producer" in read and project.record_of(read) is None:
-            missing.add(f"`{read['producer']}`")
-    if missing:
-        raise Waiting(f"data of {', '.join(sorted(missing))} is not there yet")
 
 
 def _call(function: Any, arguments: dict[str, Any]) -> Any:

@@ -6,9 +6,9 @@ import pickle
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from gitopsc_runner.entities import (
     MATERIALS,
@@ -20,29 +20,15 @@ from gitopsc_runner.entities import (
     Model,
     not_covered,
 )
+from gitopsc_runner.key import Key
 from gitopsc_runner.outcome import Unusable, Waiting
 from gitopsc_runner.settings import Settings
-from gitopsc_runner.store import SCHEDULED, Entity, Place, Record, Store, declared_place, is_below
+from gitopsc_runner.store import Entity, Place, Store, declared_place, is_below, needed
 from gitopsc_runner.table import is_frame, write_table
+from gitopsc_runner.upstream import Upstream, version_of
 
 _Material = TypeVar("_Material", bound=Material)
-_KEY = re.compile(r"store://([^/\s]+)/([^/\s]+)/([^/\s]+)/([^:/\s]+)(?::([^/\s]+))?")
 _DEFAULT_KINDS = {"artifact": "artifact", "dataitem": "table", "model": "model"}
-
-
-class Key(NamedTuple):
-    """`store://<project>/<type>/<kind>/<name>[:<version>]` (digitalhub.md section 3.3)."""
-
-    project: str
-    type: str
-    kind: str
-    name: str
-    version: str | None
-
-    @classmethod
-    def parse(cls, text: str) -> Key | None:
-        match = _KEY.fullmatch(text)
-        return cls(*match.groups()) if match else None
 
 
 class Run(Measured):
@@ -57,13 +43,25 @@ class Run(Measured):
 
 
 class Project(Covered):
-    """The project of the run. Data that is logged here counts once the run is done."""
+    """The project of the run. Data that is logged here counts once the run is done.
 
-    def __init__(self, settings: Settings, store: Store | None) -> None:
+    It reads what is `upstream`, however long it lives: newer data is another project's. What is
+    logged is a version of the run's `tick`, if the clock has started it.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store | None,
+        upstream: Upstream | None = None,
+        tick: int | None = None,
+    ) -> None:
         self.name = self.id = settings.project
         self.key = f"store://{settings.project}"
         self._settings = settings
         self._store = store
+        self._upstream = upstream or Upstream()
+        self.version = version_of(settings, tick)
         self.logged: dict[tuple[str, str], Material] = {}
         """By type and name, what this run has logged."""
 
@@ -85,7 +83,7 @@ class Project(Covered):
             raise Unusable(f"`{read['key']}` is not a key of data")
         version = read.get("version")
         if (producer := read.get("producer")) is not None:
-            record = self.record_of(read)
+            record = self._upstream.records.get(producer)
             entity = record.output(key.type, key.name) if record else None
             if record is None:
                 raise Waiting(f"`{producer}` has not run yet")
@@ -100,10 +98,6 @@ class Project(Covered):
             f"no run made {read['key']} in this store, and it is declared without a path"
         )
 
-    def record_of(self, read: Mapping[str, str]) -> Record | None:
-        """The record of the run that produces what is read."""
-        return self._needed().record(read["producer"], read.get("version", SCHEDULED))
-
     def _get(self, of: type[_Material], identifier: str, version: str | None) -> _Material:
         type_ = of.ENTITY_TYPE
         key = Key.parse(identifier)
@@ -116,7 +110,7 @@ class Project(Covered):
         logged = self.logged.get((type_, name)) if version is None else None
         if isinstance(logged, of):
             return logged
-        for read in self._read():
+        for read in self._settings.reads:
             known = Key.parse(read["key"])
             is_meant = known is not None and (known.type, known.name) == (type_, name)
             if is_meant and version in (None, read.get("version")):
@@ -131,13 +125,8 @@ class Project(Covered):
         hint = f"add `store://{self.name}/{type_}/{_DEFAULT_KINDS[type_]}/{name}` to its `inputs`"
         raise Unusable(f"{message}{what}: {hint}, or pass the key as a parameter")
 
-    def _read(self) -> Iterator[Mapping[str, str]]:
-        yield from self._settings.inputs.values()
-        yield from self._settings.references.values()
-
     def _version(self, type_: str, name: str, version: str) -> Material | None:
-        record = self._store.record_with(type_, name, version) if self._store else None
-        entity = record.output(type_, name) if record else None
+        entity = self._store.version(type_, name, version) if self._store else None
         return self._stored(entity) if entity else None
 
     # Logging
@@ -230,7 +219,7 @@ class Project(Covered):
         if more.get("path") is not None:
             not_covered(f"project.log_{type_}(path=...)")
         _check_name(name)
-        store = self._needed()
+        store = needed(self._store)
         types: Mapping[str, str] = {}
         with tempfile.TemporaryDirectory() as folder:
             if is_frame(source):
@@ -238,17 +227,9 @@ class Project(Covered):
             else:
                 file = _gathered(source, Path(folder), f"{type_} `{name}`")
             path = store.keep_data(file, type_, name)
-        # What the clock starts makes new data each time, under one compute digest.
-        version = path.split("/")[3] if self._settings.scheduled else self._settings.compute
-        entity = Entity(type_, kind, name, version, path, types=types)
+        entity = Entity(type_, kind, name, self.version, path, types=types)
         material = self.logged[type_, name] = of(self.name, entity, store.place(path))
         return material
-
-    def _needed(self) -> Store:
-        if self._store is None:
-            message = "this run has no store: write `stores: {default: <URL>}` in gitopsc.yaml"
-            raise Unusable(message)
-        return self._store
 
     # Entities as objects
 
@@ -256,7 +237,7 @@ class Project(Covered):
         if "://" in entity.path:
             place = declared_place(self._settings, entity.path)
         else:
-            place = self._needed().place(entity.path)
+            place = needed(self._store).place(entity.path)
         return MATERIALS[entity.type](self.name, entity, place)
 
     def _at(self, key: Key, version: str | None, path: str) -> tuple[Entity, Place]:

@@ -6,7 +6,9 @@ A package that is really installed is left alone: then it is the function's, wit
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, NoReturn, TypeVar
@@ -19,6 +21,13 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _OUTPUTS = "__gitopsc_outputs__"
 _RUNTIME = "digitalhub_runtime_python"
 _PLATFORM = "digitalhub"
+_STAND_IN = "What gitopsc's runner has of it."
+
+_projects: list[Project] = []
+"""The one that functions get, if they ask for it by its name."""
+
+_coming: ContextVar[Project | None] = ContextVar("_coming", default=None)
+"""The one that an init function prepares for, while others still get the one before."""
 
 
 def handler(outputs: list[Any] | None = None) -> Callable[[_Function], _Function]:
@@ -46,30 +55,47 @@ def undecorated(function: Callable[..., Any]) -> tuple[Callable[..., Any], list[
     return wrapped, list(cells["outputs"].cell_contents or []) if "outputs" in cells else []
 
 
+@contextmanager
+def preparing(project: Project) -> Iterator[None]:
+    """Whoever asks for the project in here gets this one."""
+    token = _coming.set(project)
+    try:
+        yield
+    finally:
+        _coming.reset(token)
+
+
+def _get_project(name: str, **_: Any) -> Project:
+    project = _coming.get() or _projects[-1]
+    if name != project.name:
+        raise Unusable(f"the run is of project `{project.name}`, and knows no `{name}`")
+    return project
+
+
 def install(project: Project) -> None:
-    """Puts the stand-ins where imports find them."""
-    if find_spec(_RUNTIME) is None:
+    """Puts the stand-ins where imports find them; they give this project from now on."""
+    _projects[:] = [project]
+    if _is_missing(_RUNTIME):
         sys.modules[_RUNTIME] = _module(_RUNTIME, handler=handler)
-    if find_spec(_PLATFORM) is None:
-
-        def get_project(name: str, **_: Any) -> Project:
-            if name != project.name:
-                raise Unusable(f"the run is of project `{project.name}`, and knows no `{name}`")
-            return project
-
+    if _is_missing(_PLATFORM):
         sys.modules[_PLATFORM] = _module(
             _PLATFORM,
             Artifact=Artifact,
             Dataitem=Dataitem,
             Model=Model,
             Project=Project,
-            get_or_create_project=get_project,
-            get_project=get_project,
+            get_or_create_project=_get_project,
+            get_project=_get_project,
         )
 
 
+def _is_missing(name: str) -> bool:
+    known = sys.modules.get(name)
+    return find_spec(name) is None if known is None else known.__doc__ == _STAND_IN
+
+
 def _module(name: str, **content: Any) -> ModuleType:
-    module = ModuleType(name, "What gitopsc's runner has of it.")
+    module = ModuleType(name, _STAND_IN)
 
     def missing(attribute: str) -> NoReturn:
         if attribute.startswith("__"):

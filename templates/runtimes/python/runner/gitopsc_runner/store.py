@@ -1,7 +1,14 @@
 """A URL -> a store: data under the digest of its content, and a record of each run that is done.
 
     <store>/<project>/<environment>/data/<type>/<name>/<16 hex of the content>/<files>
+    <store>/<project>/<environment>/versions/<type>/<name>/<version>.json
     <store>/<project>/<environment>/records/<run>/<compute>.json
+    <store>/<project>/<environment>/ticks/<run>/<tick>.json, latest.json and manual/<job>.json
+    <store>/<project>/<environment>/failures/<run>.json
+    <store>/<project>/<environment>/serving/<run>.json
+
+What the clock starts has a record for each tick; `latest` is the newest of them, and each names the
+one before, so that nobody lists them. A tick is in seconds since 1970.
 
 Nothing half-written is ever visible: a file appears whole, at a path that its content decides, and
 data counts only once a record names it. So two writers at once write the same bytes to the same
@@ -16,24 +23,31 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import fsspec
 
-from gitopsc_runner.outcome import StoreFailed
+from gitopsc_runner.outcome import StoreFailed, Unusable
 from gitopsc_runner.settings import Settings, StoreAddress
 
-SCHEDULED = "scheduled"
-"""The record of a run that the clock starts: each time replaces it."""
+_Kept = TypeVar("_Kept", "Entity", "Record", "Failure")
+_IN_PATH = re.compile(r"(?!\.+$)[A-Za-z0-9._+-]+")
 
 _WHOLE_FILES = {"abfs", "abfss", "adl", "az", "gcs", "gs", "oci", "oss", "s3", "s3a"}
 """Object stores: an object is there whole or not at all."""
 
 _CHUNK = 1024 * 1024
+
+SKEW_SECONDS = 600
+"""By which the clocks of two machines may differ."""
+
+_LATEST = "latest"
+_MOST_FUTURE = 100
+"""Ticks of a clock that was wrong once, beyond which nobody looks for one that is not."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +69,10 @@ class Entity:
 
 @dataclass(frozen=True)
 class Record:
-    """What a run made: entities by the name of the output, results and metrics by name."""
+    """What a run made: entities by the name of the output, results and metrics by name.
+
+    `reads` are the versions of what it read, by key. It began at `begun`, in seconds since 1970.
+    """
 
     project: str
     environment: str
@@ -65,6 +82,9 @@ class Record:
     outputs: Mapping[str, Entity] = field(default_factory=dict)
     results: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    reads: Mapping[str, str] = field(default_factory=dict)
+    begun: float | None = None
+    seconds: float | None = None
 
     def output(self, type_: str, name: str) -> Entity | None:
         """The entity of that type and name."""
@@ -72,6 +92,30 @@ class Record:
             if (entity.type, entity.name) == (type_, name):
                 return entity
         return None
+
+
+class Tick(NamedTuple):
+    """What a run that the clock starts made at a time. `before` is the tick that was the newest."""
+
+    tick: int
+    before: int | None
+    record: Record
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a run ended in vain, and the last lines of what it printed. A later success replaces it.
+
+    `at` is when, in seconds since 1970; what the clock starts has a `tick`.
+    """
+
+    compute: str
+    at: float
+    seconds: float
+    error: str
+    exit_code: int
+    tick: int | None = None
+    lines: Sequence[str] = ()
 
 
 class Place(NamedTuple):
@@ -111,7 +155,10 @@ class Store:
         self.address = address
         self._stores = (*stores, address.url)
         with _told(address.url):
-            self._system, root = fsspec.core.url_to_fs(address.url, **address.options)
+            self._system, root = _opened(address.url, address.options)
+        self.is_forbidding = False
+        """Whether it has refused to say if something is there: S3 does, of what is missing, unless
+        its objects may be listed."""
         self.root = f"{root.rstrip('/')}/{project}/{environment}"
         protocol = self._system.protocol
         protocols = {protocol} if isinstance(protocol, str) else set(protocol)
@@ -119,41 +166,102 @@ class Store:
         self._has_whole_files = bool(protocols & _WHOLE_FILES)
 
     def record(self, run: str, name: str) -> Record | None:
-        """The record of a run: `name` is a compute digest, or SCHEDULED. None when there is none.
+        """The record of a run: `name` is a digest of what decides its result. None without one.
 
         Raises StoreFailed when the store cannot say, or holds something that is not a record.
         """
-        return self._record(f"{self.root}/records/{run}/{name}.json")
+        path = f"{self.root}/records/{run}/{name}.json"
+        return None if (data := self._read(path)) is None else self._record(path, data)
+
+    def tick(self, run: str, tick: int) -> Tick | None:
+        """What a run that the clock starts made at that tick."""
+        return self._tick(run, str(tick))
+
+    def latest(self, run: str, now: float) -> Tick | None:
+        """The newest tick of a run: none of the future, which a clock that was wrong has made."""
+        found = self._tick(run, _LATEST)
+        for _ in range(_MOST_FUTURE):
+            if found is None or found.tick <= now + SKEW_SECONDS:
+                return found
+            found = None if found.before is None else self.tick(run, found.before)
+        return None
+
+    def ticks(self, run: str, now: float) -> Iterator[Tick]:
+        """All of them from the newest on; what came late is left out."""
+        found = self.latest(run, now)
+        while found is not None:
+            yield found
+            older = found.before
+            is_older = older is not None and older < found.tick
+            found = self.tick(run, older) if older is not None and is_older else None
+
+    def manual_tick(self, run: str, job: str, unique: str, now: float) -> int:
+        """The tick of a Job that no schedule has started: its start, the same for each try.
+
+        `unique` tells apart two Jobs that had one name, one after the other.
+        """
+        path = f"{self.root}/ticks/{run}/manual/{job}.json"
+        kept = self._read(path)
+        if kept is not None and kept.get("job") == unique and isinstance(kept.get("tick"), int):
+            return int(kept["tick"])
+        self._put(path, {"tick": int(now), "job": unique})
+        return int(now)
+
+    def failure(self, run: str) -> Failure | None:
+        """Why the last try of a run failed, if no success came after it."""
+        path = f"{self.root}/failures/{run}.json"
+        return None if (data := self._read(path)) is None else _made(Failure, path, data)
+
+    def serving(self, run: str) -> Mapping[str, Any] | None:
+        """What the replica of a service serves that switched last, as it was kept."""
+        return self._read(f"{self.root}/serving/{run}.json")
 
     def has_all_of(self, record: Record) -> bool:
         """Whether the data that a record names is there."""
-        with _told(self.address.url):
-            return all(
-                "://" in entity.path or self._system.exists(f"{self.root}/{entity.path}")
-                for entity in record.outputs.values()
-            )
+        return all("://" in entity.path or self.has(entity) for entity in record.outputs.values())
 
-    def record_with(self, type_: str, name: str, version: str) -> Record | None:
-        """The record of whichever run made a version of some data."""
-        if not re.fullmatch(r"[A-Za-z0-9._-]+", version):
-            return None
+    def has(self, entity: Entity) -> bool:
+        """Whether the data at a relative path is there, as far as the store says."""
         with _told(self.address.url):
-            paths = sorted(self._system.glob(f"{self.root}/records/*/{version}.json"))
-        for path in paths:
-            record = self._record(path)
-            if record is not None and record.output(type_, name) is not None:
-                return record
-        return None
+            try:
+                return bool(self._system.exists(f"{self.root}/{entity.path}"))
+            except PermissionError:
+                return True
+
+    def version(self, type_: str, name: str, version: str) -> Entity | None:
+        """A version of some data, whichever run made it."""
+        if not all(map(_IN_PATH.fullmatch, (type_, name, version))):
+            return None
+        path = f"{self.root}/versions/{type_}/{name}/{version}.json"
+        return None if (data := self._read(path)) is None else self._entity(path, data)
 
     def keep_record(self, record: Record, name: str, *, again: bool) -> Record:
         """Makes what a run did count. The first one stays, unless it is done `again`."""
-        path = f"{self.root}/records/{record.run}/{name}.json"
-        if not again and (first := self._record(path)) is not None:
+        if not again and (first := self.record(record.run, name)) is not None:
             return first
-        content = json.dumps(asdict(record), indent=1, sort_keys=True).encode() + b"\n"
-        with _told(self.address.url):
-            self._write(path, content)
+        self._keep_versions(record)
+        self._put(f"{self.root}/records/{record.run}/{name}.json", asdict(record))
+        self._forget_failure(record.run)
         return record
+
+    def keep_tick(self, run: str, tick: int, record: Record, now: float) -> None:
+        """Makes `record` what a run has at a tick; it is the newest unless a newer one is there."""
+        newest = self.latest(run, now)
+        before = newest.tick if newest is not None and newest.tick < tick else None
+        if newest is not None and newest.tick == tick:
+            before = newest.before
+        content = {"tick": tick, "before": before, "record": asdict(record)}
+        self._keep_versions(record)
+        self._put(f"{self.root}/ticks/{run}/{tick}.json", content)
+        if newest is None or newest.tick <= tick:
+            self._put(f"{self.root}/ticks/{run}/{_LATEST}.json", content)
+            self._forget_failure(run)
+
+    def keep_failure(self, run: str, failure: Failure) -> None:
+        self._put(f"{self.root}/failures/{run}.json", asdict(failure))
+
+    def keep_serving(self, run: str, serving: Mapping[str, Any]) -> None:
+        self._put(f"{self.root}/serving/{run}.json", serving)
 
     def keep_data(self, source: Path, type_: str, name: str) -> str:
         """Stores a file or a folder; gives its path for an Entity."""
@@ -171,24 +279,67 @@ class Store:
         """Where the data of an Entity with a relative path is."""
         return Place(self._system, f"{self.root}/{path}")
 
-    def _record(self, path: str) -> Record | None:
+    def _read(self, path: str) -> dict[str, Any] | None:
+        """A JSON object; None when it is not there. Raises StoreFailed."""
         with _told(self.address.url):
             try:
                 # A listing may be an old one; what is read is not.
                 text = self._system.cat_file(path)
             except FileNotFoundError:
                 return None
+            except PermissionError:
+                self.is_forbidding = True
+                return None
         try:
             data = json.loads(text)
-            outputs = {name: Entity(**each) for name, each in data.pop("outputs").items()}
-            record = Record(outputs=outputs, **data)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise StoreFailed(f"{path} is not a record: {error}; remove it to run again") from None
-        for entity in outputs.values():
-            if not (is_inside(entity.path) or is_below(entity.path, self._stores)):
-                message = f"{path} names data outside of the declared stores: {entity.path!r}"
-                raise StoreFailed(f"{message}; remove it to run again")
-        return record
+        except ValueError as error:
+            raise _no_record(path, error) from None
+        if not isinstance(data, dict):
+            raise _no_record(path, "not a mapping")
+        return data
+
+    def _tick(self, run: str, name: str) -> Tick | None:
+        path = f"{self.root}/ticks/{run}/{name}.json"
+        if (data := self._read(path)) is None:
+            return None
+        tick, before, record = (data.get(key) for key in ("tick", "before", "record"))
+        is_sound = isinstance(tick, int) and isinstance(before, (int, type(None)))
+        if not is_sound or not isinstance(record, dict):
+            raise _no_record(path, "it has no tick")
+        return Tick(int(tick or 0), before, self._record(path, record))
+
+    def _record(self, path: str, data: Mapping[str, Any]) -> Record:
+        outputs = data.get("outputs")
+        if not isinstance(outputs, dict):
+            raise _no_record(path, "it has no outputs")
+        entities = {name: self._entity(path, each) for name, each in outputs.items()}
+        return _made(Record, path, {**data, "outputs": entities})
+
+    def _entity(self, path: str, data: Any) -> Entity:
+        entity = _made(Entity, path, data)
+        if not isinstance(entity.path, str):
+            raise _no_record(path, "data without a path")
+        if not (is_inside(entity.path) or is_below(entity.path, self._stores)):
+            message = f"{path} names data outside of the declared stores: {entity.path!r}"
+            raise StoreFailed(f"{message}; remove it to run again")
+        return entity
+
+    def _keep_versions(self, record: Record) -> None:
+        """Each version of data by its name: before the record, so that what counts is found."""
+        for entity in record.outputs.values():
+            names = (entity.type, entity.name, str(entity.version))
+            if all(map(_IN_PATH.fullmatch, names)):
+                self._put(f"{self.root}/versions/{'/'.join(names)}.json", asdict(entity))
+
+    def _forget_failure(self, run: str) -> None:
+        """A store that does not let it go has it older than what came after."""
+        with suppress(Exception):
+            self._system.rm_file(f"{self.root}/failures/{run}.json")
+
+    def _put(self, path: str, data: Mapping[str, Any]) -> None:
+        content = json.dumps(data, indent=1, sort_keys=True).encode() + b"\n"
+        with _told(self.address.url):
+            self._write(path, content)
 
     def _write(self, path: str, content: Path | bytes) -> None:
         """Puts a file there whole, in one step."""
@@ -215,6 +366,13 @@ def open_store(settings: Settings) -> Store | None:
     return Store(address, settings.project, settings.environment, stores)
 
 
+def needed(store: Store | None) -> Store:
+    """Raises Unusable without one."""
+    if store is None:
+        raise Unusable("this run has no store: write `stores: {default: <URL>}` in gitopsc.yaml")
+    return store
+
+
 def declared_place(settings: Settings, url: str) -> Place:
     """Data at a URL, opened with the options of the store that it is in. Raises StoreFailed."""
     options: Mapping[str, Any] = {}
@@ -222,8 +380,27 @@ def declared_place(settings: Settings, url: str) -> Place:
         if url.startswith(address.url.rstrip("/") + "/"):
             options = address.options
     with _told(url):
-        system, path = fsspec.core.url_to_fs(url, **options)
-    return Place(system, path)
+        return Place(*_opened(url, options))
+
+
+def _opened(url: str, options: Mapping[str, Any]) -> tuple[Any, str]:
+    """A file system of fsspec, and the path in it. What was listed once may be old: no caches."""
+    fresh = {} if "::" in url else {"use_listings_cache": False}
+    system, path = fsspec.core.url_to_fs(url, **{**fresh, **options})
+    return system, path
+
+
+def _no_record(path: str, reason: object) -> StoreFailed:
+    return StoreFailed(f"{path} is not a record: {reason}; remove it to run again")
+
+
+def _made(kind: type[_Kept], path: str, data: Any) -> _Kept:
+    """Of JSON that another version of the runner may have written: it may know more keys."""
+    try:
+        known = {each.name for each in fields(kind)}
+        return kind(**{name: each for name, each in data.items() if name in known})
+    except (TypeError, AttributeError) as error:
+        raise _no_record(path, error) from None
 
 
 def _files(source: Path) -> Iterator[tuple[str, Path]]:

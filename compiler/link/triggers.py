@@ -1,0 +1,144 @@
+"""Triggers that wait for data, and the runs that make it -> jobs downstream of those runs.
+
+A platform starts a job whenever data changes. Here data changes when a run makes it: its job waits
+for that run, and of one that a schedule starts, it has the schedule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+from gitopsc.link import sentences
+from gitopsc.link.data import Data, find_data
+from gitopsc.link.drafts import Draft, draft_run
+from gitopsc.link.symbols import Symbols
+from gitopsc.model.descriptor import RunDescriptor, TriggerDescriptor, filled, filled_fields
+from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.program import Output, Reference
+from gitopsc.model.reference import StoreKey
+from gitopsc.model.specification import RunSpec, Variable
+
+_MADE = "READY"
+"""The state of data that a run has made."""
+
+_WILD = "*?["
+_ANY_VERSION = ":" + "0" * 32
+_FILLED = ("inputs", "parameters", "init_parameters", "envs")
+
+
+def with_triggered(
+    symbols: Symbols, drafts: Sequence[Draft]
+) -> tuple[list[Draft], Data, list[Diagnostic]]:
+    """All drafts, with those of triggers, and the data that they make.
+
+    A trigger may wait for what the job of another one makes.
+    """
+    found = list(drafts)
+    problems: list[Diagnostic] = []
+    started: set[tuple[str, str]] = set()
+    while True:
+        data, doubts = find_data(symbols, [draft for draft in found if draft.action is not None])
+        new = []
+        for trigger in symbols.triggers:
+            for maker, output in _matches(symbols, trigger, data):
+                if (trigger.name, str(output.key)) in started:
+                    continue
+                started.add((trigger.name, str(output.key)))
+                draft, unsound = _draft(symbols, trigger, output, _cron_of(found, maker))
+                problems += unsound
+                new += [draft] if draft is not None else []
+        if not new:
+            break
+        found += new
+    names = {name for name, _ in started}
+    for trigger in symbols.triggers:
+        if trigger.name not in names:
+            problems.append(sentences.nothing_watched(trigger))
+    return found, data, [*problems, *doubts]
+
+
+def _matches(
+    symbols: Symbols, trigger: TriggerDescriptor, data: Data
+) -> Iterator[tuple[str, Output]]:
+    """The runs in a cluster that make what a trigger waits for, with what they make."""
+    states = trigger.spec.states
+    if trigger.run is None or (states is not None and _MADE not in states):
+        return
+    for maker, output in data.producers.values():
+        is_own = symbols.runs[maker].trigger == trigger.name
+        if not is_own and maker not in data.local and _is_meant(symbols, trigger, output.key):
+            yield maker, output
+
+
+def _is_meant(symbols: Symbols, trigger: TriggerDescriptor, key: StoreKey) -> bool:
+    """Data that a run names without its kind may be of any that its type has."""
+    kinds = {key.kind} | {each.kind for each in symbols.data.get((key.type, key.name), ())}
+    if key.kind == key.type == "dataitem":
+        kinds.add("table")
+    texts = [str(key._replace(kind=kind)) for kind in sorted(kinds)]
+    pattern = trigger.spec.key
+    return any(fnmatchcase(text + end, pattern) for text in texts for end in ("", _ANY_VERSION))
+
+
+def _cron_of(drafts: Sequence[Draft], name: str) -> str | None:
+    return next(draft.merged.spec.cron for draft in drafts if draft.name == name)
+
+
+def _draft(
+    symbols: Symbols, trigger: TriggerDescriptor, output: Output, cron: str | None
+) -> tuple[Draft | None, list[Diagnostic]]:
+    key = output.key
+    assert trigger.run is not None
+    values = {
+        "input.key": str(key),
+        "input.kind": key.kind,
+        "input.name": key.name,
+        "input.project": key.project,
+    }
+    is_wild = any(each in trigger.spec.key for each in _WILD)
+    run = replace(
+        trigger.run,
+        name=f"{trigger.name}-{key.name}" if is_wild else trigger.name,
+        spec=replace(_filled_spec(trigger.run.spec, values), cron=cron),
+        filling=values,
+    )
+    problems = list(_unfilled(trigger.run, values))
+    first = symbols.runs.setdefault(run.name, run)
+    if first is not run:
+        return None, [*problems, sentences.defined_twice("run", first, run)]
+    draft, found = draft_run(symbols, run)
+    if draft is not None:
+        place = trigger.span("spec", "key")
+        draft = draft._replace(watched=Reference(None, key, str(key), "key", place))
+    return draft, [*problems, *found]
+
+
+def _unfilled(run: RunDescriptor, values: Mapping[str, str]) -> Iterator[Diagnostic]:
+    for key in _FILLED:
+        for text, span in run.strings(key):
+            for name in filled_fields(text):
+                if name not in values:
+                    yield sentences.unknown_field(name, values, span)
+
+
+def _filled_spec(spec: RunSpec, values: Mapping[str, str]) -> RunSpec:
+    envs = spec.envs and tuple(Variable(name, filled(value, values)) for name, value in spec.envs)
+    return replace(
+        spec,
+        inputs=_filled(spec.inputs, values),
+        parameters=_filled(spec.parameters, values),
+        init_parameters=_filled(spec.init_parameters, values),
+        envs=envs,
+    )
+
+
+def _filled(value: Any, values: Mapping[str, str]) -> Any:
+    """Any JSON, with its strings filled in."""
+    if isinstance(value, str):
+        return filled(value, values)
+    if isinstance(value, Mapping):
+        return {key: _filled(each, values) for key, each in value.items()}
+    return [_filled(each, values) for each in value] if isinstance(value, list) else value

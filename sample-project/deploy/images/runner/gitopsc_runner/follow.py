@@ -1,0 +1,207 @@
+"""Data that the clock makes -> a service that serves the newest, without losing a request.
+
+`init` prepares the new data on a context of its own, beside the one that is served; then the
+service switches, between two requests. What cannot be done so keeps what is served, and is counted.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import nuclio_sdk
+
+from gitopsc_runner.clock import Cron
+from gitopsc_runner.health import DATA, KEPT, SWITCHES
+from gitopsc_runner.memory import give_back, memory_taken
+from gitopsc_runner.outcome import StoreFailed, Waiting
+from gitopsc_runner.settings import Settings
+from gitopsc_runner.store import Store
+from gitopsc_runner.upstream import Upstream, find_upstream, moment
+
+_LOOKS = 10
+"""In the time between two ticks, as far as the bounds let it be, which are in seconds."""
+
+_SHORTEST, _LONGEST = 10.0, 300.0
+
+_RESTART_SECONDS = 600
+"""A container that ends more often is started later and later."""
+
+_MEMORY_SHARE = 0.8
+_MOST_SKIPPED = 64
+"""Looks until what has failed is tried again, at most."""
+
+
+class Served(NamedTuple):
+    """What a service answers from: a context that `init` has prepared, and the data it has read."""
+
+    context: nuclio_sdk.Context
+    upstream: Upstream
+
+
+class Prepared(NamedTuple):
+    """How new data becomes what is served.
+
+    `prepare` calls `init` and raises what it raises; `switch` puts the result in the place of the
+    old; `restart` ends the process, gently. `init_memory` is what the first init took, of `memory`
+    bytes that there are.
+    """
+
+    prepare: Callable[[Upstream], Served]
+    switch: Callable[[Served], None]
+    restart: Callable[[], None]
+    init_memory: int
+    memory: int
+
+
+class Follower:
+    """Looks for newer data. `now` and `uptime` are clocks, in seconds."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        served: Served,
+        means: Prepared,
+        logger: nuclio_sdk.Logger,
+        *,
+        now: Callable[[], float] = time.time,
+        uptime: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._means = means
+        self._logger = logger
+        self._now = now
+        self._uptime = uptime
+        self._begun = uptime()
+        self._served = served
+        self._versions = served.upstream.versions(settings)
+        self._refused: Mapping[str, str] = {}
+        self._tries = self._skipped = 0
+        self._is_silent = False
+
+    def follow(self, interval: float | None) -> None:
+        """In a thread of its own, until the process ends. Replicas look at different times."""
+        seconds = interval or interval_of(self._settings, self._now())
+        self._logger.info_with("following", seconds=seconds, **self._versions)
+
+        def look() -> None:
+            self._tell()
+            time.sleep(seconds * _offset())
+            while True:
+                time.sleep(seconds)
+                self.look()
+
+        threading.Thread(target=look, daemon=True, name="follow").start()
+
+    def look(self) -> None:
+        """Raises nothing: a service lives without new data."""
+        try:
+            upstream = find_upstream(self._settings, self._store, self._now(), None)
+        except (StoreFailed, Waiting) as error:
+            if not self._is_silent:
+                self._logger.warn_with("new data cannot be looked for", error=str(error))
+            self._is_silent = True
+            return
+        self._is_silent = False
+        versions = upstream.versions(self._settings)
+        if versions == self._versions:
+            return
+        if versions == self._refused and self._skipped < min(2**self._tries, _MOST_SKIPPED):
+            self._skipped += 1
+            return
+        if versions != self._refused:
+            self._tries = 0
+        self._skipped = 0
+        self._take(upstream, versions)
+
+    def _take(self, upstream: Upstream, versions: Mapping[str, str]) -> None:
+        way = self._settings.follow
+        if way == "keep":
+            # Globals of a module are those of requests under way, too. Compile has said so.
+            if versions != self._refused:
+                words = "the init function assigns globals of its module"
+                self._keep("globals", versions, words)
+        elif way == "restart":
+            if self._uptime() - self._begun >= _RESTART_SECONDS:
+                self._logger.info_with("restarting for new data", **versions)
+                self._means.restart()
+        elif (taken := memory_taken() + self._means.init_memory) > self._limit:
+            words = f"with both it would take {taken} bytes of {self._means.memory}"
+            self._keep("memory", versions, words)
+        else:
+            self._switch(upstream, versions)
+
+    @property
+    def _limit(self) -> float:
+        return _MEMORY_SHARE * self._means.memory
+
+    def _switch(self, upstream: Upstream, versions: Mapping[str, str]) -> None:
+        begun = self._uptime()
+        try:
+            served = self._means.prepare(upstream)
+            self._means.switch(served)
+        except BaseException as error:
+            self._keep("init", versions, repr(error))
+            return
+        self._served = served
+        self._refused = {}
+        SWITCHES.inc()
+        self._versions = versions
+        self._tell()
+        self._logger.info_with("serving new data", seconds=self._uptime() - begun, **versions)
+        gc.collect()
+        give_back()
+
+    def _keep(self, reason: str, versions: Mapping[str, str], words: str) -> None:
+        self._refused = versions
+        self._tries += 1
+        KEPT.labels(reason).inc()
+        self._logger.warn_with("new data is not served", reason=words, **versions)
+
+    def _tell(self) -> None:
+        """Metrics and the store say what is served."""
+        upstream = self._served.upstream
+        DATA.clear()
+        ticks = {}
+        for read in self._settings.reads:
+            key, tick = read["key"], upstream.ticks.get(read.get("producer", ""))
+            if tick is not None and key in self._versions:
+                ticks[key] = moment(tick)
+                DATA.labels(key, self._versions[key]).set(tick)
+        serving = {
+            "at": self._now(),
+            "compute": self._settings.compute,
+            "replica": socket.gethostname(),
+            "ticks": ticks,
+            "versions": dict(self._versions),
+        }
+        try:
+            self._store.keep_serving(self._settings.run, serving)
+        except StoreFailed as error:
+            self._logger.info_with("the store does not hear what is served", error=str(error))
+
+
+def interval_of(settings: Settings, now: float) -> float:
+    """Seconds between two looks: some in the time between two ticks, of the fastest clock."""
+    gaps = []
+    for clock in settings.clocks.values():
+        cron = Cron(clock["schedule"], settings.time_zone)
+        first = cron.next(now)
+        second = cron.next(first) if first is not None else None
+        if first is not None and second is not None:
+            gaps.append(second - first)
+    return min(max(min(gaps, default=_LONGEST) / _LOOKS, _SHORTEST), _LONGEST)
+
+
+def _offset() -> float:
+    """A part of the interval, which the name of a pod decides."""
+    name = os.environ.get("HOSTNAME") or socket.gethostname()
+    return zlib.crc32(name.encode()) % 1000 / 1000
