@@ -28,6 +28,8 @@ COMMANDS = {
     "lock": "pin what is fetched, and requirements, in gitopsc.lock",
     "graph": "print the lineage",
     "run": "run a job or a service on this machine",
+    "status": "say how runs have ended, and what they made",
+    "data": "say where data lies, show its beginning, or copy it",
     "explain": "explain a diagnostic by its code",
     "schema": "print or write the JSON Schemas",
     "init": "start a project",

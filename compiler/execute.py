@@ -8,11 +8,11 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gitopsc.adapters.child import run_child
-from gitopsc.adapters.packaged import RUNTIME, data_folder, runner_requirements
+from gitopsc.adapters.packaged import RUNTIME, runner_program, runner_requirements
 from gitopsc.adapters.virtual_environment import NotPrepared, Requirements, prepared
 from gitopsc.model.local_run import (
     Ended,
@@ -22,10 +22,10 @@ from gitopsc.model.local_run import (
     Preparing,
     Printed,
     Status,
+    settings_here,
 )
 from gitopsc.model.program import Function
 from gitopsc.model.resolution import ResolvedRun
-from gitopsc.model.store import DEFAULT, scheme_of
 
 _HOST = "127.0.0.1"
 _LATER = 75
@@ -143,10 +143,11 @@ class _Execution:
             os.mkdir(shared)
             _write_source(run.function, source)
             with open(settings, "w", encoding="utf-8") as file:
-                json.dump(self._settings(resolved), file)
+                here = settings_here(resolved, self._wanted.store, self._wanted.folder)
+                json.dump(here, file)
             places = ["--settings", settings, "--source", source]
             code = await run_child(
-                [python, _runner(), *places, *self._flags(run.name)],
+                [python, runner_program(), *places, *self._flags(run.name)],
                 told,
                 heard=heard,
                 environment=self._variables(resolved, source),
@@ -172,38 +173,14 @@ class _Execution:
         """The Python of an environment with what the image would have."""
         runner = runner_requirements(RUNTIME, self._wanted.schemes)
         if function.packages is None:
-            requirements = [_lines((*runner, *function.requirements))]
+            requirements = [Requirements.of((*runner, *function.requirements))]
         else:
             requirements = [Requirements(function.packages.packages, is_hashed=True)]
             # A store of this laptop may need a driver that those of the project do not.
             more = sorted({*runner} - {*function.packages.runner})
-            requirements += [_lines(more)] if more else []
+            requirements += [Requirements.of(more)] if more else []
         event = Preparing(name, function.python_version, function.requirements)
         return await prepared(function.python_version, requirements, lambda: self._told(event))
-
-    def _settings(self, resolved: ResolvedRun) -> Mapping[str, Any]:
-        """Those of a pod, with the store of this machine, and with paths of it."""
-        settings = dict(resolved.settings)
-        stores = dict(settings.get("stores", {}))
-        if DEFAULT in stores:
-            stores["configured"] = stores[DEFAULT]  # data that is declared there opens as ever
-        stores[DEFAULT] = {"url": self._wanted.store}
-        # None that a cluster has: what is missing here was asked for before.
-        settings["secrets"] = dict.fromkeys((*resolved.secrets, *settings.get("secrets", ())), "")
-        if resolved.spec.gitops is not None and resolved.spec.gitops.deadline is not None:
-            settings["deadline"] = resolved.spec.gitops.deadline
-        settings.pop("wait", None)  # what is upstream has run, or is not asked for
-        settings["stores"] = stores
-        for key in ("inputs", "references"):
-            read = settings.get(key, {})
-            settings[key] = {name: self._here(each) for name, each in read.items()}
-        return settings
-
-    def _here(self, read: Mapping[str, str]) -> Mapping[str, str]:
-        path = read.get("path", "")
-        if not path or scheme_of(path):
-            return read
-        return {**read, "path": os.path.join(self._wanted.folder, path)}
 
     def _variables(self, resolved: ResolvedRun, source: str) -> Mapping[str, str]:
         inherited = {key: each for key, each in os.environ.items() if key not in _FOREIGN}
@@ -215,14 +192,6 @@ class _Execution:
             "PYTHONPATH": source,
             "PYTHONUNBUFFERED": "1",
         }
-
-
-def _lines(requirements: Iterable[str]) -> Requirements:
-    return Requirements("".join(f"{each}\n" for each in requirements))
-
-
-def _runner() -> str:
-    return str(data_folder("templates") / "runtimes" / RUNTIME / "runner" / "gitopsc_runner")
 
 
 def _write_source(function: Function, folder: str) -> None:

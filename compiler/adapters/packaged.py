@@ -50,6 +50,11 @@ def runner_requirements(runtime: str, schemes: tuple[str, ...]) -> tuple[str, ..
     return tuple(sorted(files[REQUIREMENTS].decode().split()))
 
 
+def runner_program() -> str:
+    """The runner itself, as a Python starts it."""
+    return str(data_folder("templates") / "runtimes" / RUNTIME / "runner" / "gitopsc_runner")
+
+
 def files_below(folder: Path) -> Iterator[Path]:
     """Sorted; without what installing leaves beside a module."""
     for path in sorted(folder.rglob("*")):

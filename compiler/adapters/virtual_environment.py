@@ -12,7 +12,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import IO, NamedTuple
 
 from gitopsc.adapters.atomic import lock_now
@@ -41,6 +41,10 @@ class Requirements(NamedTuple):
 
     text: str
     is_hashed: bool = False
+
+    @classmethod
+    def of(cls, lines: Iterable[str]) -> Requirements:
+        return cls("".join(f"{line}\n" for line in lines))
 
 
 async def prepared(

@@ -17,12 +17,30 @@ def add_path(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_path_option(parser: argparse.ArgumentParser) -> None:
+    """The same for commands whose names are of something else."""
+    parser.add_argument(
+        "--path",
+        type=existing_folder,
+        metavar="PATH",
+        help="a folder (default: the project or repository that this one is in)",
+    )
+
+
 def add_format(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format",
         choices=("text", "json", "github", "sarif"),
         default="text",
         help="how to report: text for people, JSON, annotations of a GitHub workflow, or SARIF",
+    )
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--store",
+        metavar="URL",
+        help="where data is kept: a folder, or a URL of fsspec (default: .gitopsc/store)",
     )
 
 

@@ -10,24 +10,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from gitopsc.commands.arguments import add_path, port
-from gitopsc.commands.reading import read
+from gitopsc.commands.arguments import add_path, add_store, port
+from gitopsc.commands.programs import Refused, asked_run, folder_of, local_store, programs_of
 from gitopsc.commands.terminal import wants_colour
 from gitopsc.execute import execute
-from gitopsc.model.diagnostic import did_you_mean, has_errors, in_order, listed
+from gitopsc.model.diagnostic import did_you_mean, listed
 from gitopsc.model.files import LOCAL_STORE
-from gitopsc.model.local_run import Ended, Event, LocalRuns, Logged, Preparing, Printed
+from gitopsc.model.local_run import (
+    Ended,
+    Event,
+    LocalRuns,
+    Logged,
+    Preparing,
+    Printed,
+    schemes_of,
+    settings_here,
+)
 from gitopsc.model.program import INJECTED_ARGUMENTS, Program, Run
 from gitopsc.model.resolution import ResolvedRun
-from gitopsc.model.store import scheme_of
-from gitopsc.pipeline import link_tree
-from gitopsc.report.text import render_counts, render_text
 from gitopsc.resolve import resolve
-
-
-class _Refused(Exception):
-    """What was asked for cannot be done; the message says why, and what to type instead."""
-
 
 DESCRIPTION = (
     "Run the job or the service NAME here, in a virtual environment with its Python version and"
@@ -48,11 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="a parameter, as JSON or else as text; may be given again",
     )
-    parser.add_argument(
-        "--store",
-        metavar="URL",
-        help="where data is kept: a folder, or a URL of fsspec (default: .gitopsc/store)",
-    )
+    add_store(parser)
     parser.add_argument(
         "--port", type=port, default=8080, help="where a service listens (default: 8080)"
     )
@@ -60,25 +57,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    reading = read(arguments.path)
-    found = [*reading.scanned]
-    programs: tuple[Program, ...] = ()
-    if not has_errors(found):
-        programs, problems = link_tree(reading.tree)
-        found += reading.placed(problems)
-    diagnostics = in_order(found)
-    if has_errors(diagnostics):
-        sys.stderr.write(render_text(diagnostics, reading.lines, colour=wants_colour()))
-        print(f"gitopsc: {render_counts(diagnostics)}; nothing was run", file=sys.stderr)
+    programs = programs_of(arguments.path, "nothing was run")
+    if programs is None:
         return 1
     try:
-        program, asked = _asked(programs, arguments.name)
-        folder = os.path.join(os.path.abspath(arguments.path), program.project.folder)
+        program, asked = asked_run(programs, arguments.name)
+        folder = folder_of(arguments.path, program)
         program = _with_parameters(program, asked, arguments.param)
         wanted = _wanted(program, asked.name, with_upstream=arguments.upstream)
         _check_secrets(wanted)
-        store = _store(arguments.store, folder)
-    except _Refused as refusal:
+        store = local_store(arguments.store, folder)
+        if arguments.store is None:
+            _make_store(os.path.join(folder, LOCAL_STORE))
+    except Refused as refusal:
         print(f"gitopsc: {refusal}", file=sys.stderr)
         return 2
     for warning in _left_out(wanted):
@@ -87,34 +78,13 @@ def run(arguments: argparse.Namespace) -> int:
         runs=wanted,
         folder=folder,
         store=store,
-        schemes=_schemes(wanted, arguments.store),
+        schemes=schemes_of(settings_here(each, store, folder) for each in wanted),
         again=frozenset(each.run.name for each in wanted) if arguments.force else frozenset(),
         port=arguments.port,
     )
     ended = execute(local, _Telling([each.run.name for each in wanted]).told)
     sys.stdout.write(_table(ended))
     return _status(ended, asked)
-
-
-def _asked(programs: Iterable[Program], text: str) -> tuple[Program, Run]:
-    """`<run>`, or `<project>/<run>` where several projects have a run of that name."""
-    project, _, name = text.rpartition("/")
-    found = [
-        (program, run)
-        for program in programs
-        for run in program.runs
-        if run.name == name and project in ("", program.project.name)
-    ]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        projects = listed(f"{program.project.name}/{name}" for program, _ in found)
-        raise _Refused(f"several projects have a run `{name}`: write one of {projects}")
-    if any(build.name == name for program in programs for build in program.builds):
-        raise _Refused(f"`{name}` builds an image; `docker buildx bake` does that")
-    known = [run.name for program in programs for run in program.runs]
-    hint = did_you_mean(name, known) or f"there are {listed(sorted(known)) or 'none'}"
-    raise _Refused(f"no run is called `{text}`; {hint}")
 
 
 def _with_parameters(program: Program, asked: Run, given: Iterable[str]) -> Program:
@@ -125,14 +95,14 @@ def _with_parameters(program: Program, asked: Run, given: Iterable[str]) -> Prog
     for text in given:
         name, separator, value = text.partition("=")
         if not separator or not name:
-            raise _Refused(f"`--param {text}` is not of the form `NAME=VALUE`")
+            raise Refused(f"`--param {text}` is not of the form `NAME=VALUE`")
         if name in (asked.spec.inputs or {}) or name in INJECTED_ARGUMENTS:
             reason = f"`{asked.name}` gets it as an input, or from the runner"
-            raise _Refused(f"`{name}` cannot be set by `--param`: {reason}")
+            raise Refused(f"`{name}` cannot be set by `--param`: {reason}")
         if target is None or (signature and not signature.open and name not in signature.arguments):
             known = signature.arguments if signature else ()
             hint = did_you_mean(name, known) or f"it takes {listed(known) or 'none'}"
-            raise _Refused(f"`{target or asked.name}` takes no parameter `{name}`; {hint}")
+            raise Refused(f"`{target or asked.name}` takes no parameter `{name}`; {hint}")
         parameters[name] = _value(value)
     if asked.action == "job":
         changed = replace(asked, parameters=parameters)
@@ -149,7 +119,7 @@ def _value(text: str) -> Any:
     except ValueError:
         return text
     except RecursionError:
-        raise _Refused("a parameter is nested too deep") from None
+        raise Refused("a parameter is nested too deep") from None
     return value
 
 
@@ -169,7 +139,7 @@ def _check_secrets(wanted: Iterable[ResolvedRun]) -> None:
         missing = [name for name in each.secrets if name not in os.environ]
         if missing:
             message = f"`{each.run.name}` needs the secret {listed(missing)}"
-            raise _Refused(f"{message}: set the environment variable of that name")
+            raise Refused(f"{message}: set the environment variable of that name")
 
 
 def _left_out(wanted: Iterable[ResolvedRun]) -> list[str]:
@@ -190,13 +160,8 @@ def _left_out(wanted: Iterable[ResolvedRun]) -> list[str]:
     return words
 
 
-def _store(url: str | None, folder: str) -> str:
-    """The URL of the store. The folder of the project is made, and kept out of Git."""
-    if url is not None and "@" in url.partition("://")[2].partition("/")[0]:
-        raise _Refused("a store's URL has no name or password in it: set the driver's variables")
-    if url is not None:
-        return url if scheme_of(url) else f"file://{os.path.abspath(url)}"
-    store = os.path.join(folder, LOCAL_STORE)
+def _make_store(store: str) -> None:
+    """The folder of the project, which is kept out of Git."""
     ignore = os.path.join(store, ".gitignore")
     try:
         os.makedirs(store, exist_ok=True)
@@ -205,17 +170,7 @@ def _store(url: str | None, folder: str) -> str:
                 file.write("*\n")
     except OSError as error:
         reason = f"the store {store} cannot be made: {error.strerror}"
-        raise _Refused(f"{reason}; name another one with `--store`") from None
-    return f"file://{store}"
-
-
-def _schemes(wanted: Iterable[ResolvedRun], store: str | None) -> tuple[str, ...]:
-    """Of the URLs that are opened here."""
-    urls = {store or ""}
-    for each in wanted:
-        for key in ("inputs", "references"):
-            urls |= {read.get("path", "") for read in each.settings.get(key, {}).values()}
-    return tuple(sorted({scheme_of(url) for url in urls} - {"", "file", "local", "memory"}))
+        raise Refused(f"{reason}; name another one with `--store`") from None
 
 
 class _Telling:

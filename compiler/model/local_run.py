@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import posixpath
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from gitopsc.model.resolution import ResolvedRun
+from gitopsc.model.store import DEFAULT, LOCAL_SCHEMES, scheme_of
 
 Status = Literal["done", "done before", "failed", "waiting", "not started", "stopped"]
 
@@ -60,3 +62,42 @@ class Ended(NamedTuple):
 
 
 Event = Preparing | Printed | Logged | Ended
+
+
+def settings_here(resolved: ResolvedRun, store: str, folder: str) -> Mapping[str, Any]:
+    """Those of a pod, with the store of this machine, and with paths of it.
+
+    `store` is its URL, `folder` the project's on disk.
+    """
+    settings = dict(resolved.settings)
+    stores = dict(settings.get("stores", {}))
+    if DEFAULT in stores:
+        stores["configured"] = stores[DEFAULT]  # data that is declared there opens as ever
+    stores[DEFAULT] = {"url": store}
+    # None that a cluster has: what is missing here was asked for before.
+    settings["secrets"] = dict.fromkeys((*resolved.secrets, *settings.get("secrets", ())), "")
+    if resolved.spec.gitops is not None and resolved.spec.gitops.deadline is not None:
+        settings["deadline"] = resolved.spec.gitops.deadline
+    settings.pop("wait", None)  # what is upstream has run, or is not asked for
+    settings["stores"] = stores
+    for key in ("inputs", "references"):
+        read = settings.get(key, {})
+        settings[key] = {name: _here(each, folder) for name, each in read.items()}
+    return settings
+
+
+def _here(read: Mapping[str, str], folder: str) -> Mapping[str, str]:
+    path = read.get("path", "")
+    if not path or scheme_of(path):
+        return read
+    return {**read, "path": posixpath.join(folder, path)}
+
+
+def schemes_of(settings: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Of the URLs that runs with these settings open on this machine."""
+    urls = set()
+    for each in settings:
+        urls.add(each["stores"][DEFAULT]["url"])
+        for key in ("inputs", "references"):
+            urls |= {read.get("path", "") for read in each.get(key, {}).values()}
+    return tuple(sorted({scheme_of(url) for url in urls} - {*LOCAL_SCHEMES}))

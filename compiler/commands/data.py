@@ -1,0 +1,232 @@
+"""`gitopsc data`: where data lies, what is in it, and a copy of it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from gitopsc.commands.arguments import add_path_option, add_store
+from gitopsc.commands.programs import (
+    Refused,
+    asked_environment,
+    folder_of,
+    local_store,
+    programs_of,
+    shown,
+)
+from gitopsc.inquire import Unanswered, inquire
+from gitopsc.model.descriptor import DATA_TYPES, DataDescriptor
+from gitopsc.model.diagnostic import did_you_mean, listed
+from gitopsc.model.inquiry import Question
+from gitopsc.model.local_run import schemes_of, settings_here
+from gitopsc.model.moment import moment
+from gitopsc.model.names import cleaned
+from gitopsc.model.printable import printable
+from gitopsc.model.program import Output, Program
+from gitopsc.model.reference import StoreKey
+from gitopsc.model.resolution import Resolution
+from gitopsc.model.store import DEFAULT, scheme_of
+from gitopsc.report.status import size_of, table
+from gitopsc.resolve import resolve
+
+DESCRIPTION = (
+    "Print where the data NAME lies, its last versions and the beginning of it, as the store of"
+    " `gitopsc run` or of an environment has it."
+)
+
+_PARQUET = "pyarrow>=18"
+"""What reads Parquet: a function's own libraries may be none that do."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "name", metavar="NAME", help="`<name>`, `<type>/<name>`, or a key `store://...[:<version>]`"
+    )
+    add_path_option(parser)
+    parser.add_argument("-o", "--output", metavar="FILE", help="where a copy of it is to be")
+    parser.add_argument(
+        "--version", metavar="V", help="a version, or what it begins with (default: the newest)"
+    )
+    parser.add_argument(
+        "--environment", metavar="E", help="whose store is asked (default: that of `gitopsc run`)"
+    )
+    add_store(parser)
+
+
+class _Data(NamedTuple):
+    """What is asked for: what a run makes, or what somebody has declared."""
+
+    program: Program
+    key: StoreKey
+    run: str | None
+    path: str | None
+
+
+def run(arguments: argparse.Namespace) -> int:
+    programs = programs_of(arguments.path, "nothing was asked")
+    if programs is None:
+        return 1
+    try:
+        if arguments.output is not None:
+            _check_output(arguments.output)
+        data = _asked(programs, arguments.name)
+        question = _question(data, arguments)
+    except Refused as refusal:
+        print(f"gitopsc: {refusal}", file=sys.stderr)
+        return 2
+    try:
+        answer = inquire(question, _making)
+        if answer.get("lacks") is not None and arguments.output is None:
+            answer = inquire(question._replace(requirements=(_PARQUET,)), _making)
+    except Unanswered as error:
+        print(f"gitopsc: {error}", file=sys.stderr)
+        return 1
+    for line in _lines(data.key, answer):
+        print(printable(line))
+    return 0
+
+
+def _check_output(path: str) -> None:
+    if os.path.isdir(path):
+        raise Refused(f"{path} is a folder: write `-o {os.path.join(path, '<name>')}`")
+    if not os.path.isdir(os.path.dirname(os.path.abspath(path))):
+        raise Refused(f"the folder of {path} is not there: make it first")
+
+
+def _asked(programs: Sequence[Program], text: str) -> _Data:
+    known = [each for program in programs for each in _known(program)]
+    key = StoreKey.parse(text)
+    if key is not None:
+        wanted = (key.project, key.type, key.name)
+        found = [each for each in known if _of(each) == wanted]
+        found = [each._replace(key=each.key._replace(version=key.version)) for each in found]
+    else:
+        type_, _, name = text.rpartition("/")
+        found = [each for each in known if each.key.name == name and type_ in ("", each.key.type)]
+    made = [each for each in found if each.run is not None]
+    found = made or found
+    if not found:
+        names = {each.key.name for each in known}
+        hint = did_you_mean(text, names) or f"there is {listed(sorted(names)) or 'none'}"
+        raise Refused(f"no run makes data `{text}`, and no descriptor declares it; {hint}")
+    if len({_of(each) for each in found}) > 1:
+        keys = listed(sorted(str(each.key._replace(version=None)) for each in found))
+        raise Refused(f"several data are called `{text}`: write one of {keys}")
+    return found[-1]
+
+
+def _of(data: _Data) -> tuple[str, str, str]:
+    return data.key.project, data.key.type, data.key.name
+
+
+def _known(program: Program) -> Iterator[_Data]:
+    for run in program.runs:
+        for output in run.outputs:
+            yield _made(program, run.name, output)
+    for declared in program.project.entities.data:
+        if declared.spec.path is not None:
+            yield _declared(program, declared, declared.spec.path)
+
+
+def _made(program: Program, run: str, output: Output) -> _Data:
+    return _Data(program, output.key, run, None)
+
+
+def _declared(program: Program, data: DataDescriptor, path: str) -> _Data:
+    key = StoreKey(program.project.name, DATA_TYPES[data.kind], data.kind, data.name, None)
+    return _Data(program, key, None, path)
+
+
+def _question(data: _Data, arguments: argparse.Namespace) -> Question:
+    program, key = data.program, data.key
+    folder = folder_of(arguments.path, program)
+    if arguments.environment is not None:
+        if arguments.store is not None:
+            raise Refused("`--environment` and `--store` name two stores: leave one out")
+        environment = asked_environment(program, arguments.environment)
+        settings = _settings(resolve(program, environment), data.run)
+        schemes = set(program.project.schemes)
+    else:
+        store = local_store(arguments.store, folder)
+        resolution = resolve(program, program.project.local)
+        found = next((each for each in resolution.runs if each.name == data.run), None)
+        settings = _settings(resolution, data.run)
+        if found is not None:
+            settings = settings_here(found, store, folder)
+        settings = {**settings, "stores": {**settings["stores"], DEFAULT: {"url": store}}}
+        schemes = set()
+    path = data.path
+    if path is not None and not scheme_of(path):
+        path = os.path.join(folder, path)
+    asked = {
+        "copy": None if arguments.output is None else os.path.abspath(arguments.output),
+        "kind": key.kind,
+        "name": key.name,
+        "path": path,
+        "producer": None if data.run is None else cleaned(data.run),
+        "settings": settings,
+        "type": key.type,
+        "version": arguments.version or key.version,
+    }
+    schemes |= {*schemes_of([settings])} | ({scheme_of(path)} if path else set())
+    return Question({"data": asked}, tuple(sorted(schemes - {""})))
+
+
+def _settings(resolution: Resolution, run: str | None) -> Mapping[str, Any]:
+    """Those of the run that makes the data; of declared data, only where stores are."""
+    for resolved in resolution.runs:
+        if resolved.name == run:
+            return resolved.settings
+    environment = resolution.environment
+    stores = {name: {"url": each.url} for name, each in environment.stores.items()}
+    nothing = dict.fromkeys(("compute", "function", "handler", "module", "run"), "")
+    project = resolution.program.project.name
+    return {
+        "action": "job",
+        "environment": environment.name,
+        "project": project,
+        "stores": stores,
+        **nothing,
+    }
+
+
+def _making() -> None:
+    print("gitopsc: making an environment that opens the data", file=sys.stderr, flush=True)
+
+
+def _lines(key: StoreKey, answer: Mapping[str, Any]) -> Iterator[str]:
+    version = f":{answer['version']}" if answer["version"] else ""
+    yield f"{key._replace(version=None)}{version}"
+    size = "" if answer["size"] is None else f"  {size_of(answer['size'])}"
+    yield f"{shown(answer['path'])}{size}"
+    if answer["copied"] is not None:
+        yield f"copied to {shown(answer['copied'])}"
+        return
+    if len(answer["versions"]) > 1:
+        yield ""
+        yield "last versions"
+        for each in answer["versions"]:
+            yield f"  {moment(each['tick'])}  {each['version']}"
+    yield from _preview(answer)
+
+
+def _preview(answer: Mapping[str, Any]) -> Iterator[str]:
+    if "rows" in answer:
+        yield ""
+        yield from table([answer["columns"], *answer["rows"]])
+        left = answer["count"] - len(answer["rows"])
+        if left:
+            yield f"... and {left} more rows"
+    elif "lines" in answer:
+        yield ""
+        yield from answer["lines"]
+        if not answer["is_all"]:
+            yield "..."
+    elif "files" in answer:
+        yield ""
+        yield from (f"  {name}" for name in answer["files"][:20])
+        if len(answer["files"]) > 20:
+            yield f"  ... and {len(answer['files']) - 20} more"

@@ -1,0 +1,114 @@
+"""A folder named on the command line -> its programs, and what of them is asked for.
+
+What `run`, `status` and `data` have in common.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+
+from gitopsc.commands.reading import read
+from gitopsc.commands.terminal import wants_colour
+from gitopsc.model.descriptor import Environment
+from gitopsc.model.diagnostic import did_you_mean, has_errors, in_order, listed
+from gitopsc.model.files import LOCAL_STORE
+from gitopsc.model.program import Program, Run
+from gitopsc.model.store import DEFAULT, scheme_of
+from gitopsc.pipeline import link_tree
+from gitopsc.report.text import render_counts, render_text
+
+
+class Refused(Exception):
+    """What was asked for cannot be done; the message says why, and what to type instead."""
+
+
+def programs_of(path: str, nothing: str) -> tuple[Program, ...] | None:
+    """None when there are errors, which are reported; `nothing` says what was not done then."""
+    reading = read(path)
+    found = [*reading.scanned]
+    programs: tuple[Program, ...] = ()
+    if not has_errors(found):
+        programs, problems = link_tree(reading.tree)
+        found += reading.placed(problems)
+    diagnostics = in_order(found)
+    if has_errors(diagnostics):
+        sys.stderr.write(render_text(diagnostics, reading.lines, colour=wants_colour()))
+        print(f"gitopsc: {render_counts(diagnostics)}; {nothing}", file=sys.stderr)
+        return None
+    return programs
+
+
+def asked_run(programs: Iterable[Program], text: str) -> tuple[Program, Run]:
+    """`<run>`, or `<project>/<run>` where several projects have a run of that name."""
+    programs = tuple(programs)
+    project, _, name = text.rpartition("/")
+    found = [
+        (program, run)
+        for program in programs
+        for run in program.runs
+        if run.name == name and project in ("", program.project.name)
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        projects = listed(f"{program.project.name}/{name}" for program, _ in found)
+        raise Refused(f"several projects have a run `{name}`: write one of {projects}")
+    if any(build.name == name for program in programs for build in program.builds):
+        raise Refused(f"`{name}` builds an image; `docker buildx bake` does that")
+    known = [run.name for program in programs for run in program.runs]
+    hint = did_you_mean(name, known) or f"there are {listed(sorted(known)) or 'none'}"
+    raise Refused(f"no run is called `{text}`; {hint}")
+
+
+def asked_environment(program: Program, name: str) -> Environment:
+    """One whose store this machine can open."""
+    environments = program.project.environments
+    found = next((each for each in environments if each.name == name), None)
+    if found is None:
+        known = [each.name for each in environments]
+        hint = did_you_mean(name, known) or f"there are {listed(known)}"
+        raise Refused(f"project `{program.project.name}` has no environment `{name}`; {hint}")
+    store = found.stores.get(DEFAULT)
+    if store is None:
+        hint = "write `stores: {default: <URL>}` in gitopsc.yaml"
+        raise Refused(f"environment `{name}` has no store, so nothing is kept; {hint}")
+    if store.volume is not None:
+        claim = store.volume.claim
+        raise Refused(f"the store of `{name}` is the claim `{claim}`, which only pods can open")
+    return found
+
+
+def local_store(url: str | None, folder: str) -> str:
+    """The URL of the store of this machine; by default a folder of the project."""
+    if url is None:
+        return f"file://{os.path.join(folder, LOCAL_STORE)}"
+    if "@" in url.partition("://")[2].partition("/")[0]:
+        raise Refused("a store's URL has no name or password in it: set the driver's variables")
+    return url if scheme_of(url) else f"file://{os.path.abspath(url)}"
+
+
+def folder_of(path: str, program: Program) -> str:
+    """The project's on disk."""
+    return os.path.normpath(os.path.join(os.path.abspath(path), program.project.folder))
+
+
+def names_of(programs: Sequence[Program], names: Sequence[str]) -> dict[str, set[str]]:
+    """The runs that are asked for, by project; all of them when none is named."""
+    if not names:
+        return {program.project.name: {run.name for run in program.runs} for program in programs}
+    found: dict[str, set[str]] = {}
+    for name in names:
+        program, run = asked_run(programs, name)
+        found.setdefault(program.project.name, set()).add(run.name)
+    return found
+
+
+def shown(url: str) -> str:
+    """A place as people type it: a path that is below this folder without what is above."""
+    path = url.removeprefix("file://")
+    if path == url:
+        return url
+    relative = os.path.relpath(path)
+    return path if relative.startswith("..") else relative
