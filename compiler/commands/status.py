@@ -104,7 +104,8 @@ def _asked(program: Program, names: set[str], arguments: argparse.Namespace) -> 
     schemes = set(schemes_of(settings))
     if arguments.environment is not None:
         schemes |= set(program.project.schemes)
-    return program, found, Question({"runs": settings}, tuple(sorted(schemes)))
+    content = {"runs": settings, "waits": arguments.environment is not None}
+    return program, found, Question(content, tuple(sorted(schemes)))
 
 
 def _named(reports: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:

@@ -8,8 +8,9 @@ _UNITS = ((86_400, "day", "days"), (3_600, "h", "h"), (60, "min", "min"), (1, "s
 
 
 def moment(seconds: float) -> str:
-    """Such as `2026-11-26 03:00 UTC`."""
-    return strftime("%Y-%m-%d %H:%M UTC", gmtime(seconds))
+    """Such as `2026-11-26 03:00 UTC`; with seconds where there are some."""
+    form = "%Y-%m-%d %H:%M:%S UTC" if int(seconds) % 60 else "%Y-%m-%d %H:%M UTC"
+    return strftime(form, gmtime(seconds))
 
 
 def ago(seconds: float) -> str:

@@ -55,9 +55,8 @@ def _when(done: Done, now: float) -> str:
     if done.begun is not None and done.seconds is not None:
         end = done.begun + done.seconds
         words = f"{moment(end)} ({ago(now - end)}), in {done.seconds:.1f} s; {words}"
-    if done.tick is not None:
-        words = f"tick {moment(done.tick)}: {words}"
-    return words
+    is_late = done.begun is None or abs(done.begun - (done.tick or done.begun)) >= 60
+    return f"for {moment(done.tick)}: {words}" if done.tick is not None and is_late else words
 
 
 def _details(report: RunReport, now: float, shown: Callable[[str], str]) -> Iterator[str]:

@@ -68,12 +68,19 @@ def run_job(attempt: Attempt, source: Path) -> int:
         done = store.record(settings.run, name)
         if done is not None and _is_done(attempt, store, done):
             return DONE
-    record = replace(_called(attempt, upstream, source), reads=upstream.versions(settings))
+    begun = attempt.now()
+    record = replace(
+        _called(attempt, upstream, source),
+        parameters=settings.parameters,
+        reads=upstream.versions(settings),
+        begun=begun,
+        seconds=attempt.now() - begun,
+    )
     if store is not None:
-        if attempt.tick is None or name != settings.compute:
-            record = store.keep_record(record, name, again=again or attempt.tick is not None)
-        if attempt.tick is not None:
-            store.keep_tick(settings.run, attempt.tick, record, attempt.now())
+        tick = attempt.tick
+        if tick is None or name != settings.compute:
+            record = store.keep_record(record, name, again=again or tick is not None)
+        store.keep_tick(settings.run, int(begun) if tick is None else tick, record, attempt.now())
     logger.info_with("done", **summary(record))
     return DONE
 
@@ -102,7 +109,6 @@ def _is_done(attempt: Attempt, store: Store, done: Record) -> bool:
 def _called(attempt: Attempt, upstream: Upstream, source: Path) -> Record:
     """Everything of the function happens in here."""
     settings, logger = attempt.settings, attempt.logger
-    begun = attempt.now()
     project = Project(settings, attempt.store, upstream, attempt.tick)
     run = Run(settings)
     install(project)
@@ -126,8 +132,7 @@ def _called(attempt: Attempt, upstream: Upstream, source: Path) -> Record:
         returned = _call(handler, arguments)
     if attempt.signalled.is_set():
         raise Stopped
-    record = collect(settings, project, run, returned, decorated)
-    return replace(record, begun=begun, seconds=attempt.now() - begun)
+    return collect(settings, project, run, returned, decorated)
 
 
 def _wait_a_while(attempt: Attempt) -> Upstream:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ import nuclio_sdk
 
 from gitopsc_runner.log import Masks, Tail, make_logger
 from gitopsc_runner.outcome import (
+    DONE,
     FAILED,
     STOPPED,
     UNUSABLE,
@@ -55,6 +57,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     logger = make_logger(stream, Masks())
     function = ""
     try:
+        if arguments.inquire is not None:
+            from gitopsc_runner.inquire import answer
+
+            stream.write(f"{json.dumps(answer(arguments.inquire))}\n")
+            return DONE
         settings = read_settings(arguments.settings)
         function = settings.function
         masks = Masks(settings.secrets)
@@ -113,11 +120,12 @@ def _job(
     arguments: argparse.Namespace,
     logger: nuclio_sdk.Logger,
     last_words: Callable[[], str],
+    now: Callable[[], float] = time.time,
 ) -> int:
     """One that fails leaves a word of it in the store, as well as it can."""
     from gitopsc_runner.job import Attempt, run_job
 
-    begun = time.time()
+    begun = now()
     store = open_store(settings)
     tick = tick_of(settings, store, begun) if settings.schedule is not None else None
     attempt = Attempt(
@@ -128,6 +136,7 @@ def _job(
         _SIGNALLED,
         again=arguments.again,
         waits=not arguments.no_wait,
+        now=now,
     )
     try:
         return run_job(attempt, arguments.source)
@@ -136,8 +145,8 @@ def _job(
         if store is not None and ending.code in (FAILED, UNUSABLE):
             failure = Failure(
                 compute=settings.compute,
-                at=time.time(),
-                seconds=time.time() - begun,
+                at=now(),
+                seconds=now() - begun,
                 error=Masks(settings.secrets).hidden(ending.details["error"]),
                 exit_code=ending.code,
                 tick=tick,
@@ -228,6 +237,9 @@ def _parser() -> argparse.ArgumentParser:
         "--interval",
         type=float,
         help="seconds between two looks for new data (default: as often as that may come)",
+    )
+    parser.add_argument(
+        "--inquire", type=Path, help="answer the questions in a file of JSON, and run nothing"
     )
     parser.add_argument("--events", type=int, help="a descriptor for log lines (default: stdout)")
     parser.add_argument(

@@ -7,8 +7,9 @@
     <store>/<project>/<environment>/failures/<run>.json
     <store>/<project>/<environment>/serving/<run>.json
 
-What the clock starts has a record for each tick; `latest` is the newest of them, and each names the
-one before, so that nobody lists them. A tick is in seconds since 1970.
+A run has a record for each time it was done; `latest` is the newest of them, and each names the one
+before, so that nobody lists them. A tick is in seconds since 1970: what the clock starts was due
+then, other runs began.
 
 Nothing half-written is ever visible: a file appears whole, at a path that its content decides, and
 data counts only once a record names it. So two writers at once write the same bytes to the same
@@ -82,6 +83,7 @@ class Record:
     outputs: Mapping[str, Entity] = field(default_factory=dict)
     results: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
     reads: Mapping[str, str] = field(default_factory=dict)
     begun: float | None = None
     seconds: float | None = None
@@ -95,7 +97,7 @@ class Record:
 
 
 class Tick(NamedTuple):
-    """What a run that the clock starts made at a time. `before` is the tick that was the newest."""
+    """What a run made at a time. `before` is the tick that was the newest then."""
 
     tick: int
     before: int | None
@@ -174,7 +176,7 @@ class Store:
         return None if (data := self._read(path)) is None else self._record(path, data)
 
     def tick(self, run: str, tick: int) -> Tick | None:
-        """What a run that the clock starts made at that tick."""
+        """What a run made at that tick."""
         return self._tick(run, str(tick))
 
     def latest(self, run: str, now: float) -> Tick | None:

@@ -1,12 +1,15 @@
 """Questions about a store -> what it says: how runs have ended, and where data lies.
 
-A question is JSON: `runs` are settings as pods have them, of which each gets a report; `data` names
-what is to be shown, and perhaps copied. Times are in seconds since 1970.
+A question is JSON: `runs` are settings as pods have them, of which each gets a report, and `waits`
+says that they wait for what is due; `data` names what is to be shown, and perhaps copied. Times are
+in seconds since 1970.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -16,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from gitopsc_runner.clock import Cron
-from gitopsc_runner.entities import MATERIALS
+from gitopsc_runner.entities import MATERIALS, Material
 from gitopsc_runner.outcome import Unusable, Waiting
 from gitopsc_runner.settings import Settings
 from gitopsc_runner.store import Entity, Record, Store, declared_place, needed, open_store
@@ -34,15 +37,17 @@ def answer(path: Path) -> Mapping[str, Any]:
     now = time.time()
     if "data" in question:
         return _data(question["data"], now)
-    return {"now": now, "runs": [_report(Settings(**each), now) for each in question["runs"]]}
+    waits = question["waits"]
+    reports = [_report(Settings(**each), now, waits=waits) for each in question["runs"]]
+    return {"now": now, "runs": reports}
 
 
 # How runs have ended
 
 
-def _report(settings: Settings, now: float) -> Mapping[str, Any]:
+def _report(settings: Settings, now: float, *, waits: bool) -> Mapping[str, Any]:
     store = needed(open_store(settings))
-    report: dict[str, Any] = {"run": settings.run, **_state(settings, store, now)}
+    report: dict[str, Any] = {"run": settings.run, **_state(settings, store, now, waits=waits)}
     if settings.schedule is not None:
         report["next"] = Cron(settings.schedule, settings.time_zone).next(now)
     if settings.action == "serve":
@@ -53,10 +58,10 @@ def _report(settings: Settings, now: float) -> Mapping[str, Any]:
     return report
 
 
-def _state(settings: Settings, store: Store, now: float) -> Mapping[str, Any]:
+def _state(settings: Settings, store: Store, now: float, *, waits: bool) -> Mapping[str, Any]:
     """`done`, `failed`, `waiting` or `never`; a service is `ready` to be when its data is there."""
     if settings.action == "serve":
-        missing = _missing(settings, store, now)
+        missing = _missing(settings, store, now, waits=waits)
         return {"state": "waiting", "reason": missing} if missing else {"state": "ready"}
     failure = store.failure(settings.run)
     if settings.schedule is None:
@@ -73,14 +78,14 @@ def _state(settings: Settings, store: Store, now: float) -> Mapping[str, Any]:
     if record is not None:
         outputs = [*_outputs(settings, store, record)]
         return {"state": "done", "record": asdict(record), "tick": tick, "outputs": outputs}
-    missing = _missing(settings, store, now)
+    missing = _missing(settings, store, now, waits=waits)
     return {"state": "waiting", "reason": missing} if missing else {"state": "never"}
 
 
-def _missing(settings: Settings, store: Store, now: float) -> str | None:
+def _missing(settings: Settings, store: Store, now: float, *, waits: bool) -> str | None:
     tick = int(now) if settings.schedule is not None else None
     try:
-        find_upstream(settings, store, now, tick)
+        find_upstream(settings, store, now, tick, waits=waits)
     except Waiting as waiting:
         return str(waiting)
     return None
@@ -122,16 +127,14 @@ def _data(asked: Mapping[str, Any], now: float) -> Mapping[str, Any]:
     settings = Settings(**asked["settings"])
     store = open_store(settings)
     entity = _asked(asked, settings, store, now)
-    if "://" in entity.path or store is None:
-        place = declared_place(settings, entity.path)
-    else:
-        place = store.place(entity.path)
+    is_declared = entity.version is None
+    place = declared_place(settings, entity.path) if is_declared else None
+    place = place or _place(settings, needed(store), entity)
     if not place.system.exists(place.path):
         raise Unusable(f"the file of {entity.type} `{entity.name}` is gone: {place.url}")
     copied = None
     if asked.get("copy") is not None:
-        material = MATERIALS[entity.type](settings.project, entity, place)
-        copied = material.download(asked["copy"], overwrite=True)
+        copied = _copied(MATERIALS[entity.type](settings.project, entity, place), asked["copy"])
     return {
         "version": entity.version,
         "path": place.url,
@@ -140,6 +143,21 @@ def _data(asked: Mapping[str, Any], now: float) -> Mapping[str, Any]:
         "versions": _versions(asked, store, now),
         **_preview(place),
     }
+
+
+def _copied(material: Material, target: str) -> str:
+    """One file under that name, whole or not at all; several in a folder of that name."""
+    files = material.as_file()
+    try:
+        if len(files) > 1 or material.spec.path.endswith("/"):
+            return material.download(f"{target}/", overwrite=True)
+        part = f"{target}.part"
+        shutil.copyfile(files[0], part)
+        os.replace(part, target)
+        return target
+    finally:
+        for file in files:
+            os.unlink(file)
 
 
 def _asked(asked: Mapping[str, Any], settings: Settings, store: Store | None, now: float) -> Entity:

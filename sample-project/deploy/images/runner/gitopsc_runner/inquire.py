@@ -1,0 +1,234 @@
+"""Questions about a store -> what it says: how runs have ended, and where data lies.
+
+A question is JSON: `runs` are settings as pods have them, of which each gets a report, and `waits`
+says that they wait for what is due; `data` names what is to be shown, and perhaps copied. Times are
+in seconds since 1970.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from gitopsc_runner.clock import Cron
+from gitopsc_runner.entities import MATERIALS, Material
+from gitopsc_runner.outcome import Unusable, Waiting
+from gitopsc_runner.settings import Settings
+from gitopsc_runner.store import Entity, Record, Store, declared_place, needed, open_store
+from gitopsc_runner.upstream import find_upstream
+
+_LAST_RUNS = 5
+_PREVIEW_BYTES = 64 * 1024
+_PREVIEW_LINES = 10
+_TEXTS = (".csv", ".json", ".jsonl", ".log", ".md", ".tsv", ".txt", ".yaml", ".yml")
+
+
+def answer(path: Path) -> Mapping[str, Any]:
+    """Raises StoreFailed and Unusable."""
+    question = json.loads(path.read_text(encoding="utf-8"))
+    now = time.time()
+    if "data" in question:
+        return _data(question["data"], now)
+    waits = question["waits"]
+    reports = [_report(Settings(**each), now, waits=waits) for each in question["runs"]]
+    return {"now": now, "runs": reports}
+
+
+# How runs have ended
+
+
+def _report(settings: Settings, now: float, *, waits: bool) -> Mapping[str, Any]:
+    store = needed(open_store(settings))
+    report: dict[str, Any] = {"run": settings.run, **_state(settings, store, now, waits=waits)}
+    if settings.schedule is not None:
+        report["next"] = Cron(settings.schedule, settings.time_zone).next(now)
+    if settings.action == "serve":
+        report["serving"] = store.serving(settings.run) if settings.clocks else None
+    else:
+        last = islice(store.ticks(settings.run, now), _LAST_RUNS)
+        report["last"] = [{"tick": each.tick, "record": asdict(each.record)} for each in last]
+    return report
+
+
+def _state(settings: Settings, store: Store, now: float, *, waits: bool) -> Mapping[str, Any]:
+    """`done`, `failed`, `waiting` or `never`; a service is `ready` to be when its data is there."""
+    if settings.action == "serve":
+        missing = _missing(settings, store, now, waits=waits)
+        return {"state": "waiting", "reason": missing} if missing else {"state": "ready"}
+    failure = store.failure(settings.run)
+    if settings.schedule is None:
+        record = store.record(settings.run, settings.compute)
+        is_failed = failure is not None and failure.compute == settings.compute
+        tick = None
+    else:
+        latest = store.latest(settings.run, now)
+        record = latest.record if latest is not None else None
+        tick = latest.tick if latest is not None else None
+        is_failed = failure is not None and (tick is None or (failure.tick or 0) > tick)
+    if is_failed and failure is not None and (record is None or settings.schedule is not None):
+        return {"state": "failed", "failure": asdict(failure)}
+    if record is not None:
+        outputs = [*_outputs(settings, store, record)]
+        return {"state": "done", "record": asdict(record), "tick": tick, "outputs": outputs}
+    missing = _missing(settings, store, now, waits=waits)
+    return {"state": "waiting", "reason": missing} if missing else {"state": "never"}
+
+
+def _missing(settings: Settings, store: Store, now: float, *, waits: bool) -> str | None:
+    tick = int(now) if settings.schedule is not None else None
+    try:
+        find_upstream(settings, store, now, tick, waits=waits)
+    except Waiting as waiting:
+        return str(waiting)
+    return None
+
+
+def _outputs(settings: Settings, store: Store, record: Record) -> Iterator[Mapping[str, Any]]:
+    for name, entity in sorted(record.outputs.items()):
+        place = _place(settings, store, entity)
+        yield {
+            "output": name,
+            "type": entity.type,
+            "name": entity.name,
+            "version": entity.version,
+            "path": place.url,
+            "size": _size(place),
+        }
+
+
+def _place(settings: Settings, store: Store, entity: Entity) -> Any:
+    if "://" in entity.path:
+        return declared_place(settings, entity.path)
+    return store.place(entity.path)
+
+
+def _size(place: Any) -> int | None:
+    """In bytes; None when it is not there, or the store does not say."""
+    try:
+        if not place.system.exists(place.path):
+            return None
+        return int(place.system.du(place.path, total=True))
+    except Exception:
+        return None
+
+
+# Where data lies
+
+
+def _data(asked: Mapping[str, Any], now: float) -> Mapping[str, Any]:
+    settings = Settings(**asked["settings"])
+    store = open_store(settings)
+    entity = _asked(asked, settings, store, now)
+    is_declared = entity.version is None
+    place = declared_place(settings, entity.path) if is_declared else None
+    place = place or _place(settings, needed(store), entity)
+    if not place.system.exists(place.path):
+        raise Unusable(f"the file of {entity.type} `{entity.name}` is gone: {place.url}")
+    copied = None
+    if asked.get("copy") is not None:
+        copied = _copied(MATERIALS[entity.type](settings.project, entity, place), asked["copy"])
+    return {
+        "version": entity.version,
+        "path": place.url,
+        "size": _size(place),
+        "copied": copied,
+        "versions": _versions(asked, store, now),
+        **_preview(place),
+    }
+
+
+def _copied(material: Material, target: str) -> str:
+    """One file under that name, whole or not at all; several in a folder of that name."""
+    files = material.as_file()
+    try:
+        if len(files) > 1 or material.spec.path.endswith("/"):
+            return material.download(f"{target}/", overwrite=True)
+        part = f"{target}.part"
+        shutil.copyfile(files[0], part)
+        os.replace(part, target)
+        return target
+    finally:
+        for file in files:
+            os.unlink(file)
+
+
+def _asked(asked: Mapping[str, Any], settings: Settings, store: Store | None, now: float) -> Entity:
+    type_, name, producer = asked["type"], asked["name"], asked.get("producer")
+    what = f"{type_} `{name}`"
+    if asked.get("version") is not None:
+        found = needed(store).version(type_, name, asked["version"])
+        found = found or _abbreviated(asked, needed(store), now)
+        if found is None:
+            raise Unusable(f"the store has no version {asked['version']} of {what}")
+        return found
+    if producer is None:
+        return Entity(type_, asked["kind"], name, None, asked["path"])
+    if settings.schedule is None:
+        record = needed(store).record(producer, settings.compute)
+    else:
+        latest = needed(store).latest(producer, now)
+        record = latest.record if latest is not None else None
+    entity = record.output(type_, name) if record is not None else None
+    if entity is None:
+        raise Unusable(f"`{producer}` has not made {what} yet")
+    return entity
+
+
+def _abbreviated(asked: Mapping[str, Any], store: Store, now: float) -> Entity | None:
+    """The newest version that begins with what is asked for."""
+    if asked.get("producer") is None:
+        return None
+    outputs = (
+        each.record.output(asked["type"], asked["name"])
+        for each in store.ticks(asked["producer"], now)
+    )
+    known = (each for each in outputs if each is not None and each.version is not None)
+    return next((each for each in known if str(each.version).startswith(asked["version"])), None)
+
+
+def _versions(asked: Mapping[str, Any], store: Store | None, now: float) -> list[Any]:
+    """The last ones, the newest first."""
+    found: dict[str, int] = {}
+    if store is not None and asked.get("producer") is not None:
+        for each in islice(store.ticks(asked["producer"], now), _LAST_RUNS):
+            entity = each.record.output(asked["type"], asked["name"])
+            if entity is not None and entity.version is not None:
+                found[entity.version] = each.tick  # of several, the oldest has made it
+    return [{"version": version, "tick": tick} for version, tick in found.items()]
+
+
+def _preview(place: Any) -> Mapping[str, Any]:
+    """Some lines of a text, rows of a table, or the files of a folder."""
+    if not place.system.isfile(place.path):
+        root = place.path.rstrip("/") + "/"
+        names = sorted(each.removeprefix(root) for each in place.system.find(place.path))
+        return {"files": names}
+    suffix = Path(place.path).suffix.lower()
+    if suffix in _TEXTS:
+        size = place.system.size(place.path)
+        text = place.system.cat_file(place.path, start=0, end=min(size, _PREVIEW_BYTES))
+        lines = text.decode("utf-8", "replace").splitlines()
+        return {"lines": lines[:_PREVIEW_LINES], "is_all": len(lines) <= _PREVIEW_LINES}
+    return _rows(place) if suffix == ".parquet" else {}
+
+
+def _rows(place: Any) -> Mapping[str, Any]:
+    try:
+        parquet = import_module("pyarrow.parquet")
+    except ImportError:
+        return {"lacks": "pyarrow"}
+    with place.system.open(place.path, "rb") as file:
+        table = parquet.ParquetFile(file)
+        first = next(table.iter_batches(batch_size=_PREVIEW_LINES), None)
+        rows = first.to_pylist() if first is not None else []
+        columns = [field.name for field in table.schema_arrow]
+        shown = [[str(row[column]) for column in columns] for row in rows[:_PREVIEW_LINES]]
+        return {"columns": columns, "rows": shown, "count": table.metadata.num_rows}

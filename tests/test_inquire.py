@@ -1,0 +1,251 @@
+"""`gitopsc status` and `gitopsc data`: real runs, then what somebody reads who comes to work."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT
+from gitopsc.model.inquiry import Done, RunReport, StoredOutput
+from gitopsc.report.status import render_status, size_of
+from test_store import s3
+
+__all__ = ("s3",)
+
+VERSION = f"PYTHON{sys.version_info[0]}_{sys.version_info[1]}"
+DESCRIPTORS = """
+kind: python
+name: fetch
+spec: {python_version: VERSION, source: {source: day.py, handler: fetch}, requirements: [pandas]}
+---
+kind: scheduler
+name: nightly
+spec:
+  function: fetch
+  schedule: 0 0 3 * * ?
+  template: {outputs: {readings: store://demo/dataitem/table/readings}, parameters: {days: 3}}
+---
+kind: python
+name: train
+spec: {python_version: VERSION, source: {source: day.py, handler: train}, requirements: [pandas]}
+---
+kind: python+job:run
+name: Train_it
+spec:
+  function: train
+  parameters: {rate: 0.5}
+  outputs: {forecast: store://demo/model/model/forecast}
+---
+kind: python+job:run
+name: breaks
+spec: {function: train, parameters: {rate: 0}, secrets: [TOKEN]}
+---
+kind: python+job:run
+name: waits
+spec: {function: train, parameters: {rate: 1}, inputs: {readings: readings}}
+---
+kind: artifact
+name: notes
+spec: {path: notes.txt}
+"""
+
+SOURCE = """
+import os
+
+import pandas
+
+
+def fetch(project, days):
+    frame = pandas.DataFrame({"day": range(days), "heat": [each / 7 for each in range(days)]})
+    project.log_table("readings", data=frame)
+
+
+def train(project, run, rate, readings=None):
+    print("the rate is", rate)
+    if rate == 0:
+        print("a line with", os.environ["TOKEN"])
+        raise ValueError("a rate of nothing: " + os.environ["TOKEN"])
+    os.makedirs("model", exist_ok=True)
+    for name in ("weights", "card"):
+        with open(f"model/{name}.txt", "w") as file:
+            file.write(name * 10)
+    model = project.log_model("forecast", "model", "model")
+    model.log_metric("accuracy", rate / 2, single_value=True)
+    run.log_metric("loss", [rate, rate / 3])
+    return "fine"
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One in which some runs are done, one has failed and one waits."""
+    folder = tmp_path_factory.mktemp("demo")
+    (folder / "day.py").write_text(SOURCE)
+    (folder / "notes.txt").write_text("".join(f"note {number}\n" for number in range(30)))
+    (folder / "all.yaml").write_text(DESCRIPTORS.replace("VERSION", VERSION))
+    (folder / "gitopsc.yaml").write_text("project: demo\nstores: {default: s3://demo/data}\n")
+    subprocess.run(["git", "init", "-q", folder], check=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TOKEN", "hush-hush")
+        yield folder
+
+
+def gitopsc(folder: Path, *arguments: str, expect: int = 0, **variables: str) -> tuple[str, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "gitopsc", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=180,
+    )
+    assert done.returncode == expect, (done.stdout, done.stderr)
+    return done.stdout, done.stderr
+
+
+def test_somebody_comes_to_work(project: Path) -> None:
+    out, _ = gitopsc(project, "status")
+    assert re.findall(r"^(\S+) +(never ran|waiting)", out, re.MULTILINE) == [
+        ("Train_it", "never ran"),
+        ("breaks", "never ran"),
+        ("nightly", "never ran"),
+        ("waits", "waiting"),
+    ]
+    assert "data of `nightly` is not there yet" in out
+    gitopsc(project, "run", "nightly")
+    gitopsc(project, "run", "Train_it")
+    time.sleep(1)
+    gitopsc(project, "run", "Train_it", "--param", "rate=0.75")
+    gitopsc(project, "run", "breaks", expect=1)
+    out, _ = gitopsc(project, "status")
+    assert "hush" not in out
+    done, breaks, nightly, waits = re.split(r"\n(?=\S)", out.partition("\n\n")[2].strip())
+    assert re.match(
+        r"Train_it  done +20\d\d-\d\d-\d\d \d\d:\d\d(:\d\d)? UTC \(\d+ s ago\), in", done
+    )
+    assert re.search(r"\n    model forecast  110 B  \.gitopsc/store/demo/\S+", done)
+    header, *rows = (re.split(r"  +", line.strip()) for line in done.splitlines()[-3:])
+    assert header == ["last runs", "seconds", "rate", "output_0", "loss", "forecast.accuracy"]
+    assert [row[2:] for row in rows] == [
+        ["0.75", "fine", "0.25", "0.375"],
+        ["0.5", "fine", "0.166667", "0.25"],
+    ]
+    assert re.match(r"breaks    failed .*: ValueError\('a rate of nothing: \*\*\*'\)", breaks)
+    assert "\n    | the rate is 0\n    | a line with ***" in breaks
+    assert re.match(r"nightly   done .*; next 20\d\d-\d\d-\d\d 03:00 UTC", nightly)
+    assert waits.startswith("waits     never ran")
+    # JSON says the same.
+    data = json.loads(gitopsc(project, "status", "--format", "json")[0])
+    assert [(each["run"], each["state"]) for each in data["demo"]] == [
+        ("Train_it", "done"),
+        ("breaks", "failed"),
+        ("nightly", "done"),
+        ("waits", "never"),
+    ]
+    assert data["demo"][1]["failure"]["exit_code"] == 1
+    # A later success takes the place of a failure.
+    text = (project / "all.yaml").read_text()
+    (project / "all.yaml").write_text(text.replace("rate: 0}", "rate: 2}"))
+    gitopsc(project, "run", "breaks")
+    out, _ = gitopsc(project, "status", "breaks")
+    assert "failed" not in out
+    assert "Train_it" not in out
+    (project / "all.yaml").write_text(text)
+    assert "never ran" in gitopsc(project, "status", "demo/breaks")[0]
+
+
+def test_data_is_found_and_copied(project: Path, tmp_path: Path) -> None:
+    gitopsc(project, "run", "nightly", "--param", "days=3")
+    gitopsc(project, "run", "Train_it")
+    out, _ = gitopsc(project, "data", "readings")
+    key, place, *rest = out.splitlines()
+    assert key.startswith("store://demo/dataitem/table/readings:")
+    version = key.rpartition(":")[2]
+    assert (project / place.split("  ")[0]).is_file()
+    assert "0.14285714285714285" in rest[-2]
+    for name in ("dataitem/readings", key, "store://demo/dataitem/dataitem/readings"):
+        assert gitopsc(project, "data", name)[0].splitlines()[:2] == [key, place]
+    copy = tmp_path / "copy.any"
+    out, _ = gitopsc(project, "data", "readings", "--version", version, "-o", str(copy))
+    assert copy.read_bytes() == (project / place.split("  ")[0]).read_bytes()
+    gitopsc(project, "data", "forecast", "-o", str(tmp_path / "model"))
+    assert (tmp_path / "model" / "card.txt").read_text() == "card" * 10
+    assert "\n  card.txt\n  weights.txt" in gitopsc(project, "data", "forecast")[0]
+    out, _ = gitopsc(project, "data", "notes")
+    assert "note 9\n..." in out
+    assert "note 10" not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["status", "Train_ti"], 2, "no run is called `Train_ti`; did you mean `Train_it`?"),
+        (["status", "--environment", "prod"], 2, "no environment `prod`"),
+        (["status", "--environment", "default", "--store", "x"], 2, "leave one out"),
+        (["data", "reading"], 2, "makes data `reading`, and no descriptor declares it; did you"),
+        (["data", "readings", "--version", "7"], 1, "no version 7 of dataitem `readings`"),
+        (["data", "notes", "-o", "."], 2, "is a folder"),
+        (["data", "notes", "-o", "none/x"], 2, "make it first"),
+        (["status", "--store", "nosuch://x"], 1, "the store nosuch://x fails"),
+        (["data", "readings", "--store", "elsewhere"], 1, "`nightly` has not made dataitem"),
+    ],
+    ids=str,
+)
+def test_bad_questions(project: Path, arguments: list[str], code: int, said: str) -> None:
+    out, err = gitopsc(project, *arguments, expect=code)
+    assert said in err
+    assert "Traceback" not in out + err
+
+
+def test_the_store_of_an_environment(s3: str, project: Path) -> None:
+    import boto3
+
+    keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    client = boto3.client(
+        "s3",
+        endpoint_url=s3,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    client.create_bucket(Bucket="demo")
+    variables = {**keys, "AWS_ENDPOINT_URL": s3}
+    out, _ = gitopsc(project, "status", "--environment", "default", **variables)
+    assert "demo in s3://demo/data\n" in out
+    assert re.search("Train_it +never ran", out)
+    # What a pod of that environment has done is seen from here.
+    gitopsc(project, "run", "nightly", "--store", "s3://demo/data", **variables)
+    out, _ = gitopsc(project, "status", "nightly", "--store", "s3://demo/data", **variables)
+    assert "s3://demo/data/demo/local/data/dataitem/readings/" in out
+    assert (
+        "readings"
+        in gitopsc(project, "data", "readings", "--store", "s3://demo/data", **variables)[0]
+    )
+
+
+def test_what_is_shown_moves_no_cursor() -> None:
+    nasty = "\x1b[31mred\u202e\n"
+    done = Done(None, "c" * 64, 1.0, 2.0, {nasty: nasty}, {nasty: nasty})
+    output = StoredOutput(nasty, nasty, None, nasty, 1)
+    serving: dict[str, Any] = {"at": 0, "versions": {nasty: nasty}, "ticks": {nasty: nasty}}
+    report = RunReport(nasty, "done", nasty, None, done, (output,), None, (done, done), serving)
+    failure = {"at": 0, "seconds": 1, "error": nasty, "lines": [nasty]}
+    failed = RunReport("b", "failed", None, failure)
+    text = render_status("t", [report, failed], 10.0, str, colour=False)
+    assert text.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (10**9, "1.0 GB")]
+)
+def test_sizes(size: int, text: str) -> None:
+    assert size_of(size) == text
