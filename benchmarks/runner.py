@@ -1,4 +1,5 @@
-"""What the runner costs: requests beside a bare application on the same server, and a job's start.
+"""What the runner costs: requests beside a bare application on the same server, a job's start, and
+a service that follows new data beside one that does not.
 
 Prints the tables that the README quotes. Ratios are to what is measured beside it in the same run.
 
@@ -16,15 +17,18 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNNER = ROOT / "templates" / "runtimes" / "python" / "runner" / "gitopsc_runner"
 CLIENTS = 16
 REPEATS = 5
+_children: list[int] = []
 
 HANDLERS = """
 import sys
@@ -38,6 +42,13 @@ async def coroutine(context, event):
 
 def job():
     print("called", time.time())
+
+def init(context):
+    with open(context.project.get_artifact("day").as_file()[0], "rb") as file:
+        context.data = file.read()
+
+async def follows(context, event):
+    return "ok" if context.data else "no"
 """
 
 BARE = """
@@ -64,7 +75,8 @@ def main() -> None:
         (folder / "function").mkdir()
         (folder / "function" / "main.py").write_text(HANDLERS)
         (folder / "bare.py").write_text(BARE)
-        print("\n".join([*_requests(folder, count), "", *_starts(folder)]))
+        print("\n".join([*_requests(folder, count), "", *_starts(folder), ""]))
+        print("\n".join(_following(folder, count)))
 
 
 def _requests(folder: Path, count: int) -> Iterator[str]:
@@ -97,6 +109,83 @@ def _starts(folder: Path) -> Iterator[str]:
     yield f"| to a job's handler | {called * 1000:.0f} ms, {called / floor:.1f}x |"
 
 
+def _following(folder: Path, count: int) -> Iterator[str]:
+    """The same service twice, with 10 MB of data: the second gets new data each second, and
+    switches. Its memory is the most that it took."""
+    yield "| a service with 10 MB of data | requests per second | p99 | memory |"
+    yield "|---|---|---|---|"
+    producer = _Producer(folder)
+    producer.make()
+    floor: tuple[float, float, float] | None = None
+    for name, follow in (("reads it once", None), ("follows: new data each second", "switch")):
+        command = _runner(folder, "follows", "serve", init="init", follow=follow, **producer.read)
+        command += ["--interval", "0.2"]
+        with _serving(command, is_bare=False) as port:
+            asyncio.run(_load(port, max(count // 10, 1)))
+            with producer.making(each=1.0 if follow else 10**6):
+                rate, _, last = asyncio.run(_load(port, 4 * count))
+            memory = _most_memory(_children[-1])
+        floor = floor or (rate, last, memory)
+        yield (
+            f"| {name} | {rate:,.0f}, {rate / floor[0]:.2f}x | {last * 1000:.1f} ms, "
+            f"{last / floor[1]:.1f}x | {memory / 1e6:.0f} MB, {memory / floor[2]:.2f}x |"
+        )
+    yield f"\nIt switched {producer.made - 1} times."
+
+
+class _Producer:
+    """What a schedule makes, tick by tick."""
+
+    def __init__(self, folder: Path) -> None:
+        sys.path.insert(0, str(RUNNER.parent))
+        from gitopsc_runner.settings import StoreAddress
+        from gitopsc_runner.store import Store
+
+        url = (folder / "followed").as_uri()
+        self._store = Store(StoreAddress(url, {}), "x", "x")
+        self._file = folder / "day.bin"
+        self.made = 0
+        key = "store://x/artifact/artifact/day"
+        self.read = {
+            "clocks": {"nightly": {"schedule": "* * * * *"}},
+            "references": {key: {"key": key, "producer": "nightly"}},
+            "stores": {"default": {"url": url}},
+        }
+
+    def make(self) -> None:
+        from gitopsc_runner.store import Entity, Record
+
+        self.made += 1
+        self._file.write_bytes(os.urandom(10_000_000))
+        path = self._store.keep_data(self._file, "artifact", "day")
+        tick = int(time.time()) - 10_000 + self.made
+        entity = Entity("artifact", "artifact", "day", f"{tick}", path)
+        record = Record("x", "x", "nightly", "f", "x", {"day": entity})
+        self._store.keep_tick("nightly", tick, record, time.time())
+
+    @contextmanager
+    def making(self, each: float) -> Iterator[None]:
+        ended = threading.Event()
+
+        def make() -> None:
+            while not ended.wait(each):
+                self.make()
+
+        thread = threading.Thread(target=make)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+
+def _most_memory(process: int) -> int:
+    """Bytes."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+
+
 def _called(command: Sequence[str]) -> float:
     begun = time.time()
     done = subprocess.run([sys.executable, *command], check=True, capture_output=True, text=True)
@@ -104,16 +193,17 @@ def _called(command: Sequence[str]) -> float:
     return float(line.split()[1]) - begun
 
 
-def _runner(folder: Path, handler: str, action: str) -> list[str]:
+def _runner(folder: Path, handler: str, action: str, **more: Any) -> list[str]:
     names = ("compute", "environment", "function", "project", "run")
-    settings = {
+    settings: dict[str, Any] = {
         "action": action,
         "handler": handler,
         "module": "main.py",
         **dict.fromkeys(names, "x"),
+        **{key: value for key, value in more.items() if value is not None},
     }
     if action == "job":
-        settings["stores"] = {"default": {"url": (folder / "store").as_uri()}}  # type: ignore[assignment]
+        settings["stores"] = {"default": {"url": (folder / "store").as_uri()}}
     path = folder / f"{handler}.json"
     path.write_text(json.dumps(settings))
     flags = ["--again", "--drain", "0", "--host", "127.0.0.1", "--health-port", "0"]
@@ -127,6 +217,7 @@ def _serving(command: Sequence[str], *, is_bare: bool) -> Iterator[int]:
         port = probe.getsockname()[1]
     more = [str(port)] if is_bare else ["--port", str(port)]
     process = subprocess.Popen([sys.executable, *command, *more], stdout=subprocess.DEVNULL)
+    _children.append(process.pid)
     try:
         while True:
             try:

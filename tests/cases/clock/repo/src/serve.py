@@ -1,0 +1,5 @@
+def init(context, model):
+    context.model = context.project.get_model(model)
+
+
+def predict(context, event): ...
