@@ -25,6 +25,7 @@ CLOCKS = {"nightly": {"schedule": "0 3 * * *"}}
 
 SERVICE = """
 import asyncio
+import time
 from pathlib import Path
 
 
@@ -47,8 +48,44 @@ async def init_later(context):
     init(context)
 
 
+def threaded(context):
+    from concurrent.futures import ThreadPoolExecutor
+    from digitalhub import get_project
+    with ThreadPoolExecutor(1) as pool:
+        own = pool.submit(lambda: get_project("demo").get_artifact("day").id).result()
+    assert own == context.project.get_artifact("day").id
+    init(context)
+
+
 def serve(context, event):
     return context.day
+
+
+def parts(context):
+    from digitalhub import get_project
+    for _ in range(30):
+        yield get_project("demo").get_artifact("day").id + " "
+        time.sleep(0.05)
+
+
+def streams(context, event):
+    return parts(context)
+
+
+def holds(context, event):
+    from digitalhub import get_project
+    before = context.project.get_artifact("day").id
+    time.sleep(1.5)
+    after = [each.get_artifact("day").id for each in (context.project, get_project("demo"))]
+    return " ".join([before, *after])
+
+
+async def holds_later(context, event):
+    from digitalhub import get_project
+    before = context.project.get_artifact("day").id
+    await asyncio.sleep(1.5)
+    after = [each.get_artifact("day").id for each in (context.project, get_project("demo"))]
+    return " ".join([before, *after])
 
 
 async def serve_later(context, event, project):
@@ -106,6 +143,38 @@ def producer(tmp_path: Path) -> Producer:
     return Producer(tmp_path)
 
 
+@pytest.mark.parametrize("handler", ["holds", "holds_later", "streams"])
+def test_a_request_sees_one_version_to_its_end(
+    source: Path, producer: Producer, handler: str
+) -> None:
+    first = producer.make("a")
+    with serving(source, *QUICK, **{**producer.settings, "handler": handler}) as (url, health, _):
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(get, url)
+            time.sleep(0.3)
+            second = producer.make("b")
+            until(lambda: metric(health, "gitopsc_data_switches_total") == 1)
+            assert not answer.done()
+            assert set(answer.result()[1].split()) == {first}
+        assert set(get(url)[1].split()) == {second}
+
+
+def test_a_restart_is_not_ready_first(source: Path, producer: Producer) -> None:
+    """And it answers meanwhile: nobody has taken its pod out of the service yet."""
+    producer.make("a")
+    flags = ("--drain", "1", "--interval", "0.1")
+    started = "import gitopsc_runner.follow\ngitopsc_runner.follow._RESTART_SECONDS = 0\n"
+    (source / "main.py").write_text(started + SERVICE)
+    settings = {**producer.settings, "follow": "restart"}
+    with serving(source, *flags, **settings) as (url, health, process):
+        producer.make("b")
+        until(lambda: get(f"http://127.0.0.1:{health}/ready")[0] == 503)
+        assert get(url)[1] == "a"
+        time.sleep(3)
+        assert get(url)[1] == "a"
+        assert process.wait(10) == 0
+
+
 QUICK = ("--drain", "0", "--interval", "0.1")
 
 
@@ -124,8 +193,8 @@ def metric(health: int, name: str) -> float:
 
 @pytest.mark.parametrize(
     "more",
-    [{}, {"handler": "serve_later"}, {"init": "init_later"}],
-    ids=["threads", "coroutine", "init"],
+    [{}, {"handler": "serve_later"}, {"init": "init_later"}, {"init": "threaded"}],
+    ids=["threads", "coroutine", "init", "threads in init"],
 )
 def test_new_data_is_served_and_no_request_is_lost(
     source: Path, producer: Producer, more: Mapping[str, Any]
@@ -227,6 +296,7 @@ class Played:
     def __init__(self, producer: Producer, way: str = "switch", **means: Any) -> None:
         self.done: list[str] = []
         self.now = 0.0
+        self.time = time.time()
         self.log: list[dict[str, Any]] = []
         known = {"action": "serve", "compute": "2" * 64, "environment": "default"}
         known |= {"function": "f", "module": "main.py", "project": "demo"}
@@ -250,6 +320,7 @@ class Played:
             served,
             prepared,
             logger,
+            now=lambda: self.time,
             uptime=lambda: self.now,
         )
 
@@ -289,6 +360,35 @@ def test_what_fails_is_tried_again_more_and_more_rarely(producer: Producer) -> N
     producer.make("b")
     played.follower.look()
     assert 6 <= len(played.done) <= 9, "new data is tried at once"
+
+
+def test_a_clock_that_steps_back_brings_no_old_data(producer: Producer) -> None:
+    played = Played(producer)
+    for text in ("a", "b"):
+        producer.make(text)
+    played.follower.look()
+    assert played.done == ["prepared", "switched"]
+    latest = producer.store.latest("nightly", producer.tick)
+    assert latest is not None
+    played.time = producer.tick - 700
+    for _ in range(3):
+        played.follower.look()
+    played.time = float(producer.tick)
+    played.follower.look()
+    assert played.done == ["prepared", "switched"]
+
+
+def test_an_init_that_hangs_is_said(producer: Producer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def hangs(upstream: Upstream) -> Served:
+        time.sleep(0.5)
+        return Served(nuclio_sdk.Context(), upstream)
+
+    monkeypatch.setattr(follow, "_INIT_SECONDS", 0.1)
+    played = Played(producer, prepare=hangs)
+    producer.make("a")
+    played.follower.look()
+    assert "has not returned within 0.1 seconds" in played.log[0]["with"]["reason"]
+    assert played.log[1]["message"] == "serving new data"
 
 
 def test_a_store_that_fails_is_said_once(producer: Producer, monkeypatch: Any) -> None:

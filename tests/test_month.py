@@ -343,7 +343,7 @@ def test_a_month_in_which_everything_happens(month: Month) -> None:
     # On a day without data nothing is done, and it is said which is read.
     assert not {day for day in rates if day in (5, 11, 12, 13)}
     said = [line["with"]["reason"] for line in month.log if line["message"] == "older data is read"]
-    assert "has failed: that of" in said[0]
+    assert "has failed (ValueError('the provider is down')): that of" in said[0]
     assert sum("has not come in time" in each for each in said) == 4
     jobs = {job.name: job for job in month.jobs if job.cron == "train"}
     waited = [jobs[f"train-{(START + day * DAY + 4 * HOUR) // 60}"] for day in (11, 12, 13)]

@@ -281,7 +281,7 @@ def test_declared_data_is_read_as_it_is(runs: Runs, tmp_path: Path) -> None:
             assert f"content {content}" in runs("read_file", "--again", inputs=inputs)
     gone = {"source": {"key": key, "path": str(served / "none.txt")}}
     said = runs("read_file", "--again", inputs=gone, expect=1)
-    assert "the file of artifact `x` is gone: file://" in said
+    assert "the file of artifact `x` is gone, or out of reach: file://" in said
     sql = {"source": {"key": key, "path": "sql://db/table"}}
     assert "sql://db/table fails" in runs("read_file", "--again", inputs=sql, expect=1)
 

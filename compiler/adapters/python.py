@@ -30,6 +30,14 @@ _LOADERS = {
 }
 """Modules and functions that import others by names which no import tells."""
 
+_VARIABLES = ("assignment", "augmented_assignment", "class_definition", "expression_statement")
+"""Statements of a module whose names are its own, and no other module's."""
+
+_CHANGING = frozenset(
+    ("add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove")
+) | {"setdefault", "update"}
+"""Methods that change what they are called on."""
+
 _HARMLESS = ("importlib.metadata", "importlib.resources")
 _CALLED = frozenset((b"__import__", b"eval", b"exec"))
 _NAMED = frozenset((b"importlib.import_module", b"sys.executable", b"sys.path", b"torch.load"))
@@ -112,7 +120,7 @@ def outline(content: bytes) -> Outline:
         else:
             bound = [*_bound_names(node)]
             names.update(dict.fromkeys(bound))
-            variables.update(bound if "assignment" in node.type or node.type[:4] == "expr" else ())
+            variables.update(bound if node.type in _VARIABLES else ())
     for name, assigned in _assigned(functions, variables, found).items():
         definition = names.get(name)
         if definition is not None:
@@ -155,6 +163,7 @@ def _query() -> Query:
         (global_statement (identifier) @global)
         (assignment left: [(subscript) (attribute)] @changed)
         (augmented_assignment left: [(subscript) (attribute)] @changed)
+        (call function: (attribute attribute: (identifier)) @changing)
         """,
     )
     return query
@@ -400,9 +409,15 @@ def _assigned(
 ) -> Mapping[str, str]:
     """What functions of a module assign of its variables, themselves or by others of them.
 
-    `global x` says it; `x[...] = ...` and `x.y = ...` do, where `x` is not a name of their own.
+    `global x` and `globals()` say it; `x[...] = ...`, `x.y = ...` and `x.append(...)` do it, where
+    `x` is not a name of their own.
     """
-    if not (functions and ("global" in found or "changed" in found)):
+    changed = [
+        *found.get("changed", ()),
+        *(each for each in found.get("changing", ()) if _is_changing(each)),
+    ]
+    changed.sort(key=lambda each: each.start_byte)
+    if not (functions and ("global" in found or changed or "called" in found)):
         return {}
     assigned: dict[str, str] = {}
     calls: dict[str, set[str]] = {}
@@ -410,7 +425,7 @@ def _assigned(
         own = {_text(each) for each in _names_of_its_own(node)}
         for each in _within(node, found.get("global", ())):
             assigned.setdefault(name, _text(each))
-        for each in _within(node, found.get("changed", ())):
+        for each in _within(node, changed):
             root = each
             while root.type in ("subscript", "attribute") and root.named_children:
                 root = root.named_children[0]
@@ -419,6 +434,8 @@ def _assigned(
             if root.type == "identifier" and is_global and not _binds(node, variable):
                 assigned.setdefault(name, variable)
         calls[name] = {_text(each) for each in _within(node, found.get("called", ()))}
+        if "globals" in calls[name]:
+            assigned.setdefault(name, "globals()")
     is_new = bool(assigned)
     while is_new:
         is_new = False
@@ -428,6 +445,10 @@ def _assigned(
                 assigned[name] = assigned[by]
                 is_new = True
     return assigned
+
+
+def _is_changing(called: Node) -> bool:
+    return _text(called.child_by_field_name("attribute")) in _CHANGING
 
 
 def _within(node: Node, others: Sequence[Node]) -> Sequence[Node]:

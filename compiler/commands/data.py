@@ -13,7 +13,7 @@ from gitopsc.commands.programs import (
     Refused,
     asked_environment,
     folder_of,
-    local_store,
+    known_store,
     programs_of,
     shown,
 )
@@ -105,9 +105,13 @@ def _asked(programs: Sequence[Program], text: str) -> _Data:
         found = [each._replace(key=each.key._replace(version=key.version)) for each in found]
     else:
         type_, _, name = text.rpartition("/")
-        found = [each for each in known if each.key.name == name and type_ in ("", each.key.type)]
-    made = [each for each in found if each.run is not None]
-    found = made or found
+        found = [
+            each
+            for each in known
+            if each.key.name == name and type_ in ("", each.key.type, each.key.kind)
+        ]
+    made = {_of(each) for each in found if each.run is not None}
+    found = [each for each in found if each.run is not None or _of(each) not in made]
     if not found:
         names = {each.key.name for each in known}
         hint = did_you_mean(text, names) or f"there is {listed(sorted(names)) or 'none'}"
@@ -150,7 +154,7 @@ def _question(data: _Data, arguments: argparse.Namespace) -> Question:
         settings = _settings(resolve(program, environment), data.run)
         schemes = set(program.project.schemes)
     else:
-        store = local_store(arguments.store, folder)
+        store = known_store(arguments.store, folder)
         resolution = resolve(program, program.project.local)
         found = next((each for each in resolution.runs if each.name == data.run), None)
         settings = _settings(resolution, data.run)
@@ -166,6 +170,7 @@ def _question(data: _Data, arguments: argparse.Namespace) -> Question:
         "kind": key.kind,
         "name": key.name,
         "path": path,
+        "run": data.run,
         "producer": None if data.run is None else cleaned(data.run),
         "settings": settings,
         "type": key.type,

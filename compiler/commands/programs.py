@@ -14,6 +14,7 @@ from gitopsc.commands.terminal import wants_colour
 from gitopsc.model.descriptor import Environment
 from gitopsc.model.diagnostic import did_you_mean, has_errors, in_order, listed
 from gitopsc.model.files import LOCAL_STORE
+from gitopsc.model.names import cleaned
 from gitopsc.model.program import Program, Run
 from gitopsc.model.store import DEFAULT, scheme_of
 from gitopsc.pipeline import link_tree
@@ -33,11 +34,24 @@ def programs_of(path: str, nothing: str) -> tuple[Program, ...] | None:
         programs, problems = link_tree(reading.tree)
         found += reading.placed(problems)
     diagnostics = in_order(found)
-    if has_errors(diagnostics):
-        sys.stderr.write(render_text(diagnostics, reading.lines, colour=wants_colour()))
-        print(f"gitopsc: {render_counts(diagnostics)}; {nothing}", file=sys.stderr)
+    errors = [each for each in diagnostics if has_errors([each])]
+    paths = [each.span.path.removeprefix(reading.prefix) for each in errors]
+    broken = {_owner(path, programs) for path in paths}
+    sound = tuple(each for each in programs if each.project.prefix not in broken)
+    if errors and not sound:
+        sys.stderr.write(render_text(errors, reading.lines, colour=wants_colour()))
+        print(f"gitopsc: {render_counts(errors)}; {nothing}", file=sys.stderr)
         return None
-    return programs
+    if errors:
+        names = listed(each.project.name for each in programs if each not in sound)
+        print(f"gitopsc: left out for errors, see `gitopsc validate`: {names}", file=sys.stderr)
+    return sound
+
+
+def _owner(path: str, programs: Iterable[Program]) -> str:
+    """The prefix of the nearest project around a file."""
+    prefixes = (each.project.prefix for each in programs if path.startswith(each.project.prefix))
+    return max(prefixes, key=len, default="")
 
 
 def asked_run(programs: Iterable[Program], text: str) -> tuple[Program, Run]:
@@ -57,8 +71,10 @@ def asked_run(programs: Iterable[Program], text: str) -> tuple[Program, Run]:
         raise Refused(f"several projects have a run `{name}`: write one of {projects}")
     if any(build.name == name for program in programs for build in program.builds):
         raise Refused(f"`{name}` builds an image; `docker buildx bake` does that")
-    known = [run.name for program in programs for run in program.runs]
-    hint = did_you_mean(name, known) or f"there are {listed(sorted(known)) or 'none'}"
+    known = sorted({run.name for program in programs for run in program.runs})
+    alike = [each for each in known if cleaned(each) == cleaned(name)]
+    hint = f"did you mean {listed(alike)}?" if alike else did_you_mean(name, known)
+    hint = hint or f"there are {listed(known) or 'none'}"
     raise Refused(f"no run is called `{text}`; {hint}")
 
 
@@ -87,6 +103,13 @@ def local_store(url: str | None, folder: str) -> str:
     if "@" in url.partition("://")[2].partition("/")[0]:
         raise Refused("a store's URL has no name or password in it: set the driver's variables")
     return url if scheme_of(url) else f"file://{os.path.abspath(url)}"
+
+
+def known_store(url: str | None, folder: str) -> str:
+    """The same; a folder that is named has to be there."""
+    if url is not None and not scheme_of(url) and not os.path.isdir(url):
+        raise Refused(f"there is no folder {url}")
+    return local_store(url, folder)
 
 
 def folder_of(path: str, program: Program) -> str:

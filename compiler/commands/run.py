@@ -207,7 +207,7 @@ class _Telling:
         if event.message == "calling":
             return [self._dim("starting")]
         if event.message == "following":
-            return [self._dim("it looks for new data, and will serve that, too")]
+            return [self._dim(_FOLLOWS.get(str(details.get("way")), ""))]
         if event.message == "serving new data":
             versions = listed(key for key in details if key.startswith("store://"))
             return [self._bold(f"serving new data: {versions}")]
@@ -231,6 +231,13 @@ class _Telling:
         return f"\x1b[1m{text}\x1b[0m" if self._colour else text
 
 
+_FOLLOWS = {
+    "keep": "it keeps the data it starts with, whatever is made (`gitopsc explain C426`)",
+    "restart": "when there is new data it ends, at most every ten minutes; start it again then",
+    "switch": "it looks for new data, and will serve that, too",
+}
+
+
 def _table(ended: Iterable[Ended]) -> str:
     """What ran, how long, and what it made."""
     rows = [("run", "status", "seconds", "made")]
@@ -251,7 +258,7 @@ def _made(made: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
         yield f"{type_} {rest.partition('/')[2].partition(':')[0]}"
     for group in ("results", "metrics"):
         for name, value in made.get(group, {}).items():
-            text = json.dumps(value)
+            text = json.dumps(value, ensure_ascii=False)
             yield f"{name}={text if len(text) <= 40 else text[:37] + '...'}"
 
 

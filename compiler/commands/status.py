@@ -13,7 +13,7 @@ from gitopsc.commands.programs import (
     Refused,
     asked_environment,
     folder_of,
-    local_store,
+    known_store,
     names_of,
     programs_of,
     shown,
@@ -74,7 +74,17 @@ def run(arguments: argparse.Namespace) -> int:
             where = question.content["runs"][0]["stores"]["default"]["url"]
             title = f"{program.project.name} in {shown(where)}"
             colour = wants_colour(sys.stdout)
-            sys.stdout.write(render_status(title, reports, answer["now"], shown, colour=colour))
+            sys.stdout.write(
+                render_status(
+                    title,
+                    reports,
+                    answer["now"],
+                    shown,
+                    compares=bool(arguments.name),
+                    starts=arguments.environment is not None,
+                    colour=colour,
+                )
+            )
     if arguments.format == "json":
         print(json.dumps(found, indent=2, sort_keys=True))
     return 0
@@ -93,7 +103,7 @@ def _asked(program: Program, names: set[str], arguments: argparse.Namespace) -> 
         settings = [each.settings for each in resolved if each.name in names]
     else:
         folder = folder_of(arguments.path, program)
-        store = local_store(arguments.store, folder)
+        store = known_store(arguments.store, folder)
         resolved = tuple(
             each for each in resolve(program, program.project.local).runs if each.name in names
         )

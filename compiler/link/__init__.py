@@ -40,7 +40,10 @@ def link(
             runs[draft.name], found = make_run(project, draft, draft.action, function, data)
             problems += found
     order, found = order_runs(runs)
-    problems += [*found, *clock_problems(runs)]
+    problems += [
+        *found,
+        *clock_problems(runs, is_whole=len(runs) + len(builds) == len(symbols.runs)),
+    ]
     program = Program(
         project,
         functions=tuple(functions.values()),

@@ -12,12 +12,12 @@ from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.program import Run
 
 
-def clock_problems(runs: Mapping[str, Run]) -> Iterator[Diagnostic]:
-    """`runs` are all of a project, by name."""
+def clock_problems(runs: Mapping[str, Run], *, is_whole: bool) -> Iterator[Diagnostic]:
+    """`runs` are those of a project, by name: all of them, if that `is_whole`."""
     for run in runs.values():
         read = next((each for each in run.reads if _is_of_a_clock(each.producer, runs)), None)
         follow = run.spec.gitops.follow if run.spec.gitops is not None else None
-        if follow is not None and (read is None or run.action != "serve"):
+        if follow is not None and (run.action != "serve" or (read is None and is_whole)):
             yield sentences.nothing_to_follow(run)
         elif read is None:
             continue

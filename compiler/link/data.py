@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -14,6 +15,9 @@ from gitopsc.model.program import Output, Reference
 from gitopsc.model.reference import StoreKey
 
 _SCHEME = "store://"
+_DATA_NAME = re.compile(r"(?!\.+$)[A-Za-z0-9._+-]{1,200}")
+"""What the runner stores data under."""
+
 _PLACES_OF_KEYS = ("parameters", "init_parameters", "envs")
 
 Entity = tuple[str, str]
@@ -107,6 +111,8 @@ def _add_outputs(
             yield sentences.other_project(f"`{key.name}`", key.project, span)
         elif key.version is not None:
             yield sentences.versioned_output(key, span)
+        elif not _DATA_NAME.fullmatch(key.name):
+            yield sentences.bad_data_name(key, span)
         else:
             made = draft.name, Output(name, key, span)
             first = producers.setdefault((key.type, key.name), made)

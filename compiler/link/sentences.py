@@ -212,6 +212,12 @@ def versioned_output(key: StoreKey, span: Span) -> Diagnostic:
     return Diagnostic(BAD_REFERENCE, message, span, hint)
 
 
+def bad_data_name(key: StoreKey, span: Span) -> Diagnostic:
+    message = f"`{key.name}` cannot be a name of data"
+    hint = "use letters, digits and `. _ + -` only, at most 200"
+    return Diagnostic(BAD_REFERENCE, message, span, hint)
+
+
 def two_producers(first: tuple[str, Output], second: tuple[str, Output]) -> Diagnostic:
     run, output = first
     key = output.key
@@ -244,14 +250,19 @@ def _similar(key: StoreKey, known: Collection[tuple[str, str]]) -> str | None:
     return did_you_mean(key.name, (name for type_, name in known if type_ == key.type))
 
 
-def nothing_watched(trigger: TriggerDescriptor) -> Diagnostic:
+def nothing_watched(trigger: TriggerDescriptor, *, by_state: bool) -> Diagnostic:
+    """`by_state` says that some run makes such data, in a state that is not waited for."""
+    if by_state:
+        message = f"`{trigger.name}` starts nothing: a run that makes data makes it READY"
+        hint = "write `states: [READY]`, or leave `states` out"
+        return Diagnostic(NO_WATCH, message, trigger.span("spec", "states"), hint)
     message = f"no run here makes data that `{trigger.name}` waits for, so it starts nothing"
     hint = "name data in the `outputs` of a run, or start the job by a `kind: scheduler`"
     return Diagnostic(NO_WATCH, message, trigger.span("spec", "key"), hint)
 
 
 def unknown_field(name: str, known: Iterable[str], span: Span) -> Diagnostic:
-    message = f"`{{{{{name}}}}}` cannot be filled in: a compiler knows only what data is called"
+    message = f"`{{{{{name}}}}}` cannot be filled in: only what the data is called is known here"
     hint = f"write one of {listed(sorted(known))}, or the value itself"
     return Diagnostic(UNFIT_VALUE, message, span, hint)
 
@@ -259,27 +270,29 @@ def unknown_field(name: str, known: Iterable[str], span: Span) -> Diagnostic:
 def runs_once(run: Run, read: Reference, producer: Run) -> Diagnostic:
     message = f"`{run.name}` runs once, and `{producer.name}` makes {read.key.type}"
     message += f" `{read.key.name}` again and again"
-    hint = "to keep up, make it a `kind: scheduler` with a schedule of its own, such as"
-    hint += f" `{producer.spec.cron}` of `{producer.name}`; or read the data in a service"
+    hint = f"to keep up, make it a `kind: lifecycle` with `key: {read.key}`, or a"
+    hint += " `kind: scheduler` with a schedule of its own; or read the data in a service"
     related = (Label(producer.descriptor.name_span, f"`{producer.name}` is here"),)
     return Diagnostic(RUNS_ONCE, message, read.span, hint, related)
 
 
 def nothing_to_follow(run: Run) -> Diagnostic:
-    message = f"`{run.name}` is not a service that reads what a schedule makes: nothing to follow"
+    message = "`follow` is for services"
+    if run.action == "serve":
+        message = f"`{run.name}` reads no data that a schedule makes, so `follow` does nothing"
     return Diagnostic(STRAY_KEY, message, run.merged.key_span("gitops", "follow"), "remove it")
 
 
 def restart_gap(run: Run) -> Diagnostic:
-    message = f"`{run.name}` restarts for new data, and nothing answers meanwhile"
+    message = f"`{run.name}` restarts for new data, and with one replica nothing answers meanwhile"
     hint = "write `replicas: 2`, or leave `follow` out"
     return Diagnostic(RESTART_GAP, message, run.span("gitops", "follow"), hint)
 
 
 def global_data(run: Run) -> Diagnostic:
     function = run.function
-    message = f"`{function.init}` assigns the global `{run.keeps_globals}`, so `{run.name}` keeps"
-    message += " the data it starts with: requests under way would lose theirs"
+    message = f"`{run.name}` will not switch to new data: `{function.init}` changes"
+    message += f" `{run.keeps_globals}`, which requests under way use, too"
     hint = "keep it in `context`, or write `gitops: {follow: restart}`"
     signature = function.signatures.get(function.init or "")
     span = signature.span if signature is not None and signature.span is not None else None

@@ -24,9 +24,10 @@ from gitopsc.model.specification import RunSpec, Variable
 _MADE = "READY"
 """The state of data that a run has made."""
 
+_SCHEME = "store://"
 _WILD = "*?["
 _ANY_VERSION = ":" + "0" * 32
-_FILLED = ("inputs", "parameters", "init_parameters", "envs")
+_FILLED = ("inputs", "outputs", "parameters", "init_parameters", "envs")
 
 
 def with_triggered(
@@ -56,7 +57,12 @@ def with_triggered(
     names = {name for name, _ in started}
     for trigger in symbols.triggers:
         if trigger.name not in names:
-            problems.append(sentences.nothing_watched(trigger))
+            is_made = any(
+                _is_meant(symbols, trigger, made.key) for _, made in data.producers.values()
+            )
+            problems.append(
+                sentences.nothing_watched(trigger, by_state=is_made and not _counts(trigger))
+            )
     return found, data, [*problems, *doubts]
 
 
@@ -64,13 +70,17 @@ def _matches(
     symbols: Symbols, trigger: TriggerDescriptor, data: Data
 ) -> Iterator[tuple[str, Output]]:
     """The runs in a cluster that make what a trigger waits for, with what they make."""
-    states = trigger.spec.states
-    if trigger.run is None or (states is not None and _MADE not in states):
+    if trigger.run is None or not _counts(trigger):
         return
     for maker, output in data.producers.values():
         is_own = symbols.runs[maker].trigger == trigger.name
         if not is_own and maker not in data.local and _is_meant(symbols, trigger, output.key):
             yield maker, output
+
+
+def _counts(trigger: TriggerDescriptor) -> bool:
+    """Whether it waits for what is made."""
+    return trigger.spec.states is None or _MADE in trigger.spec.states
 
 
 def _is_meant(symbols: Symbols, trigger: TriggerDescriptor, key: StoreKey) -> bool:
@@ -98,10 +108,9 @@ def _draft(
         "input.name": key.name,
         "input.project": key.project,
     }
-    is_wild = any(each in trigger.spec.key for each in _WILD)
     run = replace(
         trigger.run,
-        name=f"{trigger.name}-{key.name}" if is_wild else trigger.name,
+        name=_name(trigger, key),
         spec=replace(_filled_spec(trigger.run.spec, values), cron=cron),
         filling=values,
     )
@@ -109,11 +118,23 @@ def _draft(
     first = symbols.runs.setdefault(run.name, run)
     if first is not run:
         return None, [*problems, sentences.defined_twice("run", first, run)]
+    if problems:
+        return None, problems
     draft, found = draft_run(symbols, run)
     if draft is not None:
         place = trigger.span("spec", "key")
         draft = draft._replace(watched=Reference(None, key, str(key), "key", place))
     return draft, [*problems, *found]
+
+
+def _name(trigger: TriggerDescriptor, key: StoreKey) -> str:
+    """The pattern alone decides: no other run that comes or goes changes it."""
+    pattern = trigger.spec.key
+    if not any(each in pattern for each in _WILD):
+        return trigger.name
+    types = pattern.removeprefix(_SCHEME).split("/")[1]
+    is_any_type = any(each in types for each in _WILD)
+    return f"{trigger.name}-{key.type}-{key.name}" if is_any_type else f"{trigger.name}-{key.name}"
 
 
 def _unfilled(run: RunDescriptor, values: Mapping[str, str]) -> Iterator[Diagnostic]:
@@ -129,6 +150,7 @@ def _filled_spec(spec: RunSpec, values: Mapping[str, str]) -> RunSpec:
     return replace(
         spec,
         inputs=_filled(spec.inputs, values),
+        outputs=_filled(spec.outputs, values),
         parameters=_filled(spec.parameters, values),
         init_parameters=_filled(spec.init_parameters, values),
         envs=envs,

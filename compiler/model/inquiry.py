@@ -55,7 +55,8 @@ class Done(NamedTuple):
 
 class RunReport(NamedTuple):
     """How it stands with a run. `next` is when the clock starts it again; `last` are its last
-    runs, the newest first; `serving` is what the replica serves that has switched last."""
+    runs, the newest first; `serving` is what the replica serves that has switched last. `begun` is
+    a try of whose end nothing is known; `newer` are keys of data newer than what was read."""
 
     run: str
     state: State
@@ -66,6 +67,8 @@ class RunReport(NamedTuple):
     next: int | None = None
     last: tuple[Done, ...] = ()
     serving: Mapping[str, Any] | None = None
+    begun: Mapping[str, Any] | None = None
+    newer: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> RunReport:
@@ -86,4 +89,6 @@ class RunReport(NamedTuple):
             next=data.get("next"),
             last=tuple(Done.of(each["tick"], each["record"]) for each in data.get("last", ())),
             serving=data.get("serving"),
+            begun=data.get("begun"),
+            newer=tuple(data.get("newer", ())),
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
+from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -55,6 +56,7 @@ _WEEKDAY = _Field("day of the week", 1, 7, tuple(_DAYS))
 _CRON_WEEKDAY = _Field("day of the week", 0, 6, tuple(_DAYS))
 _CRON = (_MINUTE, _HOUR, _DAY, _MONTH, _CRON_WEEKDAY)
 
+_MANY_HOURS = 12
 _DAY_MINUTES = 24 * 60
 _YEARS = range(2080, 2122)
 """Every way in which days of the month and of the week meet, and the years around 2100."""
@@ -66,7 +68,8 @@ def cron_of(schedule: str) -> Cron:
     """Raises NotCron."""
     cron = _cron_of(schedule.strip())
     if not _has_times(cron.expression):
-        raise NotCron("no month has that day, so it never runs", "write another day or month")
+        message = "none of its months has that day, so it never runs"
+        raise NotCron(message, "write another day or month")
     return cron
 
 
@@ -96,9 +99,29 @@ def _cron_of(text: str) -> Cron:
     return Cron(" ".join(_five(fields[1:6], _WEEKDAY)), tuple(losses), is_platforms)
 
 
-def hours_of(expression: str) -> frozenset[int]:
-    """The hours that a translated expression names, all of them for `*`."""
-    return _named(expression.split()[1], _HOUR)
+def is_hourly(expression: str) -> bool:
+    """Whether a translated expression names so many hours that one more or less is no matter."""
+    return len(_named(expression.split()[1], _HOUR)) >= _MANY_HOURS
+
+
+def has_time_in(
+    expression: str, month: int, day: int, weekday: int, minutes: tuple[int, int]
+) -> bool:
+    """Whether a translated expression has a time on that day, between two minutes of it."""
+    named = [_named(text, field) for text, field in zip(expression.split(), _CRON, strict=True)]
+    if not _has_day(expression, named, month, day, weekday):
+        return False
+    first, last = minutes
+    return any(first <= 60 * hour + minute <= last for hour in named[1] for minute in named[0])
+
+
+def _has_day(
+    expression: str, named: Sequence[frozenset[int]], month: int, day: int, weekday: int
+) -> bool:
+    """Of two days that are both restricted, either will do."""
+    found = (day in named[2], weekday in named[4])
+    is_either = "*" not in (expression.split()[2], expression.split()[4])
+    return month in named[3] and (any(found) if is_either else all(found))
 
 
 def _has_times(expression: str) -> bool:
@@ -113,22 +136,17 @@ def _has_times(expression: str) -> bool:
 @cache
 def longest_gap(expression: str) -> int:
     """Seconds between two times of a translated expression, at most."""
-    minutes, hours, days, months, weekdays = (
-        _named(text, field) for text, field in zip(expression.split(), _CRON, strict=True)
-    )
-    _, _, day, month, weekday = expression.split()
-    is_either = "*" not in (day, weekday)
+    named = [_named(text, field) for text, field in zip(expression.split(), _CRON, strict=True)]
     gap = before = number = 0
-    for year in _WEEKLY if day == month == "*" else _YEARS:
-        for each in range(1, 13):
-            first, length = monthrange(year, each)
-            for date in range(1, length + 1) if each in months else ():
-                found = (date in days, (first + date) % 7 in weekdays)
-                if any(found) if is_either else all(found):
-                    gap = max(gap, number + date - before) if before else gap
-                    before = number + date
+    for year in _WEEKLY if expression.split()[2:4] == ["*", "*"] else _YEARS:
+        for month in range(1, 13):
+            first, length = monthrange(year, month)
+            for day in range(1, length + 1) if month in named[3] else ():
+                if _has_day(expression, named, month, day, (first + day) % 7):
+                    gap = max(gap, number + day - before) if before else gap
+                    before = number + day
             number += length
-    times = sorted(60 * hour + minute for hour in hours for minute in minutes)
+    times = sorted(60 * hour + minute for hour in named[1] for minute in named[0])
     within = [later - earlier for earlier, later in pairwise(times)]
     return 60 * max(gap * _DAY_MINUTES - (times[-1] - times[0]), *within, 1)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gitopsc.adapters.time_zones import has_summer_time
+from gitopsc.adapters.time_zones import clock_changes
 from gitopsc.model.descriptor import DEFAULT_TIME_ZONE, Environment, Project
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.plan import Workload
 from gitopsc.model.program import Program, Run
 from gitopsc.model.quantity import amount
 from gitopsc.model.resolution import ResolvedRun
-from gitopsc.model.schedule import hours_of
+from gitopsc.model.schedule import has_time_in, is_hourly
 from gitopsc.plan import sentences
 
 SETTINGS_LIMIT = 250_000
@@ -30,9 +30,6 @@ _ESCAPES = {ord(character): 6 for character in "<>&\u2028\u2029"}
 _ESCAPES |= dict.fromkeys(range(32), 6)
 _ESCAPES |= {ord(character): 2 for character in '"\\\n\r\t'}
 """How many bytes of JSON Go makes of a character that it escapes."""
-
-_NIGHT = {1, 2, 3}
-"""Hours that clocks skip or repeat where there is summer time, in one zone or another."""
 
 _LEAST_MEMORY = amount("1Mi")
 _PLATFORM_QUANTITY = re.compile(r"[0-9]+([a-zA-Z]+)?")
@@ -93,11 +90,14 @@ def _size_in_json(text: str) -> int:
 def schedule_problems(environment: Environment, run: Run) -> Iterator[Diagnostic]:
     """A job of the night is skipped once a year, and runs twice once (kubernetes.md section 4)."""
     cron = run.spec.cron
-    if cron is None or environment.time_zone == DEFAULT_TIME_ZONE:
+    is_own = run.descriptor.trigger is None
+    if cron is None or environment.time_zone == DEFAULT_TIME_ZONE or not is_own or is_hourly(cron):
         return
-    hours = hours_of(cron)
-    if hours & _NIGHT and len(hours) < 12 and has_summer_time(environment.time_zone):
-        yield sentences.summer_time(run, environment)
+    for change in clock_changes(environment.time_zone):
+        minutes = (change.first, change.last)
+        if has_time_in(cron, change.month, change.day, change.weekday, minutes):
+            yield sentences.summer_time(run, environment, minutes, is_skipped=change.is_skipped)
+            return
 
 
 def output_problems(program: Program) -> Iterator[Diagnostic]:

@@ -204,9 +204,15 @@ def server_side(run: Run) -> Diagnostic:
     return Diagnostic(SERVER_SIDE, message, run.descriptor.name_span, hint)
 
 
-def summer_time(run: Run, environment: Environment) -> Diagnostic:
-    message = f"summer time in {environment.time_zone} skips and repeats hours from 1 to 3:"
-    message += f" `{run.name}` may be left out, or run twice (environment `{environment.name}`)"
+def summer_time(
+    run: Run, environment: Environment, minutes: tuple[int, int], *, is_skipped: bool
+) -> Diagnostic:
+    """`minutes` are the first and the last of the day that clocks skip or have twice."""
+    first, last = (f"{minute // 60:02}:{minute % 60:02}" for minute in minutes)
+    what = "skip" if is_skipped else "have twice"
+    then = "does not run" if is_skipped else "runs twice"
+    message = f"once a year, clocks in {environment.time_zone} {what} {first} to {last}, and"
+    message += f" `{run.name}` {then} (environment `{environment.name}`)"
     return Diagnostic(SUMMER_TIME, message, run.span("schedule"), "choose another hour, or Etc/UTC")
 
 

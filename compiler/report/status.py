@@ -9,10 +9,12 @@ from gitopsc.model.inquiry import Done, RunReport
 from gitopsc.model.moment import ago, moment
 from gitopsc.model.printable import printable
 
-_COLOURS = {"done": 32, "failed": 31, "never": 2, "ready": 32, "waiting": 33}
-_WORDS = {"never": "never ran", "ready": "ready"}
+_COLOURS = {"failed": 31, "waiting": 33, "done": 32, "never": 2, "ready": 32}
+_WORDS = {"never": "not run", "ready": "may serve"}
 _LINES = 10
 _LONGEST = 60
+_LONGEST_ERROR = 200
+_SHORT = 12
 
 
 def render_status(
@@ -21,33 +23,50 @@ def render_status(
     now: float,
     shown: Callable[[str], str],
     *,
+    compares: bool,
+    starts: bool,
     colour: bool,
 ) -> str:
-    """`now` is in seconds since 1970; `shown` makes a URL short."""
+    """`now` is in seconds since 1970; `shown` makes a URL short. It `compares` the last runs of
+    each; where schedules `starts` them, it says when."""
     width = max(len(each.run) for each in reports)
-    lines = [title, ""]
+    lines = [f"{printable(title)}: {_summary(reports)}", ""]
     for each in reports:
-        state = f"{_WORDS.get(each.state, each.state):9}"
+        word = _WORDS.get(each.state, each.state)
+        state = f"{'never ran' if each.state == 'never' and not each.last else word:9}"
         painted = f"\x1b[{_COLOURS[each.state]}m{state}\x1b[0m" if colour else state
-        name, head = printable(each.run), printable(_head(each, now))
+        name, head = printable(each.run), printable(_head(each, now, starts=starts))
         lines.append(f"{name:{width}}  {painted}  {head}".rstrip())
-        lines += [f"    {printable(line)}".rstrip() for line in _details(each, now, shown)]
+        details = _details(each, now, shown, compares=compares)
+        lines += [f"    {printable(line)}".rstrip() for line in details]
     return "".join(f"{line}\n" for line in (*lines, ""))
 
 
-def _head(report: RunReport, now: float) -> str:
-    following = f"next {moment(report.next)}" if report.next is not None else ""
+def _summary(reports: Sequence[RunReport]) -> str:
+    """Such as `1 failed, 2 done`."""
+    counts = {state: sum(each.state == state for each in reports) for state in _COLOURS}
+    words = {"never": "to run", "ready": "to serve"}
+    return ", ".join(
+        f"{count} {words.get(state, state)}" for state, count in counts.items() if count
+    )
+
+
+def _head(report: RunReport, now: float, *, starts: bool) -> str:
+    following = f"next {moment(report.next)}" if report.next is not None and starts else ""
+    words = ""
     if report.state == "failed" and report.failure is not None:
         failure = report.failure
         when = f"{moment(failure['at'])} ({ago(now - failure['at'])}), after"
-        return f"{when} {failure['seconds']:.1f} s: {failure['error'][:200]}"
-    if report.state == "waiting":
-        return str(report.reason)
-    if report.done is not None:
-        return "; ".join(filter(None, (_when(report.done, now), following)))
-    if report.state == "ready":
-        return "its data is there"
-    return following
+        words = f"{when} {failure['seconds']:.1f} s: {failure['error'][:_LONGEST_ERROR]}"
+    elif report.state == "waiting":
+        words = str(report.reason)
+    elif report.done is not None:
+        words = _when(report.done, now)
+    elif report.state == "never" and report.last:
+        words = f"since it has changed; last done {_when(report.last[0], now)}"
+    elif report.state == "ready":
+        words = "its data is there"
+    return "; ".join(filter(None, (words, following)))
 
 
 def _when(done: Done, now: float) -> str:
@@ -59,28 +78,47 @@ def _when(done: Done, now: float) -> str:
     return f"for {moment(done.tick)}: {words}" if done.tick is not None and is_late else words
 
 
-def _details(report: RunReport, now: float, shown: Callable[[str], str]) -> Iterator[str]:
+def _details(
+    report: RunReport, now: float, shown: Callable[[str], str], *, compares: bool
+) -> Iterator[str]:
     if report.failure is not None:
-        yield from (f"| {line}" for line in report.failure["lines"][-_LINES:])
+        yield from (f"| {line[:_LONGEST_ERROR]}" for line in report.failure["lines"][-_LINES:])
         if report.last:
             yield f"last done: {_when(report.last[0], now)}"
+    if report.begun is not None:
+        at = report.begun["at"]
+        yield f"began {moment(at)} ({ago(now - at)}), and has not ended since"
+    for key in report.newer:
+        yield f"there is newer data of {key}"
     for output in report.outputs:
         size = "gone" if output.size is None else size_of(output.size)
         yield f"{output.type} {output.name}  {size}  {shown(output.path)}"
     if report.serving is not None:
         yield from _serving(report.serving, now)
-    if len(report.last) > 1:
+    if compares and len(report.last) > 1:
         yield from _comparison(report.last)
     elif report.done is not None and report.done.values:
         yield ", ".join(f"{key} = {_value(each)}" for key, each in report.done.values.items())
 
 
 def _serving(serving: Mapping[str, Any], now: float) -> Iterator[str]:
-    since = f"since {moment(serving['at'])} ({ago(now - serving['at'])})"
     for key, version in sorted(serving["versions"].items()):
-        tick = serving["ticks"].get(key)
-        of = f" of {tick}" if tick else ""
-        yield f"serves {key}{of}, version {version[:12]}..., {since}"
+        since = serving["since"]
+        when = f"{moment(since)} ({ago(now - since)})"
+        yield f"replica {serving['replica']} serves since {when}:"
+        yield f"  {key}, version {short(version)}"
+    refused = serving.get("refused")
+    if refused is not None:
+        when = f"{moment(refused['at'])} ({ago(now - refused['at'])})"
+        yield f"newer data is not served since {when}: {refused['reason'][:_LONGEST_ERROR]}"
+
+
+def short(version: str) -> str:
+    """A version with its tick: what tells it from others of the same run."""
+    compute, separator, tick = version.partition("-")
+    if len(compute) <= _SHORT:
+        return version
+    return f"{compute[:_SHORT]}...{separator}{tick}"
 
 
 def _comparison(last: Sequence[Done]) -> Iterator[str]:
@@ -91,9 +129,11 @@ def _comparison(last: Sequence[Done]) -> Iterator[str]:
     ]
     names = [*differing, *_columns(each.values for each in last)]
     rows = [["last runs", "seconds", *names]]
-    for each in last:
+    for number, each in enumerate(last):
         values = {**each.parameters, **each.values}
         seconds = "" if each.seconds is None else f"{each.seconds:.1f}"
+        if number + 1 < len(last) and each.begun == last[number + 1].begun:
+            seconds = "nothing new"
         cells = [_value(values[name]) if name in values else "" for name in names]
         rows.append([moment(each.tick) if each.tick is not None else "", seconds, *cells])
     yield from table(rows)

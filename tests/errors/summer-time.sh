@@ -12,6 +12,10 @@ cat > all.yaml <<END
 ---
 {kind: scheduler, name: every-hour, spec: {function: etl, schedule: "0 0 * * * ?"}}
 ---
+{kind: scheduler, name: before-and-after, spec: {function: etl, schedule: "0 0 1,3 * * ?"}}
+---
+{kind: scheduler, name: in-winter, spec: {function: etl, schedule: "0 30 2 ? 12 MON"}}
+---
 {kind: scheduler, name: at-noon, spec: {function: etl, schedule: "0 0 12 * * ?"}}
 END
 gitopsc compile --check

@@ -138,9 +138,9 @@ class Material(Covered):
         if self._place is None:
             raise Unusable(f"{self.entity.type} `{self.name}` has no file")
         if not self._place.system.exists(self._place.path):
-            message = f"the file of {self.entity.type} `{self.name}` is gone: {self.spec.path}"
+            message = f"the file of {self.entity.type} `{self.name}` is gone, or out of reach"
             hint = "make the run that produces it run again, or put the file back"
-            raise FileNotFoundError(f"{message}; {hint}")
+            raise FileNotFoundError(f"{message}: {self.spec.path}; {hint}")
         return self._place
 
     def _names(self, place: Place) -> list[str]:

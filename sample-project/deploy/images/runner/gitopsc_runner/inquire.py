@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib import import_module
 from itertools import islice
@@ -48,38 +48,72 @@ def answer(path: Path) -> Mapping[str, Any]:
 def _report(settings: Settings, now: float, *, waits: bool) -> Mapping[str, Any]:
     store = needed(open_store(settings))
     report: dict[str, Any] = {"run": settings.run, **_state(settings, store, now, waits=waits)}
+    report["newer"] = _newer(settings, store, now, report)
     if settings.schedule is not None:
         report["next"] = Cron(settings.schedule, settings.time_zone).next(now)
     if settings.action == "serve":
         report["serving"] = store.serving(settings.run) if settings.clocks else None
     else:
-        last = islice(store.ticks(settings.run, now), _LAST_RUNS)
+        last = [*islice(store.ticks(settings.run, now), _LAST_RUNS)]
         report["last"] = [{"tick": each.tick, "record": asdict(each.record)} for each in last]
+        report["begun"] = _unended(settings, store, report)
+        if last and "outputs" not in report:
+            report["outputs"] = [*_outputs(settings, store, last[0].record)]
     return report
 
 
 def _state(settings: Settings, store: Store, now: float, *, waits: bool) -> Mapping[str, Any]:
-    """`done`, `failed`, `waiting` or `never`; a service is `ready` to be when its data is there."""
-    if settings.action == "serve":
-        missing = _missing(settings, store, now, waits=waits)
-        return {"state": "waiting", "reason": missing} if missing else {"state": "ready"}
+    """`done`, `failed`, `waiting` or `never`; a service is `ready` to begin when its data is there.
+
+    A run that has changed since it was done is `never` done as it is now.
+    """
     failure = store.failure(settings.run)
-    if settings.schedule is None:
-        record = store.record(settings.run, settings.compute)
-        is_failed = failure is not None and failure.compute == settings.compute
-        tick = None
-    else:
+    record = tick = None
+    if settings.schedule is not None:
         latest = store.latest(settings.run, now)
-        record = latest.record if latest is not None else None
-        tick = latest.tick if latest is not None else None
-        is_failed = failure is not None and (tick is None or (failure.tick or 0) > tick)
-    if is_failed and failure is not None and (record is None or settings.schedule is not None):
+        record, tick = (None, None) if latest is None else (latest.record, latest.tick)
+        is_failed = failure is not None and (failure.tick or 0) > (tick or 0)
+    else:
+        if settings.action == "job":
+            record = store.record(settings.run, settings.compute)
+        is_failed = failure is not None and failure.compute == settings.compute
+        is_failed = is_failed and record is None
+    if is_failed and failure is not None:
         return {"state": "failed", "failure": asdict(failure)}
     if record is not None:
         outputs = [*_outputs(settings, store, record)]
         return {"state": "done", "record": asdict(record), "tick": tick, "outputs": outputs}
     missing = _missing(settings, store, now, waits=waits)
-    return {"state": "waiting", "reason": missing} if missing else {"state": "never"}
+    if missing:
+        return {"state": "waiting", "reason": missing}
+    return {"state": "ready" if settings.action == "serve" else "never"}
+
+
+def _unended(
+    settings: Settings, store: Store, report: Mapping[str, Any]
+) -> Mapping[str, Any] | None:
+    """The last try, where nothing was heard of its end."""
+    begun = store.begun(settings.run)
+    if begun is None or not isinstance(begun.get("at"), (int, float)):
+        return None
+    failure = store.failure(settings.run)
+    ends = [each["record"]["begun"] or 0 for each in report["last"]]
+    ends += [failure.at] if failure is not None else []
+    return begun if begun["at"] > max(ends, default=0) else None
+
+
+def _newer(
+    settings: Settings, store: Store, now: float, report: Mapping[str, Any]
+) -> Sequence[str]:
+    """Keys of data that is newer than what a run has read."""
+    reads = report["record"]["reads"] if "record" in report else {}
+    if not (reads and settings.clocks):
+        return []
+    try:
+        found = find_upstream(settings, store, now, None).versions(settings)
+    except Waiting:
+        return []
+    return sorted(key for key, version in found.items() if reads.get(key, version) != version)
 
 
 def _missing(settings: Settings, store: Store, now: float, *, waits: bool) -> str | None:
@@ -131,7 +165,8 @@ def _data(asked: Mapping[str, Any], now: float) -> Mapping[str, Any]:
     place = declared_place(settings, entity.path) if is_declared else None
     place = place or _place(settings, needed(store), entity)
     if not place.system.exists(place.path):
-        raise Unusable(f"the file of {entity.type} `{entity.name}` is gone: {place.url}")
+        what = f"the file of {entity.type} `{entity.name}`"
+        raise Unusable(f"{what} is not there, or out of reach: {place.url}")
     copied = None
     if asked.get("copy") is not None:
         copied = _copied(MATERIALS[entity.type](settings.project, entity, place), asked["copy"])
@@ -163,6 +198,8 @@ def _copied(material: Material, target: str) -> str:
 def _asked(asked: Mapping[str, Any], settings: Settings, store: Store | None, now: float) -> Entity:
     type_, name, producer = asked["type"], asked["name"], asked.get("producer")
     what = f"{type_} `{name}`"
+    if asked.get("version") is not None and producer is None:
+        raise Unusable(f"{what} is declared: it has no versions here")
     if asked.get("version") is not None:
         found = needed(store).version(type_, name, asked["version"])
         found = found or _abbreviated(asked, needed(store), now)
@@ -178,20 +215,26 @@ def _asked(asked: Mapping[str, Any], settings: Settings, store: Store | None, no
         record = latest.record if latest is not None else None
     entity = record.output(type_, name) if record is not None else None
     if entity is None:
-        raise Unusable(f"`{producer}` has not made {what} yet")
+        raise Unusable(f"`{asked['run']}` has not made {what}, as it is now")
     return entity
 
 
 def _abbreviated(asked: Mapping[str, Any], store: Store, now: float) -> Entity | None:
-    """The newest version that begins with what is asked for."""
-    if asked.get("producer") is None:
-        return None
-    outputs = (
-        each.record.output(asked["type"], asked["name"])
-        for each in store.ticks(asked["producer"], now)
-    )
-    known = (each for each in outputs if each is not None and each.version is not None)
-    return next((each for each in known if str(each.version).startswith(asked["version"])), None)
+    """The version that begins with what is asked for, or ends with it: with its tick.
+
+    Raises Unusable where there are several.
+    """
+    found = {}
+    for each in store.ticks(asked["producer"], now) if asked.get("producer") else ():
+        entity = each.record.output(asked["type"], asked["name"])
+        version = str(entity.version) if entity is not None else ""
+        part = asked["version"]
+        if entity is not None and (version.startswith(part) or version.endswith(f"-{part}")):
+            found[version] = entity
+    if len(found) > 1:
+        known = ", ".join([*found][:_LAST_RUNS])
+        raise Unusable(f"{len(found)} versions are like {asked['version']}: write one of {known}")
+    return next(iter(found.values()), None)
 
 
 def _versions(asked: Mapping[str, Any], store: Store | None, now: float) -> list[Any]:

@@ -18,12 +18,12 @@ import nuclio_sdk
 
 from gitopsc_runner.collect import collect, summary
 from gitopsc_runner.handler import find_function, fitted, load_module
-from gitopsc_runner.outcome import DONE, UNUSABLE, Overdue, Stopped, Waiting
+from gitopsc_runner.outcome import DONE, UNUSABLE, Overdue, Stopped, StoreFailed, Waiting
 from gitopsc_runner.project import Project, Run
 from gitopsc_runner.sdk import install, undecorated
 from gitopsc_runner.settings import Settings
 from gitopsc_runner.store import Record, Store
-from gitopsc_runner.upstream import Upstream, find_upstream, name_of_record
+from gitopsc_runner.upstream import JOB, Upstream, find_upstream, name_of_record
 
 _GRACE_SECONDS = 10
 """After the deadline, for a handler that is told of it and does not stop."""
@@ -57,18 +57,22 @@ def run_job(attempt: Attempt, source: Path) -> int:
     """
     settings, store, logger = attempt.settings, attempt.store, attempt.logger
     again = attempt.again
-    if store is not None and not again and (done := _done_at(attempt, store)) is not None:
-        if _is_done(attempt, store, done):
-            return DONE
-        again = True
-    upstream = _wait_a_while(attempt)
-    name = name_of_record(settings, upstream)
-    if store is not None and not again and name != settings.compute:
-        # What was read may be what was read before: then there is nothing new to make.
-        done = store.record(settings.run, name)
-        if done is not None and _is_done(attempt, store, done):
-            return DONE
-    begun = attempt.now()
+    with tried_again():
+        if store is not None and not again and (done := _done_at(attempt, store)) is not None:
+            if _is_done(attempt, store, done):
+                return DONE
+            again = True
+        upstream = _wait_a_while(attempt)
+        name = name_of_record(settings, upstream)
+        if store is not None and not again and name != settings.compute:
+            # What was read may be what was read before: then there is nothing new to make.
+            done = store.record(settings.run, name)
+            if done is not None and _is_done(attempt, store, done):
+                return DONE
+        begun = attempt.now()
+        if store is not None:
+            job = os.environ.get(JOB, "")
+            store.keep_begun(settings.run, {"at": begun, "compute": settings.compute, "job": job})
     record = replace(
         _called(attempt, upstream, source),
         parameters=settings.parameters,
@@ -83,6 +87,17 @@ def run_job(attempt: Attempt, source: Path) -> int:
         store.keep_tick(settings.run, int(begun) if tick is None else tick, record, attempt.now())
     logger.info_with("done", **summary(record))
     return DONE
+
+
+@contextmanager
+def tried_again() -> Iterator[None]:
+    """Nothing of the function has happened yet: a store that fails now may not fail later."""
+    try:
+        yield
+    except StoreFailed as error:
+        if error.may_pass:
+            raise Waiting(str(error)) from None
+        raise
 
 
 def _done_at(attempt: Attempt, store: Store) -> Record | None:
@@ -145,11 +160,12 @@ def _wait_a_while(attempt: Attempt) -> Upstream:
             upstream = find_upstream(
                 settings, attempt.store, attempt.now(), attempt.tick, waits=attempt.waits
             )
-        except Waiting as waiting:
-            if time.monotonic() >= end:
+        except (Waiting, StoreFailed) as reason:
+            is_over = time.monotonic() >= end
+            if is_over or (isinstance(reason, StoreFailed) and not reason.may_pass):
                 raise
             if not is_said:
-                logger.info_with("waiting", reason=str(waiting), seconds=settings.wait)
+                logger.info_with("waiting", reason=str(reason), seconds=settings.wait)
             is_said = True
         else:
             for remark in upstream.remarks:

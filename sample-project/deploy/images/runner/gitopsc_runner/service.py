@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import signal
 import socket
 import threading
 import time
@@ -27,11 +26,14 @@ from gitopsc_runner.outcome import DONE, Unusable, Waiting
 from gitopsc_runner.project import Project, Run
 from gitopsc_runner.sdk import install, preparing, undecorated
 from gitopsc_runner.settings import Settings
-from gitopsc_runner.store import Store, open_store
+from gitopsc_runner.store import Store
 from gitopsc_runner.upstream import Upstream, find_upstream
 
 GRACE_SECONDS = 20
 """For requests under way after SIGTERM; with the drain before, Kubernetes' 30 are not up."""
+
+_UNREADY_SECONDS = 5
+"""Until a kubelet has asked three times, and others have heard."""
 
 _LONGEST_PAUSE = 15
 """Seconds between two looks at the records upstream."""
@@ -55,13 +57,16 @@ class Listening(NamedTuple):
 
 
 def run_service(
-    settings: Settings, source: Path, logger: nuclio_sdk.Logger, listening: Listening
+    settings: Settings,
+    store: Store | None,
+    source: Path,
+    logger: nuclio_sdk.Logger,
+    listening: Listening,
 ) -> int:
     """Serves until SIGTERM. Live from the start; started but for the time that init takes; ready
     once the data upstream is there, init has returned and it listens."""
     requests = _bound(listening.host, listening.port)
     health = Health(_bound(listening.host, listening.health_port), listening.memory)
-    store = open_store(settings)
     upstream = _await_data(settings, store, logger, health, waits=listening.waits)
     project = Project(settings, store, upstream)
     install(project)
@@ -79,13 +84,17 @@ def run_service(
     server = _Server(application, health, listening)
 
     def follow() -> None:
+        if store is not None:
+            forget = threading.Thread(target=store.forget_failure, args=(settings.run,))
+            forget.daemon = True
+            forget.start()
         if store is None or settings.follow is None:
             return
         loop = asyncio.get_running_loop()
         means = Prepared(
             prepare=lambda found: preparation.ready(found, loop),
-            switch=lambda served: _switch(application, served),
-            restart=lambda: server.handle_exit(signal.SIGTERM, None),
+            switch=lambda served: application.switch(served.context),
+            restart=server.restart,
             init_memory=max(memory_taken() - before, 0),
             memory=listening.memory,
         )
@@ -97,11 +106,6 @@ def run_service(
     application.threads.shutdown(wait=False, cancel_futures=True)
     logger.info_with("stopped")
     return DONE
-
-
-def _switch(application: Application, served: Served) -> None:
-    install(served.context.project)
-    application.switch(served.context)
 
 
 class _Preparation:
@@ -167,6 +171,7 @@ class _Server(uvicorn.Server):
         self._application = application
         self._health = health
         self._drain = listening.drain
+        self._is_restarting = False
 
     async def run_after(
         self,
@@ -189,11 +194,22 @@ class _Server(uvicorn.Server):
         await serving
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._is_restarting:
+            return  # it ends soon
         if self._application.is_draining or not self._drain:
             self.should_exit = True
             return
         self._application.is_draining = True
         threading.Timer(self._drain, self._stop).start()
+
+    def restart(self) -> None:
+        """Ends like by a signal. But nobody has taken the pod out of the service: that is done once
+        it is not ready."""
+        self._is_restarting = True
+        self._health.state = "waiting"
+        self._application.is_draining = True
+        seconds = self._drain + _UNREADY_SECONDS if self._drain else 0
+        threading.Timer(seconds, self._stop).start()
 
     def _stop(self) -> None:
         self.should_exit = True

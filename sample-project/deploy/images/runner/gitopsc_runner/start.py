@@ -10,9 +10,10 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import TracebackType
 from typing import IO, NamedTuple
 
 import nuclio_sdk
@@ -31,7 +32,7 @@ from gitopsc_runner.outcome import (
     Waiting,
 )
 from gitopsc_runner.settings import Settings, read_settings
-from gitopsc_runner.store import Failure, open_store
+from gitopsc_runner.store import Failure, Store, open_store
 from gitopsc_runner.upstream import tick_of
 
 _GRACE_SECONDS = 20
@@ -68,9 +69,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         logger = make_logger(stream, masks)
         logger.info_with("starting", project=settings.project, run=settings.run, function=function)
         _require_secrets(settings)
+
+        def last_words() -> str:
+            return masks.hidden(tail.text())
+
         if settings.action == "job":
-            return _job(settings, arguments, logger, lambda: masks.hidden(tail.text()))
-        return _service(settings, arguments, logger)
+            return _job(settings, arguments, logger, last_words)
+        return _service(settings, arguments, logger, last_words)
     except BaseException as error:  # SystemExit and KeyboardInterrupt, too
         ending = _ending(error)
         if ending.code in (WAITING, STOPPED):
@@ -102,11 +107,20 @@ def _ending(error: BaseException) -> _Ending:
         return _Ending(FAILED, "the store failed", {"error": str(error)})
     details = {
         "error": repr(error),
-        "traceback": "".join(traceback.format_exception(error)),
+        "traceback": "".join(traceback.format_exception(type(error), error, _own_frames(error))),
     }
     if isinstance(error, ModuleNotFoundError):
         details["hint"] = _missing(error)
     return _Ending(FAILED, "the function raised", details)
+
+
+def _own_frames(error: BaseException) -> TracebackType | None:
+    """From the function's first frame on, where there is one: the runner's own say nothing."""
+    here = os.path.dirname(__file__)
+    frame = error.__traceback__
+    while frame is not None and os.path.dirname(frame.tb_frame.f_code.co_filename) == here:
+        frame = frame.tb_next
+    return frame or error.__traceback__
 
 
 def _missing(error: ModuleNotFoundError) -> str:
@@ -122,12 +136,11 @@ def _job(
     last_words: Callable[[], str],
     now: Callable[[], float] = time.time,
 ) -> int:
-    """One that fails leaves a word of it in the store, as well as it can."""
-    from gitopsc_runner.job import Attempt, run_job
+    from gitopsc_runner.job import Attempt, run_job, tried_again
 
-    begun = now()
     store = open_store(settings)
-    tick = tick_of(settings, store, begun) if settings.schedule is not None else None
+    with tried_again():
+        tick = tick_of(settings, store, now()) if settings.schedule is not None else None
     attempt = Attempt(
         settings,
         store,
@@ -138,8 +151,45 @@ def _job(
         waits=not arguments.no_wait,
         now=now,
     )
-    try:
+    with _kept_failure(settings, store, last_words, now, tick):
         return run_job(attempt, arguments.source)
+
+
+def _service(
+    settings: Settings,
+    arguments: argparse.Namespace,
+    logger: nuclio_sdk.Logger,
+    last_words: Callable[[], str],
+) -> int:
+    from gitopsc_runner.memory import memory_limit
+    from gitopsc_runner.service import Listening, run_service
+
+    listening = Listening(
+        arguments.host,
+        arguments.port,
+        arguments.health_port,
+        arguments.drain,
+        waits=not arguments.no_wait,
+        memory=arguments.memory or memory_limit(),
+        interval=arguments.interval,
+    )
+    store = open_store(settings)
+    with _kept_failure(settings, store, last_words, time.time):
+        return run_service(settings, store, arguments.source, logger, listening)
+
+
+@contextmanager
+def _kept_failure(
+    settings: Settings,
+    store: Store | None,
+    last_words: Callable[[], str],
+    now: Callable[[], float],
+    tick: int | None = None,
+) -> Iterator[None]:
+    """What raises in here leaves a word of it in the store, as well as it can."""
+    begun = now()
+    try:
+        yield
     except BaseException as error:
         ending = _ending(error)
         if store is not None and ending.code in (FAILED, UNUSABLE):
@@ -155,22 +205,6 @@ def _job(
             with suppress(Exception):
                 store.keep_failure(settings.run, failure)
         raise
-
-
-def _service(settings: Settings, arguments: argparse.Namespace, logger: nuclio_sdk.Logger) -> int:
-    from gitopsc_runner.memory import memory_limit
-    from gitopsc_runner.service import Listening, run_service
-
-    listening = Listening(
-        arguments.host,
-        arguments.port,
-        arguments.health_port,
-        arguments.drain,
-        waits=not arguments.no_wait,
-        memory=arguments.memory or memory_limit(),
-        interval=arguments.interval,
-    )
-    return run_service(settings, arguments.source, logger, listening)
 
 
 def _require_secrets(settings: Settings) -> None:

@@ -13,6 +13,7 @@ import uuid
 from base64 import b64decode
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -23,6 +24,7 @@ import nuclio_sdk.json_encoder
 from gitopsc_runner.handler import Handler, fitted
 from gitopsc_runner.health import IN_PROGRESS, REQUESTS, SECONDS
 from gitopsc_runner.memory import Budget, Charge, Exhausted, TooLarge
+from gitopsc_runner.sdk import keep_to
 
 BODY_LIMIT = 16 * 1024 * 1024
 """Bytes of a request's body; a larger one is answered with 413."""
@@ -83,7 +85,7 @@ class Application:
         offered = {"context": context, "event": None}
         for name in ("project", "run"):
             offered[name] = getattr(context, name, None)
-        self._arguments = fitted(self._handler, {}, offered)
+        self._served = (fitted(self._handler, {}, offered), offered["project"])
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -91,7 +93,8 @@ class Application:
 
     async def call(self, event: nuclio_sdk.Event) -> Any:
         """What the handler returns. Raises Exception, whatever it raises itself."""
-        arguments = self._arguments
+        arguments, project = self._served
+        keep_to(project)
         if "event" in arguments:
             arguments = {**arguments, "event": event}
         if self._is_coroutine:
@@ -112,7 +115,8 @@ class Application:
                     raise
                 raise _Left(repr(error)) from error  # no future carries these
 
-        return await asyncio.get_running_loop().run_in_executor(self.threads, guarded)
+        run = copy_context().run
+        return await asyncio.get_running_loop().run_in_executor(self.threads, run, guarded)
 
     def response(self, returned: Any) -> Mapping[str, Any]:
         """As nuclio-sdk has it; nothing for None."""

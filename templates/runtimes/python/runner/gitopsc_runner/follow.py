@@ -13,7 +13,8 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from traceback import format_exc
+from typing import Any, NamedTuple
 
 import nuclio_sdk
 
@@ -32,6 +33,9 @@ _SHORTEST, _LONGEST = 10.0, 300.0
 
 _RESTART_SECONDS = 600
 """A container that ends more often is started later and later."""
+
+_INIT_SECONDS = 600
+"""After which it is said that the init function for new data has not returned."""
 
 _MEMORY_SHARE = 0.8
 _MOST_SKIPPED = 64
@@ -85,19 +89,24 @@ class Follower:
         self._versions = served.upstream.versions(settings)
         self._refused: Mapping[str, str] = {}
         self._tries = self._skipped = 0
-        self._is_silent = False
+        self._is_silent = self._has_ended = False
+        self._since = now()
 
     def follow(self, interval: float | None) -> None:
         """In a thread of its own, until the process ends. Replicas look at different times."""
         seconds = interval or interval_of(self._settings, self._now())
-        self._logger.info_with("following", seconds=seconds, **self._versions)
+        way = self._settings.follow
+        self._logger.info_with("following", way=way, seconds=seconds, **self._versions)
 
         def look() -> None:
             self._tell()
             time.sleep(seconds * _offset())
-            while True:
+            while not self._has_ended:
                 time.sleep(seconds)
-                self.look()
+                try:
+                    self.look()
+                except Exception:
+                    self._logger.error_with("looking for new data failed", error=format_exc())
 
         threading.Thread(target=look, daemon=True, name="follow").start()
 
@@ -112,7 +121,7 @@ class Follower:
             return
         self._is_silent = False
         versions = upstream.versions(self._settings)
-        if versions == self._versions:
+        if versions == self._versions or self._is_older(upstream):
             return
         if versions == self._refused and self._skipped < min(2**self._tries, _MOST_SKIPPED):
             self._skipped += 1
@@ -121,6 +130,11 @@ class Follower:
             self._tries = 0
         self._skipped = 0
         self._take(upstream, versions)
+
+    def _is_older(self, upstream: Upstream) -> bool:
+        """As a clock that has stepped back sees it."""
+        served = self._served.upstream.ticks
+        return any(tick < served.get(name, tick) for name, tick in upstream.ticks.items())
 
     def _take(self, upstream: Upstream, versions: Mapping[str, str]) -> None:
         way = self._settings.follow
@@ -132,6 +146,7 @@ class Follower:
         elif way == "restart":
             if self._uptime() - self._begun >= _RESTART_SECONDS:
                 self._logger.info_with("restarting for new data", **versions)
+                self._has_ended = True
                 self._means.restart()
         elif (taken := memory_taken() + self._means.init_memory) > self._limit:
             words = f"with both it would take {taken} bytes of {self._means.memory}"
@@ -145,29 +160,46 @@ class Follower:
 
     def _switch(self, upstream: Upstream, versions: Mapping[str, str]) -> None:
         begun = self._uptime()
+        watchdog = threading.Timer(_INIT_SECONDS, self._hangs, [versions])
+        watchdog.daemon = True
+        watchdog.start()
         try:
             served = self._means.prepare(upstream)
             self._means.switch(served)
         except BaseException as error:
-            self._keep("init", versions, repr(error))
+            self._keep("init", versions, repr(error), format_exc())
             return
+        finally:
+            watchdog.cancel()
         self._served = served
         self._refused = {}
         SWITCHES.inc()
         self._versions = versions
+        self._since = self._now()
         self._tell()
         self._logger.info_with("serving new data", seconds=self._uptime() - begun, **versions)
         gc.collect()
         give_back()
 
-    def _keep(self, reason: str, versions: Mapping[str, str], words: str) -> None:
+    def _hangs(self, versions: Mapping[str, str]) -> None:
+        KEPT.labels("init").inc()
+        words = f"the init function has not returned within {_INIT_SECONDS} seconds"
+        self._logger.warn_with("new data is not served", reason=words, **versions)
+
+    def _keep(
+        self, reason: str, versions: Mapping[str, str], words: str, trace: str | None = None
+    ) -> None:
+        is_new = versions != self._refused
         self._refused = versions
         self._tries += 1
         KEPT.labels(reason).inc()
-        self._logger.warn_with("new data is not served", reason=words, **versions)
+        if is_new:
+            more = {} if trace is None else {"traceback": trace}
+            self._logger.warn_with("new data is not served", reason=words, **versions, **more)
+            self._tell({"at": self._now(), "reason": words, "versions": dict(versions)})
 
-    def _tell(self) -> None:
-        """Metrics and the store say what is served."""
+    def _tell(self, refused: Mapping[str, Any] | None = None) -> None:
+        """Metrics and the store say what is served, and what is not."""
         upstream = self._served.upstream
         DATA.clear()
         ticks = {}
@@ -179,7 +211,9 @@ class Follower:
         serving = {
             "at": self._now(),
             "compute": self._settings.compute,
+            "refused": refused,
             "replica": socket.gethostname(),
+            "since": self._since,
             "ticks": ticks,
             "versions": dict(self._versions),
         }

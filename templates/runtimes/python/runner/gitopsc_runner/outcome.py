@@ -32,4 +32,15 @@ class Unusable(Exception):
 
 
 class StoreFailed(Exception):
-    """The store cannot be reached, or refuses; the message says which and why."""
+    """The store cannot be reached, or refuses; the message says which and why.
+
+    `may_pass` when it is worth a try later: what is wrong is neither the address nor a permission.
+    """
+
+    def __init__(self, message: str, *, may_pass: bool = False) -> None:
+        super().__init__(message)
+        self.may_pass = may_pass
+
+
+class BadRecord(StoreFailed):
+    """The store holds something that the runner did not write."""

@@ -23,11 +23,12 @@ _RUNTIME = "digitalhub_runtime_python"
 _PLATFORM = "digitalhub"
 _STAND_IN = "What gitopsc's runner has of it."
 
-_projects: list[Project] = []
-"""The one that functions get, if they ask for it by its name."""
+_newest: list[Project] = []
+"""The one that functions get, if they ask for it by its name, where nothing says which they are of:
+in a thread that an init function has started."""
 
-_coming: ContextVar[Project | None] = ContextVar("_coming", default=None)
-"""The one that an init function prepares for, while others still get the one before."""
+_own: ContextVar[Project | None] = ContextVar("_own", default=None)
+"""The one of a request or of an init function, however long that takes."""
 
 
 def handler(outputs: list[Any] | None = None) -> Callable[[_Function], _Function]:
@@ -57,16 +58,27 @@ def undecorated(function: Callable[..., Any]) -> tuple[Callable[..., Any], list[
 
 @contextmanager
 def preparing(project: Project) -> Iterator[None]:
-    """Whoever asks for the project in here gets this one."""
-    token = _coming.set(project)
+    """Whoever asks for the project in here gets this one, and afterwards, if nothing is raised,
+    whoever has none of his own."""
+    before = _newest[-1]
+    token = _own.set(project)
+    _newest[:] = [project]
     try:
         yield
+    except BaseException:
+        _newest[:] = [before]
+        raise
     finally:
-        _coming.reset(token)
+        _own.reset(token)
+
+
+def keep_to(project: Project) -> None:
+    """Whoever asks for the project in this context, such as in a request, gets this one."""
+    _own.set(project)
 
 
 def _get_project(name: str, **_: Any) -> Project:
-    project = _coming.get() or _projects[-1]
+    project = _own.get() or _newest[-1]
     if name != project.name:
         raise Unusable(f"the run is of project `{project.name}`, and knows no `{name}`")
     return project
@@ -74,7 +86,7 @@ def _get_project(name: str, **_: Any) -> Project:
 
 def install(project: Project) -> None:
     """Puts the stand-ins where imports find them; they give this project from now on."""
-    _projects[:] = [project]
+    _newest[:] = [project]
     if _is_missing(_RUNTIME):
         sys.modules[_RUNTIME] = _module(_RUNTIME, handler=handler)
     if _is_missing(_PLATFORM):

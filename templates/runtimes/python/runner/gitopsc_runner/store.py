@@ -4,7 +4,7 @@
     <store>/<project>/<environment>/versions/<type>/<name>/<version>.json
     <store>/<project>/<environment>/records/<run>/<compute>.json
     <store>/<project>/<environment>/ticks/<run>/<tick>.json, latest.json and manual/<job>.json
-    <store>/<project>/<environment>/failures/<run>.json
+    <store>/<project>/<environment>/begun/<run>.json and failures/<run>.json
     <store>/<project>/<environment>/serving/<run>.json
 
 A run has a record for each time it was done; `latest` is the newest of them, and each names the one
@@ -32,7 +32,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import fsspec
 
-from gitopsc_runner.outcome import StoreFailed, Unusable
+from gitopsc_runner.outcome import BadRecord, StoreFailed, Unusable
 from gitopsc_runner.settings import Settings, StoreAddress
 
 _Kept = TypeVar("_Kept", "Entity", "Record", "Failure")
@@ -41,12 +41,16 @@ _IN_PATH = re.compile(r"(?!\.+$)[A-Za-z0-9._+-]+")
 _WHOLE_FILES = {"abfs", "abfss", "adl", "az", "gcs", "gs", "oci", "oss", "s3", "s3a"}
 """Object stores: an object is there whole or not at all."""
 
+_LASTING = (FileNotFoundError, NotADirectoryError, PermissionError, TypeError, ValueError)
+"""Errors of a store that will be the same the next time."""
+
 _CHUNK = 1024 * 1024
 
 SKEW_SECONDS = 600
 """By which the clocks of two machines may differ."""
 
 _LATEST = "latest"
+_NEVER = 10**11
 _MOST_FUTURE = 100
 """Ticks of a clock that was wrong once, beyond which nobody looks for one that is not."""
 
@@ -181,7 +185,10 @@ class Store:
 
     def latest(self, run: str, now: float) -> Tick | None:
         """The newest tick of a run: none of the future, which a clock that was wrong has made."""
-        found = self._tick(run, _LATEST)
+        return self._present(self._tick(run, _LATEST), run, now)
+
+    def _present(self, found: Tick | None, run: str, now: float) -> Tick | None:
+        """The newest tick that is not of the future."""
         for _ in range(_MOST_FUTURE):
             if found is None or found.tick <= now + SKEW_SECONDS:
                 return found
@@ -189,13 +196,14 @@ class Store:
         return None
 
     def ticks(self, run: str, now: float) -> Iterator[Tick]:
-        """All of them from the newest on; what came late is left out."""
+        """From the newest on, as they came; what came after a newer one is left out."""
         found = self.latest(run, now)
-        while found is not None:
-            yield found
-            older = found.before
-            is_older = older is not None and older < found.tick
-            found = self.tick(run, older) if older is not None and is_older else None
+        seen: set[int] = set()
+        while found is not None and found.tick not in seen:
+            if found.tick <= now + SKEW_SECONDS:
+                yield found
+            seen.add(found.tick)
+            found = None if found.before is None else self.tick(run, found.before)
 
     def manual_tick(self, run: str, job: str, unique: str, now: float) -> int:
         """The tick of a Job that no schedule has started: its start, the same for each try.
@@ -209,10 +217,18 @@ class Store:
         self._put(path, {"tick": int(now), "job": unique})
         return int(now)
 
+    def begun(self, run: str) -> Mapping[str, Any] | None:
+        """The last try of a run that has begun: `at`, `compute` and `job`."""
+        return self._read(f"{self.root}/begun/{run}.json")
+
     def failure(self, run: str) -> Failure | None:
         """Why the last try of a run failed, if no success came after it."""
         path = f"{self.root}/failures/{run}.json"
-        return None if (data := self._read(path)) is None else _made(Failure, path, data)
+        with suppress(BadRecord):  # nothing hangs on it
+            failure = None if (data := self._read(path)) is None else _made(Failure, path, data)
+            if failure is not None and isinstance(failure.tick, (int, type(None))):
+                return failure
+        return None
 
     def serving(self, run: str) -> Mapping[str, Any] | None:
         """What the replica of a service serves that switched last, as it was kept."""
@@ -243,21 +259,27 @@ class Store:
             return first
         self._keep_versions(record)
         self._put(f"{self.root}/records/{record.run}/{name}.json", asdict(record))
-        self._forget_failure(record.run)
+        self.forget_failure(record.run)
         return record
 
     def keep_tick(self, run: str, tick: int, record: Record, now: float) -> None:
         """Makes `record` what a run has at a tick; it is the newest unless a newer one is there."""
-        newest = self.latest(run, now)
-        before = newest.tick if newest is not None and newest.tick < tick else None
-        if newest is not None and newest.tick == tick:
-            before = newest.before
+        last = newest = None
+        with suppress(BadRecord):  # which this one takes the place of
+            last = self._tick(run, _LATEST)
+            newest = self._present(last, run, now)
+        before = last.tick if last is not None and (newest is None or newest.tick <= tick) else None
+        if last is not None and last.tick == tick:
+            before = last.before
         content = {"tick": tick, "before": before, "record": asdict(record)}
         self._keep_versions(record)
         self._put(f"{self.root}/ticks/{run}/{tick}.json", content)
         if newest is None or newest.tick <= tick:
             self._put(f"{self.root}/ticks/{run}/{_LATEST}.json", content)
-            self._forget_failure(run)
+            self.forget_failure(run)
+
+    def keep_begun(self, run: str, begun: Mapping[str, Any]) -> None:
+        self._put(f"{self.root}/begun/{run}.json", begun)
 
     def keep_failure(self, run: str, failure: Failure) -> None:
         self._put(f"{self.root}/failures/{run}.json", asdict(failure))
@@ -294,7 +316,7 @@ class Store:
                 return None
         try:
             data = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise _no_record(path, error) from None
         if not isinstance(data, dict):
             raise _no_record(path, "not a mapping")
@@ -305,7 +327,8 @@ class Store:
         if (data := self._read(path)) is None:
             return None
         tick, before, record = (data.get(key) for key in ("tick", "before", "record"))
-        is_sound = isinstance(tick, int) and isinstance(before, (int, type(None)))
+        is_sound = isinstance(tick, int) and 0 <= tick < _NEVER
+        is_sound = is_sound and isinstance(before, (int, type(None)))
         if not is_sound or not isinstance(record, dict):
             raise _no_record(path, "it has no tick")
         return Tick(int(tick or 0), before, self._record(path, record))
@@ -333,7 +356,7 @@ class Store:
             if all(map(_IN_PATH.fullmatch, names)):
                 self._put(f"{self.root}/versions/{'/'.join(names)}.json", asdict(entity))
 
-    def _forget_failure(self, run: str) -> None:
+    def forget_failure(self, run: str) -> None:
         """A store that does not let it go has it older than what came after."""
         with suppress(Exception):
             self._system.rm_file(f"{self.root}/failures/{run}.json")
@@ -392,8 +415,8 @@ def _opened(url: str, options: Mapping[str, Any]) -> tuple[Any, str]:
     return system, path
 
 
-def _no_record(path: str, reason: object) -> StoreFailed:
-    return StoreFailed(f"{path} is not a record: {reason}; remove it to run again")
+def _no_record(path: str, reason: object) -> BadRecord:
+    return BadRecord(f"{path} is not a record: {reason}; remove it to run again")
 
 
 def _made(kind: type[_Kept], path: str, data: Any) -> _Kept:
@@ -455,4 +478,5 @@ def _told(url: str) -> Iterator[None]:
         raise StoreFailed(f"no driver for {url} is installed: {error}") from error
     except Exception as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise StoreFailed(f"the store {url} fails: {reason}") from error
+        may_pass = not isinstance(error, _LASTING)
+        raise StoreFailed(f"the store {url} fails: {reason}", may_pass=may_pass) from error

@@ -17,7 +17,7 @@ from datetime import datetime, timezone
 
 from gitopsc_runner.clock import Cron
 from gitopsc_runner.key import Key
-from gitopsc_runner.outcome import Waiting
+from gitopsc_runner.outcome import UNUSABLE, Unusable, Waiting
 from gitopsc_runner.settings import Settings
 from gitopsc_runner.store import SKEW_SECONDS, Record, Store, Tick, needed
 
@@ -29,8 +29,8 @@ _SHARE = 0.8
 _MARGIN_SECONDS = 600
 """A pod that waits may be tried again that much later."""
 
-_JOB = "GITOPSC_JOB"
-_JOB_ID = "GITOPSC_JOB_ID"
+JOB = "GITOPSC_JOB"
+JOB_ID = "GITOPSC_JOB_ID"
 """Variables with the name and the unique id of the Job that a pod is of."""
 
 
@@ -63,20 +63,21 @@ def tick_of(settings: Settings, store: Store | None, now: float) -> int:
     Kubernetes calls a CronJob's Jobs after it, with the minute at the end. A number that is no such
     minute is somebody's own, as of a Job that Argo CD makes (kubernetes.md section 4).
     """
-    job = os.environ.get(_JOB, "")
+    job = os.environ.get(JOB, "")
     if match := re.fullmatch(rf"{re.escape(settings.run)}-([0-9]{{1,12}})", job):
         tick = 60 * int(match[1])
         if now - _OLDEST_SECONDS <= tick <= now + SKEW_SECONDS:
             return tick
     if store is None or not re.fullmatch(r"[a-z0-9.-]+", job):
         return int(now)
-    return store.manual_tick(settings.run, job, os.environ.get(_JOB_ID, ""), now)
+    return store.manual_tick(settings.run, job, os.environ.get(JOB_ID, ""), now)
 
 
 def find_upstream(
     settings: Settings, store: Store | None, now: float, tick: int | None, *, waits: bool = True
 ) -> Upstream:
-    """Raises Waiting when a record is not there that is to be waited for.
+    """Raises Waiting when a record is not there that is to be waited for; Unusable when it will
+    never come, and nothing is there in its place.
 
     `tick` is that of a run which the clock starts. If it does not wait, it takes what is there.
     """
@@ -141,29 +142,39 @@ class _Wanted:
         if (found := self._store.tick(self._producer, due)) is not None:
             return found
         what = f"data of `{self._producer}` for {moment(due)}"
+        why = self._hopeless(latest, due)
+        if why is None:
+            self.reason = f"{what} is not there yet"
+            return None
         if latest is None:
-            self.reason = f"{what} is not there yet"
-            return None
-        if (why := self._hopeless(latest, due)) is None:
-            self.reason = f"{what} is not there yet"
-            return None
+            raise Unusable(f"{what} {why}, and no other is there")
         self.reason = f"{what} {why}: that of {moment(latest.tick)} is read"
         return latest
 
     def _due(self) -> int | None:
         """The newest tick of the producer at or before the own one."""
-        if self._tick is None:
-            return None
-        return Cron(self._clock["schedule"], self._settings.time_zone).last(self._tick)
+        return self._last(self._tick) if self._tick is not None else None
 
-    def _hopeless(self, latest: Tick, due: int) -> str | None:
+    def _last(self, at: int) -> int | None:
+        return Cron(self._clock["schedule"], self._settings.time_zone).last(at)
+
+    def _is_past(self, tick: int | None, due: int) -> bool:
+        """Whether it is of the clock, too, and so comes only when that of `due` is over.
+
+        A manual run may come while the one that is due goes on.
+        """
+        return tick is not None and (tick == due or (tick > due and self._last(tick) == tick))
+
+    def _hopeless(self, latest: Tick | None, due: int) -> str | None:
         """Why waiting has an end."""
-        if latest.tick > due:
+        if latest is not None and self._is_past(latest.tick, due):
             return "never came, and newer data did"
         failure = self._store.failure(self._producer)
-        has_failed = failure is not None and failure.tick is not None and failure.tick >= due
-        if has_failed and not self._clock.get("retries"):
-            return "has failed"
+        is_last = not self._clock.get("retries") or (
+            failure is not None and failure.exit_code == UNUSABLE
+        )
+        if failure is not None and is_last and self._is_past(failure.tick, due):
+            return f"has failed ({failure.error})"
         if self._now >= self._end():
             return "has not come in time"
         return None
