@@ -39,6 +39,8 @@ def test_the_runner_s_tables() -> None:
         "handler, a coroutine",
         "handler, in a thread",
         "to a job's handler",
+        "reads it once",
+        "follows: new data each second",
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -42,7 +43,7 @@ def test_compile_check_and_compile_again(project: Path) -> None:
     assert f"created   {project}/deploy/manifests/staging/announce.yaml" in done.stderr
     again = gitopsc("compile", project)
     assert again.returncode == 0
-    assert "gitopsc: up to date, 49 files" in again.stderr
+    assert re.search(r"gitopsc: up to date, \d+ files", again.stderr)
     assert gitopsc("compile", project, "--check").returncode == 0
 
 

@@ -24,7 +24,7 @@ VERSION = f"PYTHON{sys.version_info[0]}_{sys.version_info[1]}"
 DESCRIPTORS = """
 kind: python
 name: fetch
-spec: {python_version: VERSION, source: {source: day.py, handler: fetch}, requirements: [pandas]}
+spec: {python_version: VERSION, source: {source: day.py, handler: fetch}}
 ---
 kind: scheduler
 name: nightly
@@ -35,7 +35,7 @@ spec:
 ---
 kind: python
 name: train
-spec: {python_version: VERSION, source: {source: day.py, handler: train}, requirements: [pandas]}
+spec: {python_version: VERSION, source: {source: day.py, handler: train}}
 ---
 kind: python+job:run
 name: Train_it
@@ -60,12 +60,13 @@ spec: {path: notes.txt}
 SOURCE = """
 import os
 
-import pandas
-
 
 def fetch(project, days):
-    frame = pandas.DataFrame({"day": range(days), "heat": [each / 7 for each in range(days)]})
-    project.log_table("readings", data=frame)
+    with open("readings.csv", "w") as file:
+        file.write("day,heat\\n")
+        for day in range(days):
+            file.write(f"{day},{day / 7}\\n")
+    project.log_table("readings", source="readings.csv")
 
 
 def train(project, run, rate, readings=None):

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from gitopsc_runner.outcome import Unusable
 
 _RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
+_KEPT_DAYS = 4
 _MOST_DAYS = 9 * 366
 """The 29th of February, on a given weekday or not, comes within that time from most days."""
 
@@ -28,6 +29,7 @@ class Cron:
         self._minutes, self._hours, self._days, self._months, self._weekdays = values
         self._needs_both = "*" in (fields[2], fields[4])
         self._zone = _zone(zone)
+        self._known: dict[date, list[int]] = {}
 
     def last(self, at: float) -> int | None:
         """The newest time at or before `at`; None when there is none for years."""
@@ -43,7 +45,11 @@ class Cron:
         for number in range(_MOST_DAYS):
             day = today + timedelta(days=step * number)
             if self._has(day):
-                yield self._times(day)
+                if day not in self._known:
+                    if len(self._known) > _KEPT_DAYS:
+                        self._known.clear()
+                    self._known[day] = self._times(day)
+                yield self._known[day]
 
     def _has(self, day: date) -> bool:
         """As cron has it: of two days that are both restricted, either will do."""
