@@ -11,15 +11,18 @@ import hashlib
 import json
 import os
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
-from gitopsc_runner.clock import Cron
 from gitopsc_runner.key import Key
 from gitopsc_runner.outcome import UNUSABLE, Unusable, Waiting
 from gitopsc_runner.settings import Settings
 from gitopsc_runner.store import SKEW_SECONDS, Record, Store, Tick, needed
+
+if TYPE_CHECKING:
+    from gitopsc_runner.clock import Cron
 
 _OLDEST_SECONDS = 400 * 86_400
 _SHORTEST_SECONDS = 1_800
@@ -156,7 +159,12 @@ class _Wanted:
         return self._last(self._tick) if self._tick is not None else None
 
     def _last(self, at: int) -> int | None:
-        return Cron(self._clock["schedule"], self._settings.time_zone).last(at)
+        return self._cron(self._clock["schedule"]).last(at)
+
+    def _cron(self, schedule: str) -> Cron:
+        from gitopsc_runner.clock import Cron  # which most runs do without
+
+        return Cron(schedule, self._settings.time_zone)
 
     def _is_past(self, tick: int | None, due: int) -> bool:
         """Whether it is of the clock, too, and so comes only when that of `due` is over.
@@ -183,7 +191,7 @@ class _Wanted:
         """Until when it is waited for: most of the way to the own next tick."""
         tick = self._tick or 0
         own = self._settings.schedule
-        following = Cron(own, self._settings.time_zone).next(tick) if own is not None else None
+        following = self._cron(own).next(tick) if own is not None else None
         if following is None or following - tick < _SHORTEST_SECONDS:
             return tick
         return tick + _SHARE * (following - tick) - _MARGIN_SECONDS
@@ -205,5 +213,5 @@ def version_of(settings: Settings, tick: int | None) -> str:
 
 def moment(tick: float) -> str:
     """Such as `2026-11-26 03:00 UTC`, with seconds where there are some."""
-    shown = datetime.fromtimestamp(tick, timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+    shown = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(tick))
     return f"{shown.removesuffix(':00')} UTC"
