@@ -67,6 +67,36 @@ class Import(NamedTuple):
     names: tuple[str, ...] = ()
 
 
+class DataCall(NamedTuple):
+    """A call of the platform's project by its name: `project.log_artifact("x", kind="artifact")`.
+
+    `name` is what is written, or `symbol` the variable that has it; neither where only running the
+    code tells. `kind` is what is written.
+    """
+
+    method: str
+    name: str | None
+    symbol: str | None
+    kind: str | None
+    line: int
+    column: int
+
+
+class Body(NamedTuple):
+    """What a function of a module calls, by names as they are written, and its data."""
+
+    calls: tuple[str, ...]
+    data: tuple[DataCall, ...]
+
+
+class Binding(NamedTuple):
+    """What an imported name stands for: a module, or `name` in it; with `level` dots before."""
+
+    module: str
+    level: int
+    name: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Outline:
     """Names at the top of a module. A definition is None where reading alone cannot tell it.
@@ -74,7 +104,8 @@ class Outline:
     `open` when names may come from elsewhere too: a star import, a `__getattr__`. `imports` are all
     of its import statements, and `strings` what may name a module or a file. `loads` is the first
     thing in it that imports by a name which is not written. `code` is the digest of its text
-    without comments and blank lines.
+    without comments and blank lines. `bodies` are those of its functions, `bindings` the names that
+    it imports, `constants` its variables that are one text.
     """
 
     definitions: Mapping[str, Definition | None]
@@ -83,6 +114,9 @@ class Outline:
     strings: tuple[str, ...]
     loads: str | None
     code: str
+    bodies: Mapping[str, Body]
+    bindings: Mapping[str, Binding]
+    constants: Mapping[str, str]
 
     @property
     def packages(self) -> frozenset[str]:
@@ -132,6 +166,11 @@ def outline(content: bytes) -> Outline:
         strings=tuple(sorted({_text(each) for each in found.get("content", ()) if _is_name(each)})),
         loads=_loader(imports, found),
         code=_code_digest(text, found),
+        bodies={name: _body(text, node, found) for name, node in functions.items()},
+        bindings={
+            name: binding for node in found.get("import", ()) for name, binding in _bindings(node)
+        },
+        constants=_constants(tree.root_node),
     )
 
 
@@ -293,6 +332,84 @@ def _loader(imports: tuple[Import, ...], found: Mapping[str, list[Node]]) -> str
             if node.text in known:
                 return _text(node)
     return None
+
+
+def _bindings(node: Node) -> Iterator[tuple[str, Binding]]:
+    module = _compact(node.child_by_field_name("module_name"))
+    level = len(module) - len(module.lstrip("."))
+    for each in node.children_by_field_name("name"):
+        alias = each.child_by_field_name("alias")
+        name = _imported(each)
+        if node.type == "import_statement":
+            # `import a.b` binds `a`, and `import a.b as c` binds all of it.
+            bound = _text(alias) if alias is not None else name.split(".")[0]
+            yield bound, Binding(name if alias is not None else bound, 0, None)
+        elif node.type == "import_from_statement":
+            bound = _text(alias) if alias is not None else name
+            yield bound, Binding(module.lstrip("."), level, name)
+
+
+# Data that code names
+
+
+_DATA_METHOD = re.compile(
+    r"(?:log|new|get)_(?:generic_)?"
+    r"(?:artifact|croissant|dataitem|huggingface|mlflow|model|sklearn|table)"
+)
+_NAME_ARGUMENTS = ("name", "identifier")
+
+
+def _body(text: bytes, node: Node, found: Mapping[str, list[Node]]) -> Body:
+    called = {_text(each) for each in _within(node, found.get("called", ()))}
+    data = []
+    for each in _within(node, found.get("changing", ())):
+        method = _text(each.child_by_field_name("attribute"))
+        receiver = _compact(each.child_by_field_name("object"))
+        is_project = receiver == "project" or receiver.endswith(".project")
+        if is_project and _DATA_METHOD.fullmatch(method):
+            data.append(_data_call(text, method, each))
+        elif len(receiver) <= _LONGEST_NAME and receiver.replace(".", "").isidentifier():
+            called.add(f"{receiver}.{method}")
+    return Body(tuple(sorted(called)), tuple(data))
+
+
+def _data_call(text: bytes, method: str, function: Node) -> DataCall:
+    call = function.parent
+    arguments = call.child_by_field_name("arguments") if call is not None else None
+    positional, named = [], {}
+    for each in arguments.named_children if arguments is not None else ():
+        if each.type == "keyword_argument":
+            named[_text(each.child_by_field_name("name"))] = each.child_by_field_name("value")
+        elif each.type != "comment":
+            positional.append(each)
+    written = next((named[key] for key in _NAME_ARGUMENTS if key in named), None)
+    if written is None and positional and positional[0].type != "list_splat":
+        written = positional[0]
+    kind = named.get("kind") or (positional[1] if len(positional) > 1 else None)
+    is_symbol = written is not None and written.type in ("identifier", "attribute")
+    name = _literal(written)
+    if "entity_id" in named:  # one version, which code alone knows
+        name, is_symbol = None, False
+    symbol = _compact(written) if is_symbol else None
+    return DataCall(method, name, symbol, _literal(kind), *_place(text, function))
+
+
+def _constants(root: Node) -> Mapping[str, str]:
+    """Variables of the module that are one text, and nothing else."""
+    found: dict[str, str] = {}
+    spoiled: set[str] = set()
+    for node, _ in _statements(root):
+        if node.type != "expression_statement":
+            continue
+        for each in node.named_children:
+            left, right = (each.child_by_field_name(side) for side in ("left", "right"))
+            if each.type == "assignment" and left is not None and left.type == "identifier":
+                name, value = _text(left), _literal(right)
+                if value is None or name in found:
+                    spoiled.add(name)
+                else:
+                    found[name] = value
+    return {name: value for name, value in found.items() if name not in spoiled}
 
 
 # Code apart from comments

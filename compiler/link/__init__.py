@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from gitopsc.link.builds import used_functions
 from gitopsc.link.clock import clock_problems
 from gitopsc.link.drafts import draft_runs
-from gitopsc.link.lineage import draw_lineage, order_runs
+from gitopsc.link.lineage import draw_lineage, order_runs, without_circles_of_code
 from gitopsc.link.runs import make_run
 from gitopsc.link.symbols import declare
 from gitopsc.link.triggers import with_triggered
@@ -28,7 +28,7 @@ def link(
     symbols, problems = declare(project)
     drafts, found = draft_runs(symbols)
     problems += found
-    drafts, data, found = with_triggered(symbols, drafts)
+    drafts, data, found = with_triggered(symbols, drafts, loaded)
     problems += found
     functions, found = used_functions(symbols, loaded, drafts)
     problems += found
@@ -39,6 +39,7 @@ def link(
         if draft.action is not None and function is not None:
             runs[draft.name], found = make_run(project, draft, draft.action, function, data)
             problems += found
+    runs = without_circles_of_code(runs)
     order, found = order_runs(runs)
     problems += [
         *found,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from gitopsc.link import sentences
@@ -11,7 +11,7 @@ from gitopsc.link.drafts import Draft
 from gitopsc.link.symbols import TYPES_OF_DATA, Symbols, age
 from gitopsc.model.descriptor import DataDescriptor
 from gitopsc.model.diagnostic import Diagnostic
-from gitopsc.model.program import Output, Reference
+from gitopsc.model.program import CODE, DataUse, Function, FunctionVersion, Output, Reference
 from gitopsc.model.reference import StoreKey
 
 _SCHEME = "store://"
@@ -30,18 +30,34 @@ _DIGEST_LENGTH = 64
 class Data(NamedTuple):
     """What is known of data: who declares it, who produces it, and what each run makes.
 
-    `promised` is what runs with errors would make; `local` are the runs of laptops.
+    `named` are, by the names of data, what runs make as only their code says. `promised` is what
+    runs with errors would make; `local` are the runs of laptops.
     """
 
     symbols: Symbols
     producers: Mapping[Entity, tuple[str, Output]]
     outputs: Mapping[str, tuple[Output, ...]]
+    named: Mapping[str, tuple[tuple[str, DataUse], ...]]
     promised: frozenset[Entity]
     local: frozenset[str]
 
-    def resolved(self, reference: Reference) -> Reference | None:
-        """With its producer or its declaration; without a version, the newest is meant: the one
-        that a run of this project makes. None when nobody knows it."""
+    def makers(self, key: StoreKey, *, but: str, is_local: bool) -> Sequence[tuple[str, DataUse]]:
+        """The runs whose code makes that data, without the one that asks. A cluster's does not see
+        what laptops make."""
+        found: dict[str, DataUse] = {}
+        for run, use in self.named.get(key.name, ()):
+            is_seen = run != but and (is_local or run not in self.local)
+            if is_seen and (use.type == key.type or (use.type is None and key.type != "model")):
+                found.setdefault(run, use)
+        return list(found.items())
+
+    def resolved(self, reference: Reference, run: str) -> Reference | None:
+        """As the run means it that reads it: with its producer or its declaration.
+
+        Without a version, the newest is meant: the one that a run of this project makes. A declared
+        output goes before a declared path, and that before what only code says. None when nobody
+        knows it, or several make it.
+        """
         key = reference.key
         if key.project != self.symbols.project:
             return reference
@@ -53,26 +69,42 @@ class Data(NamedTuple):
         if producer is not None:
             # One entity has one key, however its kind is spelled here.
             return reference._replace(producer=producer[0], key=producer[1].key)
-        return _declared_as(reference, max(declared, key=age)) if declared else None
+        newest = max(declared, key=age) if declared else None
+        if newest is None or newest.spec.path is None:
+            makers = self.makers(key, but=run, is_local=run in self.local)
+            if len(makers) == 1:
+                maker, use = makers[0]
+                kind = use.kind or key.kind
+                return reference._replace(producer=maker, key=key._replace(kind=kind))
+        return _declared_as(reference, newest) if newest is not None else None
 
     def problems(
-        self, reference: Reference, resolved: Reference | None, *, is_local: bool
+        self, reference: Reference, resolved: Reference | None, run: str
     ) -> Iterator[Diagnostic]:
-        """Of what a run reads, as it is written and `resolved`; `is_local` says that the run is a
-        laptop's."""
+        """Of what a run reads, as it is written and `resolved`."""
         key = reference.key
+        is_local = run in self.local
         if resolved is None:
-            if (key.type, key.name) not in self.promised:
-                known = {*self.symbols.data, *self.producers}
-                yield sentences.unknown_data(reference, known)
+            makers = self.makers(key, but=run, is_local=is_local)
+            if makers:
+                yield sentences.several_makers(reference, makers)
+            elif (key.type, key.name) not in self.promised:
+                yield sentences.unknown_data(reference, self._known())
         elif resolved is reference and self._is_unknown_version(key):
             yield sentences.undeclared_version(reference)
         elif resolved.producer in self.local and not is_local:
             yield sentences.made_on_a_laptop(resolved)
 
+    def _known(self) -> Mapping[Entity, str | None]:
+        """All data that has a name here, with a run that makes it."""
+        found: dict[Entity, str | None] = dict.fromkeys(self.symbols.data)
+        for name, uses in self.named.items():
+            found |= {(use.type or "dataitem", name): run for run, use in uses}
+        return found | {entity: run for entity, (run, _) in self.producers.items()}
+
     def _is_unknown_version(self, key: StoreKey) -> bool:
         is_own = key.project == self.symbols.project
-        is_made = (key.type, key.name) in self.producers
+        is_made = (key.type, key.name) in self.producers or key.name in self.named
         is_digest = key.version is not None and len(key.version) == _DIGEST_LENGTH
         return is_own and key.version is not None and not (is_made and is_digest)
 
@@ -85,8 +117,12 @@ def _declared_as(reference: Reference, declared: DataDescriptor) -> Reference:
     return reference._replace(declared=declared, key=key)
 
 
-def find_data(symbols: Symbols, drafts: Sequence[Draft]) -> tuple[Data, list[Diagnostic]]:
-    """`drafts` are the runs that have an action."""
+def find_data(
+    symbols: Symbols,
+    drafts: Sequence[Draft],
+    functions: Mapping[FunctionVersion, Function],
+) -> tuple[Data, list[Diagnostic]]:
+    """`drafts` are the runs that have an action, `functions` all that were loaded."""
     producers: dict[Entity, tuple[str, Output]] = {}
     problems: list[Diagnostic] = []
     for draft in drafts:
@@ -96,7 +132,16 @@ def find_data(symbols: Symbols, drafts: Sequence[Draft]) -> tuple[Data, list[Dia
     outputs: dict[str, tuple[Output, ...]] = {}
     for run, output in producers.values():
         outputs[run] = (*outputs.get(run, ()), output)
-    return Data(symbols, producers, outputs, _promised(symbols, names), local), problems
+    named: dict[str, tuple[tuple[str, DataUse], ...]] = {}
+    for draft in drafts:
+        function = functions.get(draft.function)
+        if draft.action == "job" and function is not None:
+            declared = names_of(outputs.get(draft.name, ()))
+            for use in function.made:
+                if use.name is not None and use.name not in declared:
+                    named[use.name] = (*named.get(use.name, ()), (draft.name, use))
+    promised = _promised(symbols, names)
+    return Data(symbols, producers, outputs, named, promised, local), problems
 
 
 def _add_outputs(
@@ -138,6 +183,20 @@ def written_inputs(symbols: Symbols, draft: Draft) -> tuple[list[Reference], lis
         else:
             found.append(Reference(argument, key, text, "inputs", span))
     return found, problems
+
+
+def names_of(outputs: Iterable[Output]) -> frozenset[str]:
+    """What declared outputs are called: in the handler, and as data."""
+    return frozenset(name for each in outputs for name in (each.name, each.key.name))
+
+
+def code_inputs(symbols: Symbols, function: Function) -> Iterator[Reference]:
+    """What a handler asks for by a name that stands in its code."""
+    for use in function.data:
+        if use.verb == "reads" and use.name is not None and use.type is not None:
+            project = use.project or symbols.project
+            key = StoreKey(project, use.type, use.kind or use.type, use.name, None)
+            yield Reference(None, key, str(key), CODE, use.span)
 
 
 def written_references(symbols: Symbols, draft: Draft) -> tuple[list[Reference], list[Diagnostic]]:

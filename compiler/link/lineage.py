@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import cast
 
 from gitopsc.adapters.graph import circles, generations
 from gitopsc.link import sentences
+from gitopsc.link.data import names_of
 from gitopsc.link.drafts import Draft
 from gitopsc.link.symbols import TYPES_OF_DATA, Symbols, find_function
 from gitopsc.model.descriptor import DataDescriptor, RunDescriptor, TriggerDescriptor
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.program import (
+    CODE,
     RELATIONS,
+    DataUse,
     Edge,
     Function,
     FunctionVersion,
@@ -41,6 +45,23 @@ def order_runs(runs: Mapping[str, Run]) -> tuple[Order, list[Diagnostic]]:
     return order, []
 
 
+def without_circles_of_code(runs: Mapping[str, Run]) -> dict[str, Run]:
+    """Where what code asks for makes runs wait in a circle, it may be there from before: then it
+    orders nothing."""
+    found = dict(runs)
+    while any(run.code_inputs for run in found.values()):
+        waits = {(run.name, read.producer) for run in found.values() for read in run.reads}
+        known = {(name, other) for name, other in waits if other in found and other is not None}
+        if generations(found, known) is not None:
+            break
+        in_circles = {name for names in circles(known) for name in names}
+        if not any(found[name].code_inputs for name in in_circles):
+            break
+        for name in in_circles:
+            found[name] = replace(found[name], code_inputs=())
+    return found
+
+
 def draw_lineage(
     symbols: Symbols,
     functions: Mapping[FunctionVersion, Function],
@@ -48,7 +69,8 @@ def draw_lineage(
     builds: Iterable[Draft],
     order: Order,
 ) -> Lineage:
-    drawing = _Drawing(symbols)
+    runs = tuple(runs)
+    drawing = _Drawing(symbols, runs)
     for function in functions.values():
         drawing.add_function(function)
     for run in runs:
@@ -69,8 +91,9 @@ def draw_lineage(
 class _Drawing:
     """Nodes and edges, as they are found."""
 
-    def __init__(self, symbols: Symbols) -> None:
+    def __init__(self, symbols: Symbols, runs: Iterable[Run]) -> None:
         self._symbols = symbols
+        self._read = sorted({(read.key.type, read.key.name) for run in runs for read in run.reads})
         self._nodes: set[Node] = set()
         self._edges: set[Edge] = set()
 
@@ -115,6 +138,37 @@ class _Drawing:
             data = self._data_node(output.key)
             self._nodes.add(data)
             self._edges.add(Edge(data.id, node.id, "produced_by", "outputs", output.span))
+        self._add_code(run, node)
+
+    def _add_code(self, run: Run, node: Node) -> None:
+        """What stands in the handler's code; what only running it tells is `unknown`."""
+        project = self._symbols.project
+        declared = names_of(run.outputs)
+        for use in run.function.made if run.action == "job" else ():
+            if use.name in declared:
+                continue
+            data = Node(f"unknown/{run.name}", "unknown", "?")
+            if use.name is not None:
+                data = self._named(use)
+            self._nodes.add(data)
+            self._edges.add(Edge(data.id, node.id, "produced_by", CODE, use.span))
+        read = {(each.key.type, each.key.name) for each in run.reads}
+        for use in run.function.data:
+            if use.verb == "makes" or use.type is None or use.name is None:
+                continue
+            if (use.type, use.name) not in read:
+                key = StoreKey(use.project or project, use.type, use.type, use.name, None)
+                data = self._data_node(key)
+                self._nodes.add(data)
+                self._edges.add(Edge(node.id, data.id, "consumes", CODE, use.span))
+
+    def _named(self, use: DataUse) -> Node:
+        """What only a decorator names has the type that somebody reads it as, if anybody does."""
+        name = str(use.name)
+        type_ = use.type or next((type_ for type_, read in self._read if read == name), None)
+        if type_ is None:
+            return Node(f"data/{name}", "data", name)
+        return self._data_node(StoreKey(self._symbols.project, type_, type_, name, None))
 
     def add_build(self, draft: Draft, function: Function) -> None:
         node = _run_node(draft.name)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gitopsc.link import sentences
 from gitopsc.link.arguments import misfits
 from gitopsc.link.builds import overruled_keys
-from gitopsc.link.data import Data, written_inputs, written_references
+from gitopsc.link.data import Data, code_inputs, names_of, written_inputs, written_references
 from gitopsc.link.drafts import Draft
 from gitopsc.model.descriptor import Project
 from gitopsc.model.diagnostic import Diagnostic
@@ -22,7 +22,8 @@ def make_run(
     references, reference_problems = written_references(data.symbols, draft)
     if draft.watched is not None and not _reads(draft.watched, (*inputs, *references)):
         references.append(draft.watched)
-    resolved = {reference: data.resolved(reference) for reference in (*inputs, *references)}
+    written = (*inputs, *references)
+    resolved = {reference: data.resolved(reference, draft.name) for reference in written}
     spec = draft.merged.spec
     parameters: Mapping[str, Any] = spec.parameters or {}
     init_parameters: Mapping[str, Any] = spec.init_parameters or {}
@@ -42,10 +43,11 @@ def make_run(
         inputs=_found(inputs, resolved),
         references=_found(references, resolved),
         outputs=data.outputs.get(draft.name, ()),
+        code_inputs=tuple(_code_inputs(data, draft, function, written)),
     )
     problems = [*input_problems, *reference_problems]
     for reference, found in resolved.items():
-        problems += data.problems(reference, found, is_local=draft.is_local)
+        problems += data.problems(reference, found, draft.name)
     if action == "serve" and spec.parameters:
         is_used = init_key == "parameters"
         problems.append(sentences.parameters_to_init(draft.merged, is_used=is_used))
@@ -55,6 +57,27 @@ def make_run(
     problems += _gpu_problems(draft)
     problems += misfits(run, init_key)
     return run, problems
+
+
+def _code_inputs(
+    data: Data, draft: Draft, function: Function, written: Sequence[Reference]
+) -> Iterator[Reference]:
+    """What the code asks for and nothing else says, where somebody here is known to have it."""
+    own = {*names_of(data.outputs.get(draft.name, ()))}
+    own |= {use.name for use in function.made if use.name is not None}
+    seen: set[tuple[str, str]] = set()
+    for reference in code_inputs(data.symbols, function):
+        entity = (reference.key.type, reference.key.name)
+        if entity in seen or reference.key.name in own or _reads(reference, written):
+            continue
+        seen.add(entity)
+        found = data.resolved(reference, draft.name)
+        if found is None or reference.key.project != data.symbols.project:
+            continue
+        is_there = found.declared is not None and found.declared.spec.path is not None
+        is_reachable = draft.is_local or found.producer not in data.local
+        if (found.producer is not None and is_reachable) or is_there:
+            yield found
 
 
 def _reads(watched: Reference, references: Iterable[Reference]) -> bool:

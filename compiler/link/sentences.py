@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from gitopsc.model.descriptor import Descriptor, FunctionDescriptor, TriggerDescriptor
 from gitopsc.model.diagnostic import (
@@ -35,7 +35,7 @@ from gitopsc.model.diagnostic import (
     did_you_mean,
     listed,
 )
-from gitopsc.model.program import Function, Merged, Output, Reference, Run, Signature
+from gitopsc.model.program import DataUse, Function, Merged, Output, Reference, Run, Signature
 from gitopsc.model.reference import StoreKey
 from gitopsc.model.source import Span
 
@@ -227,6 +227,17 @@ def two_producers(first: tuple[str, Output], second: tuple[str, Output]) -> Diag
     return Diagnostic(TWO_PRODUCERS, message, second[1].span, hint, related)
 
 
+def several_makers(reference: Reference, makers: Sequence[tuple[str, DataUse]]) -> Diagnostic:
+    """Somebody has to say which is meant; a text in a parameter may be no reading at all."""
+    key = reference.key
+    names = listed(name for name, _ in makers)
+    message = f"{key.type} `{key.name}` is made by {names}"
+    code = TWO_PRODUCERS if reference.argument is not None else UNKNOWN_DATA
+    related = tuple(Label(use.span, f"`{name}` makes it here") for name, use in makers[:5])
+    hint = f"say which is meant: write `outputs: {{{key.name}: {key}}}` on that run"
+    return Diagnostic(code, message, reference.span, hint, related)
+
+
 def undeclared_version(reference: Reference) -> Diagnostic:
     key = reference.key
     message = f"no descriptor declares version `{key.version}` of {key.type} `{key.name}`"
@@ -234,8 +245,9 @@ def undeclared_version(reference: Reference) -> Diagnostic:
     return Diagnostic(UNKNOWN_VERSION, message, reference.span, hint)
 
 
-def unknown_data(reference: Reference, known: Collection[tuple[str, str]]) -> Diagnostic:
-    """`known` are types and names. An input has to be known; what stands elsewhere may be text."""
+def unknown_data(reference: Reference, known: Mapping[tuple[str, str], str | None]) -> Diagnostic:
+    """`known` are types and names, each with a run that makes it. An input has to be known; what
+    stands elsewhere may be text."""
     key = reference.key
     code = UNKNOWN_DATA if reference.argument is None else UNKNOWN_INPUT
     message = f"no run produces {key.type} `{key.name}`, and no descriptor declares it"
@@ -243,11 +255,14 @@ def unknown_data(reference: Reference, known: Collection[tuple[str, str]]) -> Di
     return Diagnostic(code, message, reference.span, hint)
 
 
-def _similar(key: StoreKey, known: Collection[tuple[str, str]]) -> str | None:
-    for type_, name in sorted(known):
+def _similar(key: StoreKey, known: Mapping[tuple[str, str], str | None]) -> str | None:
+    for (type_, name), run in sorted(known.items()):
         if name == key.name:
-            return f"it is of type {type_}: write `{key._replace(type=type_, kind=type_)}`"
-    return did_you_mean(key.name, (name for type_, name in known if type_ == key.type))
+            made = f"`{run}` makes it as" if run is not None else "it is of type"
+            return f"{made} {type_}: write `{key._replace(type=type_, kind=type_)}`"
+    alike = did_you_mean(key.name, (name for type_, name in known if type_ == key.type))
+    makers = [run for (_, name), run in known.items() if run and alike and f"`{name}`" in alike]
+    return f"{alike} `{makers[0]}` makes that" if alike and makers else alike
 
 
 def nothing_watched(trigger: TriggerDescriptor, *, by_state: bool) -> Diagnostic:

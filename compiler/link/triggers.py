@@ -17,7 +17,7 @@ from gitopsc.link.drafts import Draft, draft_run
 from gitopsc.link.symbols import Symbols
 from gitopsc.model.descriptor import RunDescriptor, TriggerDescriptor, filled, filled_fields
 from gitopsc.model.diagnostic import Diagnostic
-from gitopsc.model.program import Output, Reference
+from gitopsc.model.program import Function, FunctionVersion, Output, Reference
 from gitopsc.model.reference import StoreKey
 from gitopsc.model.specification import RunSpec, Variable
 
@@ -31,7 +31,9 @@ _FILLED = ("inputs", "outputs", "parameters", "init_parameters", "envs")
 
 
 def with_triggered(
-    symbols: Symbols, drafts: Sequence[Draft]
+    symbols: Symbols,
+    drafts: Sequence[Draft],
+    functions: Mapping[FunctionVersion, Function],
 ) -> tuple[list[Draft], Data, list[Diagnostic]]:
     """All drafts, with those of triggers, and the data that they make.
 
@@ -41,7 +43,8 @@ def with_triggered(
     problems: list[Diagnostic] = []
     started: set[tuple[str, str]] = set()
     while True:
-        data, doubts = find_data(symbols, [draft for draft in found if draft.action is not None])
+        acting = [draft for draft in found if draft.action is not None]
+        data, doubts = find_data(symbols, acting, functions)
         new = []
         for trigger in symbols.triggers:
             for maker, output in _matches(symbols, trigger, data):
@@ -57,9 +60,7 @@ def with_triggered(
     names = {name for name, _ in started}
     for trigger in symbols.triggers:
         if trigger.name not in names:
-            is_made = any(
-                _is_meant(symbols, trigger, made.key) for _, made in data.producers.values()
-            )
+            is_made = any(_is_meant(symbols, trigger, made.key) for _, made in _made(symbols, data))
             problems.append(
                 sentences.nothing_watched(trigger, by_state=is_made and not _counts(trigger))
             )
@@ -72,10 +73,23 @@ def _matches(
     """The runs in a cluster that make what a trigger waits for, with what they make."""
     if trigger.run is None or not _counts(trigger):
         return
-    for maker, output in data.producers.values():
+    for maker, output in _made(symbols, data):
         is_own = symbols.runs[maker].trigger == trigger.name
         if not is_own and maker not in data.local and _is_meant(symbols, trigger, output.key):
             yield maker, output
+
+
+def _made(symbols: Symbols, data: Data) -> Iterator[tuple[str, Output]]:
+    """What runs declare to make; and what only their code says, where one alone makes it."""
+    yield from data.producers.values()
+    for name, uses in data.named.items():
+        typed = [(run, use) for run, use in uses if use.type is not None]
+        if len({run for run, _ in typed}) == 1:
+            run, use = typed[0]
+            type_ = str(use.type)
+            if (type_, name) not in data.producers:
+                key = StoreKey(symbols.project, type_, use.kind or type_, name, None)
+                yield run, Output(name, key, use.span)
 
 
 def _counts(trigger: TriggerDescriptor) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from gitopsc.adapters.packaged import RUNTIME, runner_requirements
 from gitopsc.adapters.requirement import normalised
 from gitopsc.load import sentences
+from gitopsc.load.data import data_uses
 from gitopsc.load.handler import read_handler, with_code
 from gitopsc.load.requirements import bad_requirements, locked_packages
 from gitopsc.load.source import Sources, Unavailable, find_source, module_of, platform_refusal
@@ -66,6 +67,9 @@ def _function(
     if not source.files and source.fetch is None and spec.image is None:
         return None, [*problems, sentences.no_source(descriptor)]
     handler, found = read_handler(sources, descriptor, source)
+    roots = [descriptor.source.function_name, descriptor.source.init_function]
+    module = module_of(descriptor, source.module)
+    data = data_uses(source.files, module, [each for each in roots if each], sources.memo)
     files = source.files
     if source.content is None:  # and not pinned as it is
         files = tuple(with_code(files, sources.memo))
@@ -77,7 +81,7 @@ def _function(
         base_image=spec.base_image,
         image=spec.image,
         handler=descriptor.source.function_name,
-        module=module_of(descriptor, source.module),
+        module=module,
         init=descriptor.source.init_function,
         files=files,
         origin=source.origin,
@@ -87,5 +91,6 @@ def _function(
         packages=packages,
         signatures=handler.signatures,
         imports=handler.imports,
+        data=data,
     )
     return function, [*problems, *found]

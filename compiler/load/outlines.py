@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from gitopsc.adapters.python import Definition, Import, NotPython, Outline, outline
+from gitopsc.adapters.python import (
+    Binding,
+    Body,
+    DataCall,
+    Definition,
+    Import,
+    NotPython,
+    Outline,
+    outline,
+)
 from gitopsc.model.memo import Memo, step_key
 
 __all__ = ("NotPython", "Outline", "outline_of")
@@ -13,13 +22,28 @@ def outline_of(content: bytes, memo: Memo) -> Outline:
     key = step_key("outline", content)
     known = memo.recall(key)
     if known is not None:
-        definitions, is_open, imports, strings, loads, code = known
-        named = {name: each and Definition(*each) for name, each in definitions.items()}
+        definitions, is_open, imports, strings, loads, code, bodies, bindings, constants = known
         return Outline(
-            named, is_open, tuple(Import(*each) for each in imports), strings, loads, code
+            {name: each and Definition(*each) for name, each in definitions.items()},
+            is_open,
+            tuple(Import(*each) for each in imports),
+            strings,
+            loads,
+            code,
+            {
+                name: Body(calls, tuple(DataCall(*call) for call in data))
+                for name, (calls, data) in bodies.items()
+            },
+            {name: Binding(*each) for name, each in bindings.items()},
+            constants,
         )
     found = outline(content)
     definitions = {name: each and tuple(each) for name, each in found.definitions.items()}
     imports = [tuple(each) for each in found.imports]
-    memo.keep(key, (definitions, found.open, imports, found.strings, found.loads, found.code))
+    bodies = {
+        name: (each.calls, tuple(map(tuple, each.data))) for name, each in found.bodies.items()
+    }
+    bindings = {name: tuple(each) for name, each in found.bindings.items()}
+    told = (definitions, found.open, imports, found.strings, found.loads, found.code)
+    memo.keep(key, (*told, bodies, bindings, found.constants))
     return found

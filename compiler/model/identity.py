@@ -39,7 +39,8 @@ COMPUTE_FIELDS: Final[Mapping[str, Any]] = {
 }
 """What decides a run's result, each with the value that an absent field has.
 
-`code_inputs` and `code_outputs` are for data that only the handler's code names.
+`code_inputs` is the data that only the handler's code asks for. What it makes is in its source:
+`code_outputs` stays empty.
 """
 
 OBJECT_FIELDS: Final[Mapping[str, Any]] = {"compute": None, "pod": None, "retries": False}

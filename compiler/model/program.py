@@ -52,6 +52,22 @@ class Signature(NamedTuple):
         return (*self.required, *self.optional)
 
 
+CODE = "code"
+"""The evidence of what stands in a handler's code."""
+
+
+class DataUse(NamedTuple):
+    """Data that a handler names in its code. What it `makes` may have no name that reading tells,
+    and no type where only its decorator names it."""
+
+    verb: Literal["makes", "reads"]
+    type: str | None
+    kind: str | None
+    name: str | None
+    span: Span
+    project: str | None = None
+
+
 FunctionVersion = tuple[str, str | None]
 """The name of a function and the id of one of its versions."""
 
@@ -81,7 +97,7 @@ class Function:
     requirements were locked to.
     `signatures` are those of the handler and the init function, where reading can tell them;
     `imports` the first parts of the modules that the handler's module imports. `is_newest` says
-    that no other version is the one that a bare name means.
+    that no other version is the one that a bare name means. `data` is what its code names.
     """
 
     name: str
@@ -103,6 +119,7 @@ class Function:
     packages: RequirementsPin | None = None
     build: Build = field(default_factory=Build)
     is_newest: bool = True
+    data: tuple[DataUse, ...] = ()
 
     @property
     def version(self) -> FunctionVersion:
@@ -116,6 +133,20 @@ class Function:
     def base(self) -> str:
         """The image that its image starts from."""
         return self.base_image or self.default_base
+
+    @property
+    def made(self) -> tuple[DataUse, ...]:
+        """What its handler makes, as its code says: what it logs, and what its decorator names."""
+        signature = self.signatures.get(self.handler)
+        logged = [use for use in self.data if use.verb == "makes"]
+        known = {use.name for use in logged}
+        span = signature.span if signature is not None else None
+        place = span or self.descriptor.span("spec", "source", "handler")
+        names = signature.outputs if signature is not None else None
+        named = [
+            DataUse("makes", None, None, name, place) for name in names or () if name not in known
+        ]
+        return (*logged, *named)
 
     @property
     def unique_name(self) -> str:
@@ -183,7 +214,8 @@ class Run:
     """A run as the platform would merge it: what it says itself, its task, and its function.
 
     Its parameters and init parameters are those that its functions are called with. A `local` one
-    is never in a cluster.
+    is never in a cluster. `outputs` are declared; `code_inputs` are what only its code asks for, as
+    far as somebody here has it.
     """
 
     name: str
@@ -196,6 +228,7 @@ class Run:
     inputs: tuple[Reference, ...]
     references: tuple[Reference, ...]
     outputs: tuple[Output, ...]
+    code_inputs: tuple[Reference, ...] = ()
 
     @property
     def descriptor(self) -> RunDescriptor:
@@ -207,7 +240,7 @@ class Run:
 
     @property
     def reads(self) -> tuple[Reference, ...]:
-        return (*self.inputs, *self.references)
+        return (*self.inputs, *self.references, *self.code_inputs)
 
     @property
     def is_scheduled(self) -> bool:

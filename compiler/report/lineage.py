@@ -15,7 +15,8 @@ from gitopsc.model.output import escape_unprintable, readable_json
 from gitopsc.model.program import Edge, Node, Program
 from gitopsc.model.reference import StoreKey
 
-_DATA = frozenset(DATA_TYPES.values())
+_DATA = frozenset((*DATA_TYPES.values(), "data", "unknown"))
+"""What flows between runs; of `data` reading alone tells no type, and of `unknown` no name."""
 
 
 def render_mermaid(programs: Iterable[Program]) -> str:
@@ -159,6 +160,8 @@ def _boxes(program: Program, ids: Ids) -> Iterator[_Box]:
             continue  # it stands in the box of its own project
         run = runs.get(node.id)
         text = node.id if home else node.id.partition("/")[2]
+        if node.type == "unknown":
+            text = "what only running it tells"
         if run is not None:
             what = "job" if run.action == "job" else "service"
             what = what if run.spec.cron is None else "scheduled job"

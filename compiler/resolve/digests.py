@@ -47,7 +47,7 @@ def compute_fields(
         "base_image": None if function.base == function.default_base else function.base,
         "build": _build(function),
         "claims": claims,
-        "code_inputs": {},
+        "code_inputs": {read.written: read_version(read, computes) for read in run.code_inputs},
         "code_outputs": {},
         "envs": variables,
         "handler": function.handler,

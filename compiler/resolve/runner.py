@@ -47,7 +47,9 @@ def runner_settings(
         "outputs": {output.name: str(output.key) for output in run.outputs},
         "parameters": run.parameters,
         "project": program.project.name,
-        "references": {read.written: _read(read, computes) for read in run.references},
+        "references": {
+            read.written: _read(read, computes) for read in (*run.references, *run.code_inputs)
+        },
         "run": cleaned(run.name),
         "schedule": run.spec.cron,
         "secrets": {

@@ -7,7 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from gitopsc.model.descriptor import COMPILED_KINDS, OTHER_RUNTIMES, RUN_KINDS, Descriptor
+from gitopsc.model.descriptor import (
+    COMPILED_KINDS,
+    DATA_TYPES,
+    OTHER_RUNTIMES,
+    RUN_KINDS,
+    Descriptor,
+)
 from gitopsc.model.diagnostic import Diagnostic, has_errors
 from gitopsc.model.document import Document
 from gitopsc.validate import sentences
@@ -104,8 +110,16 @@ def _is_descriptor(data: Any) -> bool:
         isinstance(data, dict)
         and isinstance(data.get("kind"), str)
         and "apiVersion" not in data
-        and ("spec" in data or "metadata" in data)
+        and ("spec" in data or "metadata" in data or _is_bare_data(data))
     )
+
+
+def _is_bare_data(data: Mapping[str, Any]) -> bool:
+    """Data may be declared by its name alone; with other keys it is of somebody else."""
+    return data["kind"] in DATA_TYPES and "name" in data and data.keys() <= _KEYS_OF_DATA
+
+
+_KEYS_OF_DATA = {"id", "key", "kind", "name", "project", "user"}
 
 
 def _mlrun_function(spec: Mapping[str, Any]) -> int | None:
