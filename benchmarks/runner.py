@@ -44,7 +44,7 @@ def job():
     print("called", time.time())
 
 def init(context):
-    with open(context.project.get_artifact("day").as_file()[0], "rb") as file:
+    with open(context.project.get_artifact("day").as_file(), "rb") as file:
         context.data = file.read()
 
 async def follows(context, event):

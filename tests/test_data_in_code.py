@@ -69,7 +69,8 @@ CODE: Mapping[str, tuple[Mapping[str, str], set[tuple[str, str | None, str | Non
     "through functions": (
         {
             "main.py": "from . import near\nimport far as f\n\n"
-            "def run(project):\n    keep(project)\n\ndef keep(project):\n    near.keep(project)\n    f.keep(project)\n\n"
+            "def run(project):\n    keep(project)\n\n"
+            "def keep(project):\n    near.keep(project)\n    f.keep(project)\n\n"
             "def other(project):\n    project.log_table('not of this handler')\n",
             "near.py": "def keep(project):\n    project.log_artifact('near')\n",
             "far.py": "from near import keep as more\n\ndef keep(project):\n    more(project)\n"
@@ -93,7 +94,8 @@ CODE: Mapping[str, tuple[Mapping[str, str], set[tuple[str, str | None, str | Non
     ),
     "of somebody else": (
         {
-            "main.py": "import mlflow\n\ndef run(p):\n    mlflow.log_model(1, 'x')\n    p.log_table('y')\n"
+            "main.py": "import mlflow\n\ndef run(p):\n    mlflow.log_model(1, 'x')\n"
+            "    p.log_table('y')\n"
         },
         set(),
     ),

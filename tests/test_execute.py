@@ -33,7 +33,7 @@ def first(project, word="a", many=0, secret=None):
 
 
 def second(project, before):
-    text = open(before.as_file()[0]).read()
+    text = open(before.as_file()).read()
     print("second has read", text)
     open("x", "w").write(text + "2")
     project.log_artifact("second", "artifact", "x")
@@ -41,13 +41,13 @@ def second(project, before):
 
 def third(project, before):
     time.sleep(0.5)
-    print("third has read", open(before.as_file()[0]).read())
+    print("third has read", open(before.as_file()).read())
     open("x", "w").write("3")
     project.log_artifact("third", "artifact", "x")
 
 
 def init(context, left, right, word="w"):
-    files = [context.project.get_artifact(key).as_file()[0] for key in (left, right)]
+    files = [context.project.get_artifact(key).as_file() for key in (left, right)]
     context.answer = [*(open(file).read() for file in files), word]
 
 

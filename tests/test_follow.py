@@ -31,8 +31,8 @@ from pathlib import Path
 
 def init(context):
     from digitalhub import get_project
-    text = Path(get_project("demo").get_artifact("day").as_file()[0]).read_text()
-    assert text == Path(context.project.get_artifact("day").as_file()[0]).read_text()
+    text = Path(get_project("demo").get_artifact("day").as_file()).read_text()
+    assert text == Path(context.project.get_artifact("day").as_file()).read_text()
     if text == "broken":
         raise ValueError("a model that does not load")
     if text == "leaves":

@@ -89,7 +89,7 @@ def fetch(project):
 
 
 def train(project, readings, rate):
-    text = Path(readings.as_file()[0]).read_text()
+    text = Path(readings.as_file()).read_text()
     played.month.training(readings.id, rate)
     Path("model.txt").write_text("model of " + text)
     project.log_model("forecast", "model", "model.txt")

@@ -74,7 +74,7 @@ def log(project, run):
 
 def look(project, counts):
     assert counts.metrics == {"accuracy": 0.5}, counts.metrics
-    print("file", open(counts.as_file()[0]).read(), counts.download())
+    print("file", open(counts.as_file()).read(), counts.download())
     again = project.get_model("counts")
     print("same", again.key == counts.key, again.download("elsewhere/x.txt"))
     try:
@@ -108,7 +108,7 @@ def no_frame():
 
 
 def read_file(source):
-    print("content", open(source.as_file()[0]).read().strip())
+    print("content", open(source.as_file()).read().strip())
 
 
 def many(project):

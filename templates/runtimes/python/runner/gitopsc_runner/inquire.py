@@ -182,17 +182,16 @@ def _data(asked: Mapping[str, Any], now: float) -> Mapping[str, Any]:
 
 def _copied(material: Material, target: str) -> str:
     """One file under that name, whole or not at all; several in a folder of that name."""
-    files = material.as_file()
-    try:
-        if len(files) > 1 or material.spec.path.endswith("/"):
-            return material.download(f"{target}/", overwrite=True)
-        part = f"{target}.part"
-        shutil.copyfile(files[0], part)
-        os.replace(part, target)
+    fetched = material.as_file()
+    if os.path.isdir(fetched):
+        shutil.copytree(fetched, target, dirs_exist_ok=True)
+        shutil.rmtree(fetched)
         return target
-    finally:
-        for file in files:
-            os.unlink(file)
+    part = f"{target}.part"
+    shutil.copyfile(fetched, part)
+    os.replace(part, target)
+    shutil.rmtree(os.path.dirname(fetched))
+    return target
 
 
 def _asked(asked: Mapping[str, Any], settings: Settings, store: Store | None, now: float) -> Entity:
