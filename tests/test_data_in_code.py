@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from conftest import tree_of
 from gitopsc.adapters.python import outline
-from gitopsc.load.data import data_uses
+from gitopsc.load.code import read_code
 from gitopsc.model.compilation import Compilation
 from gitopsc.model.diagnostic import has_errors
 from gitopsc.model.memo import Memo
@@ -21,7 +21,7 @@ from gitopsc.pipeline import compile_tree
 
 def uses(files: Mapping[str, str], handler: str = "run") -> set[tuple[str, str | None, str | None]]:
     made = [FunctionFile(path, text.encode(), False, path) for path, text in files.items()]
-    found = data_uses(made, "main.py", [handler], Memo())
+    found = read_code(made, "main.py", handler, None, Memo()).data
     return {(use.verb, use.type, use.name) for use in found}
 
 
@@ -128,6 +128,43 @@ def test_a_module_of_many_lines() -> None:
     lines = "".join(f"    project.log_table('t{n}')\n" for n in range(50_000))
     body = outline(f"def run(project):\n{lines}".encode()).bodies["run"]
     assert len(body.data) == 50_000
+
+
+# What an init function changes for all requests
+
+CHANGES = {
+    "global M\n    M = 1": "M",
+    "global M\n    print(M)": None,
+    "S['a'] = 1": "S",
+    "S['a'], y = 1, 2": "S",
+    "S['a']['b'] += 1": "S",
+    "del S['a']": "S",
+    "for S['a'] in (1, 2): pass": "S",
+    "S.update(a=1)": "S",
+    "L.append(1)": "L",
+    "C.model = 1": "C",
+    "globals()['M'] = 1": "globals()",
+    "helper()": "S",
+    "far.keep()": "KEPT",
+    "context.model = 1": None,
+    "S = {}\n    S['a'] = 1": None,
+    "pd.options.x = 1": None,
+    "S.get('a')": None,
+    "x = S['a']": None,
+    "logger.info('x')": None,
+}
+
+
+@pytest.mark.parametrize("body", CHANGES)
+def test_what_an_init_function_changes(body: str) -> None:
+    text = "import pandas as pd\nimport far\nfrom log import logger\n\nM = None\nS = {}\nL = []\n\n"
+    text += "class C:\n    pass\n\ndef helper():\n    S['a'] = 1\n\n"
+    files = {
+        "main.py": f"{text}def init(context):\n    {body}\n\ndef run(context):\n    S['a'] = 1\n",
+        "far.py": "KEPT = []\n\ndef keep():\n    KEPT.append(1)\n",
+    }
+    made = [FunctionFile(path, each.encode(), False, path) for path, each in files.items()]
+    assert read_code(made, "main.py", "run", "init", Memo()).init_assigns == CHANGES[body]
 
 
 # What it means
@@ -304,6 +341,25 @@ def test_the_hint_names_who_makes_it() -> None:
     (error,) = (each for each in found.diagnostics if has_errors([each]))
     assert error.code.id == "C406"
     assert error.hint == "did you mean `world-cities`? `d` makes that"
+
+
+def feeding(names: str) -> list[str]:
+    """Triggers whose jobs make what all the others wait for."""
+    return [
+        f"kind: lifecycle\nname: {name}\nspec:\n  function: own\n"
+        "  key: store://demo/dataitem/table/*\n"
+        f"  template: {{outputs: {{own: 'store://demo/dataitem/table/{{{{input.name}}}}-{name}'}}}}\n---\n"
+        for name in names
+    ]
+
+
+def test_triggers_that_start_each_other_end() -> None:
+    first = run_of("first", "own", outputs={"own": "store://demo/dataitem/table/x"})
+    runs = {run.name for run in compiled(first, *feeding("abcd")).programs[0].runs}
+    assert {"a-x", "b-x-a"} <= runs
+    assert len(runs) == 1 + 4 + 4 * 3 + 4 * 3 * 2 + 4 * 3 * 2
+    many = compiled(first, *feeding("abcdefgh"))
+    assert {each.code.id for each in many.diagnostics if has_errors([each])} == {"C409"}
 
 
 def test_a_trigger_waits_for_what_code_makes() -> None:

@@ -47,7 +47,6 @@ class Definition(NamedTuple):
     """A function: the arguments that can be given by name; `open` when it takes any name.
 
     `outputs` are the names in `@handler(outputs=[...])`, None where there are none to read.
-    `assigns` is a name of the module that it gives a new value, or what it calls there.
     """
 
     line: int
@@ -56,7 +55,6 @@ class Definition(NamedTuple):
     optional: tuple[str, ...]
     open: bool
     outputs: tuple[str, ...] | None
-    assigns: str | None = None
 
 
 class Import(NamedTuple):
@@ -83,10 +81,12 @@ class DataCall(NamedTuple):
 
 
 class Body(NamedTuple):
-    """What a function of a module calls, by names as they are written, and its data."""
+    """What a function of a module calls, by names as they are written, and its data. `assigns` is a
+    variable of the module that it gives another value, or changes."""
 
     calls: tuple[str, ...]
     data: tuple[DataCall, ...]
+    assigns: str | None = None
 
 
 class Binding(NamedTuple):
@@ -155,10 +155,7 @@ def outline(content: bytes) -> Outline:
             bound = [*_bound_names(node)]
             names.update(dict.fromkeys(bound))
             variables.update(bound if node.type in _VARIABLES else ())
-    for name, assigned in _assigned(functions, variables, found).items():
-        definition = names.get(name)
-        if definition is not None:
-            names[name] = definition._replace(assigns=assigned)
+    changed = _changed(found)
     return Outline(
         definitions=names,
         open="*" in names or "__getattr__" in names,
@@ -166,7 +163,10 @@ def outline(content: bytes) -> Outline:
         strings=tuple(sorted({_text(each) for each in found.get("content", ()) if _is_name(each)})),
         loads=_loader(imports, found),
         code=_code_digest(text, found),
-        bodies={name: _body(text, node, found) for name, node in functions.items()},
+        bodies={
+            name: _body(text, node, found, _assigned(node, variables, found, changed))
+            for name, node in functions.items()
+        },
         bindings={
             name: binding for node in found.get("import", ()) for name, binding in _bindings(node)
         },
@@ -202,6 +202,9 @@ def _query() -> Query:
         (global_statement (identifier) @global)
         (assignment left: [(subscript) (attribute)] @changed)
         (augmented_assignment left: [(subscript) (attribute)] @changed)
+        (pattern_list [(subscript) (attribute)] @changed)
+        (delete_statement [(subscript) (attribute)] @changed)
+        (for_statement left: [(subscript) (attribute)] @changed)
         (call function: (attribute attribute: (identifier)) @changing)
         """,
     )
@@ -359,7 +362,7 @@ _DATA_METHOD = re.compile(
 _NAME_ARGUMENTS = ("name", "identifier")
 
 
-def _body(text: bytes, node: Node, found: Mapping[str, list[Node]]) -> Body:
+def _body(text: bytes, node: Node, found: Mapping[str, list[Node]], assigns: str | None) -> Body:
     called = {_text(each) for each in _within(node, found.get("called", ()))}
     data = []
     for each in _within(node, found.get("changing", ())):
@@ -370,7 +373,7 @@ def _body(text: bytes, node: Node, found: Mapping[str, list[Node]]) -> Body:
             data.append(_data_call(text, method, each))
         elif len(receiver) <= _LONGEST_NAME and receiver.replace(".", "").isidentifier():
             called.add(f"{receiver}.{method}")
-    return Body(tuple(sorted(called)), tuple(data))
+    return Body(tuple(sorted(called)), tuple(data), assigns)
 
 
 def _data_call(text: bytes, method: str, function: Node) -> DataCall:
@@ -521,47 +524,39 @@ def _targets(node: Node) -> Iterator[str]:
             waiting += part.named_children
 
 
-def _assigned(
-    functions: Mapping[str, Node], variables: Container[str], found: Mapping[str, list[Node]]
-) -> Mapping[str, str]:
-    """What functions of a module assign of its variables, themselves or by others of them.
+def _changed(found: Mapping[str, list[Node]]) -> Sequence[Node]:
+    """What is assigned to a part of a variable, or changed by a method of it; sorted."""
+    changing = (each for each in found.get("changing", ()) if _is_changing(each))
+    return sorted([*found.get("changed", ()), *changing], key=lambda each: each.start_byte)
 
-    `global x` and `globals()` say it; `x[...] = ...`, `x.y = ...` and `x.append(...)` do it, where
-    `x` is not a name of their own.
+
+def _assigned(
+    function: Node,
+    variables: Container[str],
+    found: Mapping[str, list[Node]],
+    changed: Sequence[Node],
+) -> str | None:
+    """A variable of the module that a function assigns or changes, as far as reading tells.
+
+    `global x` says it, where `x` is assigned then, and `globals()`; so do `x[...] = ...`,
+    `x.y = ...` and `x.append(...)`, where `x` is not a name of its own.
     """
-    changed = [
-        *found.get("changed", ()),
-        *(each for each in found.get("changing", ()) if _is_changing(each)),
-    ]
-    changed.sort(key=lambda each: each.start_byte)
-    if not (functions and ("global" in found or changed or "called" in found)):
-        return {}
-    assigned: dict[str, str] = {}
-    calls: dict[str, set[str]] = {}
-    for name, node in functions.items():
-        own = {_text(each) for each in _names_of_its_own(node)}
-        for each in _within(node, found.get("global", ())):
-            assigned.setdefault(name, _text(each))
-        for each in _within(node, changed):
-            root = each
-            while root.type in ("subscript", "attribute") and root.named_children:
-                root = root.named_children[0]
-            variable = _text(root)
-            is_global = variable in variables and variable not in own
-            if root.type == "identifier" and is_global and not _binds(node, variable):
-                assigned.setdefault(name, variable)
-        calls[name] = {_text(each) for each in _within(node, found.get("called", ()))}
-        if "globals" in calls[name]:
-            assigned.setdefault(name, "globals()")
-    is_new = bool(assigned)
-    while is_new:
-        is_new = False
-        for name in functions.keys() - assigned.keys():
-            by = next((each for each in sorted(calls[name]) if each in assigned), None)
-            if by is not None:
-                assigned[name] = assigned[by]
-                is_new = True
-    return assigned
+    for each in _within(function, found.get("global", ())):
+        if _binds(function, _text(each)):
+            return _text(each)
+    own: set[str] | None = None
+    for each in _within(function, changed):
+        root = each
+        while root.type in ("subscript", "attribute") and root.named_children:
+            root = root.named_children[0]
+        variable = _text(root)
+        if root.type != "identifier" or variable not in variables:
+            continue
+        own = {_text(each) for each in _names_of_its_own(function)} if own is None else own
+        if variable not in own and not _binds(function, variable):
+            return variable
+    called = {_text(each) for each in _within(function, found.get("called", ()))}
+    return "globals()" if "globals" in called else None
 
 
 def _is_changing(called: Node) -> bool:

@@ -8,12 +8,15 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gitopsc.commands.arguments import add_path_option, add_store
+from gitopsc.commands.arguments import add_path_option
 from gitopsc.commands.programs import (
     Refused,
+    add_place,
     asked_environment,
+    check_place,
     folder_of,
     known_store,
+    making,
     programs_of,
     shown,
 )
@@ -22,14 +25,12 @@ from gitopsc.model.descriptor import DATA_TYPES, DataDescriptor
 from gitopsc.model.diagnostic import did_you_mean, listed
 from gitopsc.model.inquiry import Question
 from gitopsc.model.local_run import schemes_of, settings_here
-from gitopsc.model.moment import moment
 from gitopsc.model.names import cleaned
-from gitopsc.model.printable import printable
-from gitopsc.model.program import Output, Program
+from gitopsc.model.program import Program
 from gitopsc.model.reference import StoreKey
 from gitopsc.model.resolution import Resolution
 from gitopsc.model.store import DEFAULT, scheme_of
-from gitopsc.report.status import size_of, table
+from gitopsc.report.data import render_data
 from gitopsc.resolve import resolve
 
 DESCRIPTION = (
@@ -50,10 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--version", metavar="V", help="a version, or what it begins with (default: the newest)"
     )
-    parser.add_argument(
-        "--environment", metavar="E", help="whose store is asked (default: that of `gitopsc run`)"
-    )
-    add_store(parser)
+    add_place(parser)
 
 
 class _Data(NamedTuple):
@@ -70,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     if programs is None:
         return 1
     try:
+        check_place(arguments)
         if arguments.output is not None:
             _check_output(arguments.output)
         data = _asked(programs, arguments.name)
@@ -78,14 +77,13 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"gitopsc: {refusal}", file=sys.stderr)
         return 2
     try:
-        answer = inquire(question, _making)
+        answer = inquire(question, making)
         if answer.get("lacks") is not None and arguments.output is None:
-            answer = inquire(question._replace(requirements=(_PARQUET,)), _making)
+            answer = inquire(question._replace(requirements=(_PARQUET,)), making)
     except Unanswered as error:
         print(f"gitopsc: {error}", file=sys.stderr)
         return 1
-    for line in _lines(data.key, answer):
-        print(printable(line))
+    sys.stdout.write(render_data(str(data.key._replace(version=None)), answer, shown))
     return 0
 
 
@@ -108,7 +106,8 @@ def _asked(programs: Sequence[Program], text: str) -> _Data:
         found = [
             each
             for each in known
-            if each.key.name == name and type_ in ("", each.key.type, each.key.kind)
+            if each.key.name == name
+            and type_ in ("", each.key.type, each.key.kind, each.program.project.name)
         ]
     made = {_of(each) for each in found if each.run is not None}
     found = [each for each in found if each.run is not None or _of(each) not in made]
@@ -129,14 +128,10 @@ def _of(data: _Data) -> tuple[str, str, str]:
 def _known(program: Program) -> Iterator[_Data]:
     for run in program.runs:
         for output in run.outputs:
-            yield _made(program, run.name, output)
+            yield _Data(program, output.key, run.name, None)
     for declared in program.project.entities.data:
         if declared.spec.path is not None:
             yield _declared(program, declared, declared.spec.path)
-
-
-def _made(program: Program, run: str, output: Output) -> _Data:
-    return _Data(program, output.key, run, None)
 
 
 def _declared(program: Program, data: DataDescriptor, path: str) -> _Data:
@@ -148,8 +143,6 @@ def _question(data: _Data, arguments: argparse.Namespace) -> Question:
     program, key = data.program, data.key
     folder = folder_of(arguments.path, program)
     if arguments.environment is not None:
-        if arguments.store is not None:
-            raise Refused("`--environment` and `--store` name two stores: leave one out")
         environment = asked_environment(program, arguments.environment)
         settings = _settings(resolve(program, environment), data.run)
         schemes = set(program.project.schemes)
@@ -157,7 +150,7 @@ def _question(data: _Data, arguments: argparse.Namespace) -> Question:
         store = known_store(arguments.store, folder)
         resolution = resolve(program, program.project.local)
         found = next((each for each in resolution.runs if each.name == data.run), None)
-        settings = _settings(resolution, data.run)
+        settings = _settings(resolution, None)
         if found is not None:
             settings = settings_here(found, store, folder)
         settings = {**settings, "stores": {**settings["stores"], DEFAULT: {"url": store}}}
@@ -196,42 +189,3 @@ def _settings(resolution: Resolution, run: str | None) -> Mapping[str, Any]:
         "stores": stores,
         **nothing,
     }
-
-
-def _making() -> None:
-    print("gitopsc: making an environment that opens the data", file=sys.stderr, flush=True)
-
-
-def _lines(key: StoreKey, answer: Mapping[str, Any]) -> Iterator[str]:
-    version = f":{answer['version']}" if answer["version"] else ""
-    yield f"{key._replace(version=None)}{version}"
-    size = "" if answer["size"] is None else f"  {size_of(answer['size'])}"
-    yield f"{shown(answer['path'])}{size}"
-    if answer["copied"] is not None:
-        yield f"copied to {shown(answer['copied'])}"
-        return
-    if len(answer["versions"]) > 1:
-        yield ""
-        yield "last versions"
-        for each in answer["versions"]:
-            yield f"  {moment(each['tick'])}  {each['version']}"
-    yield from _preview(answer)
-
-
-def _preview(answer: Mapping[str, Any]) -> Iterator[str]:
-    if "rows" in answer:
-        yield ""
-        yield from table([answer["columns"], *answer["rows"]])
-        left = answer["count"] - len(answer["rows"])
-        if left:
-            yield f"... and {left} more rows"
-    elif "lines" in answer:
-        yield ""
-        yield from answer["lines"]
-        if not answer["is_all"]:
-            yield "..."
-    elif "files" in answer:
-        yield ""
-        yield from (f"  {name}" for name in answer["files"][:20])
-        if len(answer["files"]) > 20:
-            yield f"  ... and {len(answer['files']) - 20} more"

@@ -5,10 +5,12 @@ What `run`, `status` and `data` have in common.
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Iterable, Sequence
 
+from gitopsc.commands.arguments import add_store
 from gitopsc.commands.reading import read
 from gitopsc.commands.terminal import wants_colour
 from gitopsc.model.descriptor import Environment
@@ -38,13 +40,16 @@ def programs_of(path: str, nothing: str) -> tuple[Program, ...] | None:
     paths = [each.span.path.removeprefix(reading.prefix) for each in errors]
     broken = {_owner(path, programs) for path in paths}
     sound = tuple(each for each in programs if each.project.prefix not in broken)
+    if not programs and not errors:
+        print(f"gitopsc: no project with a descriptor is in {path}; {nothing}", file=sys.stderr)
+        return None
     if errors and not sound:
         sys.stderr.write(render_text(errors, reading.lines, colour=wants_colour()))
         print(f"gitopsc: {render_counts(errors)}; {nothing}", file=sys.stderr)
         return None
     if errors:
-        names = listed(each.project.name for each in programs if each not in sound)
-        print(f"gitopsc: left out for errors, see `gitopsc validate`: {names}", file=sys.stderr)
+        files = listed(sorted({each.span.path for each in errors}))
+        print(f"gitopsc: left out for errors in {files}: see `gitopsc validate`", file=sys.stderr)
     return sound
 
 
@@ -75,7 +80,26 @@ def asked_run(programs: Iterable[Program], text: str) -> tuple[Program, Run]:
     alike = [each for each in known if cleaned(each) == cleaned(name)]
     hint = f"did you mean {listed(alike)}?" if alike else did_you_mean(name, known)
     hint = hint or f"there are {listed(known) or 'none'}"
+    if os.path.isdir(text):
+        hint = f"write `--path {text}` for the folder"
     raise Refused(f"no run is called `{text}`; {hint}")
+
+
+def add_place(parser: argparse.ArgumentParser) -> None:
+    """Arguments that say whose store is asked."""
+    parser.add_argument(
+        "--environment", metavar="E", help="whose store is asked (default: that of `gitopsc run`)"
+    )
+    add_store(parser)
+
+
+def check_place(arguments: argparse.Namespace) -> None:
+    if arguments.environment is not None and arguments.store is not None:
+        raise Refused("`--environment` and `--store` name two stores: leave one out")
+
+
+def making() -> None:
+    print("gitopsc: making an environment that opens the store", file=sys.stderr, flush=True)
 
 
 def asked_environment(program: Program, name: str) -> Environment:

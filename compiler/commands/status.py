@@ -6,14 +6,17 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from gitopsc.commands.arguments import add_path_option, add_store
+from gitopsc.commands.arguments import add_path_option
 from gitopsc.commands.programs import (
     Refused,
+    add_place,
     asked_environment,
+    check_place,
     folder_of,
     known_store,
+    making,
     names_of,
     programs_of,
     shown,
@@ -38,10 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "name", nargs="*", metavar="NAME", help="a run, or `<project>/<run>` (default: all)"
     )
     add_path_option(parser)
-    parser.add_argument(
-        "--environment", metavar="E", help="whose store is asked (default: that of `gitopsc run`)"
-    )
-    add_store(parser)
+    add_place(parser)
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="for people, or JSON"
     )
@@ -52,77 +52,86 @@ def run(arguments: argparse.Namespace) -> int:
     if programs is None:
         return 1
     try:
+        check_place(arguments)
         names = names_of(programs, arguments.name)
-        asked = [
-            _asked(program, names[program.project.name], arguments)
-            for program in programs
-            if names.get(program.project.name)
-        ]
     except Refused as refusal:
         print(f"gitopsc: {refusal}", file=sys.stderr)
         return 2
+    status = 0
     found: dict[str, Any] = {}
-    for program, settings, question in asked:
+    for program in programs:
+        if not names.get(program.project.name):
+            continue
         try:
-            answer = inquire(question, _making)
+            asked = _asked(program, names[program.project.name], arguments)
+            answer = inquire(asked.question, making)
+        except Refused as refusal:
+            print(f"gitopsc: {refusal}", file=sys.stderr)
+            status = 2
+            continue
         except Unanswered as error:
             print(f"gitopsc: {error}", file=sys.stderr)
-            return 1
-        found[program.project.name] = _named(answer["runs"], settings)
+            status = 1
+            continue
+        reports = _named(answer["runs"], asked.names)
+        found[program.project.name] = reports
         if arguments.format == "text":
-            reports = [RunReport.of(each) for each in found[program.project.name]]
-            where = question.content["runs"][0]["stores"]["default"]["url"]
-            title = f"{program.project.name} in {shown(where)}"
-            colour = wants_colour(sys.stdout)
-            sys.stdout.write(
-                render_status(
-                    title,
-                    reports,
-                    answer["now"],
-                    shown,
-                    compares=bool(arguments.name),
-                    starts=arguments.environment is not None,
-                    colour=colour,
-                )
-            )
+            _print(program, asked, reports, answer["now"], arguments)
     if arguments.format == "json":
         print(json.dumps(found, indent=2, sort_keys=True))
-    return 0
+    return status
 
 
-_Asked = tuple[Program, Sequence[str], Question]
+def _print(
+    program: Program,
+    asked: _Asked,
+    reports: Sequence[Mapping[str, Any]],
+    now: float,
+    arguments: argparse.Namespace,
+) -> None:
+    where = asked.question.content["runs"][0]["stores"]["default"]["url"]
+    text = render_status(
+        f"{program.project.name} in {shown(where)}",
+        [RunReport.of(each) for each in reports],
+        now,
+        shown,
+        compares=bool(arguments.name),
+        starts=arguments.environment is not None,
+        colour=wants_colour(sys.stdout),
+    )
+    sys.stdout.write(text)
+
+
+class _Asked(NamedTuple):
+    """The names of runs, in the order of their data, and what the store is asked of them."""
+
+    names: tuple[str, ...]
+    question: Question
 
 
 def _asked(program: Program, names: set[str], arguments: argparse.Namespace) -> _Asked:
-    """The names of the runs, in the order of their data, and what the store is asked of them."""
+    schemes: set[str] = set()
     if arguments.environment is not None:
-        if arguments.store is not None:
-            raise Refused("`--environment` and `--store` name two stores: leave one out")
         environment = asked_environment(program, arguments.environment)
-        resolved = resolve(program, environment).cluster_runs
-        settings = [each.settings for each in resolved if each.name in names]
+        resolved = [
+            each for each in resolve(program, environment).cluster_runs if each.name in names
+        ]
+        settings = [each.settings for each in resolved]
+        schemes |= set(program.project.schemes)
     else:
         folder = folder_of(arguments.path, program)
         store = known_store(arguments.store, folder)
-        resolved = tuple(
-            each for each in resolve(program, program.project.local).runs if each.name in names
-        )
+        local = resolve(program, program.project.local).runs
+        resolved = [each for each in local if each.name in names]
         settings = [settings_here(each, store, folder) for each in resolved]
-    found = [each.name for each in resolved if each.name in names]
-    if not found:
+    if not resolved:
         raise Refused(f"project `{program.project.name}` has no such run in a cluster")
-    schemes = set(schemes_of(settings))
-    if arguments.environment is not None:
-        schemes |= set(program.project.schemes)
     content = {"runs": settings, "waits": arguments.environment is not None}
-    return program, found, Question(content, tuple(sorted(schemes)))
+    schemes |= set(schemes_of(settings))
+    return _Asked(tuple(each.name for each in resolved), Question(content, tuple(sorted(schemes))))
 
 
 def _named(reports: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
     """Under the names that people write."""
     written = {cleaned(name): name for name in names}
     return [{**each, "run": written[each["run"]]} for each in reports]
-
-
-def _making() -> None:
-    print("gitopsc: making an environment that opens the store", file=sys.stderr, flush=True)

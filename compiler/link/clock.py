@@ -25,7 +25,7 @@ def clock_problems(runs: Mapping[str, Run], *, is_whole: bool) -> Iterator[Diagn
             yield sentences.runs_once(run, read, runs[str(read.producer)])
         elif follow == "restart" and (run.spec.replicas or 1) < 2:
             yield sentences.restart_gap(run)
-        elif run.action == "serve" and follow in (None, True) and run.keeps_globals:
+        elif run.action == "serve" and follow in (None, True) and run.function.init_assigns:
             yield sentences.global_data(run)
 
 

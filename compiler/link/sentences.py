@@ -276,6 +276,14 @@ def nothing_watched(trigger: TriggerDescriptor, *, by_state: bool) -> Diagnostic
     return Diagnostic(NO_WATCH, message, trigger.span("spec", "key"), hint)
 
 
+def many_triggered(trigger: TriggerDescriptor, most: int) -> Diagnostic:
+    message = (
+        f"the triggers of this project start more than {most} jobs: what one makes starts others"
+    )
+    hint = "name what each waits for, without `*`, or give outputs names that no trigger waits for"
+    return Diagnostic(CYCLE, message, trigger.span("spec", "key"), hint)
+
+
 def unknown_field(name: str, known: Iterable[str], span: Span) -> Diagnostic:
     message = f"`{{{{{name}}}}}` cannot be filled in: only what the data is called is known here"
     hint = f"write one of {listed(sorted(known))}, or the value itself"
@@ -307,7 +315,7 @@ def restart_gap(run: Run) -> Diagnostic:
 def global_data(run: Run) -> Diagnostic:
     function = run.function
     message = f"`{run.name}` will not switch to new data: `{function.init}` changes"
-    message += f" `{run.keeps_globals}`, which requests under way use, too"
+    message += f" `{run.function.init_assigns}`, which requests under way use, too"
     hint = "keep it in `context`, or write `gitops: {follow: restart}`"
     signature = function.signatures.get(function.init or "")
     span = signature.span if signature is not None and signature.span is not None else None

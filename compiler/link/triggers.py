@@ -24,6 +24,9 @@ from gitopsc.model.specification import RunSpec, Variable
 _MADE = "READY"
 """The state of data that a run has made."""
 
+_MOST_STARTED = 500
+"""Jobs that all triggers of a project start: more are not meant, but feed each other."""
+
 _SCHEME = "store://"
 _WILD = "*?["
 _ANY_VERSION = ":" + "0" * 32
@@ -42,18 +45,28 @@ def with_triggered(
     found = list(drafts)
     problems: list[Diagnostic] = []
     started: set[tuple[str, str]] = set()
+    above: dict[str, frozenset[str]] = {}
     while True:
         acting = [draft for draft in found if draft.action is not None]
         data, doubts = find_data(symbols, acting, functions)
         new = []
         for trigger in symbols.triggers:
             for maker, output in _matches(symbols, trigger, data):
-                if (trigger.name, str(output.key)) in started:
-                    continue
+                ancestors = above.get(maker, frozenset())
+                if (trigger.name, str(output.key)) in started or trigger.name in ancestors:
+                    continue  # or it would start itself, again and again
+                if len(started) >= _MOST_STARTED:
+                    return (
+                        found,
+                        data,
+                        [*problems, sentences.many_triggered(trigger, _MOST_STARTED)],
+                    )
                 started.add((trigger.name, str(output.key)))
                 draft, unsound = _draft(symbols, trigger, output, _cron_of(found, maker))
                 problems += unsound
-                new += [draft] if draft is not None else []
+                if draft is not None:
+                    new.append(draft)
+                    above[draft.name] = ancestors | {trigger.name}
         if not new:
             break
         found += new

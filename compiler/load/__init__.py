@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from gitopsc.adapters.packaged import RUNTIME, runner_requirements
 from gitopsc.adapters.requirement import normalised
 from gitopsc.load import sentences
-from gitopsc.load.data import data_uses
+from gitopsc.load.code import read_code
 from gitopsc.load.handler import read_handler, with_code
 from gitopsc.load.requirements import bad_requirements, locked_packages
 from gitopsc.load.source import Sources, Unavailable, find_source, module_of, platform_refusal
@@ -67,9 +67,9 @@ def _function(
     if not source.files and source.fetch is None and spec.image is None:
         return None, [*problems, sentences.no_source(descriptor)]
     handler, found = read_handler(sources, descriptor, source)
-    roots = [descriptor.source.function_name, descriptor.source.init_function]
     module = module_of(descriptor, source.module)
-    data = data_uses(source.files, module, [each for each in roots if each], sources.memo)
+    named = descriptor.source
+    code = read_code(source.files, module, named.function_name, named.init_function, sources.memo)
     files = source.files
     if source.content is None:  # and not pinned as it is
         files = tuple(with_code(files, sources.memo))
@@ -91,6 +91,7 @@ def _function(
         packages=packages,
         signatures=handler.signatures,
         imports=handler.imports,
-        data=data,
+        data=code.data,
+        init_assigns=code.init_assigns,
     )
     return function, [*problems, *found]

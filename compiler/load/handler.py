@@ -77,7 +77,7 @@ def _signature(file: FunctionFile, found: Definition) -> Signature:
     if file.origin is not None:
         end = found.column + len("def")
         span = Span(file.origin, found.line, found.column, found.line, end)
-    return Signature(found.required, found.optional, found.open, found.outputs, span, found.assigns)
+    return Signature(found.required, found.optional, found.open, found.outputs, span)
 
 
 def _left_behind(

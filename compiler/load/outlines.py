@@ -31,8 +31,8 @@ def outline_of(content: bytes, memo: Memo) -> Outline:
             loads,
             code,
             {
-                name: Body(calls, tuple(DataCall(*call) for call in data))
-                for name, (calls, data) in bodies.items()
+                name: Body(calls, tuple(DataCall(*call) for call in data), assigns)
+                for name, (calls, data, assigns) in bodies.items()
             },
             {name: Binding(*each) for name, each in bindings.items()},
             constants,
@@ -41,7 +41,8 @@ def outline_of(content: bytes, memo: Memo) -> Outline:
     definitions = {name: each and tuple(each) for name, each in found.definitions.items()}
     imports = [tuple(each) for each in found.imports]
     bodies = {
-        name: (each.calls, tuple(map(tuple, each.data))) for name, each in found.bodies.items()
+        name: (each.calls, tuple(map(tuple, each.data)), each.assigns)
+        for name, each in found.bodies.items()
     }
     bindings = {name: tuple(each) for name, each in found.bindings.items()}
     told = (definitions, found.open, imports, found.strings, found.loads, found.code)

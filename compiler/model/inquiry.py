@@ -18,13 +18,14 @@ class Question(NamedTuple):
 
 
 class StoredOutput(NamedTuple):
-    """Data that a run has made. `size` is in bytes, None when it is gone."""
+    """Data that a run has made. `size` is in bytes, None when the store does not say."""
 
     type: str
     name: str
     version: str | None
     path: str
     size: int | None
+    is_there: bool = True
 
 
 class Done(NamedTuple):
@@ -40,7 +41,9 @@ class Done(NamedTuple):
     @classmethod
     def of(cls, tick: int | None, record: Mapping[str, Any]) -> Done:
         """`values` are results, metrics, and metrics of models by the model's name."""
-        values = {**record["results"], **record["metrics"]}
+        values = dict(record["results"])
+        for name, value in record["metrics"].items():
+            values[f"{name} (metric)" if name in values else name] = value
         for name, entity in record["outputs"].items():
             values |= {f"{name}.{key}": value for key, value in entity["metrics"].items()}
         return cls(
@@ -56,7 +59,8 @@ class Done(NamedTuple):
 class RunReport(NamedTuple):
     """How it stands with a run. `next` is when the clock starts it again; `last` are its last
     runs, the newest first; `serving` is what the replica serves that has switched last. `begun` is
-    a try of whose end nothing is known; `newer` are keys of data newer than what was read."""
+    a try of whose end nothing is known; `newer` are keys of data newer than what was read. It is
+    done, and `has_changed` since."""
 
     run: str
     state: State
@@ -69,6 +73,7 @@ class RunReport(NamedTuple):
     serving: Mapping[str, Any] | None = None
     begun: Mapping[str, Any] | None = None
     newer: tuple[str, ...] = ()
+    has_changed: bool = False
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> RunReport:
@@ -82,7 +87,12 @@ class RunReport(NamedTuple):
             done=Done.of(data.get("tick"), record) if record is not None else None,
             outputs=tuple(
                 StoredOutput(
-                    each["type"], each["name"], each["version"], each["path"], each["size"]
+                    each["type"],
+                    each["name"],
+                    each["version"],
+                    each["path"],
+                    each["size"],
+                    each["is_there"],
                 )
                 for each in data.get("outputs", ())
             ),
@@ -91,4 +101,5 @@ class RunReport(NamedTuple):
             serving=data.get("serving"),
             begun=data.get("begun"),
             newer=tuple(data.get("newer", ())),
+            has_changed=data.get("has_changed", False),
         )

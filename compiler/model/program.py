@@ -35,8 +35,7 @@ RUNNER_VARIABLES = ("GITOPSC_JOB", "GITOPSC_JOB_ID")
 class Signature(NamedTuple):
     """What can be given to a function by name; `open` when it takes any name.
 
-    `outputs` are named by its decorator, None where that is not told by reading alone. `assigns` is
-    a name of its module that it gives a new value, or what it calls there.
+    `outputs` are named by its decorator, None where that is not told by reading alone.
     `span` is its definition, None in inline text.
     """
 
@@ -45,7 +44,6 @@ class Signature(NamedTuple):
     open: bool
     outputs: tuple[str, ...] | None
     span: Span | None
-    assigns: str | None = None
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -97,7 +95,8 @@ class Function:
     requirements were locked to.
     `signatures` are those of the handler and the init function, where reading can tell them;
     `imports` the first parts of the modules that the handler's module imports. `is_newest` says
-    that no other version is the one that a bare name means. `data` is what its code names.
+    that no other version is the one that a bare name means. `data` is what its code names, and
+    `init_assigns` a variable of a module that its init function changes.
     """
 
     name: str
@@ -120,6 +119,7 @@ class Function:
     build: Build = field(default_factory=Build)
     is_newest: bool = True
     data: tuple[DataUse, ...] = ()
+    init_assigns: str | None = None
 
     @property
     def version(self) -> FunctionVersion:
@@ -246,12 +246,6 @@ class Run:
     def is_scheduled(self) -> bool:
         """Whether the clock starts it, again and again."""
         return self.spec.cron is not None
-
-    @property
-    def keeps_globals(self) -> str | None:
-        """A variable of its module that its init function assigns: there is one for all data."""
-        init = self.function.signatures.get(self.function.init or "")
-        return init.assigns if init is not None else None
 
     def span(self, key: str, *more: str | int) -> Span:
         return self.merged.span(key, *more)

@@ -8,9 +8,17 @@ from typing import Any
 from gitopsc.model.inquiry import Done, RunReport
 from gitopsc.model.moment import ago, moment
 from gitopsc.model.printable import printable
+from gitopsc.report.table import size_of, table
 
-_COLOURS = {"failed": 31, "waiting": 33, "done": 32, "never": 2, "ready": 32}
-_WORDS = {"never": "not run", "ready": "may serve"}
+_COLOURS_OF = {
+    "failed": 31,
+    "waiting": 33,
+    "began": 36,
+    "done": 32,
+    "changed": 33,
+    "never ran": 2,
+}
+_WORDS = {"never": "changed", "ready": "service"}
 _LINES = 10
 _LONGEST = 60
 _LONGEST_ERROR = 200
@@ -32,9 +40,8 @@ def render_status(
     width = max(len(each.run) for each in reports)
     lines = [f"{printable(title)}: {_summary(reports)}", ""]
     for each in reports:
-        word = _WORDS.get(each.state, each.state)
-        state = f"{'never ran' if each.state == 'never' and not each.last else word:9}"
-        painted = f"\x1b[{_COLOURS[each.state]}m{state}\x1b[0m" if colour else state
+        state = f"{_word(each):9}"
+        painted = f"\x1b[{_COLOURS_OF.get(_word(each), 32)}m{state}\x1b[0m" if colour else state
         name, head = printable(each.run), printable(_head(each, now, starts=starts))
         lines.append(f"{name:{width}}  {painted}  {head}".rstrip())
         details = _details(each, now, shown, compares=compares)
@@ -42,13 +49,22 @@ def render_status(
     return "".join(f"{line}\n" for line in (*lines, ""))
 
 
+def _word(report: RunReport) -> str:
+    if report.begun is not None:
+        return "began"
+    if report.state == "never" and not report.last:
+        return "never ran"
+    return _WORDS.get(report.state, report.state)
+
+
 def _summary(reports: Sequence[RunReport]) -> str:
     """Such as `1 failed, 2 done`."""
-    counts = {state: sum(each.state == state for each in reports) for state in _COLOURS}
-    words = {"never": "to run", "ready": "to serve"}
-    return ", ".join(
-        f"{count} {words.get(state, state)}" for state, count in counts.items() if count
-    )
+    words = [_word(each) for each in reports]
+    counts = {word: words.count(word) for word in (*_COLOURS_OF, *words)}
+    told = {word: f"{count} {word}" for word, count in counts.items() if count}
+    if "service" in told and counts["service"] > 1:
+        told["service"] += "s"
+    return ", ".join(told.values())
 
 
 def _head(report: RunReport, now: float, *, starts: bool) -> str:
@@ -62,10 +78,12 @@ def _head(report: RunReport, now: float, *, starts: bool) -> str:
         words = str(report.reason)
     elif report.done is not None:
         words = _when(report.done, now)
+        if report.has_changed:
+            words += "; it has changed since"
     elif report.state == "never" and report.last:
-        words = f"since it has changed; last done {_when(report.last[0], now)}"
+        words = f"not run since; last done {_when(report.last[0], now)}"
     elif report.state == "ready":
-        words = "its data is there"
+        words = "the data that it reads is there"
     return "; ".join(filter(None, (words, following)))
 
 
@@ -87,11 +105,12 @@ def _details(
             yield f"last done: {_when(report.last[0], now)}"
     if report.begun is not None:
         at = report.begun["at"]
-        yield f"began {moment(at)} ({ago(now - at)}), and has not ended since"
+        yield f"began {moment(at)} ({ago(now - at)}); of its end nothing is known"
     for key in report.newer:
         yield f"there is newer data of {key}"
     for output in report.outputs:
-        size = "gone" if output.size is None else size_of(output.size)
+        size = "" if output.size is None else size_of(output.size)
+        size = size if output.is_there else "gone"
         yield f"{output.type} {output.name}  {size}  {shown(output.path)}"
     if report.serving is not None:
         yield from _serving(report.serving, now)
@@ -102,15 +121,15 @@ def _details(
 
 
 def _serving(serving: Mapping[str, Any], now: float) -> Iterator[str]:
+    """As a replica has said last: it may have ended since."""
+    since = f"{moment(serving['since'])} ({ago(now - serving['since'])})"
+    yield f"replica {serving['replica']} began {since} to serve"
     for key, version in sorted(serving["versions"].items()):
-        since = serving["since"]
-        when = f"{moment(since)} ({ago(now - since)})"
-        yield f"replica {serving['replica']} serves since {when}:"
         yield f"  {key}, version {short(version)}"
     refused = serving.get("refused")
     if refused is not None:
         when = f"{moment(refused['at'])} ({ago(now - refused['at'])})"
-        yield f"newer data is not served since {when}: {refused['reason'][:_LONGEST_ERROR]}"
+        yield f"newer data was refused {when}: {refused['reason'][:_LONGEST_ERROR]}"
 
 
 def short(version: str) -> str:
@@ -146,28 +165,9 @@ def _columns(mappings: Any) -> list[str]:
     return list(names)
 
 
-def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Cells below one another: the first column to the left, numbers to the right."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        cells = [row[0].ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-        yield "  ".join(cells).rstrip()
-
-
 def _value(value: Any) -> str:
     """Of a series the last one."""
     if isinstance(value, list) and value:
         value = value[-1]
     text = f"{value:.6g}" if isinstance(value, float) else str(value)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
-
-
-def size_of(size: int) -> str:
-    """Bytes as people read them."""
-    number, unit = float(size), "B"
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if number < 1000 or unit == "TB":
-            break
-        number /= 1000
-    return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"

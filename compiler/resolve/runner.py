@@ -69,7 +69,7 @@ def _follow(run: Run) -> str | None:
         return None
     if wish == "restart":
         return "restart"
-    return "keep" if run.keeps_globals else "switch"
+    return "keep" if run.function.init_assigns else "switch"
 
 
 def _wait(run: Run, requests: Mapping[str, str]) -> int | None:

@@ -14,6 +14,7 @@ from base64 import b64decode
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from datetime import datetime, timezone
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -441,6 +442,9 @@ def _event(scope: Mapping[str, Any], body: bytes, parsed: Any, identifier: str) 
         method=scope["method"],
         path=scope["path"],
         size=len(body),
+        timestamp=datetime.now(timezone.utc),
+        url=f"{scope['scheme']}://{headers.get('Host', '')}{scope['path']}",
+        _type="",
     )
 
 

@@ -54,6 +54,8 @@ def collect(
             results[name] = _plain(item)
         elif isinstance(item, Material):
             outputs[name] = _entity(item, keys.get(name), project.version)
+            if name not in keys:
+                outputs.setdefault(item.name, outputs[name])  # as on the platform
         else:
             key = keys.get(name) or _default_key(settings, name, item)
             if key.type == "dataitem" and not is_frame(item):
@@ -77,6 +79,7 @@ def collect(
         outputs,
         results,
         {name: _plain(value) for name, value in run.metrics.items()},
+        saved={key: _noted(material) for key, material in project.saved.items()},
     )
 
 
@@ -126,13 +129,18 @@ def _add_logged(
 
 def _entity(material: Material, key: Key | None, version: str) -> Entity:
     """Of a material as it is now, under the key that the run declares for it."""
-    entity = material.entity
+    entity = material.current()
     if isinstance(material, Model):
         metrics = {name: _plain(value) for name, value in material.metrics.items()}
         entity = replace(entity, metrics=metrics)
     if key is None:
         return replace(entity, version=entity.version or version)
     return replace(entity, type=key.type, kind=key.kind, name=key.name, version=version)
+
+
+def _noted(material: Material) -> Mapping[str, Any]:
+    entity = material.current()
+    return {"metadata": entity.metadata, "spec": entity.spec}
 
 
 def _key(text: str) -> Key:

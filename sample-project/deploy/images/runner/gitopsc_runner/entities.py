@@ -5,10 +5,12 @@ What is covered is what handlers do every day; the rest raises NotCovered, which
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -35,6 +37,12 @@ class Covered:
         if name.startswith("__"):
             raise AttributeError(name)
         not_covered(f"{type(self).__name__.lower()}.{name}")
+
+
+def json_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record can hold of some values; of anything else, how it is printed."""
+    found: dict[str, Any] = json.loads(json.dumps(values, default=str))
+    return found
 
 
 class Measured(Covered):
@@ -74,19 +82,105 @@ def _number(value: Any) -> int | float:
     return plain
 
 
+class Fields(SimpleNamespace):
+    """A part of an entity: what is there, and what a function adds."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {key: _plain(value) for key, value in vars(self).items()}
+
+
+def _plain(value: Any) -> Any:
+    return value.to_dict() if isinstance(value, Fields) else value
+
+
+class MaterialStatus(Fields):
+    """Of data: its files are looked up when they are asked for."""
+
+    def __init__(self, material: Material) -> None:
+        super().__init__(state="READY")
+        self._material = material
+
+    @property
+    def files(self) -> list[dict[str, Any]]:
+        return self._material.list_files()
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        return dict(self._material.entity.metrics)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"state": self.state, "files": self.files, "metrics": self.metrics}
+
+
 class Material(Covered):
-    """An artifact, a dataitem or a model. Its files are fetched when they are asked for."""
+    """An artifact, a dataitem or a model. Its files are fetched when they are asked for.
+
+    `saving` is told when a function has noted something of it.
+    """
 
     ENTITY_TYPE = ""
 
-    def __init__(self, project: str, entity: Entity, place: Place | None) -> None:
+    def __init__(
+        self,
+        project: str,
+        entity: Entity,
+        place: Place | None,
+        saving: Callable[[Material], None] | None = None,
+    ) -> None:
         self.entity = entity
         self.project = project
         self.name = entity.name
         self.kind = entity.kind
         self.id = entity.version
-        self.spec = SimpleNamespace(path=place.url if place else entity.path)
+        self.spec = Fields(path=place.url if place else entity.path, **entity.spec)
+        known = {"project": project, "name": entity.name, "version": entity.version}
+        self.metadata = Fields(**{**known, "labels": [], **entity.metadata})
+        self.status: Any = MaterialStatus(self)
+        self._given = set(known)
         self._place = place
+        self._saving = saving
+
+    def current(self) -> Entity:
+        """As it is now: a function may have written to it."""
+        spec = {key: each for key, each in vars(self.spec).items() if key != "path"}
+        noted = {key: each for key, each in vars(self.metadata).items() if key not in self._given}
+        if noted.get("labels") == [] and "labels" not in self.entity.metadata:
+            del noted["labels"]
+        return replace(self.entity, spec=json_of(spec), metadata=json_of(noted))
+
+    def save(self, update: bool = False) -> Material:
+        """Keeps what was noted of it in the record of the run."""
+        self.entity = self.current()
+        if self._saving is not None:
+            self._saving(self)
+        return self
+
+    def refresh(self) -> Material:
+        """As it is: nobody else changes a version."""
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "metadata": self.metadata.to_dict(),
+            "spec": self.spec.to_dict(),
+            "status": self.status.to_dict(),
+            "project": self.project,
+            "name": self.name,
+            "id": self.id,
+            "key": self.key,
+        }
+
+    def list_files(self) -> list[dict[str, Any]]:
+        """Its files, as the platform lists them."""
+        place = self._there()
+        single = place.system.isfile(place.path)
+        found = []
+        for name in self._names(place):
+            path = place.path if single else f"{place.path.rstrip('/')}/{name}"
+            size = place.system.size(path)
+            found.append({"path": name, "name": name.rpartition("/")[2], "size": size})
+        return found
 
     @property
     def key(self) -> str:
@@ -96,13 +190,13 @@ class Material(Covered):
     def __repr__(self) -> str:
         return f"<{self.key}>"
 
-    def as_file(self) -> list[str]:
-        """Its files, below a temporary folder: their paths."""
+    def as_file(self) -> str:
+        """Its file, below a temporary folder; of several files, the folder."""
         folder = tempfile.mkdtemp(prefix=f"{self.name}-")
         self._fetch(Path(folder))
-        return sorted(
-            os.path.join(root, name) for root, _, names in os.walk(folder) for name in names
-        )
+        place = self._there()
+        is_single = place.system.isfile(place.path)
+        return os.path.join(folder, Path(place.path).name) if is_single else folder
 
     def download(self, destination: str | None = None, overwrite: bool = False) -> str:
         """The path of its file, or of the folder of its files, below `destination`.
@@ -182,7 +276,8 @@ class Dataitem(Material):
         """A data frame of pandas or polars. The format is told by the file's name, if not here."""
         place = self._there()
         if not place.system.isfile(place.path):
-            raise Unusable(f"dataitem `{self.name}` is a folder: read its files with `as_file()`")
+            hint = "read its files below `as_file()`"
+            raise Unusable(f"dataitem `{self.name}` is a folder: {hint}")
         form = file_format or Path(place.path).suffix.removeprefix(".").lower()
         if form not in FORMATS:
             known = " or ".join(f"file_format='{each}'" for each in FORMATS)
@@ -200,8 +295,14 @@ class Model(Material, Measured):
 
     ENTITY_TYPE = "model"
 
-    def __init__(self, project: str, entity: Entity, place: Place | None) -> None:
-        Material.__init__(self, project, entity, place)
+    def __init__(
+        self,
+        project: str,
+        entity: Entity,
+        place: Place | None,
+        saving: Callable[[Material], None] | None = None,
+    ) -> None:
+        Material.__init__(self, project, entity, place, saving)
         Measured.__init__(self, entity.metrics)
 
 

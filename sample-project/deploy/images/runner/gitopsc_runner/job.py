@@ -19,7 +19,7 @@ import nuclio_sdk
 from gitopsc_runner.collect import collect, summary
 from gitopsc_runner.handler import find_function, fitted, load_module
 from gitopsc_runner.outcome import DONE, UNUSABLE, Overdue, Stopped, StoreFailed, Waiting
-from gitopsc_runner.project import Project, Run
+from gitopsc_runner.project import Project
 from gitopsc_runner.sdk import install, undecorated
 from gitopsc_runner.settings import Settings
 from gitopsc_runner.store import Record, Store
@@ -125,12 +125,13 @@ def _called(attempt: Attempt, upstream: Upstream, source: Path) -> Record:
     """Everything of the function happens in here."""
     settings, logger = attempt.settings, attempt.logger
     project = Project(settings, attempt.store, upstream, attempt.tick)
-    run = Run(settings)
+    run = project.run
+    os.environ.setdefault("RUN_ID", settings.run)
     install(project)
     module = load_module(source, settings.module)
     handler, decorated = undecorated(find_function(module, settings, settings.handler))
     context = nuclio_sdk.Context(logger=logger)
-    context.project, context.run = project, run
+    context.project, context.run, context.root = project, run, Path.cwd()
     offered = {
         "context": context,
         "event": nuclio_sdk.Event(body=dict(settings.parameters)),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,31 +17,82 @@ from gitopsc_runner.entities import (
     Artifact,
     Covered,
     Dataitem,
+    Fields,
     Material,
     Measured,
     Model,
+    json_of,
     not_covered,
 )
 from gitopsc_runner.key import Key
 from gitopsc_runner.outcome import Unusable, Waiting
 from gitopsc_runner.settings import Settings
-from gitopsc_runner.store import Entity, Place, Store, declared_place, is_below, needed
+from gitopsc_runner.store import Entity, Place, Record, Store, declared_place, is_below, needed
 from gitopsc_runner.table import is_frame, write_table
 from gitopsc_runner.upstream import Upstream, version_of
 
 _Material = TypeVar("_Material", bound=Material)
+_METADATA = ("description", "embedded", "labels")
+"""What is logged with data, and said of it rather than of what is in it."""
+
+_OF_WRITING = ("data", "drop_existing", "extension", "file_format", "index", "uuid")
+"""Arguments that say how data is written, and are no part of it."""
+
 _DEFAULT_KINDS = {"artifact": "artifact", "dataitem": "table", "model": "model"}
 
 
-class Run(Measured):
-    """The run that is going on."""
+class RunStatus(Fields):
+    """Of a run: its metrics as they are now."""
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__({})
-        self.name = self.id = settings.run
+    def __init__(self, state: str, metrics: Mapping[str, Any], **more: Any) -> None:
+        super().__init__(state=state, metrics=metrics, **more)
+
+
+class Run(Measured):
+    """A run: the one that goes on, or one that is done and has its `record`."""
+
+    def __init__(self, settings: Settings, record: Record | None = None) -> None:
+        super().__init__(record.metrics if record is not None else {})
+        self.name = self.id = settings.run if record is None else record.run
         self.project = settings.project
-        self.kind = f"python+{settings.action}:run"
-        self.key = f"store://{settings.project}/run/{self.kind}/{settings.run}"
+        self.kind = f"python+{settings.action if record is None else 'job'}:run"
+        self.key = f"store://{settings.project}/run/{self.kind}/{self.name}"
+        parameters = settings.parameters if record is None else record.parameters
+        self.spec = Fields(parameters=dict(parameters))
+        self.metadata = Fields(project=settings.project, name=self.name, labels=[])
+        more: dict[str, Any] = {"outputs": {}, "results": {}}
+        if record is not None:
+            more["results"] = dict(record.results)
+            more["outputs"] = {
+                name: f"store://{record.project}/{each.type}/{each.kind}/{each.name}:{each.version}"
+                for name, each in record.outputs.items()
+            }
+        self.status = RunStatus("RUNNING" if record is None else "COMPLETED", self.metrics, **more)
+
+    def refresh(self) -> Run:
+        return self
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "metadata": self.metadata.to_dict(),
+            "spec": self.spec.to_dict(),
+            "status": self.status.to_dict(),
+            "project": self.project,
+            "name": self.name,
+            "id": self.id,
+            "key": self.key,
+        }
+
+
+class Secret(Covered):
+    """A secret that the run names, which its variable holds."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def read_secret_value(self) -> str:
+        return os.environ[self.name]
 
 
 class Project(Covered):
@@ -62,6 +115,10 @@ class Project(Covered):
         self._store = store
         self._upstream = upstream or Upstream()
         self.version = version_of(settings, tick)
+        self.run = Run(settings)
+        self.saved: dict[str, Material] = {}
+        """By key, other runs' data of which this one has noted something."""
+
         self.logged: dict[tuple[str, str], Material] = {}
         """By type and name, what this run has logged."""
 
@@ -91,7 +148,8 @@ class Project(Covered):
                 raise Unusable(f"`{producer}` is done, and has made no {key.type} `{key.name}`")
             return self._stored(entity)
         if "path" in read:
-            return MATERIALS[key.type](key.project, *self._at(key, version, read["path"]))
+            entity, place = self._at(key, version, read["path"])
+            return MATERIALS[key.type](key.project, entity, place, self._save)
         if version is not None and (found := self._version(key.type, key.name, version)):
             return found
         raise Unusable(
@@ -128,6 +186,40 @@ class Project(Covered):
     def _version(self, type_: str, name: str, version: str) -> Material | None:
         entity = self._store.version(type_, name, version) if self._store else None
         return self._stored(entity) if entity else None
+
+    def list_artifacts(self, **_: Any) -> list[Material]:
+        return self._listed("artifact")
+
+    def list_dataitems(self, **_: Any) -> list[Material]:
+        return self._listed("dataitem")
+
+    def list_models(self, **_: Any) -> list[Material]:
+        return self._listed("model")
+
+    def _listed(self, type_: str) -> list[Material]:
+        """What the run is known to read, and what it has logged: more is not known here."""
+        found = [material for (kind, _), material in self.logged.items() if kind == type_]
+        for read in self._settings.reads:
+            key = Key.parse(read["key"])
+            if key is not None and key.type == type_:
+                found.append(self.input(read))
+        return found
+
+    def get_run(self, identifier: str, **_: Any) -> Run:
+        """The run that goes on, or the newest of another that is done here."""
+        name = identifier.rpartition("/")[2].partition(":")[0]
+        if name in (self.run.name, os.environ.get("RUN_ID")):
+            return self.run
+        cleaned = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
+        latest = needed(self._store).latest(cleaned, time.time())
+        if latest is None:
+            raise Unusable(f"no run `{name}` is done in this store")
+        return Run(self._settings, latest.record)
+
+    def get_secret(self, name: str, **_: Any) -> Secret:
+        if name not in self._settings.secrets or name not in os.environ:
+            raise Unusable(f"the run does not name the secret `{name}`: add it to its `secrets`")
+        return Secret(name)
 
     # Logging
 
@@ -208,28 +300,61 @@ class Project(Covered):
         if not is_below(path, stores):
             hint = "declare that under `stores` in gitopsc.yaml, or log the data"
             raise Unusable(f"{type_} `{name}` is at {path}, which no declared store has: {hint}")
-        material = self.logged[type_, name] = of(self.name, entity, place)
+        material = self.logged[type_, name] = of(self.name, entity, place, self._save)
         return material
+
+    def _save(self, material: Material) -> None:
+        if self.logged.get((material.ENTITY_TYPE, material.name)) is not material:
+            self.saved[material.key] = material
 
     def _log(
         self, of: type[_Material], kind: str, name: str, source: Any, **more: Any
     ) -> _Material:
         """Stores files or a table, and remembers that; the run's record then makes it count."""
         type_ = of.ENTITY_TYPE
-        if more.get("path") is not None:
-            not_covered(f"project.log_{type_}(path=...)")
         _check_name(name)
-        store = needed(self._store)
+        path = more.pop("path", None)
         types: Mapping[str, str] = {}
         with tempfile.TemporaryDirectory() as folder:
             if is_frame(source):
                 file, types = write_table(source, Path(folder), name)
             else:
                 file = _gathered(source, Path(folder), f"{type_} `{name}`")
-            path = store.keep_data(file, type_, name)
-        entity = Entity(type_, kind, name, self.version, path, types=types)
-        material = self.logged[type_, name] = of(self.name, entity, store.place(path))
+            if path is None:
+                path = needed(self._store).keep_data(file, type_, name)
+                place = needed(self._store).place(path)
+            else:
+                place = self._put(file, str(path), f"{type_} `{name}`")
+                path = place.url
+        noted = {key: more.pop(key) for key in _METADATA if key in more}
+        metrics = more.pop("metrics", None) or {}
+        spec = {key: each for key, each in more.items() if key not in _OF_WRITING}
+        entity = Entity(
+            type_,
+            kind,
+            name,
+            self.version,
+            path,
+            metrics=json_of(metrics),
+            types=types,
+            spec=json_of(spec),
+            metadata=json_of(noted),
+        )
+        material = self.logged[type_, name] = of(self.name, entity, place, self._save)
         return material
+
+    def _put(self, file: Path, path: str, what: str) -> Place:
+        """Where a function says that data is to be, if that is in a store that is declared."""
+        stores = [each.url for each in self._settings.addresses.values()]
+        if not is_below(path.rstrip("/"), stores):
+            hint = "declare that under `stores` in gitopsc.yaml, or leave `path` out"
+            raise Unusable(f"{what} is to be at {path}, which no declared store has: {hint}")
+        place = declared_place(self._settings, path)
+        if path.endswith("/") and not file.is_dir():
+            place = Place(place.system, f"{place.path.rstrip('/')}/{file.name}")
+        place.system.makedirs(place.path.rpartition("/")[0], exist_ok=True)
+        place.system.put(str(file), place.path.rstrip("/"), recursive=file.is_dir())
+        return place
 
     # Entities as objects
 
@@ -238,7 +363,7 @@ class Project(Covered):
             place = declared_place(self._settings, entity.path)
         else:
             place = needed(self._store).place(entity.path)
-        return MATERIALS[entity.type](self.name, entity, place)
+        return MATERIALS[entity.type](self.name, entity, place, self._save)
 
     def _at(self, key: Key, version: str | None, path: str) -> tuple[Entity, Place]:
         """What lies at a path that someone declares."""

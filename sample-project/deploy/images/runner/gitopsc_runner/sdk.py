@@ -9,13 +9,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, NoReturn, TypeVar
 
 from gitopsc_runner.entities import COVERAGE, Artifact, Dataitem, Model
 from gitopsc_runner.outcome import Unusable
-from gitopsc_runner.project import Project
+from gitopsc_runner.project import Project, Run
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _OUTPUTS = "__gitopsc_outputs__"
@@ -90,15 +92,57 @@ def install(project: Project) -> None:
     if _is_missing(_RUNTIME):
         sys.modules[_RUNTIME] = _module(_RUNTIME, handler=handler)
     if _is_missing(_PLATFORM):
-        sys.modules[_PLATFORM] = _module(
-            _PLATFORM,
-            Artifact=Artifact,
-            Dataitem=Dataitem,
-            Model=Model,
-            Project=Project,
-            get_or_create_project=_get_project,
-            get_project=_get_project,
-        )
+        sys.modules[_PLATFORM] = _module(_PLATFORM, __path__=[], **_known())
+        if not any(isinstance(each, _Submodules) for each in sys.meta_path):
+            sys.meta_path.append(_Submodules())
+
+
+def _known() -> dict[str, Any]:
+    """What the package has at its top."""
+    known: dict[str, Any] = {
+        "Artifact": Artifact,
+        "Dataitem": Dataitem,
+        "Model": Model,
+        "Project": Project,
+        "Run": Run,
+        "get_or_create_project": _get_project,
+        "get_project": _get_project,
+    }
+    for name in dir(Project):
+        if name.startswith(("get_", "list_", "log_", "new_")):
+            known[name] = _at_top(name)
+    return known
+
+
+def _at_top(name: str) -> Callable[..., Any]:
+    """`digitalhub.log_artifact(project="p", ...)`: the project's method of that name."""
+    is_of_project = name.startswith(("list_", "log_", "new_"))
+
+    def called(*arguments: Any, project: str | None = None, **named: Any) -> Any:
+        if project is None and is_of_project and arguments:
+            project, *rest = arguments
+            arguments = tuple(rest)
+        found = _own.get() or _newest[-1]
+        found = _get_project(project) if project is not None else found
+        return getattr(found, name)(*arguments, **named)
+
+    called.__name__ = name
+    return called
+
+
+class _Submodules(MetaPathFinder, Loader):
+    """`digitalhub.entities...` and all that is below: handlers import classes from there."""
+
+    def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
+        if not name.startswith(f"{_PLATFORM}.") or not _is_missing(_PLATFORM):
+            return None
+        return ModuleSpec(name, self, is_package=True)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return _module(spec.name, **_known())
+
+    def exec_module(self, module: ModuleType) -> None:
+        pass
 
 
 def _is_missing(name: str) -> bool:

@@ -23,7 +23,7 @@ from gitopsc_runner.handler import Handler, find_function, fitted, load_module
 from gitopsc_runner.health import Health
 from gitopsc_runner.memory import Budget, memory_taken
 from gitopsc_runner.outcome import DONE, Unusable, Waiting
-from gitopsc_runner.project import Project, Run
+from gitopsc_runner.project import Project
 from gitopsc_runner.sdk import install, preparing, undecorated
 from gitopsc_runner.settings import Settings
 from gitopsc_runner.store import Store
@@ -125,7 +125,7 @@ class _Preparation:
 
     def context(self, project: Project) -> nuclio_sdk.Context:
         context = nuclio_sdk.Context(logger=self._logger)
-        context.project, context.run = project, Run(self._settings)
+        context.project, context.run, context.root = project, project.run, Path.cwd()
         return context
 
     def begin(self, context: nuclio_sdk.Context) -> Coroutine[Any, Any, object] | None:

@@ -38,6 +38,9 @@ from gitopsc_runner.upstream import tick_of
 _GRACE_SECONDS = 20
 """After SIGTERM; Kubernetes kills after 30."""
 
+_TRACE_LINES = 12
+"""Of a traceback that are kept with a failure."""
+
 _SIGNALLED = threading.Event()
 """SIGTERM has come."""
 
@@ -200,11 +203,17 @@ def _kept_failure(
                 error=Masks(settings.secrets).hidden(ending.details["error"]),
                 exit_code=ending.code,
                 tick=tick,
-                lines=last_words().splitlines(),
+                lines=[*last_words().splitlines(), *_end_of(ending, settings)],
             )
             with suppress(Exception):
                 store.keep_failure(settings.run, failure)
         raise
+
+
+def _end_of(ending: _Ending, settings: Settings) -> list[str]:
+    """The end of a traceback, as far as there is one."""
+    trace = Masks(settings.secrets).hidden(ending.details.get("traceback", ""))
+    return trace.rstrip().splitlines()[-_TRACE_LINES:]
 
 
 def _require_secrets(settings: Settings) -> None:

@@ -60,7 +60,7 @@ class Entity:
     """Data as a record holds it. `path` is relative to the project's part of the store, or a URL.
 
     `version` is None for data that was only declared. `types` are those of a table's columns, where
-    its format does not keep them.
+    its format does not keep them. `spec` and `metadata` are what was logged with it.
     """
 
     type: str
@@ -70,13 +70,16 @@ class Entity:
     path: str
     metrics: Mapping[str, Any] = field(default_factory=dict)
     types: Mapping[str, str] = field(default_factory=dict)
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Record:
     """What a run made: entities by the name of the output, results and metrics by name.
 
-    `reads` are the versions of what it read, by key. It began at `begun`, in seconds since 1970.
+    `reads` are the versions of what it read, by key, and `saved` what it has noted of other runs'
+    data. It began at `begun`, in seconds since 1970.
     """
 
     project: str
@@ -89,6 +92,7 @@ class Record:
     metrics: Mapping[str, Any] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     reads: Mapping[str, str] = field(default_factory=dict)
+    saved: Mapping[str, Any] = field(default_factory=dict)
     begun: float | None = None
     seconds: float | None = None
 

@@ -20,9 +20,9 @@ from typing import Any
 
 from gitopsc_runner.clock import Cron
 from gitopsc_runner.entities import MATERIALS, Material
-from gitopsc_runner.outcome import Unusable, Waiting
+from gitopsc_runner.outcome import BadRecord, Unusable, Waiting
 from gitopsc_runner.settings import Settings
-from gitopsc_runner.store import Entity, Record, Store, declared_place, needed, open_store
+from gitopsc_runner.store import Entity, Place, Record, Store, declared_place, needed, open_store
 from gitopsc_runner.upstream import find_upstream
 
 _LAST_RUNS = 5
@@ -38,11 +38,19 @@ def answer(path: Path) -> Mapping[str, Any]:
     if "data" in question:
         return _data(question["data"], now)
     waits = question["waits"]
-    reports = [_report(Settings(**each), now, waits=waits) for each in question["runs"]]
+    reports = [_told(Settings(**each), now, waits=waits) for each in question["runs"]]
     return {"now": now, "runs": reports}
 
 
 # How runs have ended
+
+
+def _told(settings: Settings, now: float, *, waits: bool) -> Mapping[str, Any]:
+    """Of a run whose records are broken, what is wrong with them."""
+    try:
+        return _report(settings, now, waits=waits)
+    except BadRecord as error:
+        return {"run": settings.run, "state": "waiting", "reason": str(error)}
 
 
 def _report(settings: Settings, now: float, *, waits: bool) -> Mapping[str, Any]:
@@ -82,7 +90,9 @@ def _state(settings: Settings, store: Store, now: float, *, waits: bool) -> Mapp
         return {"state": "failed", "failure": asdict(failure)}
     if record is not None:
         outputs = [*_outputs(settings, store, record)]
-        return {"state": "done", "record": asdict(record), "tick": tick, "outputs": outputs}
+        has_changed = record.compute != settings.compute
+        done = {"state": "done", "record": asdict(record), "tick": tick, "outputs": outputs}
+        return {**done, "has_changed": has_changed}
     missing = _missing(settings, store, now, waits=waits)
     if missing:
         return {"state": "waiting", "reason": missing}
@@ -111,17 +121,19 @@ def _newer(
         return []
     try:
         found = find_upstream(settings, store, now, None).versions(settings)
-    except Waiting:
+    except (Waiting, Unusable):
         return []
     return sorted(key for key, version in found.items() if reads.get(key, version) != version)
 
 
 def _missing(settings: Settings, store: Store, now: float, *, waits: bool) -> str | None:
-    tick = int(now) if settings.schedule is not None else None
+    tick = None
+    if settings.schedule is not None:
+        tick = Cron(settings.schedule, settings.time_zone).last(now)
     try:
         find_upstream(settings, store, now, tick, waits=waits)
-    except Waiting as waiting:
-        return str(waiting)
+    except (Waiting, Unusable) as reason:
+        return str(reason)
     return None
 
 
@@ -134,21 +146,31 @@ def _outputs(settings: Settings, store: Store, record: Record) -> Iterator[Mappi
             "name": entity.name,
             "version": entity.version,
             "path": place.url,
+            "is_there": _is_there(place),
             "size": _size(place),
         }
 
 
-def _place(settings: Settings, store: Store, entity: Entity) -> Any:
+def _place(settings: Settings, store: Store, entity: Entity) -> Place:
     if "://" in entity.path:
         return declared_place(settings, entity.path)
     return store.place(entity.path)
 
 
-def _size(place: Any) -> int | None:
-    """In bytes; None when it is not there, or the store does not say."""
+def _is_there(place: Place) -> bool:
+    """A store that does not say is believed to have it."""
     try:
-        if not place.system.exists(place.path):
-            return None
+        return bool(place.system.exists(place.path))
+    except Exception:
+        return True
+
+
+def _size(place: Place) -> int | None:
+    """In bytes; None when the store does not say. Only of a folder the files are listed."""
+    try:
+        found = place.system.info(place.path)
+        if found["type"] != "directory":
+            return int(found["size"])
         return int(place.system.du(place.path, total=True))
     except Exception:
         return None
@@ -164,7 +186,7 @@ def _data(asked: Mapping[str, Any], now: float) -> Mapping[str, Any]:
     is_declared = entity.version is None
     place = declared_place(settings, entity.path) if is_declared else None
     place = place or _place(settings, needed(store), entity)
-    if not place.system.exists(place.path):
+    if not _is_there(place):
         what = f"the file of {entity.type} `{entity.name}`"
         raise Unusable(f"{what} is not there, or out of reach: {place.url}")
     copied = None
@@ -247,7 +269,7 @@ def _versions(asked: Mapping[str, Any], store: Store | None, now: float) -> list
     return [{"version": version, "tick": tick} for version, tick in found.items()]
 
 
-def _preview(place: Any) -> Mapping[str, Any]:
+def _preview(place: Place) -> Mapping[str, Any]:
     """Some lines of a text, rows of a table, or the files of a folder."""
     if not place.system.isfile(place.path):
         root = place.path.rstrip("/") + "/"
@@ -262,7 +284,7 @@ def _preview(place: Any) -> Mapping[str, Any]:
     return _rows(place) if suffix == ".parquet" else {}
 
 
-def _rows(place: Any) -> Mapping[str, Any]:
+def _rows(place: Place) -> Mapping[str, Any]:
     try:
         parquet = import_module("pyarrow.parquet")
     except ImportError:

@@ -1,4 +1,4 @@
-"""A function's files -> the data that its handler names: what it logs, and what it asks for.
+"""A function's files -> the data that its handler names, and what its init function changes.
 
 Followed are calls by name, through functions of the module and of modules beside it; names may be
 constants. What only running the code tells is not guessed (design.md section 3).
@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from gitopsc.adapters.python import Binding, DataCall, NotPython, Outline
+from gitopsc.adapters.python import Binding, Body, DataCall, NotPython, Outline
 from gitopsc.load.outlines import outline_of
 from gitopsc.model.memo import Memo
 from gitopsc.model.program import DataUse
@@ -33,12 +33,30 @@ _MOST_FUNCTIONS = 2_000
 """That are followed from one handler."""
 
 
-def data_uses(
-    files: Sequence[FunctionFile], module: str, roots: Sequence[str], memo: Memo
-) -> tuple[DataUse, ...]:
-    """`roots` are the handler and the init function, in the file `module`; sorted by place."""
+class CodeUse(NamedTuple):
+    """The data that a function's code names, sorted by place; and a variable of a module that its
+    init function changes."""
+
+    data: tuple[DataUse, ...]
+    init_assigns: str | None
+
+
+def read_code(
+    files: Sequence[FunctionFile], module: str, handler: str, init: str | None, memo: Memo
+) -> CodeUse:
+    """`handler` and `init` are functions in the file `module`."""
     modules = _Modules(files, memo)
     found: set[DataUse] = set()
+    for path, body in _reached(modules, module, [handler, *([init] if init else [])]):
+        uses = (_use(modules, path, call) for call in body.data)
+        found |= {use for use in uses if use is not None}
+    data = tuple(sorted(found, key=lambda use: (use.span, use.verb, use.name or "")))
+    bodies = _reached(modules, module, [init]) if init else ()
+    return CodeUse(data, next((body.assigns for _, body in bodies if body.assigns), None))
+
+
+def _reached(modules: _Modules, module: str, roots: Sequence[str]) -> Iterator[tuple[str, Body]]:
+    """The functions that are called from some, each with its file."""
     waiting = [(module, root) for root in roots]
     seen: set[tuple[str, str]] = set()
     while waiting and len(seen) < _MOST_FUNCTIONS:
@@ -48,13 +66,10 @@ def data_uses(
         if body is None or (path, function) in seen:
             continue
         seen.add((path, function))
-        for call in body.data:
-            use = _use(modules, path, call)
-            found |= {use} if use is not None else set()
+        yield path, body
         waiting += [
             place for name in body.calls if (place := modules.place_of(path, name)) is not None
         ]
-    return tuple(sorted(found, key=lambda use: (use.span, use.verb, use.name or "")))
 
 
 def _use(modules: _Modules, path: str, call: DataCall) -> DataUse | None:
