@@ -54,8 +54,11 @@ def with_project(project, run):
 def asks_too_much(project):
     project.get_secret("TOKEN")
 
+def asks_the_platform(project):
+    project.share("someone")
+
 def stdlib():
-    from digitalhub import list_runs
+    from digitalhub import delete_run
 
 def logs_data(project):
     project.log_artifact("a", "artifact", __file__)
@@ -294,8 +297,9 @@ JOBS: list[tuple[dict[str, Any], int, str]] = [
     ({"handler": "nothing"}, 76, "defines no function nothing"),
     ({"module": "none.py"}, 76, "none.py is not in the source folder"),
     ({"handler": "with_project"}, 0, "project demo run r"),
-    ({"handler": "asks_too_much"}, 1, "`project.get_secret` is not covered by gitopsc's runner"),
-    ({"handler": "stdlib"}, 1, "`digitalhub.list_runs` is not covered by gitopsc's runner"),
+    ({"handler": "asks_too_much"}, 76, "the run does not name the secret `TOKEN`"),
+    ({"handler": "asks_the_platform"}, 1, "`project.share` is not covered by gitopsc's runner"),
+    ({"handler": "stdlib"}, 1, "`digitalhub.delete_run` is not covered by gitopsc's runner"),
     ({"handler": "logs_data"}, 76, "this run has no store: write `stores: {default: <URL>}`"),
     ({"inputs": {"a": {"key": "x"}}}, 76, "`x` is not a key of data"),
     ({"inputs": {"a": {"key": KEY, "producer": "other"}}}, 76, "this run has no store"),
