@@ -257,7 +257,7 @@ def _task(
 ) -> Descriptor:
     """A task of the hub has no function, which is the one before it, and a template for runs."""
     spec = dict(descriptor.written)
-    template = spec.pop("template", {})
+    template = spec.pop("template", None) or {}
     homes = (*descriptor.homes, ("spec", "template")) if template else descriptor.homes
     if "function" not in spec:
         if function is None:
@@ -300,7 +300,7 @@ def _merged_functions(descriptors: Sequence[Descriptor]) -> Iterator[Descriptor]
 
 def _other_runtime(trigger: Descriptor) -> str | None:
     """What a trigger starts that is not ours, if it is not."""
-    if "workflow" in {**trigger.written, **trigger.written.get("template", {})}:
+    if "workflow" in {**trigger.written, **_template(trigger)}:
         return "workflow"
     for key in ("task", "function"):
         scheme, separator, _ = str(trigger.written.get(key, "")).partition("://")
@@ -318,13 +318,13 @@ def _triggered(descriptor: Descriptor, problems: Problems) -> Descriptor:
         hint = "name a `python+job` task"
         problems.append(Diagnostic(UNFIT_VALUE, message, descriptor.span("spec", "task"), hint))
         return replace(descriptor, valid=False)
-    if spec.get("template", {}).get("local_execution"):
+    if _template(descriptor).get("local_execution"):
         message = "the clock of a cluster starts nothing on a laptop"
         span = descriptor.span("spec", "template", "local_execution")
         problems.append(Diagnostic(UNFIT_VALUE, message, span, "remove it"))
         return replace(descriptor, valid=False)
     run = _started(descriptor)
-    for key in spec.get("template", {}):
+    for key in _template(descriptor):
         for text, span in run.strings(key):
             if _MUSTACHE in text:
                 message = "no cluster fills in a template, and the handler would get it as it is"
@@ -333,10 +333,15 @@ def _triggered(descriptor: Descriptor, problems: Problems) -> Descriptor:
     return _scheduled(run, problems)
 
 
+def _template(trigger: Descriptor) -> Mapping[str, Any]:
+    """An empty one is none: hubs leave it so."""
+    return trigger.written.get("template") or {}
+
+
 def _started(trigger: Descriptor) -> Descriptor:
     """The job of a trigger: what its template says, and the function and task that it names."""
     spec = dict(trigger.written)
-    template = spec.pop("template", {})
+    template = spec.pop("template", None) or {}
     return replace(
         trigger,
         kind="python+job:run",
@@ -349,7 +354,7 @@ def _of_trigger(trigger: Descriptor) -> RunDescriptor | None:
     """What a trigger that waits for data starts in a cluster: a job, if anything. Its template is
     filled in once data is known."""
     task = TaskKey.parse(trigger.written.get("task", ""))
-    is_local = trigger.written.get("template", {}).get("local_execution")
+    is_local = _template(trigger).get("local_execution")
     if is_local or (task is not None and task.kind != "python+job"):
         return None
     unheard: Problems = []

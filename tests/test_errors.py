@@ -35,6 +35,7 @@ SIDE_FILES = {
     "src/broken.py": "run = = 1\n",
     "src/data.csv": "a,b\n",
     "src/imports.py": "import etl\nimport os\n\n\ndef run(): ...\n",
+    "src/shares.py": "def run(project, data=None):\n    project.share('x')\n",
     "src/named.py": "@handler(outputs=['cities'])\ndef run(): ...\n",
 }
 SCRIPTS = sorted(ERRORS.glob("*.sh"))

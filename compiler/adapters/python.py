@@ -82,11 +82,13 @@ class DataCall(NamedTuple):
 
 class Body(NamedTuple):
     """What a function of a module calls, by names as they are written, and its data. `assigns` is a
-    variable of the module that it gives another value, or changes."""
+    variable of the module that it gives another value, or changes. `asked` are the other methods of
+    the platform's project that it calls."""
 
     calls: tuple[str, ...]
     data: tuple[DataCall, ...]
     assigns: str | None = None
+    asked: tuple[DataCall, ...] = ()
 
 
 class Binding(NamedTuple):
@@ -364,16 +366,18 @@ _NAME_ARGUMENTS = ("name", "identifier")
 
 def _body(text: bytes, node: Node, found: Mapping[str, list[Node]], assigns: str | None) -> Body:
     called = {_text(each) for each in _within(node, found.get("called", ()))}
-    data = []
+    data, asked = [], []
     for each in _within(node, found.get("changing", ())):
         method = _text(each.child_by_field_name("attribute"))
         receiver = _compact(each.child_by_field_name("object"))
         is_project = receiver == "project" or receiver.endswith(".project")
         if is_project and _DATA_METHOD.fullmatch(method):
             data.append(_data_call(text, method, each))
+        elif is_project:
+            asked.append(DataCall(method, None, None, None, *_place(text, each)))
         elif len(receiver) <= _LONGEST_NAME and receiver.replace(".", "").isidentifier():
             called.add(f"{receiver}.{method}")
-    return Body(tuple(sorted(called)), tuple(data), assigns)
+    return Body(tuple(sorted(called)), tuple(data), assigns, tuple(asked))
 
 
 def _data_call(text: bytes, method: str, function: Node) -> DataCall:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from array import array
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from types import ModuleType
 from typing import Any, Final, NamedTuple
 
@@ -22,6 +23,7 @@ from gitopsc.model.diagnostic import (
     DUPLICATE_KEY,
     NOT_JSON_VALUE,
     NOT_YAML,
+    REPEATED_KEY,
     TOO_DEEP,
     Code,
     Diagnostic,
@@ -121,7 +123,7 @@ class _TooDeep(Exception):
 class _Frame:
     """A mapping or list under construction."""
 
-    __slots__ = ("anchor", "container", "height", "is_key", "key", "node", "rewind")
+    __slots__ = ("anchor", "container", "height", "is_key", "key", "node", "repeated", "rewind")
 
     def __init__(self, container: Any, anchor: str | None, node: int) -> None:
         self.container = container
@@ -129,6 +131,8 @@ class _Frame:
         self.node = node
         self.key: Any = _UNSET
         self.is_key = False
+        self.repeated: tuple[str, int] | None = None
+        """A key that is here for a second time, and which of the faults says so."""
         self.rewind = 0
         self.height = 1
 
@@ -248,6 +252,7 @@ class _Builder:
         frame.rewind = len(self.positions)
         if key in frame.container and len(self.faults) < FAULT_LIMIT:
             first = Document(self.path, frame.container, self.positions, frame.node).key_span(key)
+            frame.repeated = (key, len(self.faults))
             self._fault(
                 DUPLICATE_KEY,
                 f"`{key}` is here twice",
@@ -332,6 +337,7 @@ class _Builder:
         if type(frame.container) is list:
             frame.container.append(value)
         elif frame.key is _REPEATED:
+            self._excuse(frame, value)
             del self.positions[frame.rewind :]
             kept = self._next_node()
             self.anchors = {name: each for name, each in self.anchors.items() if each.node < kept}
@@ -339,6 +345,20 @@ class _Builder:
         else:
             frame.container[frame.key] = value
             frame.key = _UNSET
+
+    def _excuse(self, frame: _Frame, value: Any) -> None:
+        """A key that has one value both times is no matter: some platforms write it so."""
+        if frame.repeated is None:
+            return
+        (key, number), frame.repeated = frame.repeated, None
+        if repr(frame.container[key]) == repr(value):
+            fault = self.faults[number]
+            self.faults[number] = replace(
+                fault,
+                code=REPEATED_KEY,
+                message=f"`{key}` is here twice, with one value",
+                hint="remove one of the two",
+            )
 
     def _resolve(self, event: Any) -> Any:
         """A scalar's value by the YAML 1.2 core schema; what JSON lacks becomes a fault."""

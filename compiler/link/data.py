@@ -10,11 +10,14 @@ from gitopsc.link import sentences
 from gitopsc.link.drafts import Draft
 from gitopsc.link.symbols import TYPES_OF_DATA, Symbols, age
 from gitopsc.model.descriptor import DataDescriptor
-from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.diagnostic import Diagnostic, did_you_mean
 from gitopsc.model.program import CODE, DataUse, Function, FunctionVersion, Output, Reference
 from gitopsc.model.reference import StoreKey
 
 _SCHEME = "store://"
+_ONE_OFF = 0.85
+"""How alike two names are of which one may be a slip."""
+
 _DATA_NAME = re.compile(r"(?!\.+$)[A-Za-z0-9._+-]{1,200}")
 """What the runner stores data under."""
 
@@ -84,7 +87,10 @@ class Data(NamedTuple):
         """Of what a run reads, as it is written and `resolved`."""
         key = reference.key
         is_local = run in self.local
-        if resolved is None:
+        own = self.symbols.project
+        if key.project != own and did_you_mean(key.project, [own], cutoff=_ONE_OFF) is not None:
+            yield sentences.other_project_s(reference, own)
+        elif resolved is None:
             makers = self.makers(key, but=run, is_local=is_local)
             if makers:
                 yield sentences.several_makers(reference, makers)

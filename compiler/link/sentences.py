@@ -227,6 +227,13 @@ def two_producers(first: tuple[str, Output], second: tuple[str, Output]) -> Diag
     return Diagnostic(TWO_PRODUCERS, message, second[1].span, hint, related)
 
 
+def other_project_s(reference: Reference, own: str) -> Diagnostic:
+    key = reference.key
+    message = f"`{key}` is data of another project, `{key.project}`, which nothing here makes"
+    hint = f"did you mean `{key._replace(project=own)}`?"
+    return Diagnostic(UNKNOWN_DATA, message, reference.span, hint)
+
+
 def several_makers(reference: Reference, makers: Sequence[tuple[str, DataUse]]) -> Diagnostic:
     """Somebody has to say which is meant; a text in a parameter may be no reading at all."""
     key = reference.key

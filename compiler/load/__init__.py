@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from gitopsc.adapters.packaged import RUNTIME, runner_requirements
@@ -18,6 +19,8 @@ from gitopsc.model.program import Function, FunctionVersion
 from gitopsc.model.source import Tree
 
 __all__ = ("load",)
+
+_OWN_TAG = re.compile("[0-9a-f]{16}")
 
 
 def load(
@@ -70,6 +73,11 @@ def _function(
     module = module_of(descriptor, source.module)
     named = descriptor.source
     code = read_code(source.files, module, named.function_name, named.init_function, sources.memo)
+    own = [*(spec.requirements or ()), spec.base_image or "", spec.image or ""]
+    if not any("digitalhub" in each for each in own):
+        problems += [sentences.not_covered(method, span) for method, span in code.not_covered]
+    if _is_of_platform(sources.project.name, descriptor):
+        problems.append(sentences.platform_image(descriptor))
     files = source.files
     if source.content is None:  # and not pinned as it is
         files = tuple(with_code(files, sources.memo))
@@ -95,3 +103,10 @@ def _function(
         init_assigns=code.init_assigns,
     )
     return function, [*problems, *found]
+
+
+def _is_of_platform(project: str, function: FunctionDescriptor) -> bool:
+    """A platform writes what it has built into the function (digitalhub.md section 1.1): it calls
+    images `<project>-<function>`, and has other tags than we do."""
+    name, _, tag = (function.spec.image or "").rpartition("/")[2].partition(":")
+    return name == f"{project}-{function.name}" and not _OWN_TAG.fullmatch(tag)

@@ -29,16 +29,21 @@ _TYPES: Mapping[str, tuple[str, str | None]] = {
 }
 """The last word of a method of the SDK -> the type of its data, and the kind where it is one."""
 
+COVERED = ("get_run", "get_secret", "list_artifacts", "list_dataitems", "list_models")
+"""Methods that the runner's project has besides those that log, make and get data."""
+
 _MOST_FUNCTIONS = 2_000
 """That are followed from one handler."""
 
 
 class CodeUse(NamedTuple):
-    """The data that a function's code names, sorted by place; and a variable of a module that its
-    init function changes."""
+    """The data that a function's code names, sorted by place; a variable of a module that its init
+    function changes; and the methods of the project that it calls and the runner does not have,
+    each with its place."""
 
     data: tuple[DataUse, ...]
     init_assigns: str | None
+    not_covered: tuple[tuple[str, Span], ...] = ()
 
 
 def read_code(
@@ -47,12 +52,19 @@ def read_code(
     """`handler` and `init` are functions in the file `module`."""
     modules = _Modules(files, memo)
     found: set[DataUse] = set()
+    asked: set[tuple[str, Span]] = set()
     for path, body in _reached(modules, module, [handler, *([init] if init else [])]):
+        asked |= {
+            (call.method, modules.span(path, call))
+            for call in body.asked
+            if call.method not in COVERED
+        }
         uses = (_use(modules, path, call) for call in body.data)
         found |= {use for use in uses if use is not None}
     data = tuple(sorted(found, key=lambda use: (use.span, use.verb, use.name or "")))
     bodies = _reached(modules, module, [init]) if init else ()
-    return CodeUse(data, next((body.assigns for _, body in bodies if body.assigns), None))
+    assigns = next((body.assigns for _, body in bodies if body.assigns), None)
+    return CodeUse(data, assigns, tuple(sorted(asked, key=lambda each: (each[1], each[0]))))
 
 
 def _reached(modules: _Modules, module: str, roots: Sequence[str]) -> Iterator[tuple[str, Body]]:

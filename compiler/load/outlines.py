@@ -31,8 +31,13 @@ def outline_of(content: bytes, memo: Memo) -> Outline:
             loads,
             code,
             {
-                name: Body(calls, tuple(DataCall(*call) for call in data), assigns)
-                for name, (calls, data, assigns) in bodies.items()
+                name: Body(
+                    calls,
+                    tuple(DataCall(*call) for call in data),
+                    assigns,
+                    tuple(DataCall(*call) for call in asked),
+                )
+                for name, (calls, data, assigns, asked) in bodies.items()
             },
             {name: Binding(*each) for name, each in bindings.items()},
             constants,
@@ -41,7 +46,12 @@ def outline_of(content: bytes, memo: Memo) -> Outline:
     definitions = {name: each and tuple(each) for name, each in found.definitions.items()}
     imports = [tuple(each) for each in found.imports]
     bodies = {
-        name: (each.calls, tuple(map(tuple, each.data)), each.assigns)
+        name: (
+            each.calls,
+            tuple(map(tuple, each.data)),
+            each.assigns,
+            tuple(map(tuple, each.asked)),
+        )
         for name, each in found.bodies.items()
     }
     bindings = {name: tuple(each) for name, each in found.bindings.items()}

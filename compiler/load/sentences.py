@@ -17,9 +17,11 @@ from gitopsc.model.diagnostic import (
     LEFTOVER_PIN,
     LOCK_MISMATCH,
     NOT_COPIED,
+    NOT_COVERED,
     NOT_FETCHED,
     NOT_LOCKED,
     NOT_SUPPORTED,
+    PLATFORM_IMAGE,
     PLATFORM_REFUSES,
     SOURCE_MISSING,
     SOURCE_OUTSIDE,
@@ -45,6 +47,20 @@ def no_source(function: FunctionDescriptor) -> Diagnostic:
     message = f"function `{function.name}` has no source"
     hint = "write `source:` with a path, or `code:` with the text"
     return Diagnostic(SOURCE_MISSING, message, function.key_span("spec", "source"), hint)
+
+
+def not_covered(method: str, span: Span) -> Diagnostic:
+    message = f"gitopsc's runner has no `project.{method}`: the call will raise an error"
+    hint = (
+        "the README lists what it has; with `digitalhub` among the requirements it needs a platform"
+    )
+    return Diagnostic(NOT_COVERED, message, span, hint)
+
+
+def platform_image(function: FunctionDescriptor) -> Diagnostic:
+    message = f"a platform has built `{function.spec.image}`, which does not start gitopsc's runner"
+    hint = "remove `image`: then the image is built from the source"
+    return Diagnostic(PLATFORM_IMAGE, message, function.span("spec", "image"), hint)
 
 
 def text_and_remote(span: Span) -> Diagnostic:

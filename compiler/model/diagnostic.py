@@ -91,6 +91,7 @@ NO_DESCRIPTORS = Code("C103", "no-descriptors", _WARNING, "a project without a d
 NOT_YAML = Code("C201", "not-yaml", _ERROR, "a file with descriptors is not valid YAML or JSON")
 NOT_UTF8 = Code("C202", "not-utf8", _ERROR, "a file with descriptors is not UTF-8 text")
 DUPLICATE_KEY = Code("C203", "duplicate-key", _ERROR, "a mapping has one key twice")
+REPEATED_KEY = Code("C208", "repeated-key", _WARNING, "a key that is there twice, with one value")
 NOT_JSON_VALUE = Code(
     "C204", "not-a-json-value", _ERROR, "YAML can say it, but a descriptor cannot hold it"
 )
@@ -211,6 +212,12 @@ GLOBAL_DATA = Code(
 )
 RESTART_GAP = Code(
     "C427", "restart-gap", _WARNING, "a service that restarts, and has no second replica"
+)
+NOT_COVERED = Code(
+    "C428", "not-covered", _WARNING, "a call of the platform's SDK that the runner does not have"
+)
+PLATFORM_IMAGE = Code(
+    "C429", "platform-image", _WARNING, "an image that a platform has built, with its own runner"
 )
 UNKNOWN_VERSION = Code("C416", "unknown-version", _WARNING, "a version that no descriptor has")
 
