@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 from conftest import tree_of
-from gitopsc.adapters.python import outline
-from gitopsc.load.code import read_code
+from gitopsc.adapters.python import _DATA_METHOD, outline
+from gitopsc.load.code import COVERED, read_code
 from gitopsc.model.compilation import Compilation
 from gitopsc.model.diagnostic import has_errors
 from gitopsc.model.memo import Memo
 from gitopsc.model.program import Program, Run
 from gitopsc.model.source import FunctionFile
 from gitopsc.pipeline import compile_tree
+from gitopsc_runner.project import Project
 
 # What reading tells
 
@@ -128,6 +129,11 @@ def test_a_module_of_many_lines() -> None:
     lines = "".join(f"    project.log_table('t{n}')\n" for n in range(50_000))
     body = outline(f"def run(project):\n{lines}".encode()).bodies["run"]
     assert len(body.data) == 50_000
+
+
+def test_what_is_said_to_be_covered_is() -> None:
+    methods = {name for name in dir(Project) if not name.startswith("_")} - {"input", "keep"}
+    assert {name for name in methods if not _DATA_METHOD.fullmatch(name)} == set(COVERED)
 
 
 # What an init function changes for all requests

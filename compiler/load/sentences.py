@@ -51,9 +51,7 @@ def no_source(function: FunctionDescriptor) -> Diagnostic:
 
 def not_covered(method: str, span: Span) -> Diagnostic:
     message = f"gitopsc's runner has no `project.{method}`: the call will raise an error"
-    hint = (
-        "the README lists what it has; with `digitalhub` among the requirements it needs a platform"
-    )
+    hint = "see The SDK in the README; with `digitalhub` required, it needs a platform"
     return Diagnostic(NOT_COVERED, message, span, hint)
 
 
