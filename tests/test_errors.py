@@ -30,7 +30,7 @@ SIDE_FILES = {
         "  small: {resources: {limits: {mem: 1Gi, cpu: 4000m}}}\n"
         "  tiny: {resources: {limits: {mem: 128Mi}}}\n"
     ),
-    "src/etl.py": "def run(country='IT'):\n    return country\n",
+    "src/etl.py": "def run(country='IT'):\n    'makes cities, x, y'\n    return country\n",
     "src/serve.py": "def init(context, greeting): ...\n\n\ndef serve(context, event): ...\n",
     "src/broken.py": "run = = 1\n",
     "src/data.csv": "a,b\n",

@@ -14,7 +14,7 @@ from typing import Any
 import nuclio_sdk
 import pytest
 from gitopsc_runner import follow
-from gitopsc_runner.follow import Follower, Prepared, Served, interval_of
+from gitopsc_runner.follow import Follower, Means, Served, interval_of
 from gitopsc_runner.settings import Settings, StoreAddress
 from gitopsc_runner.store import Entity, Record, Store
 from gitopsc_runner.upstream import Upstream
@@ -303,7 +303,7 @@ class Played:
         settings = Settings(**{**known, **producer.settings, "follow": way})
         logger = nuclio_sdk.Logger("INFO")
         logger.set_handler("default", self, nuclio_sdk.logger.JSONFormatter())
-        prepared = Prepared(
+        prepared = Means(
             **{
                 "prepare": self.prepare,
                 "switch": lambda _: self.done.append("switched"),

@@ -24,7 +24,7 @@ from gitopsc.model.diagnostic import has_errors
 from gitopsc.pipeline import link_tree
 from gitopsc.resolve import resolve
 from gitopsc_runner.clock import Cron
-from gitopsc_runner.follow import Follower, Prepared, Served, interval_of
+from gitopsc_runner.follow import Follower, Means, Served, interval_of
 from gitopsc_runner.log import Masks, make_logger
 from gitopsc_runner.outcome import Stopped, Waiting
 from gitopsc_runner.settings import Settings
@@ -242,7 +242,7 @@ class Month:
             self.at(self.now + 15, self.serve)
             return
         self.served.append((self.model(upstream), self.now))
-        means = Prepared(self.prepare, self.switch, lambda: None, 0, 2**40)
+        means = Means(self.prepare, self.switch, lambda: None, 0, 2**40)
         served = Served(nuclio_sdk.Context(), upstream)
         self.service = Follower(settings, store, served, means, self.logger, now=lambda: self.now)
         self.interval = interval_of(settings, self.now)

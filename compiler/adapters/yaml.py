@@ -347,7 +347,7 @@ class _Builder:
             frame.key = _UNSET
 
     def _excuse(self, frame: _Frame, value: Any) -> None:
-        """A key that has one value both times is no matter: some platforms write it so."""
+        """A key that has one value both times does no harm: some platforms write it so."""
         if frame.repeated is None:
             return
         (key, number), frame.repeated = frame.repeated, None

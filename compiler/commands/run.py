@@ -170,7 +170,7 @@ def _make_store(store: str) -> None:
                 file.write("*\n")
     except OSError as error:
         reason = f"the store {store} cannot be made: {error.strerror}"
-        raise Refused(f"{reason}; name another one with `--store`") from None
+        raise Refused(f"{reason}; name a folder of yours with `--store`") from None
 
 
 class _Telling:

@@ -5,11 +5,15 @@ digitalhub.md section 6.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from gitopsc.link import sentences
 from gitopsc.model.diagnostic import Diagnostic
-from gitopsc.model.program import INJECTED_ARGUMENTS, Run
+from gitopsc.model.program import INJECTED_ARGUMENTS, Output, Run
+
+_BY_PLACE = re.compile(r"output_[0-9]+")
+"""What is returned and has no name of its own (digitalhub.md section 6)."""
 
 _MOST_REPORTED = 20
 """Arguments of one run that are reported, when a handler does not take them."""
@@ -34,11 +38,30 @@ def misfits(run: Run, init_key: str) -> Iterator[Diagnostic]:
 def _output_misfits(run: Run) -> Iterator[Diagnostic]:
     """A decorator that names the handler's outputs names all of them."""
     signature = run.function.signatures.get(run.function.handler)
-    if signature is None or signature.outputs is None:
+    if signature is None:
         return
     for output in run.outputs:
-        if output.name not in signature.outputs:
+        if signature.outputs is None:
+            if _is_never_made(run, output):
+                yield sentences.unmade_output(output, run)
+        elif output.name not in signature.outputs:
             yield sentences.no_such_output(output, run, signature)
+
+
+def _is_never_made(run: Run, output: Output) -> bool:
+    """Neither its place among what is returned, nor anything in the source or the parameters, has
+    its name."""
+    function = run.function
+    names = {output.name, output.key.name}
+    if _BY_PLACE.fullmatch(output.name) or function.fetch is not None or not function.files:
+        return False
+    if any(use.name is None or use.name in names for use in function.made):
+        return False
+    given = repr((run.parameters, run.init_parameters, run.spec.envs))
+    return not any(
+        name in given or any(name.encode() in file.content for file in function.files)
+        for name in names
+    )
 
 
 def _call_misfits(

@@ -30,6 +30,7 @@ from gitopsc.model.diagnostic import (
     UNKNOWN_PROFILE,
     UNKNOWN_TASK,
     UNKNOWN_VERSION,
+    UNMADE_OUTPUT,
     Diagnostic,
     Label,
     did_you_mean,
@@ -370,6 +371,14 @@ def no_such_output(output: Output, run: Run, signature: Signature) -> Diagnostic
     span = run.merged.key_span("outputs", output.name)
     related = _here(signature, "its decorator is here")
     return Diagnostic(HANDLER_MISFIT, message, span, hint, related)
+
+
+def unmade_output(output: Output, run: Run) -> Diagnostic:
+    handler = run.function.handler
+    message = f"nothing in the source of `{handler}` names an output `{output.name}`"
+    hint = f'write `@handler(outputs=["{output.name}"])` above `{handler}`, log it by that name,'
+    hint += " or write `output_0` for the first that is returned"
+    return Diagnostic(UNMADE_OUTPUT, message, run.merged.key_span("outputs", output.name), hint)
 
 
 def no_such_argument(

@@ -40,7 +40,7 @@ def with_triggered(
 ) -> tuple[list[Draft], Data, list[Diagnostic]]:
     """All drafts, with those of triggers, and the data that they make.
 
-    A trigger may wait for what the job of another one makes.
+    A trigger may wait for what the job of a second one makes.
     """
     found = list(drafts)
     problems: list[Diagnostic] = []

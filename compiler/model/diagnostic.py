@@ -219,6 +219,9 @@ NOT_COVERED = Code(
 PLATFORM_IMAGE = Code(
     "C429", "platform-image", _WARNING, "an image that a platform has built, with its own runner"
 )
+UNMADE_OUTPUT = Code(
+    "C430", "unmade-output", _WARNING, "an output that nothing in the handler's source names"
+)
 UNKNOWN_VERSION = Code("C416", "unknown-version", _WARNING, "a version that no descriptor has")
 
 ONE_NAME = Code("C501", "one-name", _ERROR, "two names become one in the cluster or on disk")

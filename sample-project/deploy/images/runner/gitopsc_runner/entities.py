@@ -106,7 +106,7 @@ class MaterialStatus(Fields):
 
     @property
     def metrics(self) -> dict[str, Any]:
-        return dict(self._material.entity.metrics)
+        return dict(getattr(self._material, "metrics", self._material.entity.metrics))
 
     def to_dict(self) -> dict[str, Any]:
         return {"state": self.state, "files": self.files, "metrics": self.metrics}

@@ -49,7 +49,7 @@ class Served(NamedTuple):
     upstream: Upstream
 
 
-class Prepared(NamedTuple):
+class Means(NamedTuple):
     """How new data becomes what is served.
 
     `prepare` calls `init` and raises what it raises; `switch` puts the result in the place of the
@@ -72,7 +72,7 @@ class Follower:
         settings: Settings,
         store: Store,
         served: Served,
-        means: Prepared,
+        means: Means,
         logger: nuclio_sdk.Logger,
         *,
         now: Callable[[], float] = time.time,
@@ -139,9 +139,9 @@ class Follower:
     def _take(self, upstream: Upstream, versions: Mapping[str, str]) -> None:
         way = self._settings.follow
         if way == "keep":
-            # Globals of a module are those of requests under way, too. Compile has said so.
+            # Requests under way use them, too. Compile has said so.
             if versions != self._refused:
-                words = "the init function assigns globals of its module"
+                words = "the init function changes globals of a module"
                 self._keep("globals", versions, words)
         elif way == "restart":
             if self._uptime() - self._begun >= _RESTART_SECONDS:

@@ -18,7 +18,7 @@ import uvloop
 
 from gitopsc_runner.application import Application
 from gitopsc_runner.connection import bounded_protocol
-from gitopsc_runner.follow import Follower, Prepared, Served
+from gitopsc_runner.follow import Follower, Means, Served
 from gitopsc_runner.handler import Handler, find_function, fitted, load_module
 from gitopsc_runner.health import Health
 from gitopsc_runner.memory import Budget, memory_taken
@@ -91,7 +91,7 @@ def run_service(
         if store is None or settings.follow is None:
             return
         loop = asyncio.get_running_loop()
-        means = Prepared(
+        means = Means(
             prepare=lambda found: preparation.ready(found, loop),
             switch=lambda served: application.switch(served.context),
             restart=server.restart,

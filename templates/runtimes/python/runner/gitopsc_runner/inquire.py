@@ -73,7 +73,8 @@ def _report(settings: Settings, now: float, *, waits: bool) -> Mapping[str, Any]
 def _state(settings: Settings, store: Store, now: float, *, waits: bool) -> Mapping[str, Any]:
     """`done`, `failed`, `waiting` or `never`; a service is `ready` to begin when its data is there.
 
-    A run that has changed since it was done is `never` done as it is now.
+    A run that has changed since it was done is `never` done as it is now; of one that the clock
+    starts again, it is said beside.
     """
     failure = store.failure(settings.run)
     record = tick = None
