@@ -67,6 +67,7 @@ def fetch(project, days):
         for day in range(days):
             file.write(f"{day},{day / 7}\\n")
     project.log_table("readings", source="readings.csv")
+    project.log_artifact("notices", "artifact", "readings.csv")
 
 
 def train(project, run, rate, readings=None):
@@ -196,12 +197,15 @@ def test_data_is_found_and_copied(project: Path, tmp_path: Path) -> None:
     assert "0.14285714285714285" in rest[-2]
     for name in ("dataitem/readings", key, "store://demo/dataitem/dataitem/readings"):
         assert gitopsc(project, "data", name)[0].splitlines()[:2] == [key, place]
+    assert gitopsc(project, "data", "notices")[0].startswith("store://demo/artifact/artifact/no")
     copy = tmp_path / "copy.any"
     out, _ = gitopsc(project, "data", "readings", "--version", version, "-o", str(copy))
     assert copy.read_bytes() == (project / place.split("  ")[0]).read_bytes()
-    gitopsc(project, "data", "forecast", "-o", str(tmp_path / "model"))
+    _, err = gitopsc(project, "data", "forecast", expect=2)
+    assert "several runs make data `forecast`: write one of `Train_it/forecast`, `breaks/" in err
+    gitopsc(project, "data", "Train_it/forecast", "-o", str(tmp_path / "model"))
     assert (tmp_path / "model" / "card.txt").read_text() == "card" * 10
-    assert "\n  card.txt\n  weights.txt" in gitopsc(project, "data", "forecast")[0]
+    assert "\n  card.txt\n  weights.txt" in gitopsc(project, "data", "Train_it/forecast")[0]
     out, _ = gitopsc(project, "data", "notes")
     assert "note 9\n..." in out
     assert "note 10" not in out

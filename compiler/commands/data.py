@@ -55,7 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 class _Data(NamedTuple):
-    """What is asked for: what a run makes, or what somebody has declared."""
+    """What is asked for: what a run makes, or what somebody has declared. A type that only running
+    the code tells is empty."""
 
     program: Program
     key: StoreKey
@@ -83,7 +84,8 @@ def run(arguments: argparse.Namespace) -> int:
     except Unanswered as error:
         print(f"gitopsc: {error}", file=sys.stderr)
         return 1
-    sys.stdout.write(render_data(str(data.key._replace(version=None)), answer, shown))
+    key = data.key._replace(type=answer["type"], kind=answer["kind"], version=None)
+    sys.stdout.write(render_data(str(key), answer, shown))
     return 0
 
 
@@ -98,8 +100,8 @@ def _asked(programs: Sequence[Program], text: str) -> _Data:
     known = [each for program in programs for each in _known(program)]
     key = StoreKey.parse(text)
     if key is not None:
-        wanted = (key.project, key.type, key.name)
-        found = [each for each in known if _of(each) == wanted]
+        wanted = ((key.project, key.type, key.name), (key.project, "", key.name))
+        found = [each for each in known if _of(each) in wanted]
         found = [each._replace(key=each.key._replace(version=key.version)) for each in found]
     else:
         type_, _, name = text.rpartition("/")
@@ -107,7 +109,7 @@ def _asked(programs: Sequence[Program], text: str) -> _Data:
             each
             for each in known
             if each.key.name == name
-            and type_ in ("", each.key.type, each.key.kind, each.program.project.name)
+            and type_ in ("", each.key.type, each.key.kind, each.program.project.name, each.run)
         ]
     made = {_of(each) for each in found if each.run is not None}
     found = [each for each in found if each.run is not None or _of(each) not in made]
@@ -115,6 +117,10 @@ def _asked(programs: Sequence[Program], text: str) -> _Data:
         names = {each.key.name for each in known}
         hint = did_you_mean(text, names) or f"there is {listed(sorted(names)) or 'none'}"
         raise Refused(f"no run makes data `{text}`, and no descriptor declares it; {hint}")
+    makers = sorted({str(each.run) for each in found if each.run is not None})
+    if len({_of(each) for each in found}) == 1 < len(makers):
+        runs = listed(f"{run}/{found[0].key.name}" for run in makers)
+        raise Refused(f"several runs make data `{text}`: write one of {runs}")
     if len({_of(each) for each in found}) > 1:
         keys = listed(sorted(str(each.key._replace(version=None)) for each in found))
         raise Refused(f"several data are called `{text}`: write one of {keys}")
@@ -126,9 +132,15 @@ def _of(data: _Data) -> tuple[str, str, str]:
 
 
 def _known(program: Program) -> Iterator[_Data]:
+    project = program.project.name
     for run in program.runs:
+        named = {name for each in run.outputs for name in (each.name, each.key.name)}
         for output in run.outputs:
             yield _Data(program, output.key, run.name, None)
+        for use in run.function.made if run.action == "job" else ():
+            if use.name is not None and use.name not in named:
+                key = StoreKey(project, use.type or "", use.kind or "", use.name, None)
+                yield _Data(program, key, run.name, None)
     for declared in program.project.entities.data:
         if declared.spec.path is not None:
             yield _declared(program, declared, declared.spec.path)
@@ -179,7 +191,10 @@ def _settings(resolution: Resolution, run: str | None) -> Mapping[str, Any]:
         if resolved.name == run:
             return resolved.settings
     environment = resolution.environment
-    stores = {name: {"url": each.url} for name, each in environment.stores.items()}
+    stores = {
+        name: {"url": each.url, "options": each.options}
+        for name, each in environment.stores.items()
+    }
     nothing = dict.fromkeys(("compute", "function", "handler", "module", "run"), "")
     project = resolution.program.project.name
     return {

@@ -194,6 +194,8 @@ def _data(asked: Mapping[str, Any], now: float) -> Mapping[str, Any]:
     if asked.get("copy") is not None:
         copied = _copied(MATERIALS[entity.type](settings.project, entity, place), asked["copy"])
     return {
+        "type": entity.type,
+        "kind": entity.kind,
         "version": entity.version,
         "path": place.url,
         "size": _size(place),
@@ -219,11 +221,11 @@ def _copied(material: Material, target: str) -> str:
 
 def _asked(asked: Mapping[str, Any], settings: Settings, store: Store | None, now: float) -> Entity:
     type_, name, producer = asked["type"], asked["name"], asked.get("producer")
-    what = f"{type_} `{name}`"
+    what = f"{type_ or 'data'} `{name}`"
     if asked.get("version") is not None and producer is None:
         raise Unusable(f"{what} is declared: it has no versions here")
     if asked.get("version") is not None:
-        found = needed(store).version(type_, name, asked["version"])
+        found = needed(store).version(type_, name, asked["version"]) if type_ else None
         found = found or _abbreviated(asked, needed(store), now)
         if found is None:
             raise Unusable(f"the store has no version {asked['version']} of {what}")
@@ -235,10 +237,17 @@ def _asked(asked: Mapping[str, Any], settings: Settings, store: Store | None, no
     else:
         latest = needed(store).latest(producer, now)
         record = latest.record if latest is not None else None
-    entity = record.output(type_, name) if record is not None else None
+    entity = _made(record, type_, name) if record is not None else None
     if entity is None:
         raise Unusable(f"`{asked['run']}` has not made {what}, as it is now")
     return entity
+
+
+def _made(record: Record, type_: str, name: str) -> Entity | None:
+    """Of any type, where it is not known which."""
+    if type_:
+        return record.output(type_, name)
+    return next((each for each in record.outputs.values() if each.name == name), None)
 
 
 def _abbreviated(asked: Mapping[str, Any], store: Store, now: float) -> Entity | None:
@@ -248,7 +257,7 @@ def _abbreviated(asked: Mapping[str, Any], store: Store, now: float) -> Entity |
     """
     found = {}
     for each in store.ticks(asked["producer"], now) if asked.get("producer") else ():
-        entity = each.record.output(asked["type"], asked["name"])
+        entity = _made(each.record, asked["type"], asked["name"])
         version = str(entity.version) if entity is not None else ""
         part = asked["version"]
         if entity is not None and (version.startswith(part) or version.endswith(f"-{part}")):
@@ -264,7 +273,7 @@ def _versions(asked: Mapping[str, Any], store: Store | None, now: float) -> list
     found: dict[str, int] = {}
     if store is not None and asked.get("producer") is not None:
         for each in islice(store.ticks(asked["producer"], now), _LAST_RUNS):
-            entity = each.record.output(asked["type"], asked["name"])
+            entity = _made(each.record, asked["type"], asked["name"])
             if entity is not None and entity.version is not None:
                 found[entity.version] = each.tick  # of several, the oldest has made it
     return [{"version": version, "tick": tick} for version, tick in found.items()]
