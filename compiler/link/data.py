@@ -40,7 +40,7 @@ class Data(NamedTuple):
     symbols: Symbols
     producers: Mapping[Entity, tuple[str, Output]]
     outputs: Mapping[str, tuple[Output, ...]]
-    named: Mapping[str, tuple[tuple[str, DataUse], ...]]
+    named: Mapping[str, Sequence[tuple[str, DataUse]]]
     promised: frozenset[Entity]
     local: frozenset[str]
 
@@ -138,14 +138,14 @@ def find_data(
     outputs: dict[str, tuple[Output, ...]] = {}
     for run, output in producers.values():
         outputs[run] = (*outputs.get(run, ()), output)
-    named: dict[str, tuple[tuple[str, DataUse], ...]] = {}
+    named: dict[str, list[tuple[str, DataUse]]] = {}
     for draft in drafts:
         function = functions.get(draft.function)
         if draft.action == "job" and function is not None:
             declared = names_of(outputs.get(draft.name, ()))
             for use in function.made:
                 if use.name is not None and use.name not in declared:
-                    named[use.name] = (*named.get(use.name, ()), (draft.name, use))
+                    named.setdefault(use.name, []).append((draft.name, use))
     promised = _promised(symbols, names)
     return Data(symbols, producers, outputs, named, promised, local), problems
 
