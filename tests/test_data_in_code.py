@@ -93,6 +93,24 @@ CODE: Mapping[str, tuple[Mapping[str, str], set[tuple[str, str | None, str | Non
         },
         {("reads", "dataitem", "a"), ("reads", "artifact", "b")},
     ),
+    "an argument of the name of a constant": (
+        {
+            "main.py": "NAME = 'x'\nPRE = 'y'\nPRE += '2'\n\ndef run(project, NAME):\n"
+            "    project.log_table(NAME)\n    project.log_model(PRE)\n"
+        },
+        {("makes", "dataitem", None), ("makes", "model", None)},
+    ),
+    "an argument of the name of a function": (
+        {
+            "main.py": "def load(project):\n    project.log_table('x')\n\n"
+            "def run(project, load):\n    load(project)\n"
+        },
+        set(),
+    ),
+    "a project of somebody else": (
+        {"main.py": "def run(other):\n    other.project.log_table('x')\n"},
+        set(),
+    ),
     "of somebody else": (
         {
             "main.py": "import mlflow\n\ndef run(p):\n    mlflow.log_model(1, 'x')\n"
@@ -125,6 +143,12 @@ def test_what_reading_tells(name: str) -> None:
     assert uses(files) == expected
 
 
+def test_a_table_that_many_lines_change() -> None:
+    lines = "".join(f"    df['c{n}'] = x\n" for n in range(20_000))
+    text = f"df = 1\n\ndef f(x):\n    df = x\n{lines}\ndef g(x):\n    x{'.a(1)' * 5_000}\n"
+    assert outline(text.encode()).bodies["f"].assigns is None
+
+
 def test_a_module_of_many_lines() -> None:
     lines = "".join(f"    project.log_table('t{n}')\n" for n in range(50_000))
     body = outline(f"def run(project):\n{lines}".encode()).bodies["run"]
@@ -134,6 +158,18 @@ def test_a_module_of_many_lines() -> None:
 def test_what_is_said_to_be_covered_is() -> None:
     methods = {name for name in dir(Project) if not name.startswith("_")} - {"input", "keep"}
     assert {name for name in methods if not _DATA_METHOD.fullmatch(name)} == set(COVERED)
+    words = (
+        "artifact",
+        "croissant",
+        "dataitem",
+        "huggingface",
+        "mlflow",
+        "model",
+        "sklearn",
+        "table",
+    )
+    known = {f"{verb}_{word}" for verb in ("get", "new", "log", "log_generic") for word in words}
+    assert {name for name in known if _DATA_METHOD.fullmatch(name)} <= methods
 
 
 # What an init function changes for all requests
@@ -307,6 +343,28 @@ def test_several_makers_are_an_error_only_at_a_reader() -> None:
     assert "C407" in {each.code.id for each in text.diagnostics}
 
 
+def test_what_two_runs_make_and_read_was_there_before() -> None:
+    """A table that each of them adds to: neither waits for the other."""
+    declared = (
+        "kind: dataitem\nname: one\nspec: {}\n---\nkind: artifact\nname: one\nspec: {}\n---\n"
+    )
+    runs = [
+        run_of(name, "one", envs=[{"name": "KEY", "value": "store://demo/artifact/artifact/one"}])
+        for name in ("a", "b")
+    ]
+    found = program(declared, *runs)
+    assert not any(map(producers, found.runs))
+
+
+def test_parameters_in_a_circle_by_code_are_no_error() -> None:
+    runs = [
+        run_of("a", "one", parameters={"key": "store://demo/artifact/artifact/two"}),
+        run_of("b", "two", parameters={"key": "store://demo/artifact/artifact/one"}),
+    ]
+    codes = {each.code.id for each in compiled(*runs).diagnostics if has_errors([each])}
+    assert "C409" not in codes
+
+
 def test_what_one_makes_oneself_is_no_edge() -> None:
     found = program(run_of("o", "own"))
     assert not producers(found.runs[0])
@@ -321,7 +379,10 @@ def test_code_that_asks_in_a_circle_orders_nothing() -> None:
 def test_a_name_from_code_asks_for_a_store_only_when_it_is_read() -> None:
     bare = "project: demo\nregistry: r.example.com\n"
     assert not has_errors(compiled(run_of("u", "unread"), settings=bare).diagnostics)
+    # What only code asks for may be asked for in vain; what a run says it reads may not.
     runs = [run_of("t", "train"), run_of("s", "serve", "serve")]
+    assert not has_errors(compiled(*runs, settings=bare).diagnostics)
+    runs = [run_of("d", "download"), run_of("t", "train", inputs={"cities": CITIES})]
     found = compiled(*runs, settings=bare).diagnostics
     assert "C507" in {each.code.id for each in found if has_errors([each])}
 

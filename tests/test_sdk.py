@@ -103,6 +103,30 @@ CALLS: Mapping[str, str] = {
         "Path('p').write_text('p');"
         "raises(lambda: project.log_artifact('p', source='p', path='s3://x/y'), 'no declared')"
     ),
+    "numbers of numpy": (
+        "import numpy as np; Path('n').write_text('n'); x = project.log_model('n', source='n',"
+        " metrics={'a': np.float32(0.5)}, parameters={np.int64(1): {3, 2}, 'v': np.arange(2)});"
+        "assert x.metrics == {'a': 0.5} and x.spec.parameters == {'1': [2, 3], 'v': [0, 1]}"
+    ),
+    "its own data by key": (
+        "Path('k').write_text('k'); x = project.log_artifact('k', source='k');"
+        "assert project.get_artifact(x.key) is x"
+    ),
+    "something else in the place of a part": (
+        "Path('o').write_text('o'); x = project.log_artifact('o', source='o'); x.metadata = 'x';"
+        "x.spec = {'colour': 'red'}; assert x.save().entity.spec == {'colour': 'red'}"
+    ),
+    "a folder at a path, twice": (
+        "os.makedirs('d/i', exist_ok=True); Path('d/i/x').write_text('x');"
+        "place = os.environ['STORE'] + '/d';"
+        "y = [project.log_artifact('d', source='d', path=place) for _ in 'ab'];"
+        "assert [z['path'] for z in y[1].status.files] == ['i/x']"
+    ),
+    "classes for annotations": (
+        "from digitalhub.entities.dataitem.table.entity import DataitemTable;"
+        "from digitalhub.entities._commons.enums import EntityTypes;"
+        "import digitalhub_runtime_python.utils; assert isinstance(t, DataitemTable)"
+    ),
     "what is not covered": "raises(lambda: project.share('x'), 'is not covered')",
 }
 
@@ -185,6 +209,38 @@ def test_a_returned_entity_has_both_names(runs: Runs) -> None:
     said = runs("gives", run="gives", compute="4" * 64)
     assert '"output_0": "store://demo/artifact/artifact/own:' in said
     assert '"own": "store://demo/artifact/artifact/own:' in said
+
+
+RETURNED = {
+    "swapped": ("['a', 'b']", "project.log_artifact('b', source='x'), log('a')", ["a", "b"]),
+    "a result of that name": ("['res', 'acc']", "log('acc'), 0.9", ["res"]),
+}
+
+
+@pytest.mark.parametrize("name", RETURNED)
+def test_names_that_are_taken(name: str, tmp_path: Path) -> None:
+    outputs, returned, expected = RETURNED[name]
+    runs = Runs(tmp_path)
+    (runs.folder / "function" / "main.py").write_text(
+        "from digitalhub_runtime_python import handler\n\n"
+        f"@handler(outputs={outputs})\ndef run(project):\n    open('x', 'w').close()\n"
+        f"    def log(name):\n        return project.log_artifact(name, source='x')\n"
+        f"    return {returned}\n"
+    )
+    runs("run")
+    path = runs.root / "demo" / "default" / "records" / "run" / f"{'1' * 64}.json"
+    assert sorted(json.loads(path.read_text())["outputs"]) == expected
+
+
+def test_a_declared_output_stays_under_its_key(tmp_path: Path) -> None:
+    runs = Runs(tmp_path)
+    (runs.folder / "function" / "main.py").write_text(
+        "def run(project):\n    open('x', 'w').close()\n"
+        "    return project.log_artifact('data', source='x')\n"
+    )
+    runs("run", outputs={"data": "store://demo/artifact/artifact/other"})
+    path = runs.root / "demo" / "default" / "records" / "run" / f"{'1' * 64}.json"
+    assert json.loads(path.read_text())["outputs"]["data"]["name"] == "other"
 
 
 def test_events(tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ def outline(content: bytes) -> Outline:
         bindings={
             name: binding for node in found.get("import", ()) for name, binding in _bindings(node)
         },
-        constants=_constants(tree.root_node),
+        constants=_constants(tree.root_node, found),
     )
 
 
@@ -358,26 +358,42 @@ def _bindings(node: Node) -> Iterator[tuple[str, Binding]]:
 
 
 _DATA_METHOD = re.compile(
-    r"(?:log|new|get)_(?:generic_)?"
-    r"(?:artifact|croissant|dataitem|huggingface|mlflow|model|sklearn|table)"
+    r"(?:get|new|log|log_generic)_(?:artifact|dataitem|model)"
+    r"|log_(?:croissant|huggingface|mlflow|sklearn|table)"
 )
 _NAME_ARGUMENTS = ("name", "identifier")
+_PROJECTS = ("project", "context.project", "self.project", "self.context.project")
+"""What handlers call the platform's project."""
 
 
 def _body(text: bytes, node: Node, found: Mapping[str, list[Node]], assigns: str | None) -> Body:
-    called = {_text(each) for each in _within(node, found.get("called", ()))}
+    arguments = {_text(each) for each in _arguments(node)}
+    called = {_text(each) for each in _within(node, found.get("called", ()))} - arguments
     data, asked = [], []
+    bound: frozenset[str] | None = None
     for each in _within(node, found.get("changing", ())):
         method = _text(each.child_by_field_name("attribute"))
-        receiver = _compact(each.child_by_field_name("object"))
-        is_project = receiver == "project" or receiver.endswith(".project")
-        if is_project and _DATA_METHOD.fullmatch(method):
-            data.append(_data_call(text, method, each))
-        elif is_project:
+        receiver = _receiver(each)
+        if receiver in _PROJECTS and _DATA_METHOD.fullmatch(method):
+            call = _data_call(text, method, each)
+            if call.symbol is not None:
+                bound = _bound_in(node) if bound is None else bound
+                if call.symbol.split(".")[0] in bound:
+                    call = call._replace(symbol=None)  # no variable of the module
+            data.append(call)
+        elif receiver in _PROJECTS:
             asked.append(DataCall(method, None, None, None, *_place(text, each)))
-        elif len(receiver) <= _LONGEST_NAME and receiver.replace(".", "").isidentifier():
+        elif receiver.replace(".", "").isidentifier() and receiver.split(".")[0] not in arguments:
             called.add(f"{receiver}.{method}")
     return Body(tuple(sorted(called)), tuple(data), assigns, tuple(asked))
+
+
+def _receiver(attribute: Node) -> str:
+    """`a.b` of `a.b.method`; nothing of what is not a name."""
+    node = attribute.child_by_field_name("object")
+    if node is None or node.type not in ("identifier", "attribute"):
+        return ""
+    return _compact(node) if node.end_byte - node.start_byte <= _LONGEST_NAME else ""
 
 
 def _data_call(text: bytes, method: str, function: Node) -> DataCall:
@@ -401,22 +417,22 @@ def _data_call(text: bytes, method: str, function: Node) -> DataCall:
     return DataCall(method, name, symbol, _literal(kind), *_place(text, function))
 
 
-def _constants(root: Node) -> Mapping[str, str]:
+def _constants(root: Node, found: Mapping[str, list[Node]]) -> Mapping[str, str]:
     """Variables of the module that are one text, and nothing else."""
-    found: dict[str, str] = {}
-    spoiled: set[str] = set()
+    texts: dict[str, str] = {}
+    spoiled = {_text(each) for each in found.get("global", ())}
     for node, _ in _statements(root):
-        if node.type != "expression_statement":
-            continue
-        for each in node.named_children:
-            left, right = (each.child_by_field_name(side) for side in ("left", "right"))
-            if each.type == "assignment" and left is not None and left.type == "identifier":
-                name, value = _text(left), _literal(right)
-                if value is None or name in found:
-                    spoiled.add(name)
-                else:
-                    found[name] = value
-    return {name: value for name, value in found.items() if name not in spoiled}
+        assigned = node.named_children[0] if node.named_child_count == 1 else node
+        left, right = (assigned.child_by_field_name(side) for side in ("left", "right"))
+        value = _literal(right)
+        is_plain = assigned.type == "assignment" and left is not None and value is not None
+        if is_plain and left is not None and left.type == "identifier" and value is not None:
+            name = _text(left)
+            spoiled |= {name} if name in texts else set()
+            texts[name] = value
+        else:
+            spoiled.update(_bound_names(node))
+    return {name: value for name, value in texts.items() if name not in spoiled}
 
 
 # Code apart from comments
@@ -545,10 +561,11 @@ def _assigned(
     `global x` says it, where `x` is assigned then, and `globals()`; so do `x[...] = ...`,
     `x.y = ...` and `x.append(...)`, where `x` is not a name of its own.
     """
+    own: frozenset[str] | None = None
     for each in _within(function, found.get("global", ())):
-        if _binds(function, _text(each)):
+        own = _bound_in(function) if own is None else own
+        if _text(each) in own:
             return _text(each)
-    own: set[str] | None = None
     for each in _within(function, changed):
         root = each
         while root.type in ("subscript", "attribute") and root.named_children:
@@ -556,8 +573,8 @@ def _assigned(
         variable = _text(root)
         if root.type != "identifier" or variable not in variables:
             continue
-        own = {_text(each) for each in _names_of_its_own(function)} if own is None else own
-        if variable not in own and not _binds(function, variable):
+        own = _bound_in(function) if own is None else own
+        if variable not in own:
             return variable
     called = {_text(each) for each in _within(function, found.get("called", ()))}
     return "globals()" if "globals" in called else None
@@ -574,19 +591,23 @@ def _within(node: Node, others: Sequence[Node]) -> Sequence[Node]:
     return others[first:last]
 
 
-def _binds(function: Node, name: str) -> bool:
-    """Whether it is a local name of a function."""
-    waiting = [function]
+def _bound_in(function: Node) -> frozenset[str]:
+    """The names that a function binds: its arguments, and what it and functions in it assign."""
+    names = {_text(each) for each in _arguments(function)}
+    waiting = list(function.named_children)
     while waiting:
         part = waiting.pop()
-        if name in _targets(part):
-            return True
+        names.update(_targets(part))
+        if part.type in ("function_definition", "lambda"):
+            names |= {_text(each) for each in _arguments(part)}
+        if part.type == "function_definition":
+            names.add(_text(part.child_by_field_name("name")))
         waiting += part.named_children
-    return False
+    return frozenset(names)
 
 
-def _names_of_its_own(node: Node) -> Iterator[Node]:
-    """Arguments of a function; its locals have to be found in its body."""
+def _arguments(node: Node) -> Iterator[Node]:
+    """Those of a function; its locals have to be found in its body."""
     parameters = node.child_by_field_name("parameters")
     waiting = list(parameters.named_children) if parameters is not None else []
     while waiting:

@@ -15,6 +15,9 @@ from gitopsc.model.program import INJECTED_ARGUMENTS, Output, Run
 _BY_PLACE = re.compile(r"output_[0-9]+")
 """What is returned and has no name of its own (digitalhub.md section 6)."""
 
+_COMPUTED = re.compile(rb"\.(?:log|new)_\w+\(\s*(?!(?:name\s*=\s*)?[\"'])")
+"""A call that stores data under a name which is put together."""
+
 _MOST_REPORTED = 20
 """Arguments of one run that are reported, when a handler does not take them."""
 
@@ -56,6 +59,8 @@ def _is_never_made(run: Run, output: Output) -> bool:
     if _BY_PLACE.fullmatch(output.name) or function.fetch is not None or not function.files:
         return False
     if any(use.name is None or use.name in names for use in function.made):
+        return False
+    if any(_COMPUTED.search(file.content) for file in function.files):
         return False
     given = repr((run.parameters, run.init_parameters, run.spec.envs))
     return not any(

@@ -44,15 +44,15 @@ class Data(NamedTuple):
     promised: frozenset[Entity]
     local: frozenset[str]
 
-    def makers(self, key: StoreKey, *, but: str, is_local: bool) -> Sequence[tuple[str, DataUse]]:
-        """The runs whose code makes that data, without the one that asks. A cluster's does not see
-        what laptops make."""
+    def makers(self, key: StoreKey, reader: str) -> Sequence[tuple[str, DataUse]]:
+        """The runs whose code makes that data; none where the one that asks is one of them, for it
+        means what was there before. A cluster's does not see what laptops make."""
         found: dict[str, DataUse] = {}
         for run, use in self.named.get(key.name, ()):
-            is_seen = run != but and (is_local or run not in self.local)
+            is_seen = reader in self.local or run not in self.local
             if is_seen and (use.type == key.type or (use.type is None and key.type != "model")):
                 found.setdefault(run, use)
-        return list(found.items())
+        return [] if reader in found else list(found.items())
 
     def resolved(self, reference: Reference, run: str) -> Reference | None:
         """As the run means it that reads it: with its producer or its declaration.
@@ -74,11 +74,11 @@ class Data(NamedTuple):
             return reference._replace(producer=producer[0], key=producer[1].key)
         newest = max(declared, key=age) if declared else None
         if newest is None or newest.spec.path is None:
-            makers = self.makers(key, but=run, is_local=run in self.local)
+            makers = self.makers(key, run)
             if len(makers) == 1:
                 maker, use = makers[0]
-                kind = use.kind or key.kind
-                return reference._replace(producer=maker, key=key._replace(kind=kind))
+                key = key._replace(kind=use.kind or key.kind)
+                return reference._replace(producer=maker, key=key, is_by_code=True)
         return _declared_as(reference, newest) if newest is not None else None
 
     def problems(
@@ -91,7 +91,7 @@ class Data(NamedTuple):
         if key.project != own and did_you_mean(key.project, [own], cutoff=_ONE_OFF) is not None:
             yield sentences.other_project_s(reference, own)
         elif resolved is None:
-            makers = self.makers(key, but=run, is_local=is_local)
+            makers = self.makers(key, run)
             if makers:
                 yield sentences.several_makers(reference, makers)
             elif (key.type, key.name) not in self.promised:

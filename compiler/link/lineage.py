@@ -46,20 +46,29 @@ def order_runs(runs: Mapping[str, Run]) -> tuple[Order, list[Diagnostic]]:
 
 
 def without_circles_of_code(runs: Mapping[str, Run]) -> dict[str, Run]:
-    """Where what code asks for makes runs wait in a circle, it may be there from before: then it
+    """Where what only code says makes runs wait in a circle, it may be there from before: then it
     orders nothing."""
     found = dict(runs)
-    while any(run.code_inputs for run in found.values()):
+    while any(read.is_by_code or run.code_inputs for run in found.values() for read in run.reads):
         waits = {(run.name, read.producer) for run in found.values() for read in run.reads}
         known = {(name, other) for name, other in waits if other in found and other is not None}
         if generations(found, known) is not None:
             break
         in_circles = {name for names in circles(known) for name in names}
-        if not any(found[name].code_inputs for name in in_circles):
+        changed = {name: _without_code(found[name]) for name in in_circles}
+        if all(changed[name] == found[name] for name in in_circles):
             break
-        for name in in_circles:
-            found[name] = replace(found[name], code_inputs=())
+        found |= changed
     return found
+
+
+def _without_code(run: Run) -> Run:
+    return replace(
+        run,
+        inputs=tuple(read.without_code for read in run.inputs),
+        references=tuple(read.without_code for read in run.references),
+        code_inputs=(),
+    )
 
 
 def draw_lineage(

@@ -7,6 +7,7 @@ constants. What only running the code tells is not guessed (design.md section 3)
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
@@ -31,6 +32,13 @@ _TYPES: Mapping[str, tuple[str, str | None]] = {
 
 COVERED = ("get_run", "get_secret", "list_artifacts", "list_dataitems", "list_models")
 """Methods that the runner's project has besides those that log, make and get data."""
+
+_OF_THE_PLATFORM = re.compile(
+    r"(?:delete|get|import|list|new|update)"
+    r"_(?:artifact|dataitem|function|model|run|secret|task|trigger|workflow)s?(?:_versions)?"
+    r"|export|run|search_entity|share|unshare"
+)
+"""Methods that the platform's project has: what is called `project` may be something else."""
 
 _MOST_FUNCTIONS = 2_000
 """That are followed from one handler."""
@@ -57,7 +65,7 @@ def read_code(
         asked |= {
             (call.method, modules.span(path, call))
             for call in body.asked
-            if call.method not in COVERED
+            if _OF_THE_PLATFORM.fullmatch(call.method) and call.method not in COVERED
         }
         uses = (_use(modules, path, call) for call in body.data)
         found |= {use for use in uses if use is not None}

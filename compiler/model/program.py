@@ -157,8 +157,9 @@ class Function:
 class Reference(NamedTuple):
     """Data that a run reads. `argument` is None for a key found inside a parameter or variable.
 
-    `producer` is the run of this project whose declared output it is; `declared` the descriptor of
-    the data. Both are None for data of another project, and for a version that only a store knows.
+    `producer` is the run of this project whose output it is, declared, or `is_by_code`; `declared`
+    the descriptor of the data. Both are None for data of another project, and for a version that
+    only a store knows.
     """
 
     argument: str | None
@@ -168,6 +169,12 @@ class Reference(NamedTuple):
     span: Span
     producer: str | None = None
     declared: DataDescriptor | None = None
+    is_by_code: bool = False
+
+    @property
+    def without_code(self) -> Reference:
+        """As if nobody had looked into the code of its producer."""
+        return self._replace(producer=None, is_by_code=False) if self.is_by_code else self
 
 
 class Output(NamedTuple):

@@ -7,6 +7,7 @@ What comes after asks a resolved run, and not the settings again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from gitopsc.model import identity
@@ -38,7 +39,15 @@ def resolve(program: Program, environment: Environment) -> Resolution:
 def _resolved(
     program: Program, environment: Environment, run: Run, computes: Computes
 ) -> ResolvedRun:
-    """`computes` has the digests of all runs that this one reads from, and gets its own."""
+    """`computes` has the digests of all runs that this one reads from, and gets its own.
+
+    Without a store that pods share, what only code asks for is not there: it is no error, for it
+    may be asked for in vain.
+    """
+    store = environment.stores.get(DEFAULT)
+    is_kept = run.local or environment is program.project.local
+    if run.code_inputs and not is_kept and (store is None or not store.is_shared):
+        run = replace(run, code_inputs=())
     spec = run.spec.over(environment.defaults).over(_DEFAULTS)
     profile = environment.profile(spec.profile)
     written = {variable.name: variable.value for variable in spec.envs or ()}

@@ -42,6 +42,7 @@ def collect(
     keys = {name: _key(text) for name, text in settings.outputs.items()}
     outputs: dict[str, Entity] = {}
     results: dict[str, Any] = {}
+    own: dict[str, Entity] = {}
     for name, kind, item in _named(returned, decorated):
         if name in outputs or name in results:
             raise Unusable(f"`{settings.handler}` has two outputs that are called `{name}`")
@@ -55,7 +56,7 @@ def collect(
         elif isinstance(item, Material):
             outputs[name] = _entity(item, keys.get(name), project.version)
             if name not in keys:
-                outputs.setdefault(item.name, outputs[name])  # as on the platform
+                own[item.name] = outputs[name]
         else:
             key = keys.get(name) or _default_key(settings, name, item)
             if key.type == "dataitem" and not is_frame(item):
@@ -65,6 +66,9 @@ def collect(
             kept = project.keep(key.type, key.kind, key.name, item)
             outputs[name] = _entity(kept, key, project.version)
     _add_logged(project, keys, outputs, project.version)
+    for name, entity in own.items():  # as on the platform: under both names
+        if name not in outputs and name not in results and name not in keys:
+            outputs[name] = entity
     for name in keys.keys() - outputs.keys():
         there = ", ".join(f"`{each}`" for each in sorted({*outputs, *results})) or "nothing"
         message = f"`{settings.handler}` has made no data `{name}`, which the run declares"

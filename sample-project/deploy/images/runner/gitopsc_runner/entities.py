@@ -5,7 +5,6 @@ What is covered is what handlers do every day; the rest raises NotCovered, which
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
@@ -19,6 +18,7 @@ from gitopsc_runner.outcome import Unusable
 from gitopsc_runner.store import Entity, Place, is_inside
 from gitopsc_runner.table import FORMATS, read_table
 
+_DEEPEST = 50
 COVERAGE = "see `The SDK` in gitopsc's README for what is"
 
 
@@ -41,8 +41,26 @@ class Covered:
 
 def json_of(values: Mapping[str, Any]) -> dict[str, Any]:
     """What a record can hold of some values; of anything else, how it is printed."""
-    found: dict[str, Any] = json.loads(json.dumps(values, default=str))
-    return found
+    return {str(key): _json_of(value, _DEEPEST) for key, value in values.items()}
+
+
+def _json_of(value: Any, depth: int) -> Any:
+    """Numbers and arrays of numpy become plain ones; a set is sorted."""
+    for convert in ("tolist", "item"):
+        if hasattr(value, convert):
+            value = getattr(value, convert)()
+            break
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if depth == 0:
+        return str(type(value))
+    if isinstance(value, Mapping):
+        return {str(key): _json_of(each, depth - 1) for key, each in value.items()}
+    if isinstance(value, (set, frozenset)):
+        value = sorted(value, key=repr)
+    if isinstance(value, (list, tuple)):
+        return [_json_of(each, depth - 1) for each in value]
+    return str(value)
 
 
 class Measured(Covered):
@@ -91,6 +109,11 @@ class Fields(SimpleNamespace):
 
 def _plain(value: Any) -> Any:
     return value.to_dict() if isinstance(value, Fields) else value
+
+
+def _fields(part: Any) -> Mapping[str, Any]:
+    """Of a part that a function may have put something else in the place of."""
+    return part if isinstance(part, Mapping) else getattr(part, "__dict__", {})
 
 
 class MaterialStatus(Fields):
@@ -142,8 +165,10 @@ class Material(Covered):
 
     def current(self) -> Entity:
         """As it is now: a function may have written to it."""
-        spec = {key: each for key, each in vars(self.spec).items() if key != "path"}
-        noted = {key: each for key, each in vars(self.metadata).items() if key not in self._given}
+        spec = {key: each for key, each in _fields(self.spec).items() if key != "path"}
+        noted = {
+            key: each for key, each in _fields(self.metadata).items() if key not in self._given
+        }
         if noted.get("labels") == [] and "labels" not in self.entity.metadata:
             del noted["labels"]
         return replace(self.entity, spec=json_of(spec), metadata=json_of(noted))

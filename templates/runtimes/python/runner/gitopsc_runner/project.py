@@ -165,7 +165,8 @@ class Project(Covered):
             raise Unusable(f"`{identifier}` is not a {type_} of project {self.name}")
         name = key.name if key else identifier
         version = version or (key.version if key else None)
-        logged = self.logged.get((type_, name)) if version is None else None
+        is_own = version in (None, self.version)
+        logged = self.logged.get((type_, name)) if is_own else None
         if isinstance(logged, of):
             return logged
         for read in self._settings.reads:
@@ -352,8 +353,12 @@ class Project(Covered):
         place = declared_place(self._settings, path)
         if path.endswith("/") and not file.is_dir():
             place = Place(place.system, f"{place.path.rstrip('/')}/{file.name}")
-        place.system.makedirs(place.path.rpartition("/")[0], exist_ok=True)
-        place.system.put(str(file), place.path.rstrip("/"), recursive=file.is_dir())
+        root = place.path.rstrip("/")
+        for each in sorted(file.rglob("*")) if file.is_dir() else [file]:
+            if each.is_file():
+                target = f"{root}/{each.relative_to(file).as_posix()}" if file.is_dir() else root
+                place.system.makedirs(target.rpartition("/")[0], exist_ok=True)
+                place.system.put_file(str(each), target)
         return place
 
     # Entities as objects

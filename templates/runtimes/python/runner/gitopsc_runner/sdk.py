@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, NoReturn, TypeVar
 
-from gitopsc_runner.entities import COVERAGE, Artifact, Dataitem, Model
+from gitopsc_runner.entities import COVERAGE, Artifact, Dataitem, Model, not_covered
 from gitopsc_runner.outcome import Unusable
 from gitopsc_runner.project import Project, Run
 
@@ -90,11 +90,11 @@ def install(project: Project) -> None:
     """Puts the stand-ins where imports find them; they give this project from now on."""
     _newest[:] = [project]
     if _is_missing(_RUNTIME):
-        sys.modules[_RUNTIME] = _module(_RUNTIME, handler=handler)
+        sys.modules[_RUNTIME] = _module(_RUNTIME, __path__=[], handler=handler)
     if _is_missing(_PLATFORM):
         sys.modules[_PLATFORM] = _module(_PLATFORM, __path__=[], **_known())
-        if not any(isinstance(each, _Submodules) for each in sys.meta_path):
-            sys.meta_path.append(_Submodules())
+    if not any(isinstance(each, _Submodules) for each in sys.meta_path):
+        sys.meta_path.append(_Submodules())
 
 
 def _known() -> dict[str, Any]:
@@ -134,12 +134,13 @@ class _Submodules(MetaPathFinder, Loader):
     """`digitalhub.entities...` and all that is below: handlers import classes from there."""
 
     def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
-        if not name.startswith(f"{_PLATFORM}.") or not _is_missing(_PLATFORM):
+        package = name.split(".")[0]
+        if package == name or package not in (_PLATFORM, _RUNTIME) or not _is_missing(package):
             return None
         return ModuleSpec(name, self, is_package=True)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        return _module(spec.name, **_known())
+        return _module(spec.name, __path__=[], handler=handler, **_known())
 
     def exec_module(self, module: ModuleType) -> None:
         pass
@@ -150,12 +151,26 @@ def _is_missing(name: str) -> bool:
     return find_spec(name) is None if known is None else known.__doc__ == _STAND_IN
 
 
+def _class_of(name: str) -> type:
+    """A class of the platform by its name: ours, or one of which nothing is made."""
+    for known in (Artifact, Dataitem, Model):
+        if name.startswith(known.__name__):
+            return known
+
+    def not_made(self: object, *_: Any, **__: Any) -> NoReturn:
+        not_covered(name)
+
+    return type(name, (), {"__init__": not_made})
+
+
 def _module(name: str, **content: Any) -> ModuleType:
     module = ModuleType(name, _STAND_IN)
 
-    def missing(attribute: str) -> NoReturn:
+    def missing(attribute: str) -> type:
         if attribute.startswith("__"):
             raise AttributeError(attribute)
+        if attribute[:1].isupper() and "." in name:
+            return _class_of(attribute)  # for an annotation, as nearly always
         message = f"`{name}.{attribute}` is not covered by gitopsc's runner; {COVERAGE}"
         raise ImportError(f"{message}, or add `{name}` to the requirements, and a platform")
 
