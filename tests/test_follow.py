@@ -274,10 +274,16 @@ def test_without_following_nothing_is_looked_for(source: Path, producer: Produce
     producer.make("a")
     settings = producer.settings
     del settings["follow"]
-    with serving(source, *QUICK, **settings) as (url, _, _):
+    with serving(source, *QUICK, **settings) as (url, health, _):
+        tick = producer.tick
         producer.make("b")
         time.sleep(0.7)
         answers(url, "a")
+        labels = f'data="{KEY}",version="{"1" * 64}-{tick}"'
+        assert metric(health, f"gitopsc_data_tick_seconds{{{labels}}}") == tick
+        served = producer.store.serving("api")
+        assert served is not None
+        assert served["versions"] == {KEY: f"{'1' * 64}-{tick}"}
 
 
 def test_a_service_waits_for_its_first_data(source: Path, producer: Producer) -> None:

@@ -88,7 +88,7 @@ def run_service(
             forget = threading.Thread(target=store.forget_failure, args=(settings.run,))
             forget.daemon = True
             forget.start()
-        if store is None or settings.follow is None:
+        if store is None or not settings.clocks:
             return
         loop = asyncio.get_running_loop()
         means = Means(

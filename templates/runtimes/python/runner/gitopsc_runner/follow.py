@@ -93,7 +93,13 @@ class Follower:
         self._since = now()
 
     def follow(self, interval: float | None) -> None:
-        """In a thread of its own, until the process ends. Replicas look at different times."""
+        """In a thread of its own, until the process ends. Replicas look at different times.
+
+        Without a wish to follow, it only says what is served.
+        """
+        if self._settings.follow is None:
+            threading.Thread(target=self._tell, daemon=True, name="follow").start()
+            return
         seconds = interval or interval_of(self._settings, self._now())
         way = self._settings.follow
         self._logger.info_with("following", way=way, seconds=seconds, **self._versions)
