@@ -181,9 +181,9 @@ def test_somebody_comes_to_work(project: Path) -> None:
     assert "there is newer data of store://demo/dataitem/table/readings" in out
     begun = project / ".gitopsc" / "store" / "demo" / "local" / "begun" / "waits.json"
     begun.write_text(json.dumps({"at": time.time() - 60, "compute": "x", "job": ""}))
-    assert "of its end nothing is known" not in gitopsc(project, "status", "waits")[0]
+    assert "how it ended is unknown" not in gitopsc(project, "status", "waits")[0]
     begun.write_text(json.dumps({"at": time.time() + 1, "compute": "x", "job": ""}))
-    assert "of its end nothing is known" in gitopsc(project, "status", "waits")[0]
+    assert "how it ended is unknown" in gitopsc(project, "status", "waits")[0]
 
 
 def test_data_is_found_and_copied(project: Path, tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ def test_a_clock_that_was_wrong(store: Store) -> None:
     slow = DUE + DAY + 90 * 60
     store.keep_tick("fetch", slow, record(slow), slow)
     assert set(chain(store, DUE + 2 * DAY)) >= {DUE + DAY + hour * HOUR for hour in (1, 2, 3)}
-    # Within the skew of two clocks it is no matter.
+    # Two clocks may differ by ten minutes: such a tick counts.
     soon = DUE + 3 * DAY
     store.keep_tick("fetch", soon, record(soon), soon)
     for now, expected in ((soon - 600, soon), (soon - 601, slow)):

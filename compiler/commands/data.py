@@ -26,7 +26,7 @@ from gitopsc.model.diagnostic import did_you_mean, listed
 from gitopsc.model.inquiry import Question
 from gitopsc.model.local_run import schemes_of, settings_here
 from gitopsc.model.names import cleaned
-from gitopsc.model.program import Program
+from gitopsc.model.program import Program, output_names
 from gitopsc.model.reference import StoreKey
 from gitopsc.model.resolution import Resolution
 from gitopsc.model.store import DEFAULT, scheme_of
@@ -134,7 +134,7 @@ def _of(data: _Data) -> tuple[str, str, str]:
 def _known(program: Program) -> Iterator[_Data]:
     project = program.project.name
     for run in program.runs:
-        named = {name for each in run.outputs for name in (each.name, each.key.name)}
+        named = output_names(run.outputs)
         for output in run.outputs:
             yield _Data(program, output.key, run.name, None)
         for use in run.function.made if run.action == "job" else ():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from gitopsc.link import sentences
@@ -11,7 +11,15 @@ from gitopsc.link.drafts import Draft
 from gitopsc.link.symbols import TYPES_OF_DATA, Symbols, age
 from gitopsc.model.descriptor import DataDescriptor
 from gitopsc.model.diagnostic import Diagnostic, did_you_mean
-from gitopsc.model.program import CODE, DataUse, Function, FunctionVersion, Output, Reference
+from gitopsc.model.program import (
+    CODE,
+    DataUse,
+    Function,
+    FunctionVersion,
+    Output,
+    Reference,
+    output_names,
+)
 from gitopsc.model.reference import StoreKey
 
 _SCHEME = "store://"
@@ -142,7 +150,7 @@ def find_data(
     for draft in drafts:
         function = functions.get(draft.function)
         if draft.action == "job" and function is not None:
-            declared = names_of(outputs.get(draft.name, ()))
+            declared = output_names(outputs.get(draft.name, ()))
             for use in function.made:
                 if use.name is not None and use.name not in declared:
                     named.setdefault(use.name, []).append((draft.name, use))
@@ -189,11 +197,6 @@ def written_inputs(symbols: Symbols, draft: Draft) -> tuple[list[Reference], lis
         else:
             found.append(Reference(argument, key, text, "inputs", span))
     return found, problems
-
-
-def names_of(outputs: Iterable[Output]) -> frozenset[str]:
-    """What declared outputs are called: in the handler, and as data."""
-    return frozenset(name for each in outputs for name in (each.name, each.key.name))
 
 
 def code_inputs(symbols: Symbols, function: Function) -> Iterator[Reference]:

@@ -9,7 +9,6 @@ from typing import cast
 
 from gitopsc.adapters.graph import circles, generations
 from gitopsc.link import sentences
-from gitopsc.link.data import names_of
 from gitopsc.link.drafts import Draft
 from gitopsc.link.symbols import TYPES_OF_DATA, Symbols, find_function
 from gitopsc.model.descriptor import DataDescriptor, RunDescriptor, TriggerDescriptor
@@ -26,6 +25,7 @@ from gitopsc.model.program import (
     Reference,
     Relation,
     Run,
+    output_names,
 )
 from gitopsc.model.reference import StoreKey
 
@@ -152,7 +152,7 @@ class _Drawing:
     def _add_code(self, run: Run, node: Node) -> None:
         """What stands in the handler's code; what only running it tells is `unknown`."""
         project = self._symbols.project
-        declared = names_of(run.outputs)
+        declared = output_names(run.outputs)
         for use in run.function.made if run.action == "job" else ():
             if use.name in declared:
                 continue

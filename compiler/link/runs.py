@@ -8,11 +8,11 @@ from typing import Any
 from gitopsc.link import sentences
 from gitopsc.link.arguments import misfits
 from gitopsc.link.builds import overruled_keys
-from gitopsc.link.data import Data, code_inputs, names_of, written_inputs, written_references
+from gitopsc.link.data import Data, code_inputs, written_inputs, written_references
 from gitopsc.link.drafts import Draft
 from gitopsc.model.descriptor import Project
 from gitopsc.model.diagnostic import Diagnostic
-from gitopsc.model.program import RUNNER_VARIABLES, Action, Function, Reference, Run
+from gitopsc.model.program import RUNNER_VARIABLES, Action, Function, Reference, Run, output_names
 
 
 def make_run(
@@ -63,7 +63,7 @@ def _code_inputs(
     data: Data, draft: Draft, function: Function, written: Sequence[Reference]
 ) -> Iterator[Reference]:
     """What the code asks for and nothing else says, where somebody here is known to have it."""
-    own = {*names_of(data.outputs.get(draft.name, ()))}
+    own = {*output_names(data.outputs.get(draft.name, ()))}
     own |= {use.name for use in function.made if use.name is not None}
     seen: set[tuple[str, str]] = set()
     for reference in code_inputs(data.symbols, function):

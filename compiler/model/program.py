@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -183,6 +183,11 @@ class Output(NamedTuple):
     name: str
     key: StoreKey
     span: Span
+
+
+def output_names(outputs: Iterable[Output]) -> frozenset[str]:
+    """What declared outputs are called: in the handler, and as data."""
+    return frozenset(name for each in outputs for name in (each.name, each.key.name))
 
 
 @dataclass(frozen=True, slots=True)

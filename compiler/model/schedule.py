@@ -100,7 +100,7 @@ def _cron_of(text: str) -> Cron:
 
 
 def is_hourly(expression: str) -> bool:
-    """Whether a translated expression names so many hours that one more or less is no matter."""
+    """Whether a translated expression runs in most hours: a skipped one is not worth a warning."""
     return len(_named(expression.split()[1], _HOUR)) >= _MANY_HOURS
 
 

@@ -105,7 +105,7 @@ def _details(
             yield f"last done: {_when(report.last[0], now)}"
     if report.begun is not None:
         at = report.begun["at"]
-        yield f"began {moment(at)} ({ago(now - at)}); of its end nothing is known"
+        yield f"began {moment(at)} ({ago(now - at)}); how it ended is unknown"
     for key in report.newer:
         yield f"there is newer data of {key}"
     for output in report.outputs:
@@ -123,7 +123,7 @@ def _details(
 def _serving(serving: Mapping[str, Any], now: float) -> Iterator[str]:
     """As a replica has said last: it may have ended since."""
     since = f"{moment(serving['since'])} ({ago(now - serving['since'])})"
-    yield f"replica {serving['replica']} began {since} to serve"
+    yield f"replica {serving['replica']} has served since {since}"
     for key, version in sorted(serving["versions"].items()):
         yield f"  {key}, version {short(version)}"
     refused = serving.get("refused")

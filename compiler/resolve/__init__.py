@@ -41,8 +41,8 @@ def _resolved(
 ) -> ResolvedRun:
     """`computes` has the digests of all runs that this one reads from, and gets its own.
 
-    Without a store that pods share, what only code asks for is not there: it is no error, for it
-    may be asked for in vain.
+    Without a store that pods share, data that only code asks for is left out: the code may handle
+    that it is missing.
     """
     store = environment.stores.get(DEFAULT)
     is_kept = run.local or environment is program.project.local

@@ -116,6 +116,31 @@ def _fields(part: Any) -> Mapping[str, Any]:
     return part if isinstance(part, Mapping) else getattr(part, "__dict__", {})
 
 
+class Described(Covered):
+    """An entity as the platform describes it. A function may put other parts in place of these."""
+
+    kind: str
+    project: str
+    name: str
+    id: str | None
+    key: str
+    metadata: Any
+    spec: Any
+    status: Any
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "metadata": _plain(self.metadata),
+            "spec": _plain(self.spec),
+            "status": _plain(self.status),
+            "project": self.project,
+            "name": self.name,
+            "id": self.id,
+            "key": self.key,
+        }
+
+
 class MaterialStatus(Fields):
     """Of data: its files are looked up when they are asked for."""
 
@@ -135,7 +160,7 @@ class MaterialStatus(Fields):
         return {"state": self.state, "files": self.files, "metrics": self.metrics}
 
 
-class Material(Covered):
+class Material(Described):
     """An artifact, a dataitem or a model. Its files are fetched when they are asked for.
 
     `saving` is told when a function has noted something of it.
@@ -155,10 +180,12 @@ class Material(Covered):
         self.name = entity.name
         self.kind = entity.kind
         self.id = entity.version
+        version = f":{self.id}" if self.id else ""
+        self.key = f"store://{project}/{entity.type}/{self.kind}/{self.name}{version}"
         self.spec = Fields(path=place.url if place else entity.path, **entity.spec)
         known = {"project": project, "name": entity.name, "version": entity.version}
         self.metadata = Fields(**{**known, "labels": [], **entity.metadata})
-        self.status: Any = MaterialStatus(self)
+        self.status = MaterialStatus(self)
         self._given = set(known)
         self._place = place
         self._saving = saving
@@ -184,18 +211,6 @@ class Material(Covered):
         """As it is: nobody else changes a version."""
         return self
 
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "metadata": self.metadata.to_dict(),
-            "spec": self.spec.to_dict(),
-            "status": self.status.to_dict(),
-            "project": self.project,
-            "name": self.name,
-            "id": self.id,
-            "key": self.key,
-        }
-
     def list_files(self) -> list[dict[str, Any]]:
         """Its files, as the platform lists them."""
         place = self._there()
@@ -206,11 +221,6 @@ class Material(Covered):
             size = place.system.size(path)
             found.append({"path": name, "name": name.rpartition("/")[2], "size": size})
         return found
-
-    @property
-    def key(self) -> str:
-        version = f":{self.id}" if self.id else ""
-        return f"store://{self.project}/{self.entity.type}/{self.kind}/{self.name}{version}"
 
     def __repr__(self) -> str:
         return f"<{self.key}>"

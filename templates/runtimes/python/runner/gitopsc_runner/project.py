@@ -17,6 +17,7 @@ from gitopsc_runner.entities import (
     Artifact,
     Covered,
     Dataitem,
+    Described,
     Fields,
     Material,
     Measured,
@@ -41,14 +42,7 @@ _OF_WRITING = ("data", "drop_existing", "extension", "file_format", "index", "uu
 _DEFAULT_KINDS = {"artifact": "artifact", "dataitem": "table", "model": "model"}
 
 
-class RunStatus(Fields):
-    """Of a run: its metrics as they are now."""
-
-    def __init__(self, state: str, metrics: Mapping[str, Any], **more: Any) -> None:
-        super().__init__(state=state, metrics=metrics, **more)
-
-
-class Run(Measured):
+class Run(Described, Measured):
     """A run: the one that goes on, or one that is done and has its `record`."""
 
     def __init__(self, settings: Settings, record: Record | None = None) -> None:
@@ -60,29 +54,21 @@ class Run(Measured):
         parameters = settings.parameters if record is None else record.parameters
         self.spec = Fields(parameters=dict(parameters))
         self.metadata = Fields(project=settings.project, name=self.name, labels=[])
-        more: dict[str, Any] = {"outputs": {}, "results": {}}
+        self.status = Fields(
+            state="RUNNING" if record is None else "COMPLETED",
+            metrics=self.metrics,
+            outputs={},
+            results={},
+        )
         if record is not None:
-            more["results"] = dict(record.results)
-            more["outputs"] = {
+            self.status.results = dict(record.results)
+            self.status.outputs = {
                 name: f"store://{record.project}/{each.type}/{each.kind}/{each.name}:{each.version}"
                 for name, each in record.outputs.items()
             }
-        self.status = RunStatus("RUNNING" if record is None else "COMPLETED", self.metrics, **more)
 
     def refresh(self) -> Run:
         return self
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "kind": self.kind,
-            "metadata": self.metadata.to_dict(),
-            "spec": self.spec.to_dict(),
-            "status": self.status.to_dict(),
-            "project": self.project,
-            "name": self.name,
-            "id": self.id,
-            "key": self.key,
-        }
 
 
 class Secret(Covered):
