@@ -14,6 +14,7 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import Any, TypeVar
 
+from gitopsc.adapters.requirement import listed_requirements
 from gitopsc.model.descriptor import (
     COMPILED_KINDS,
     DATA_TYPES,
@@ -31,6 +32,7 @@ from gitopsc.model.descriptor import (
     TriggerDescriptor,
 )
 from gitopsc.model.diagnostic import (
+    BAD_REQUIREMENT,
     COMPLETED_RUN,
     FOREIGN_KIND,
     LOSSY_CRON,
@@ -49,7 +51,7 @@ from gitopsc.model.document import node_count
 from gitopsc.model.names import RUN_NAME_LIMIT, cleaned
 from gitopsc.model.reference import FunctionKey, TaskKey
 from gitopsc.model.schedule import NotCron, cron_of
-from gitopsc.model.source import Span
+from gitopsc.model.source import Span, Tree, Unreadable
 from gitopsc.model.specification import DataSpec, FunctionSpec, RunSpec, SourceSpec, TriggerSpec
 
 _OLDER_KEYS = (
@@ -73,7 +75,7 @@ _ACTIONS_OF: Mapping[str, tuple[str, ...]] = {
 Problems = list[Diagnostic]
 
 
-def normalize(project: Project) -> tuple[Project, tuple[Diagnostic, ...]]:
+def normalize(project: Project, tree: Tree) -> tuple[Project, tuple[Diagnostic, ...]]:
     """The same project; what cannot be understood is not valid any more, with an error."""
     problems: Problems = []
     older: _Older = {}
@@ -97,7 +99,7 @@ def normalize(project: Project) -> tuple[Project, tuple[Diagnostic, ...]]:
     problems += [_older_key(key, places) for key, places in older.items()]
     problems += _completed(found)
     found += _merged_functions(found)
-    typed = tuple(map(_typed, found))
+    typed = tuple(_with_listed(project, tree, each, problems) for each in map(_typed, found))
     return replace(project, descriptors=typed, entities=_entities(typed)), tuple(problems)
 
 
@@ -122,6 +124,38 @@ def _typed(descriptor: Descriptor) -> Descriptor:
     if kind in DATA_TYPES:
         return DataDescriptor(**fields, spec=DataSpec.of(written) if valid else DataSpec())
     return descriptor
+
+
+def _with_listed(
+    project: Project, tree: Tree, descriptor: Descriptor, problems: Problems
+) -> Descriptor:
+    """The SDK takes a file of requirements, too, and writes what is in it (digitalhub.md 1)."""
+    if not isinstance(descriptor, FunctionDescriptor):
+        return descriptor
+    written = descriptor.spec.requirements or ()
+    if len(written) != 1 or not written[0].endswith(".txt"):
+        return descriptor
+    span = descriptor.key_span("spec", "requirements")
+    beside = posixpath.dirname(project.relative(descriptor.path))
+    paths = (written[0], posixpath.join(beside, written[0]))
+    found = (tree.files.get(posixpath.normpath(f"{project.prefix}{path}")) for path in paths)
+    file = next((each for each in found if each is not None), None)
+    try:
+        lines = listed_requirements(file.content) if file is not None else None
+    except Unreadable:
+        lines = None
+    if file is None or lines is None:
+        message = f"no text file `{written[0]}` that Git does not ignore in this project"
+        hint = "paths start at the project's folder; or write the requirements as a list"
+        problems.append(Diagnostic(BAD_REQUIREMENT, message, span, hint))
+        return replace(descriptor, spec=replace(descriptor.spec, requirements=None))
+    return replace(
+        descriptor,
+        spec=replace(descriptor.spec, requirements=tuple(text for _, text in lines)),
+        requirement_places=tuple(
+            Span(file.path, line, 1, line, 1 + len(text)) for line, text in lines
+        ),
+    )
 
 
 _Kind = TypeVar("_Kind", bound=Descriptor)

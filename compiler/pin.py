@@ -279,7 +279,7 @@ def _requirements(
     for index, text in enumerate(written):
         if not is_hashable(text):
             message = f"`{text}` has no hash that could be locked, so none of these are locked"
-            place = descriptor.span("spec", "requirements", index)
+            place = descriptor.requirement_span(index)
             hint = "write a version of a package, and no URL, or leave the requirements unlocked"
             problems.append(Diagnostic(NOT_HASHED, message, place, hint))
             return None
@@ -306,5 +306,5 @@ def _place(descriptor: FunctionDescriptor, name: str | None) -> Span | None:
     """Of the requirement of a name, which may be one of another requirement's."""
     for index, text in enumerate(descriptor.spec.requirements or ()):
         if name is not None and requirement_name(text) == name:
-            return descriptor.span("spec", "requirements", index)
+            return descriptor.requirement_span(index)
     return None

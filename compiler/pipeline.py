@@ -19,7 +19,7 @@ from gitopsc.emit import emit
 from gitopsc.link import link
 from gitopsc.load import load
 from gitopsc.model.artifact import Emission
-from gitopsc.model.compilation import Compilation, Compiled, Taken
+from gitopsc.model.compilation import Compilation, Compiled, Taken, Tidied
 from gitopsc.model.descriptor import Project
 from gitopsc.model.diagnostic import LOCK_CODES, Diagnostic, has_errors
 from gitopsc.model.files import LOCK_FILE
@@ -29,7 +29,7 @@ from gitopsc.model.plan import Plan
 from gitopsc.model.program import Function, FunctionVersion, Program
 from gitopsc.model.remote import Access
 from gitopsc.model.resolution import Resolution
-from gitopsc.model.source import FunctionFile, Tree
+from gitopsc.model.source import Tree
 from gitopsc.normalize import normalize
 from gitopsc.parse import parse
 from gitopsc.plan import plan
@@ -81,7 +81,7 @@ def _front_end(
     fronts = []
     for project in projects:
         if project.prefix not in broken:
-            project, dialect = normalize(project)
+            project, dialect = normalize(project, tree)
             if fetches is not None:
                 project = replace(project, fetches=fetches)
             functions, loading = load(project, tree, memo)
@@ -239,19 +239,22 @@ def link_tree(tree: Tree) -> tuple[tuple[Program, ...], tuple[Diagnostic, ...]]:
     return tuple(program for program, _ in linked), (*read.every_diagnostic, *binding)
 
 
-def tidy_tree(tree: Tree) -> tuple[tuple[FunctionFile, ...], tuple[Diagnostic, ...]]:
+def tidy_tree(tree: Tree) -> Tidied:
     """The files of a tidy repository that means the same; none when there is an error."""
     read = _front_end(tree)
     found = [problem for front in read.fronts for problem in front.diagnostics]
     diagnostics = (*read.diagnostics, *_unlocked(found))
     if has_errors(diagnostics):
-        return (), diagnostics
-    return tuple(_tidied(read.fronts, tree)), diagnostics
-
-
-def _tidied(fronts: Iterable[_Front], tree: Tree) -> Iterator[FunctionFile]:
-    for front in fronts:
-        yield from tidy(front.project, tree)
+        return Tidied((), (), diagnostics)
+    files, literal = (
+        tuple(
+            file
+            for front in read.fronts
+            for file in tidy(front.project, tree, keeps_images=keeps_images)
+        )
+        for keeps_images in (False, True)
+    )
+    return Tidied(files, literal, diagnostics)
 
 
 def _unlocked(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:

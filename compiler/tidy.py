@@ -21,6 +21,7 @@ from gitopsc.model.descriptor import (
     RUN_KINDS,
     TASK_KINDS,
     Descriptor,
+    FunctionDescriptor,
     Project,
 )
 from gitopsc.model.files import LOCK_FILE, SETTINGS_FILE
@@ -41,15 +42,18 @@ _ADMINISTRATION = frozenset(
 """Keys of `metadata` that a platform writes; what people wrote stays."""
 
 
-def tidy(project: Project, tree: Tree) -> tuple[FunctionFile, ...]:
+def tidy(project: Project, tree: Tree, *, keeps_images: bool) -> tuple[FunctionFile, ...]:
     """Paths are relative to the tree, and sorted.
 
-    The project is normalized and its sources are sound; what is not valid in it is left out.
+    The project is normalized and its sources are sound; what is not valid in it is left out. A
+    function whose image a platform has built is built from its source, if it has one, unless that
+    image is to be kept.
     """
     found = [descriptor for descriptor in project.descriptors if descriptor.valid]
     functions = [descriptor for descriptor in found if descriptor.kind == "python"]
     counts = _Counts(
         project,
+        keeps_images,
         versions=Counter(function.name for function in functions),
         data_versions=Counter(map(_entity, (data for data in found if data.kind in DATA_TYPES))),
         pinned=frozenset(key for descriptor in found for key in _pinned_by(descriptor)),
@@ -86,9 +90,10 @@ def tidy(project: Project, tree: Tree) -> tuple[FunctionFile, ...]:
 
 class _Counts(NamedTuple):
     """How many versions each function and each data entity has, which versions of data (type, name,
-    id) runs name, and which keys tasks have."""
+    id) runs name, which keys tasks have, and whether images of a platform stay."""
 
     project: Project
+    keeps_images: bool
     versions: Mapping[str, int]
     data_versions: Mapping[tuple[str, str], int]
     pinned: frozenset[tuple[str, str, str]]
@@ -119,9 +124,18 @@ def _function_folder(counts: _Counts, descriptor: Descriptor) -> str:
     return folder
 
 
+def _is_replaced(project: Project, function: FunctionDescriptor) -> bool:
+    return function.has_source and function.has_platform_image(project.name)
+
+
 def _function(counts: _Counts, descriptor: Descriptor) -> tuple[str, FunctionFile | None]:
     """The descriptor, and its inline source as a file beside it, where the image has it, too."""
     spec = {key: value for key, value in descriptor.written.items() if value not in (None, [], {})}
+    if isinstance(descriptor, FunctionDescriptor):
+        if not counts.keeps_images and _is_replaced(counts.project, descriptor):
+            del spec["image"]
+        if descriptor.spec.requirements:
+            spec["requirements"] = [*descriptor.spec.requirements]  # of a file, what is in it
     source = {key: value for key, value in spec["source"].items() if key != "lang"}
     text = source.pop("code", None)
     encoded = source.pop("base64", None)

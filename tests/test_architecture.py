@@ -61,6 +61,7 @@ DOORS = {
     "referencing": "adapters/schema.py",
     "ruamel": "adapters/yaml.py",
     "shtab": "commands/completion.py",
+    "stdlibs": "adapters/standard_library.py",
     "yaml": "adapters/yaml.py",
     "subprocess": "adapters/git.py adapters/uv.py",
     "git": "adapters/git.py",

@@ -9,11 +9,12 @@ import pytest
 from conftest import tree_of
 from gitopsc.adapters.python import _DATA_METHOD, outline
 from gitopsc.load.code import COVERED, read_code
+from gitopsc.load.modules import Modules
 from gitopsc.model.compilation import Compilation
 from gitopsc.model.diagnostic import has_errors
 from gitopsc.model.memo import Memo
 from gitopsc.model.program import Program, Run
-from gitopsc.model.source import FunctionFile
+from gitopsc.model.source import FunctionFile, Span
 from gitopsc.pipeline import compile_tree
 from gitopsc_runner.project import Project
 
@@ -22,7 +23,8 @@ from gitopsc_runner.project import Project
 
 def uses(files: Mapping[str, str], handler: str = "run") -> set[tuple[str, str | None, str | None]]:
     made = [FunctionFile(path, text.encode(), False, path) for path, text in files.items()]
-    found = read_code(made, "main.py", handler, None, Memo()).data
+    modules = Modules(made, Memo(), lambda line: Span("main.py", line))
+    found = read_code(modules, "main.py", handler, None).data
     return {(use.verb, use.type, use.name) for use in found}
 
 
@@ -206,7 +208,8 @@ def test_what_an_init_function_changes(body: str) -> None:
         "far.py": "KEPT = []\n\ndef keep():\n    KEPT.append(1)\n",
     }
     made = [FunctionFile(path, each.encode(), False, path) for path, each in files.items()]
-    assert read_code(made, "main.py", "run", "init", Memo()).init_assigns == CHANGES[body]
+    modules = Modules(made, Memo(), lambda line: Span("main.py", line))
+    assert read_code(modules, "main.py", "run", "init").init_assigns == CHANGES[body]
 
 
 # What it means

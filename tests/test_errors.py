@@ -36,6 +36,7 @@ SIDE_FILES = {
     "src/data.csv": "a,b\n",
     "src/imports.py": "import etl\nimport os\n\n\ndef run(): ...\n",
     "src/shares.py": "def run(project, data=None):\n    project.share('x')\n",
+    "requirements.txt": "# of all\npandas==2.2.3  # tables\n--index-url https://example.com\n",
     "src/named.py": "@handler(outputs=['cities'])\ndef run(): ...\n",
 }
 SCRIPTS = sorted(ERRORS.glob("*.sh"))

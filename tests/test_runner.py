@@ -299,7 +299,7 @@ JOBS: list[tuple[dict[str, Any], int, str]] = [
     ({"handler": "with_project"}, 0, "project demo run r"),
     ({"handler": "asks_too_much"}, 76, "the run does not name the secret `TOKEN`"),
     ({"handler": "asks_the_platform"}, 1, "`project.share` is not covered by gitopsc's runner"),
-    ({"handler": "stdlib"}, 1, "`digitalhub.delete_run` is not covered by gitopsc's runner"),
+    ({"handler": "stdlib"}, 1, "what is imported is not covered by gitopsc's runner"),
     ({"handler": "logs_data"}, 76, "this run has no store: write `stores: {default: <URL>}`"),
     ({"inputs": {"a": {"key": "x"}}}, 76, "`x` is not a key of data"),
     ({"inputs": {"a": {"key": KEY, "producer": "other"}}}, 76, "this run has no store"),

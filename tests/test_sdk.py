@@ -127,6 +127,10 @@ CALLS: Mapping[str, str] = {
         "from digitalhub.entities._commons.enums import EntityTypes;"
         "import digitalhub_runtime_python.utils; assert isinstance(t, DataitemTable)"
     ),
+    "asked whether it is covered": "import digitalhub; "
+    "assert not hasattr(digitalhub, 'delete_run') and "
+    "hasattr(digitalhub, 'log_artifact')",
+    "a copy of an entity": "import copy; assert copy.deepcopy(m).to_dict() == m.to_dict()",
     "what is not covered": "raises(lambda: project.share('x'), 'is not covered')",
 }
 

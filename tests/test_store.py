@@ -17,12 +17,14 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pandas
 import polars
 import polars.testing
 import pytest
-from gitopsc.adapters.packaged import REQUIREMENTS, runner_files
+from gitopsc.adapters.packaged import REQUIREMENTS, data_folder, runner_files
 from gitopsc.adapters.virtual_environment import Requirements, prepared
+from gitopsc.model.store import KNOWN_SCHEMES
 from gitopsc_runner import table
 from gitopsc_runner.outcome import StoreFailed, Unusable
 from gitopsc_runner.settings import StoreAddress
@@ -496,3 +498,13 @@ def test_the_first_record_stays(tmp_path: Path) -> None:
     (tmp_path / "demo" / "default" / "records" / "r" / "c.json").write_text("[]")
     with pytest.raises(StoreFailed, match="is not a record"):
         store.record("r", "c")
+
+
+def test_every_scheme_that_fsspec_opens_is_known() -> None:
+    """But for those that wrap another one, which are no place."""
+    wrapping = {
+        *("async_wrapper", "asynclocal", "asyncwrapper", "blockcache", "cached", "dask", "dir"),
+        *("filecache", "generic", "pyscript", "reference", "simplecache"),
+    }
+    drivers = json.loads((data_folder("templates") / "runtimes/python/drivers.json").read_bytes())
+    assert {*fsspec.available_protocols(), *drivers} - wrapping <= KNOWN_SCHEMES

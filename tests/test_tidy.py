@@ -42,7 +42,7 @@ def objects(compilation: Compilation) -> dict[str, str]:
 
 
 def tidied(tree: Tree) -> Tree:
-    files, problems = tidy_tree(tree)
+    files, _, problems = tidy_tree(tree)
     assert files, problems
     found = tree_of({each.path: each.content for each in files}, tree.folder)
     executable = {each.path for each in files if each.executable}
@@ -153,6 +153,42 @@ def test_an_export_with_errors_is_not_imported(
     (tmp_path / "export/f.yaml").write_text("kind: container\nspec: {}\n")
     assert main(["import", "export", "tidy"]) == 1
     assert "nothing" in capsys.readouterr().err
+
+
+def test_an_image_of_the_platform_is_built_from_its_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    export = tmp_path / "export"
+    export.mkdir()
+    (export / "gitopsc.yaml").write_text("project: demo\nregistry: registry.example.com\n")
+    built = with_source(code="def f(): ...\n")
+    built["spec"]["image"] = "registry.example.com/demo-f:a1b2"
+    own = {**with_source(), "name": "own"}
+    own["spec"] = {**own["spec"], "image": "registry.example.com/demo-own:a1b2"}
+    run = {"kind": "python+job:run", "name": "r", "spec": {"function": "f"}}
+    for each in (built, own, run):
+        (export / f"{each['name']}.yaml").write_text(json.dumps(each))
+    assert main(["import", "export", "tidy"]) == 0
+    said = capsys.readouterr().err
+    assert "same objects (1) and images (0), but for images of the platform" in said
+    assert "image" not in (tmp_path / "tidy/functions/f/function.yaml").read_text()
+    assert "demo-own:a1b2" in (tmp_path / "tidy/functions/own/function.yaml").read_text()
+
+
+def test_what_is_not_compared_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    export = tmp_path / "export"
+    export.mkdir()
+    (export / "f.yaml").write_text(json.dumps(with_source(code="def f(): ...\n")))
+    run = {"kind": "python+job:run", "name": "r", "spec": {"function": "f", "outputs": {"x": "x"}}}
+    (export / "r.yaml").write_text(json.dumps(run))
+    assert main(["import", "export", "tidy"]) == 0
+    said = capsys.readouterr().err
+    assert "not compared, for the export does not compile: `r` makes" in said
+    assert "(C507); try `gitopsc compile tidy`" in said
 
 
 FUNCTION: dict[str, Any] = {

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 RUNTIME = "python"
 """The one runtime there is; each has a folder below `templates/runtimes/`."""
@@ -48,6 +49,21 @@ def runner_requirements(runtime: str, schemes: tuple[str, ...]) -> tuple[str, ..
     """The lines of a runner's requirements, with those drivers; sorted."""
     files = dict(runner_files(runtime, schemes))
     return tuple(sorted(files[REQUIREMENTS].decode().split()))
+
+
+class Packages(NamedTuple):
+    """Of packages for a runtime: which have a module whose name is not their own, the usual one
+    first, and which others each brings."""
+
+    modules: Mapping[str, tuple[str, ...]]
+    requires: Mapping[str, tuple[str, ...]]
+
+
+@cache
+def known_packages(runtime: str) -> Packages:
+    file = data_folder("templates") / "runtimes" / runtime / "packages.json"
+    known = json.loads(file.read_bytes())
+    return Packages(known["modules"], known["requires"])
 
 
 def runner_program() -> str:

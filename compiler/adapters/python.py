@@ -58,11 +58,19 @@ class Definition(NamedTuple):
 
 
 class Import(NamedTuple):
-    """`import <module>`, or `from <module> import <names>` with as many dots before as `level`."""
+    """`import <module>`, or `from <module> import <names>` with as many dots before as `level`.
+
+    It is `certain` where nothing decides whether it is done: in the module itself, or in its
+    `function`, when that is called.
+    """
 
     module: str
     level: int = 0
     names: tuple[str, ...] = ()
+    line: int = 0
+    column: int = 0
+    certain: bool = False
+    function: str | None = None
 
 
 class DataCall(NamedTuple):
@@ -83,12 +91,13 @@ class DataCall(NamedTuple):
 class Body(NamedTuple):
     """What a function of a module calls, by names as they are written, and its data. `assigns` is a
     variable of the module that it gives another value, or changes. `asked` are the other methods of
-    the platform's project that it calls."""
+    the platform's project that it calls, and `opened` the arguments that have to be data."""
 
     calls: tuple[str, ...]
     data: tuple[DataCall, ...]
     assigns: str | None = None
     asked: tuple[DataCall, ...] = ()
+    opened: tuple[str, ...] = ()
 
 
 class Binding(NamedTuple):
@@ -143,7 +152,7 @@ def outline(content: bytes) -> Outline:
     _refuse_errors(text, tree.root_node)
     found = _captures(tree.root_node)
     _check(text, tree.root_node, found)
-    imports = tuple(each for node in found.get("import", ()) for each in _imports(node))
+    imports = tuple(each for node in found.get("import", ()) for each in _imports(text, node))
     names: dict[str, Definition | None] = {}
     functions: dict[str, Node] = {}
     variables: set[str] = set()
@@ -301,16 +310,34 @@ def _is_name(node: Node) -> bool:
 # Imports
 
 
-def _imports(node: Node) -> Iterator[Import]:
-    names = tuple(_imported(each) for each in node.children_by_field_name("name"))
+def _imports(text: bytes, node: Node) -> Iterator[Import]:
+    named = node.children_by_field_name("name")
+    certainty = _certainty(node)
     if node.type == "import_statement":
-        yield from (Import(name) for name in names)
+        for each in named:
+            yield Import(_imported(each), 0, (), *_place(text, each), *certainty)
     elif node.type == "import_from_statement":
+        names = tuple(_imported(each) for each in named)
         if any(each.type == "wildcard_import" for each in node.children):
             names = ("*",)
-        module = _compact(node.child_by_field_name("module_name"))
+        written = node.child_by_field_name("module_name")
+        module = _compact(written)
         name = module.lstrip(".")
-        yield Import(name, len(module) - len(name), names)
+        place = _place(text, written or node)
+        yield Import(name, len(module) - len(name), names, *place, *certainty)
+
+
+def _certainty(node: Node) -> tuple[bool, str | None]:
+    """Whether nothing around a statement decides if it is done, and the function around it."""
+    function = None
+    parent = node.parent
+    while parent is not None and parent.type != "module":
+        if parent.type == "function_definition" and function is None:
+            function = _text(parent.child_by_field_name("name"))
+        elif parent.type not in ("block", "decorated_definition"):
+            return False, None
+        parent = parent.parent
+    return True, function
 
 
 def _imported(node: Node) -> str:
@@ -362,6 +389,9 @@ _DATA_METHOD = re.compile(
     r"|log_(?:croissant|huggingface|mlflow|sklearn|table)"
 )
 _NAME_ARGUMENTS = ("name", "identifier")
+_METHODS_OF_DATA = ("as_df", "as_file", "download")
+"""What no text has."""
+
 _PROJECTS = ("project", "context.project", "self.project", "self.context.project")
 """What handlers call the platform's project."""
 
@@ -370,6 +400,7 @@ def _body(text: bytes, node: Node, found: Mapping[str, list[Node]], assigns: str
     arguments = {_text(each) for each in _arguments(node)}
     called = {_text(each) for each in _within(node, found.get("called", ()))} - arguments
     data, asked = [], []
+    opened: set[str] = set()
     bound: frozenset[str] | None = None
     for each in _within(node, found.get("changing", ())):
         method = _text(each.child_by_field_name("attribute"))
@@ -383,9 +414,13 @@ def _body(text: bytes, node: Node, found: Mapping[str, list[Node]], assigns: str
             data.append(call)
         elif receiver in _PROJECTS:
             asked.append(DataCall(method, None, None, None, *_place(text, each)))
+        elif receiver in arguments and method in _METHODS_OF_DATA:
+            opened.add(receiver)
         elif receiver.replace(".", "").isidentifier() and receiver.split(".")[0] not in arguments:
             called.add(f"{receiver}.{method}")
-    return Body(tuple(sorted(called)), tuple(data), assigns, tuple(asked))
+    if opened:
+        opened = set() if "isinstance" in called else opened - _assigned_in(node)
+    return Body(tuple(sorted(called)), tuple(data), assigns, tuple(asked), tuple(sorted(opened)))
 
 
 def _receiver(attribute: Node) -> str:
@@ -593,7 +628,12 @@ def _within(node: Node, others: Sequence[Node]) -> Sequence[Node]:
 
 def _bound_in(function: Node) -> frozenset[str]:
     """The names that a function binds: its arguments, and what it and functions in it assign."""
-    names = {_text(each) for each in _arguments(function)}
+    return _assigned_in(function) | {_text(each) for each in _arguments(function)}
+
+
+def _assigned_in(function: Node) -> frozenset[str]:
+    """What it and functions in it assign, with the arguments of those."""
+    names: set[str] = set()
     waiting = list(function.named_children)
     while waiting:
         part = waiting.pop()

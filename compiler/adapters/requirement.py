@@ -45,6 +45,27 @@ def requirement_fault(text: str) -> str | None:
     return None
 
 
+def listed_requirements(content: bytes) -> list[tuple[int, str]] | None:
+    """The requirements of a file as pip reads it, each with its line, from 1; an option is one that
+    has a fault. None of what is not text in UTF-8."""
+    try:
+        lines = content.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        return None
+    found: list[tuple[int, str]] = []
+    start, joined = 0, ""
+    for number, line in enumerate(lines, 1):
+        start = start if joined else number
+        if line.endswith("\\") and not line.lstrip().startswith("#"):
+            joined += line[:-1]
+            continue
+        text = re.sub(r"(^|\s)#.*", "", joined + line).strip()
+        joined = ""
+        if text:
+            found.append((start, text))
+    return found if not joined.strip() else [*found, (start, joined.strip())]
+
+
 @cache
 def normalised(texts: tuple[str, ...]) -> tuple[str, ...]:
     """Requirements that mean the same are the same: PEP 508's own spelling, sorted, each once.
@@ -95,6 +116,16 @@ def requirement_name(text: str) -> str:
     from packaging.utils import canonicalize_name
 
     return canonicalize_name(Requirement(text).name)
+
+
+_PLAIN_NAME = re.compile(r"([A-Za-z0-9._-]+)\s*(?:$|[<>=!~;(\\])")
+
+
+def plain_name(text: str) -> str | None:
+    """The package's name in its normal form, of a line without extras and without a URL: both may
+    bring anything."""
+    match = _PLAIN_NAME.match(text.strip())
+    return re.sub(r"[-_.]+", "-", match[1]).lower() if match is not None else None
 
 
 def is_hashable(text: str) -> bool:

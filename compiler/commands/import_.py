@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from gitopsc.commands.arguments import add_format, existing_folder, folder
 from gitopsc.commands.reading import read
@@ -50,15 +51,15 @@ def run(arguments: argparse.Namespace) -> int:
     reading = read(arguments.folder)
     found: list[Diagnostic] = [*reading.scanned]
     files: tuple[FunctionFile, ...] = ()
+    compared = _Comparison()
     if not has_errors(found):
-        files, problems = tidy_tree(reading.tree)
+        files, literal, problems = tidy_tree(reading.tree)
         found += reading.placed(problems)
-    compared: str | list[str] | None = None
-    if files and not has_errors(found):
-        compared = _compared(reading.tree, files, target.name)
-        reason = _refusal(arguments.folder, target, files, compared)
-        if reason is not None:
-            found.append(_refused(target, *reason))
+        if files and not has_errors(found):
+            compared = _compared(reading.tree, literal, target.name)
+            reason = _refusal(arguments.folder, target, files, compared)
+            if reason is not None:
+                found.append(_refused(target, *reason))
     changes: list[Change] = []
     if files and not has_errors(found):
         try:
@@ -70,10 +71,14 @@ def run(arguments: argparse.Namespace) -> int:
     counts = render_counts(diagnostics)
     status: Status = "written" if changes else "failed"
     summary = "nothing was written" if files or has_errors(diagnostics) else "nothing to import"
-    if changes and isinstance(compared, str):
-        summary = f"imported; it compiles to the same {compared}"
-    elif changes:
-        summary = "imported, and not compared: the export does not compile as it is"
+    if changes and compared.obstacle is None:
+        summary = f"imported; it compiles to the same {compared.same}"
+        if files != literal:
+            summary += ", but for images of the platform, which are built from their source now"
+    elif changes and compared.obstacle is not None:
+        obstacle = compared.obstacle
+        summary = "imported, and not compared, for the export does not compile:"
+        summary += f" {obstacle.message} ({obstacle.code.id}); try `gitopsc compile {target}`"
     out, err = printed(
         arguments.format,
         status,
@@ -91,7 +96,7 @@ def _refusal(
     export: str,
     target: Path,
     files: Sequence[FunctionFile],
-    compared: str | list[str] | None,
+    compared: _Comparison,
 ) -> tuple[str, str] | None:
     """Why nothing may be written there, and what to do."""
     places = [f"{os.path.realpath(each)}/" for each in (export, target)]
@@ -100,8 +105,8 @@ def _refusal(
             "one would read the other: neither folder may lie in the other",
             "choose another PATH",
         )
-    if isinstance(compared, list):
-        listed = ", ".join(f"`{path}`" for path in compared[:5])
+    if compared.differing:
+        listed = ", ".join(f"`{path}`" for path in compared.differing[:5])
         return f"it would compile to something else: {listed}", "please report it"
     fault = path_fault([each.path for each in files])
     if fault is not None:
@@ -130,31 +135,40 @@ def _write(target: Path, files: Sequence[FunctionFile]) -> list[Change]:
     return changes
 
 
-def _compared(tree: Tree, files: Sequence[FunctionFile], folder: str) -> str | list[str] | None:
-    """How many objects and images both sides compile to; the files of those that differ.
+class _Comparison(NamedTuple):
+    """How many objects and images both sides compile to; the files of those that differ; or the
+    first error of an export that does not compile."""
 
-    `folder` is what the new one is called. None when the export does not compile, and nobody can
-    tell. A build in the cluster names the
-    files it is made of; its image is compared by the tag, as all are.
+    same: str = ""
+    differing: tuple[str, ...] = ()
+    obstacle: Diagnostic | None = None
+
+
+def _compared(tree: Tree, files: Sequence[FunctionFile], folder: str) -> _Comparison:
+    """`folder` is what the new one is called.
+
+    A build in the cluster names the files it is made of; its image is compared by the tag, as all
+    are.
     """
     tidied = {
         each.path: SourceFile(each.path, partial(getattr, each, "content"), each.executable)
         for each in files
     }
-    before = _objects(compile_tree(tree))
-    if before is None:
-        return None
-    after = _objects(compile_tree(replace(tree, folder=folder, files=tidied))) or {}
+    export = compile_tree(tree)
+    if has_errors(export.diagnostics):
+        found = in_order(export.diagnostics)
+        return _Comparison(obstacle=next(each for each in found if has_errors([each])))
+    before = _objects(export)
+    after = _objects(compile_tree(replace(tree, folder=folder, files=tidied)))
     changed = [path for path in {**before, **after} if before.get(path) != after.get(path)]
     images = sum(text.count('"dockerfile": ') for text in before.values())
     manifests = [text for text in before.values() if "kind: Kustomization" not in text]
     objects = sum(text.count("\nkind: ") for text in manifests)
-    return sorted(changed) or f"objects ({objects}) and images ({images})"
+    same = f"objects ({objects}) and images ({images})"
+    return _Comparison(same, tuple(sorted(changed)))
 
 
-def _objects(compilation: Compilation) -> dict[str, str] | None:
-    if has_errors(compilation.diagnostics):
-        return None
+def _objects(compilation: Compilation) -> dict[str, str]:
     return {
         f"{project.prefix}{file.path}": _TOLD.sub("", file.content.decode())
         for project, files in compilation.outputs

@@ -8,6 +8,7 @@ from gitopsc.link.builds import used_functions
 from gitopsc.link.clock import clock_problems
 from gitopsc.link.drafts import draft_runs
 from gitopsc.link.lineage import draw_lineage, order_runs, without_circles_of_code
+from gitopsc.link.packages import unmet_imports
 from gitopsc.link.runs import make_run
 from gitopsc.link.symbols import declare
 from gitopsc.link.triggers import with_triggered
@@ -32,12 +33,14 @@ def link(
     problems += found
     functions, found = used_functions(symbols, loaded, drafts)
     problems += found
+    for function in functions.values():
+        problems += unmet_imports(function, project.schemes)
     runs: dict[str, Run] = {}
     builds = [draft for draft in drafts if draft.action is None]
     for draft in drafts:
-        function = functions.get(draft.function)
-        if draft.action is not None and function is not None:
-            runs[draft.name], found = make_run(project, draft, draft.action, function, data)
+        used = functions.get(draft.function)
+        if draft.action is not None and used is not None:
+            runs[draft.name], found = make_run(project, draft, draft.action, used, data)
             problems += found
     runs = without_circles_of_code(runs)
     order, found = order_runs(runs)

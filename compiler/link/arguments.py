@@ -29,6 +29,7 @@ def misfits(run: Run, init_key: str) -> Iterator[Diagnostic]:
     if run.action == "job":
         given = {name: ("parameters", name) for name in run.parameters}
         given |= {name: ("inputs", name) for name in run.spec.inputs or {}}
+        yield from _data_as_text(run)
     yield from _call_misfits(run, function.handler, given)
     yield from _output_misfits(run)
     if function.init is not None:
@@ -36,6 +37,14 @@ def misfits(run: Run, init_key: str) -> Iterator[Diagnostic]:
         yield from _call_misfits(run, function.init, given)
     elif run.init_parameters:
         yield sentences.no_init(function, run.span(init_key))
+
+
+def _data_as_text(run: Run) -> Iterator[Diagnostic]:
+    """Inputs become data; parameters stay what is written."""
+    given = {*run.function.opened} - {*(run.spec.inputs or {})}
+    for argument in sorted(given & run.parameters.keys()):
+        if isinstance(run.parameters[argument], str):
+            yield sentences.data_as_text(argument, run)
 
 
 def _output_misfits(run: Run) -> Iterator[Diagnostic]:

@@ -8,6 +8,7 @@ from gitopsc.model.descriptor import Descriptor, FunctionDescriptor, TriggerDesc
 from gitopsc.model.diagnostic import (
     BAD_REFERENCE,
     CYCLE,
+    DATA_AS_TEXT,
     DEFINED_TWICE,
     GLOBAL_DATA,
     HANDLER_MISFIT,
@@ -31,12 +32,22 @@ from gitopsc.model.diagnostic import (
     UNKNOWN_TASK,
     UNKNOWN_VERSION,
     UNMADE_OUTPUT,
+    UNMET_IMPORT,
     Diagnostic,
     Label,
     did_you_mean,
     listed,
 )
-from gitopsc.model.program import DataUse, Function, Merged, Output, Reference, Run, Signature
+from gitopsc.model.program import (
+    DataUse,
+    Function,
+    Merged,
+    ModuleImport,
+    Output,
+    Reference,
+    Run,
+    Signature,
+)
 from gitopsc.model.reference import StoreKey
 from gitopsc.model.source import Span
 
@@ -390,6 +401,16 @@ def no_such_argument(
     return Diagnostic(HANDLER_MISFIT, message, span, hint, related)
 
 
+def data_as_text(argument: str, run: Run) -> Diagnostic:
+    handler = run.function.handler
+    message = f"`{handler}` opens `{argument}` as data, and a parameter is text"
+    hint = f"write it under `inputs`: `inputs: {{{argument}: {run.parameters[argument]}}}`"
+    span = run.merged.span("parameters", argument)
+    signature = run.function.signatures.get(handler)
+    labels = _here(signature, f"`{handler}` is here") if signature is not None else ()
+    return Diagnostic(DATA_AS_TEXT, message, span, hint, labels)
+
+
 def argument_missing(name: str, argument: str, run: Run, signature: Signature) -> Diagnostic:
     message = f"`{name}` needs the argument `{argument}`, and nothing gives it"
     where = "init_parameters" if name == run.function.init else "parameters` or `inputs"
@@ -402,3 +423,13 @@ def argument_missing(name: str, argument: str, run: Run, signature: Signature) -
 
 def _here(signature: Signature, text: str) -> tuple[Label, ...]:
     return (Label(signature.span, text),) if signature.span else ()
+
+
+def unmet_import(module: ModuleImport, package: str, function: Function) -> Diagnostic:
+    message = f"`{module.name}` is imported, and nothing that `{function.name}` requires has it"
+    hint = f"add `{package}` to `requirements`"
+    if not function.requirements:
+        hint += ": an image has what is required, and no more"
+    place = function.descriptor.key_span("spec", "requirements")
+    labels = (Label(place, f"the requirements of `{function.name}`"),)
+    return Diagnostic(UNMET_IMPORT, message, module.span, hint, labels)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from gitopsc.adapters.packaged import RUNTIME, runner_requirements
@@ -10,6 +9,8 @@ from gitopsc.adapters.requirement import normalised
 from gitopsc.load import sentences
 from gitopsc.load.code import read_code
 from gitopsc.load.handler import read_handler, with_code
+from gitopsc.load.imports import foreign_imports
+from gitopsc.load.modules import Modules
 from gitopsc.load.requirements import bad_requirements, locked_packages
 from gitopsc.load.source import Sources, Unavailable, find_source, module_of, platform_refusal
 from gitopsc.model.descriptor import FunctionDescriptor, Project
@@ -19,8 +20,6 @@ from gitopsc.model.program import Function, FunctionVersion
 from gitopsc.model.source import Tree
 
 __all__ = ("load",)
-
-_OWN_TAG = re.compile("[0-9a-f]{16}")
 
 
 def load(
@@ -72,11 +71,14 @@ def _function(
     handler, found = read_handler(sources, descriptor, source)
     module = module_of(descriptor, source.module)
     named = descriptor.source
-    code = read_code(source.files, module, named.function_name, named.init_function, sources.memo)
+    modules = Modules(source.files, sources.memo, descriptor.line_of_text)
+    code = read_code(modules, module, named.function_name, named.init_function)
+    called = [named.function_name, *([named.init_function] if named.init_function else [])]
+    imports = foreign_imports(modules, module, called)
     own = [*(spec.requirements or ()), spec.base_image or "", spec.image or ""]
     if not any("digitalhub" in each for each in own):
         problems += [sentences.not_covered(method, span) for method, span in code.not_covered]
-    if _is_of_platform(sources.project.name, descriptor):
+    if descriptor.has_platform_image(sources.project.name):
         problems.append(sentences.platform_image(descriptor))
     files = source.files
     if source.content is None:  # and not pinned as it is
@@ -98,15 +100,9 @@ def _function(
         content=source.content,
         packages=packages,
         signatures=handler.signatures,
-        imports=handler.imports,
+        imports=tuple(each for each in imports if each.name not in handler.left_behind),
         data=code.data,
         init_assigns=code.init_assigns,
+        opened=code.opened,
     )
     return function, [*problems, *found]
-
-
-def _is_of_platform(project: str, function: FunctionDescriptor) -> bool:
-    """A platform writes what it has built into the function (digitalhub.md section 1.1): it calls
-    images `<project>-<function>`, and has other tags than we do."""
-    name, _, tag = (function.spec.image or "").rpartition("/")[2].partition(":")
-    return name == f"{project}-{function.name}" and not _OWN_TAG.fullmatch(tag)

@@ -19,10 +19,11 @@ from gitopsc.model.source import FunctionFile, Span, Tree
 
 
 class Handler(NamedTuple):
-    """Signatures by name, as far as reading tells them, and what the module imports."""
+    """Signatures by name, as far as reading tells them, and the modules beside a file that stay
+    there."""
 
     signatures: Mapping[str, Signature] = {}
-    imports: frozenset[str] = frozenset()
+    left_behind: frozenset[str] = frozenset()
 
 
 def read_handler(
@@ -44,8 +45,15 @@ def read_handler(
     except NotPython as error:
         return Handler(), [sentences.not_python(function, file, error, span)]
     problems: list[Diagnostic] = []
+    left_behind: frozenset[str] = frozenset()
     if loaded.is_file:
-        problems += _left_behind(function, file, str(loaded.origin), names.packages, sources.tree)
+        left_behind = frozenset(_left_behind(file, names.packages, sources.tree))
+        place = function.span("spec", "source", "source")
+        folder = posixpath.dirname(str(loaded.origin)) or "."
+        problems += [
+            sentences.not_copied(name, file, folder, function.source.function_name, place)
+            for name in sorted(left_behind)
+        ]
     wanted = {function.source.function_name: span}
     if function.source.init_function is not None:
         place = function.span("spec", "source", "init_function")
@@ -59,7 +67,7 @@ def read_handler(
     }
     if loaded.all_of_it is not None:
         problems.append(sentences.all_of_it(function, loaded.all_of_it, span))
-    return Handler(signatures, names.packages), problems
+    return Handler(signatures, left_behind), problems
 
 
 def with_code(files: Iterable[FunctionFile], memo: Memo) -> Iterator[FunctionFile]:
@@ -80,20 +88,10 @@ def _signature(file: FunctionFile, found: Definition) -> Signature:
     return Signature(found.required, found.optional, found.open, found.outputs, span)
 
 
-def _left_behind(
-    function: FunctionDescriptor,
-    file: FunctionFile,
-    origin: str,
-    imports: Iterable[str],
-    tree: Tree,
-) -> Iterator[Diagnostic]:
-    """Modules that the source imports, and that lie beside it and stay there."""
+def _left_behind(file: FunctionFile, imports: Iterable[str], tree: Tree) -> Iterator[str]:
+    """Modules that a file imports, and that lie beside it and stay there."""
     folder = posixpath.dirname(str(file.origin))
-    stem = posixpath.basename(file.path).removesuffix(".py")
-    for name in sorted(set(imports) - {stem}):
+    for name in {*imports} - {posixpath.basename(file.path).removesuffix(".py")}:
         beside = posixpath.join(folder, name)
         if f"{beside}.py" in tree.files or f"{beside}/__init__.py" in tree.files:
-            handler = function.source.function_name
-            where = posixpath.dirname(origin) or "."
-            span = function.span("spec", "source", "source")
-            yield sentences.not_copied(name, file, where, stem, handler, span)
+            yield name

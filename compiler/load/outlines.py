@@ -36,8 +36,9 @@ def outline_of(content: bytes, memo: Memo) -> Outline:
                     tuple(DataCall(*call) for call in data),
                     assigns,
                     tuple(DataCall(*call) for call in asked),
+                    opened,
                 )
-                for name, (calls, data, assigns, asked) in bodies.items()
+                for name, (calls, data, assigns, asked, opened) in bodies.items()
             },
             {name: Binding(*each) for name, each in bindings.items()},
             constants,
@@ -51,6 +52,7 @@ def outline_of(content: bytes, memo: Memo) -> Outline:
             tuple(map(tuple, each.data)),
             each.assigns,
             tuple(map(tuple, each.asked)),
+            each.opened,
         )
         for name, each in found.bodies.items()
     }

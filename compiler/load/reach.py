@@ -106,15 +106,14 @@ class _Modules:
             return None
 
     def _imported(self, path: str, statement: Import) -> Iterator[str]:
-        module, level, names = statement
-        base = ""
-        if level:
+        module, base = statement.module, ""
+        if statement.level:
             parts = path.split("/")[:-1]
-            base = "/".join(parts[: len(parts) - (level - 1)])
+            base = "/".join(parts[: len(parts) - (statement.level - 1)])
         place = posixpath.join(base, module.replace(".", "/")) if module else base
         yield from self._packages_around(place)
         yield from self._module_at(place)
-        for name in names:
+        for name in statement.names:
             if name == "*" and place in self._folders:
                 below = f"{place}/"
                 inside = (each[len(below) :] for each in self._files if each.startswith(below))

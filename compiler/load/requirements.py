@@ -14,7 +14,7 @@ from gitopsc.model.lock import FunctionPin, Lock, RequirementsPin
 def bad_requirements(function: FunctionDescriptor, runner: tuple[str, ...]) -> Iterator[Diagnostic]:
     """Both are installed together: what plainly excludes a pin of the `runner` is told here."""
     for index, text in enumerate(function.spec.requirements or ()):
-        span = function.span("spec", "requirements", index)
+        span = function.requirement_span(index)
         if fault := requirement_fault(text):
             yield sentences.bad_requirement(fault, span)
         elif pin := excluded_pin(text, runner):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
@@ -57,7 +58,9 @@ def not_covered(method: str, span: Span) -> Diagnostic:
 
 def platform_image(function: FunctionDescriptor) -> Diagnostic:
     message = f"a platform has built `{function.spec.image}`, which does not start gitopsc's runner"
-    hint = "remove `image`: then the image is built from the source"
+    hint = "give it a source, or an image that starts the runner"
+    if function.has_source:
+        hint = "remove `image`: then the image is built from the source"
     return Diagnostic(PLATFORM_IMAGE, message, function.span("spec", "image"), hint)
 
 
@@ -220,9 +223,8 @@ def unknown_handler(file: str, name: str, known: Iterable[str], span: Span) -> D
     return Diagnostic(UNKNOWN_HANDLER, message, span, hint)
 
 
-def not_copied(
-    name: str, file: FunctionFile, folder: str, stem: str, handler: str, span: Span
-) -> Diagnostic:
+def not_copied(name: str, file: FunctionFile, folder: str, handler: str, span: Span) -> Diagnostic:
+    stem = posixpath.basename(file.path).removesuffix(".py")
     message = f"`{name}` lies beside `{file.path}`, and a file source copies only itself"
     hint = f"write `source: {folder}` and `handler: {stem}:{handler}` to bring the folder"
     return Diagnostic(NOT_COPIED, message, span, hint)
@@ -247,15 +249,6 @@ def not_python(
     hint = "fix it; the rest of the file is not checked"
     if file.origin is None:
         message = f"the inline source is not valid Python: {error} (line {error.line} of it)"
-        return Diagnostic(UNKNOWN_HANDLER, message, _inline_place(function, error.line), hint)
+        return Diagnostic(UNKNOWN_HANDLER, message, function.line_of_text(error.line), hint)
     place = Span(file.origin, error.line, error.column, error.line, error.column + 1)
     return Diagnostic(UNKNOWN_HANDLER, message, span, hint, (Label(place, "here"),))
-
-
-def _inline_place(function: FunctionDescriptor, line: int) -> Span:
-    """The line of a block of text; of text written otherwise, the whole."""
-    code = function.source.code
-    span = function.span("spec", "source", "code" if code is not None else "base64")
-    if span.end_line - span.line < (code or "").count("\n"):
-        return span
-    return Span(span.path, span.line + line, 1, span.line + line, 1)

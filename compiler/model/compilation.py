@@ -12,7 +12,7 @@ from gitopsc.model.output import OutputFile
 from gitopsc.model.plan import Plan
 from gitopsc.model.program import Program
 from gitopsc.model.resolution import Resolution
-from gitopsc.model.source import Span
+from gitopsc.model.source import FunctionFile, Span
 
 
 class Compiled(NamedTuple):
@@ -31,6 +31,15 @@ class Compiled(NamedTuple):
     def prefix(self) -> str:
         """What every path of the project starts with in the tree."""
         return self.folder + "/" if self.folder else ""
+
+
+class Tidied(NamedTuple):
+    """The files of a tidy repository; and `literal` ones, which mean what was read to the letter,
+    with images that a platform has built."""
+
+    files: tuple[FunctionFile, ...]
+    literal: tuple[FunctionFile, ...]
+    diagnostics: tuple[Diagnostic, ...]
 
 
 class Taken(NamedTuple):

@@ -38,6 +38,8 @@ TASK_KINDS = frozenset(("python+build", "python+job", "python+serve"))
 RUN_KINDS = frozenset((*(f"{kind}:run" for kind in TASK_KINDS), "python+run"))
 TRIGGER_KINDS = frozenset(("lifecycle", "scheduler"))
 
+_OWN_TAG = re.compile("[0-9a-f]{16}")
+
 FUNCTION_KEYS = ("base_image", "image", "python_version", "requirements", "source")
 """What the platform writes of a function into its runs (digitalhub.md section 3.1)."""
 
@@ -139,7 +141,10 @@ class Descriptor:
 
 @dataclass(frozen=True, slots=True)
 class FunctionDescriptor(Descriptor):
+    """`requirement_places` are those of its requirements, where a file has them."""
+
     spec: FunctionSpec = field(default_factory=FunctionSpec)
+    requirement_places: tuple[Span, ...] = ()
 
     @property
     def python_version(self) -> str:
@@ -151,6 +156,32 @@ class FunctionDescriptor(Descriptor):
     def source(self) -> SourceSpec:
         """That of a valid function."""
         return self.spec.source or SourceSpec("")
+
+    @property
+    def has_source(self) -> bool:
+        return bool(self.source.path or self.source.inline_keys)
+
+    def has_platform_image(self, project: str) -> bool:
+        """A platform writes what it has built into the function (digitalhub.md section 1.1): it
+        calls images `<project>-<function>`, and has other tags than we do."""
+        name, _, tag = (self.spec.image or "").rpartition("/")[2].partition(":")
+        return name == f"{project}-{self.name}" and not _OWN_TAG.fullmatch(tag)
+
+    def requirement_span(self, index: int) -> Span:
+        if self.requirement_places:
+            return self.requirement_places[index]
+        return self.span("spec", "requirements", index)
+
+    def line_of_text(self, line: int) -> Span:
+        """A line of the source that no file of the project has: in a block of text, else the whole
+        text, and where a source comes from that was fetched or unpacked."""
+        if not self.source.inline_keys:
+            return self.span("spec", "source", "source")
+        code = self.source.code
+        span = self.span("spec", "source", "code" if code is not None else "base64")
+        if span.end_line - span.line < (code or "").count("\n"):
+            return span
+        return Span(span.path, span.line + line, 1, span.line + line, 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,6 +222,13 @@ PLATFORM_IMAGE = Code(
 UNMADE_OUTPUT = Code(
     "C430", "unmade-output", _WARNING, "an output that nothing in the handler's source names"
 )
+UNMET_IMPORT = Code(
+    "C431", "unmet-import", _WARNING, "an import of a module that nothing required has"
+)
+UNKNOWN_SCHEME = Code("C432", "unknown-scheme", _WARNING, "a URL that no driver is known for")
+DATA_AS_TEXT = Code(
+    "C433", "data-as-text", _WARNING, "a parameter that its handler opens as if it were an input"
+)
 UNKNOWN_VERSION = Code("C416", "unknown-version", _WARNING, "a version that no descriptor has")
 
 ONE_NAME = Code("C501", "one-name", _ERROR, "two names become one in the cluster or on disk")

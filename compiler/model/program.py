@@ -66,6 +66,13 @@ class DataUse(NamedTuple):
     project: str | None = None
 
 
+class ModuleImport(NamedTuple):
+    """A module of others that a function's code imports."""
+
+    name: str
+    span: Span
+
+
 FunctionVersion = tuple[str, str | None]
 """The name of a function and the id of one of its versions."""
 
@@ -94,9 +101,9 @@ class Function:
     them, and `content` is the digest of a source that was pinned. `packages` are what the
     requirements were locked to.
     `signatures` are those of the handler and the init function, where reading can tell them;
-    `imports` the first parts of the modules that the handler's module imports. `is_newest` says
-    that no other version is the one that a bare name means. `data` is what its code names, and
-    `init_assigns` a variable of a module that its init function changes.
+    `imports` the modules of others that it needs. `is_newest` says that no other version is the one
+    that a bare name means. `data` is what its code names, `init_assigns` a variable of a module
+    that its init function changes, and `opened` are arguments of the handler that have to be data.
     """
 
     name: str
@@ -111,7 +118,7 @@ class Function:
     files: tuple[FunctionFile, ...]
     origin: str | None
     signatures: Mapping[str, Signature]
-    imports: frozenset[str]
+    imports: tuple[ModuleImport, ...]
     archive: str | None = None
     fetch: Fetch | None = None
     content: str | None = None
@@ -120,6 +127,7 @@ class Function:
     is_newest: bool = True
     data: tuple[DataUse, ...] = ()
     init_assigns: str | None = None
+    opened: tuple[str, ...] = ()
 
     @property
     def version(self) -> FunctionVersion:
@@ -318,6 +326,11 @@ class Program:
             for file in function.files
             if file.origin is not None
         ]
+        requirements = [
+            (place.path, function.descriptor.key_span("spec", "requirements"))
+            for function in self.functions
+            for place in function.descriptor.requirement_places[:1]
+        ]
         archives = [
             (each.archive, each.descriptor.span("spec", "source", "source"))
             for each in self.functions
@@ -325,4 +338,4 @@ class Program:
         ]
         names = (f"{self.project.prefix}{name}" for name in (SETTINGS_FILE, LOCK_FILE))
         settings = [(path, Span(path)) for path in names if path in self.project.described]
-        return (*settings, *descriptors, *sources, *archives)
+        return (*settings, *descriptors, *sources, *requirements, *archives)

@@ -17,6 +17,17 @@ LATEST = "latest"
 MOUNTED = "/var/lib/gitopsc"
 """The folder below which stores on claims are mounted."""
 
+KNOWN_SCHEMES = frozenset(
+    (
+        *("", "abfs", "abfss", "adl", "arrow_hdfs", "az", "box", "data", "dbfs", "dropbox", "dvc"),
+        *("file", "ftp", "gcs", "gdrive", "gist", "git", "github", "gs", "hdfs", "hf", "http"),
+        *("https", "jlab", "jupyter", "lakefs", "libarchive", "local", "memory", "oci", "ocilake"),
+        *("oss", "root", "s3", "s3a", "sftp", "smb", "ssh", "tar", "tos", "tosfs", "wandb"),
+        *("webdav", "webhdfs", "zip"),
+    )
+)
+"""What fsspec opens, with a driver among the requirements where it needs one."""
+
 LOCAL_SCHEMES = ("", "file", "local", "memory")
 """What no two pods see alike."""
 

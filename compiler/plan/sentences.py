@@ -24,13 +24,15 @@ from gitopsc.model.diagnostic import (
     SUMMER_TIME,
     TINY_MEMORY,
     TOO_LARGE,
+    UNKNOWN_SCHEME,
     Diagnostic,
     Label,
+    did_you_mean,
 )
 from gitopsc.model.program import BuildRun, Function, Run
 from gitopsc.model.reference import StoreKey
 from gitopsc.model.source import Span
-from gitopsc.model.store import Store
+from gitopsc.model.store import KNOWN_SCHEMES, Store
 from gitopsc.model.volume import Volume
 
 # Names
@@ -249,3 +251,9 @@ def local_data(run: Run, path: str, span: Span) -> Diagnostic:
     message = f"`{run.name}` reads `{path}`, which is a path of no pod"
     hint = "put the file where pods can fetch it, and declare its URL"
     return Diagnostic(LOCAL_DATA, message, span, hint)
+
+
+def unknown_scheme(run: Run, path: str, scheme: str, span: Span) -> Diagnostic:
+    message = f"`{run.name}` reads `{path}`, and no driver is known for `{scheme}://`"
+    hint = did_you_mean(scheme, KNOWN_SCHEMES) or "put the data where fsspec opens it, as in S3"
+    return Diagnostic(UNKNOWN_SCHEME, message, span, hint)

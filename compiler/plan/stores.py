@@ -9,7 +9,7 @@ from gitopsc.model.program import Reference, Run
 from gitopsc.model.reference import StoreKey
 from gitopsc.model.resolution import Resolution
 from gitopsc.model.source import Span
-from gitopsc.model.store import DEFAULT, LOCAL_SCHEMES, scheme_of
+from gitopsc.model.store import DEFAULT, KNOWN_SCHEMES, LOCAL_SCHEMES, scheme_of
 from gitopsc.plan import sentences
 
 
@@ -35,8 +35,11 @@ def path_problems(run: Run) -> Iterator[Diagnostic]:
         path = _declared_path(read) if read.producer is None else None
         if path is None or read.declared is None:
             continue
+        span = read.declared.span("spec", "path")
         if scheme_of(path) in LOCAL_SCHEMES and not path.startswith("/"):
-            yield sentences.local_data(run, path, read.declared.span("spec", "path"))
+            yield sentences.local_data(run, path, span)
+        elif scheme_of(path) not in KNOWN_SCHEMES:
+            yield sentences.unknown_scheme(run, path, scheme_of(path), span)
 
 
 def _shared_data(run: Run) -> Iterator[tuple[str, StoreKey, Span]]:

@@ -19,6 +19,7 @@ from gitopsc.model.diagnostic import (
     OTHER_PROJECT,
     UNFIT_VALUE,
     UNKNOWN_KIND,
+    UNKNOWN_SCHEME,
     UNOWNED,
     WRONG_VALUE,
     Diagnostic,
@@ -27,6 +28,7 @@ from gitopsc.model.diagnostic import (
 )
 from gitopsc.model.files import SETTINGS_FILE
 from gitopsc.model.source import Span
+from gitopsc.model.store import KNOWN_SCHEMES
 
 _MOST_RELATED = 10
 _PIN_AGAIN = "run `gitopsc lock`, which pins it again"
@@ -188,3 +190,9 @@ def edited_pin(name: str, span: Span) -> Diagnostic:
 def unknown_time_zone(name: str, known: Sequence[str], span: Span) -> Diagnostic:
     hint = did_you_mean(name, known) or "write a name such as `Europe/Rome`"
     return Diagnostic(UNFIT_VALUE, f"unknown time zone `{name}`", span, hint)
+
+
+def unknown_scheme(store: str, scheme: str, span: Span) -> Diagnostic:
+    message = f"no driver is known for the store `{store}`: `{scheme}://`"
+    hint = did_you_mean(scheme, KNOWN_SCHEMES) or "write a URL that fsspec opens, such as `s3://`"
+    return Diagnostic(UNKNOWN_SCHEME, message, span, hint)

@@ -23,7 +23,7 @@ from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.document import Document, Pointer
 from gitopsc.model.scheduling import Scheduling
 from gitopsc.model.specification import RunSpec
-from gitopsc.model.store import Store
+from gitopsc.model.store import KNOWN_SCHEMES, Store, scheme_of
 from gitopsc.model.volume import Volume
 from gitopsc.validate import sentences
 from gitopsc.validate.shape import (
@@ -123,6 +123,10 @@ def _store_problems(document: Document) -> Iterator[Diagnostic]:
         for name, store in stores.items():
             if isinstance(store, dict) and ("url" in store) == ("claim" in store):
                 yield sentences.url_or_claim(name, document.key_span(*place, name))
+            where: Pointer = (*place, name, "url") if isinstance(store, dict) else (*place, name)
+            url = store.get("url") if isinstance(store, dict) else store
+            if isinstance(url, str) and (scheme := scheme_of(url)) not in KNOWN_SCHEMES:
+                yield sentences.unknown_scheme(name, scheme, document.span(*where))
             for text, span in document.part(*place, name).strings():
                 if "@" in text.partition("://")[2].partition("/")[0]:
                     yield sentences.store_with_password(name, span)

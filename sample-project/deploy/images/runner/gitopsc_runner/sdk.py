@@ -25,6 +25,14 @@ _RUNTIME = "digitalhub_runtime_python"
 _PLATFORM = "digitalhub"
 _STAND_IN = "What gitopsc's runner has of it."
 
+_NOT_COVERED = f"""not covered by gitopsc's runner; {COVERAGE}, or add `{_PLATFORM}` to the \
+requirements, and a platform"""
+
+_SUBPACKAGES = frozenset(
+    ("client", "context", "entities", "errors", "factory", "readers", "registry", "runtimes")
+) | {"stores", "utils"}
+"""Of the platform's package; what else is imported from its top are functions."""
+
 _newest: list[Project] = []
 """The one that functions get, if they ask for it by its name, where nothing says which they are of:
 in a thread that an init function has started."""
@@ -134,8 +142,10 @@ class _Submodules(MetaPathFinder, Loader):
     """`digitalhub.entities...` and all that is below: handlers import classes from there."""
 
     def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
-        package = name.split(".")[0]
-        if package == name or package not in (_PLATFORM, _RUNTIME) or not _is_missing(package):
+        package, *below = name.split(".")
+        if not below or package not in (_PLATFORM, _RUNTIME) or not _is_missing(package):
+            return None
+        if package == _PLATFORM and below[0] not in _SUBPACKAGES:
             return None
         return ModuleSpec(name, self, is_package=True)
 
@@ -149,6 +159,14 @@ class _Submodules(MetaPathFinder, Loader):
 def _is_missing(name: str) -> bool:
     known = sys.modules.get(name)
     return find_spec(name) is None if known is None else known.__doc__ == _STAND_IN
+
+
+def hint_of(error: ImportError) -> str | None:
+    """What to do where a name is imported that the stand-ins lack."""
+    package = (error.name or "").split(".")[0]
+    if package not in (_PLATFORM, _RUNTIME) or not _is_missing(package):
+        return None
+    return f"what is imported is {_NOT_COVERED}"
 
 
 def _class_of(name: str) -> type:
@@ -171,8 +189,7 @@ def _module(name: str, **content: Any) -> ModuleType:
             raise AttributeError(attribute)
         if attribute[:1].isupper() and "." in name:
             return _class_of(attribute)  # for an annotation, as nearly always
-        message = f"`{name}.{attribute}` is not covered by gitopsc's runner; {COVERAGE}"
-        raise ImportError(f"{message}, or add `{name}` to the requirements, and a platform")
+        raise AttributeError(f"`{name}.{attribute}` is {_NOT_COVERED}")
 
     vars(module).update(content, __getattr__=missing)
     return module

@@ -112,8 +112,13 @@ def _ending(error: BaseException) -> _Ending:
         "error": repr(error),
         "traceback": "".join(traceback.format_exception(type(error), error, _own_frames(error))),
     }
-    if isinstance(error, ModuleNotFoundError):
-        details["hint"] = _missing(error)
+    if isinstance(error, ImportError):
+        from gitopsc_runner.sdk import hint_of
+
+        hint = hint_of(error)
+        if hint is None and isinstance(error, ModuleNotFoundError):
+            hint = _missing(error)
+        details |= {"hint": hint} if hint is not None else {}
     return _Ending(FAILED, "the function raised", details)
 
 

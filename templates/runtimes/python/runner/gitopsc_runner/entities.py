@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from copy import copy, deepcopy
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -189,6 +190,14 @@ class Material(Described):
         self._given = set(known)
         self._place = place
         self._saving = saving
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Material:
+        """What was noted is a copy; its file is the same one."""
+        found = copy(self)
+        memo[id(self)] = found
+        found.metadata, found.spec = deepcopy(self.metadata, memo), deepcopy(self.spec, memo)
+        found.status = MaterialStatus(found)
+        return found
 
     def current(self) -> Entity:
         """As it is now: a function may have written to it."""
