@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INPUTS ?= 100000
 
-.PHONY: demo test lint types pytest golden fuzz fuzz-guided checkov images benchmarks clean
+.PHONY: demo test lint types pytest golden fuzz fuzz-guided checkov page pictures images benchmarks clean
 
 demo: .venv/run
 	$(BIN)/gitopsc compile sample-project
@@ -38,6 +38,12 @@ fuzz-guided: .venv/dev  ## INPUTS inputs, changed as coverage tells; nothing may
 checkov: .venv/checkov/run  ## a policy checker over all output; tests/checkov.yaml has what is skipped, and why
 	.venv/checkov/bin/checkov --config-file tests/checkov.yaml
 
+page: .venv/page  ## the lineage page in a browser: Chromium, or the one that GITOPSC_CHROMIUM names
+	GITOPSC_CHROMIUM="$${GITOPSC_CHROMIUM:-$$(command -v chromium || command -v google-chrome)}" $(BIN)/pytest -q tests/test_page.py
+
+pictures: .venv/page  ## docs/pictures, out of what the tests of the page draw
+	GITOPSC_PICTURES=docs/pictures GITOPSC_CHROMIUM="$${GITOPSC_CHROMIUM:-$$(command -v chromium || command -v google-chrome)}" $(BIN)/pytest -q tests/test_page.py
+
 images:  ## builds the sample's images; BUILDER and FLAGS say by what and how
 	$(PYTHON) .ci/build_images.py sample-project --builder "$(BUILDER)" --flags "$(FLAGS)"
 
@@ -60,6 +66,10 @@ clean:
 .venv/checkov/run:
 	$(PYTHON) -m venv .venv/checkov
 	.venv/checkov/bin/python -m pip install --quiet --disable-pip-version-check 'checkov>=3.2'
+	@touch $@
+
+.venv/page: .venv/dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'playwright>=1.45'
 	@touch $@
 
 .venv/dev: .venv/bin/python pyproject.toml

@@ -231,9 +231,12 @@ def lock_tree(
     return tuple(locked), tuple(diagnostics if check else _unlocked(diagnostics))
 
 
-def link_tree(tree: Tree) -> tuple[tuple[Program, ...], tuple[Diagnostic, ...]]:
-    """Programs as a laptop runs them: what a builder would fetch is here."""
-    read = _front_end(tree, fetches=False)
+def link_tree(
+    tree: Tree, *, fetches: bool | None = False
+) -> tuple[tuple[Program, ...], tuple[Diagnostic, ...]]:
+    """Programs as a laptop runs them: what a builder would fetch is here. With None for `fetches`,
+    the settings say who fetches."""
+    read = _front_end(tree, fetches=fetches)
     linked = [link(front.project, front.functions) for front in read.fronts]
     binding = [problem for _, problems in linked for problem in problems]
     return tuple(program for program, _ in linked), (*read.every_diagnostic, *binding)

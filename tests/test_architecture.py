@@ -47,7 +47,7 @@ IMPURE_MODULES = {
 CLOCKLESS = {"from time import gmtime, strftime"}
 """What shows a time that is given."""
 
-LAYERS = ("model", "adapters report", " ".join(STAGES), "pipeline", "commands", "cli")
+LAYERS = ("model", "adapters", "report", " ".join(STAGES), "pipeline", "commands", "cli")
 """From the bottom up; a module imports from layers below its own only."""
 
 DOORS = {

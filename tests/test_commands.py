@@ -1,4 +1,4 @@
-"""What the smaller commands print and write: explain, schema, init, completion, graph, validate."""
+"""What the smaller commands print and write: explain, schema, init, completion, validate."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import CASES, ROOT, SAMPLE
+from conftest import ROOT, SAMPLE
 from gitopsc.cli import main
 from gitopsc.model.descriptor import COMPILED_KINDS
 from gitopsc.model.diagnostic import CODES
@@ -149,34 +149,6 @@ def test_completion_of_bash_completes(capsys: pytest.CaptureFixture[str], tmp_pa
         )
         done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True)
         assert wanted in {each.strip().rstrip("/") for each in done.stdout.split()}
-
-
-# graph
-
-
-@pytest.mark.parametrize("repo", [SAMPLE, CASES / "many-projects" / "repo"])
-def test_the_graph_as_json_fits_its_schema(repo: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    graph = json.loads(out(capsys, "graph", str(repo), "--format", "json"))
-    schema = json.loads((ROOT / "schemas" / "reports" / "graph.schema.json").read_text())
-    Draft202012Validator(schema).validate(graph)
-    for project in graph["projects"]:
-        ids = {node["id"] for node in project["nodes"]}
-        assert all({edge["source"], edge["target"]} <= ids for edge in project["edges"])
-        assert all((repo / edge["file"]).is_file() for edge in project["edges"])
-        runs = {node["name"] for node in project["nodes"] if node["type"] == "run"}
-        assert {name for each in project["generations"] for name in each} <= runs
-
-
-def test_the_graph_as_dot(capsys: pytest.CaptureFixture[str]) -> None:
-    dot = out(capsys, "graph", str(SAMPLE), "--format", "dot")
-    assert dot.startswith("digraph lineage {\n  rankdir=LR\n")
-    assert '  run_announce [label="announce\\njob of announce" shape=box]\n' in dot
-    assert "  run_download_cities -> dataitem_world_cities\n" in dot
-    many = out(capsys, "graph", str(CASES / "many-projects" / "repo"), "--format", "dot")
-    assert many.count("subgraph cluster_") == 2
-    assert many.count("{") == many.count("}")
-    if shutil.which("dot"):
-        subprocess.run(["dot", "-Tsvg", "-o/dev/null"], input=many, text=True, check=True)
 
 
 # validate, and reports for machines

@@ -10,6 +10,7 @@ import json
 import os
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -20,7 +21,14 @@ from gitopsc.model.source import Tree
 from gitopsc.pipeline import compile_tree, tidy_tree
 from gitopsc.report.github import render_github
 from gitopsc.report.json import render_json
-from gitopsc.report.lineage import render_dot, render_lineage_json, render_mermaid
+from gitopsc.report.lineage import (
+    render_dot,
+    render_graphml,
+    render_lineage_json,
+    render_mermaid,
+)
+from gitopsc.report.openlineage import render_openlineage
+from gitopsc.report.page import render_page
 from gitopsc.report.sarif import render_sarif
 from gitopsc.report.text import render_text
 from hypothesis import HealthCheck, given, settings
@@ -56,6 +64,9 @@ def survives(tree: Tree) -> None:
     assert not (has_errors(found) and compilation.outputs)
     for render in (render_mermaid, render_dot, render_lineage_json):
         render(compilation.programs)
+    ElementTree.fromstring(render_graphml(compilation.programs))
+    render_openlineage(compilation.programs, "2026-01-31T12:00:00Z")
+    assert render_page(compilation.programs, compilation).count("</script>") == 3
     for _, files in compilation.outputs:
         for file in files:
             if file.path.endswith(".yaml"):
@@ -133,7 +144,7 @@ def test_descriptors(descriptors: list[Any]) -> None:
 def test_imports(descriptors: list[Any]) -> None:
     """What is imported has the shape of descriptors, whatever it was."""
     tree = tree_of({**SOURCES, "all.json": json.dumps(descriptors)})
-    files, problems = tidy_tree(tree)
+    files, _, problems = tidy_tree(tree)
     assert not files or not has_errors(problems)
     survives(tree_of({each.path: each.content for each in files}))
 

@@ -106,6 +106,15 @@ def origin(folder: str) -> str | None:
     return url.decode("utf-8", "replace").strip()
 
 
+def commit_time(folder: str) -> str | None:
+    """When the commit that is checked out was made, in RFC 3339; None where there is none."""
+    try:
+        asked = start_asking(folder, ("log", "-1", "--no-show-signature", "--format=%cI"))()
+    except GitRefused:
+        return None
+    return asked.decode("ascii", "replace").strip() or None
+
+
 def start_asking(folder: str, command: Sequence[str], given: bytes = b"") -> Callable[[], bytes]:
     """Has Git answer something of the repository around a folder; what is returned waits for it.
 

@@ -1,14 +1,17 @@
-"""Edges -> order and circles. Edges lead from a run to what it waits for.
+"""Edges -> order and circles; lineage -> a networkx graph, for whoever asks.
 
-The standard library puts a graph in order; networkx, whose import takes longer than a small
-compile, is asked for the circles of one that has no order.
+Edges lead from a run to what it waits for, and from anything to what it depends on. The standard
+library puts a graph in order; networkx, whose import takes longer than a small compile, is asked
+for the circles of one that has no order, and by `gitopsc graph`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
+
+from gitopsc.model.output import escape_unprintable
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -44,6 +47,57 @@ def circles(edges: Iterable[tuple[str, str]]) -> list[list[str]]:
         if len(knot) > 1 or any(graph.has_edge(node, node) for node in knot):
             found.append(_shortest_circle(graph.subgraph(knot)))
     return sorted(found)
+
+
+def lineage_graph(node_link: Mapping[str, Any]) -> nx.MultiDiGraph[str]:
+    """What `model/node_link.py` writes down, as a graph."""
+    import networkx as nx
+
+    return cast("nx.MultiDiGraph[str]", nx.node_link_graph(dict(node_link), edges="edges"))
+
+
+def upstream(graph: nx.MultiDiGraph[str], node: str) -> set[str]:
+    """What a node depends on, with itself."""
+    import networkx as nx
+
+    return {node, *nx.descendants(graph, node)}
+
+
+def downstream(graph: nx.MultiDiGraph[str], node: str) -> set[str]:
+    """What depends on a node, with itself."""
+    import networkx as nx
+
+    return {node, *nx.ancestors(graph, node)}
+
+
+def without_shortcuts(edges: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The edges that no way over others replaces, sorted; all of them, where there is a circle."""
+    import networkx as nx
+
+    graph: nx.DiGraph[str] = nx.DiGraph(sorted(edges))
+    if nx.is_directed_acyclic_graph(graph):
+        graph = nx.transitive_reduction(graph)
+    return sorted(graph.edges)
+
+
+def graphml(graph: nx.MultiDiGraph[str]) -> str:
+    """For yEd, Gephi, igraph and others: nodes and edges, without the generations."""
+    import networkx as nx
+
+    plain: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+    for node, values in graph.nodes(data=True):
+        plain.add_node(escape_unprintable(node), **_escaped(values))
+    for source, target, key, values in graph.edges(keys=True, data=True):
+        ends = escape_unprintable(source), escape_unprintable(target)
+        plain.add_edge(*ends, key=key, **_escaped(values))
+    return "\n".join(nx.generate_graphml(plain)) + "\n"
+
+
+def _escaped(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: escape_unprintable(value) if isinstance(value, str) else value
+        for key, value in values.items()
+    }
 
 
 def _shortest_circle(knot: nx.MultiDiGraph[str]) -> list[str]:

@@ -6,6 +6,7 @@ it. What is text already (a rendered part, an indented block) says so with `Text
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -31,6 +32,20 @@ def render_yaml(template: str, **values: Any) -> Text:
 def render_dockerfile(template: str, **values: Any) -> Text:
     """A template below `templates/` whose values become words or JSON lists of a Dockerfile."""
     return Text(_environment(_dockerfile_word).get_template(template).render(values))
+
+
+def render_html(template: str, **values: Any) -> Text:
+    """A template below `templates/` whose values become text of HTML."""
+    return Text(_environment(_html_text).get_template(template).render(values))
+
+
+def _html_text(value: Any) -> str:
+    return value if isinstance(value, Text) else html.escape(str(value))
+
+
+def template_text(path: str) -> Text:
+    """A file below `templates/` that is taken as it is."""
+    return Text((data_folder("templates") / path).read_text("utf-8"))
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from datetime import datetime
 
 
 def add_path(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +55,18 @@ def existing_folder(text: str) -> str:
     if not os.path.isdir(text):
         raise argparse.ArgumentTypeError(f"`{text}` is not a folder")
     return text
+
+
+def moment(text: str) -> str:
+    """A time with its zone, in RFC 3339."""
+    try:
+        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        example = "2026-01-31T12:00:00Z"
+        raise argparse.ArgumentTypeError(f"`{text}` is not a time with a zone, such as {example}")
+    return found.isoformat()
 
 
 def port(text: str) -> int:

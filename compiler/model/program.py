@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -304,6 +304,18 @@ class Lineage:
     nodes: tuple[Node, ...] = ()
     edges: tuple[Edge, ...] = ()
     generations: tuple[tuple[str, ...], ...] = ()
+
+    def only(self, kept: Container[str]) -> Lineage:
+        """The part between some nodes, by their ids."""
+        generations = (
+            tuple(name for name in generation if f"run/{name}" in kept)
+            for generation in self.generations
+        )
+        return Lineage(
+            tuple(node for node in self.nodes if node.id in kept),
+            tuple(edge for edge in self.edges if edge.source in kept and edge.target in kept),
+            tuple(filter(None, generations)),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,27 +1,32 @@
-"""Lineage -> a Mermaid flowchart, a Graphviz graph, or JSON.
+"""Lineage -> a Mermaid flowchart, a Graphviz graph, JSON or GraphML.
 
-Pictures show jobs and services, and the data that flows between them from left to right; JSON has
-everything, with places.
+Pictures show jobs and services, and the data that flows between them from left to right; the others
+have everything, with places.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
+from gitopsc.adapters.graph import graphml, lineage_graph, without_shortcuts
 from gitopsc.model.descriptor import DATA_TYPES
+from gitopsc.model.node_link import NodeLink, home_of, node_link
 from gitopsc.model.output import escape_unprintable, readable_json
-from gitopsc.model.program import Edge, Node, Program
-from gitopsc.model.reference import StoreKey
+from gitopsc.model.program import Node, Program
+from gitopsc.model.source import Span
 
-_DATA = frozenset((*DATA_TYPES.values(), "data", "unknown"))
+DATA = frozenset((*DATA_TYPES.values(), "data", "unknown"))
 """What flows between runs; of `data` reading alone tells no type, and of `unknown` no name."""
 
 
-def render_mermaid(programs: Iterable[Program]) -> str:
-    """One flowchart; several projects are drawn as one box each, with what they share linked."""
-    picture = _picture(list(programs))
+def render_mermaid(programs: Iterable[Program], *, reduced: bool = False) -> str:
+    """One flowchart; several projects are drawn as one box each, with what they share linked.
+
+    A `reduced` one has no arrow that a way over other arrows replaces.
+    """
+    picture = _picture(list(programs), reduced=reduced)
     lines = ["flowchart LR"]
     for group in picture.groups:
         body = [_mermaid_box(box) for box in group.boxes]
@@ -33,9 +38,9 @@ def render_mermaid(programs: Iterable[Program]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def render_dot(programs: Iterable[Program]) -> str:
+def render_dot(programs: Iterable[Program], *, reduced: bool = False) -> str:
     """The same as a graph for Graphviz' `dot`."""
-    picture = _picture(list(programs))
+    picture = _picture(list(programs), reduced=reduced)
     lines = ["digraph lineage {", "  rankdir=LR", '  node [fontname="sans-serif"]']
     for group in picture.groups:
         body = [
@@ -51,31 +56,23 @@ def render_dot(programs: Iterable[Program]) -> str:
 
 
 def render_lineage_json(programs: Iterable[Program]) -> str:
-    """All nodes and edges of each project; `schemas/reports/graph.schema.json` describes it."""
-    return readable_json({"version": 1, "projects": [_project(each) for each in programs]})
+    """All nodes and edges as one graph; `schemas/reports/graph.schema.json` describes it."""
+    return readable_json(node_link_of(programs))
 
 
-def _project(program: Program) -> dict[str, Any]:
-    lineage = program.lineage
-    return {
-        "project": program.project.name,
-        "folder": program.project.folder,
-        "nodes": [node._asdict() for node in lineage.nodes],
-        "edges": [_edge(edge) for edge in lineage.edges],
-        "generations": [list(generation) for generation in lineage.generations],
-    }
+def render_graphml(programs: Iterable[Program]) -> str:
+    """The same graph for tools that read GraphML."""
+    return graphml(lineage_graph(node_link_of(programs)))
 
 
-def _edge(edge: Edge) -> dict[str, Any]:
-    return {
-        "source": edge.source,
-        "target": edge.target,
-        "relation": edge.relation,
-        "evidence": edge.evidence,
-        "file": edge.span.path,
-        "line": edge.span.line,
-        "column": edge.span.column,
-    }
+def node_link_of(programs: Iterable[Program]) -> NodeLink:
+    """One graph of all projects, with the place of each edge."""
+    lineages = ((program.project.name, program.lineage) for program in programs)
+    return node_link(lineages, _place)
+
+
+def _place(span: Span) -> dict[str, str | int]:
+    return {"file": span.path, "line": span.line, "column": span.column}
 
 
 # Pictures
@@ -102,7 +99,7 @@ class _Picture(NamedTuple):
     arrows: tuple[tuple[str, str], ...]
 
 
-def _picture(programs: Sequence[Program]) -> _Picture:
+def _picture(programs: Sequence[Program], *, reduced: bool) -> _Picture:
     ids = _ids(programs)
     groups = tuple(
         _Group(
@@ -112,7 +109,7 @@ def _picture(programs: Sequence[Program]) -> _Picture:
         for program in programs
     )
     arrows = {arrow for program in programs for arrow in _arrows(program, ids)}
-    return _Picture(groups, tuple(sorted(arrows)))
+    return _Picture(groups, tuple(without_shortcuts(arrows) if reduced else sorted(arrows)))
 
 
 Ids = dict[tuple[str, str], str]
@@ -122,7 +119,7 @@ Ids = dict[tuple[str, str], str]
 def _nodes(program: Program) -> list[Node]:
     """Runs and the data between them; functions stand in the boxes of their runs."""
     runs = {f"run/{run.name}" for run in program.runs}
-    return [each for each in program.lineage.nodes if each.id in runs or each.type in _DATA]
+    return [each for each in program.lineage.nodes if each.id in runs or each.type in DATA]
 
 
 def _ids(programs: Sequence[Program]) -> Ids:
@@ -134,28 +131,19 @@ def _ids(programs: Sequence[Program]) -> Ids:
     taken: set[str] = set()
     nodes = [(each.project.name, node) for each in programs for node in _nodes(each)]
     for project, node in nodes:
-        if _stranger(node) is None:
+        if home_of(node) is None:
             name = f"{project}/{node.id}" if len(programs) > 1 else node.id
             ids[project, node.id] = _unique(name, taken)
     for project, node in nodes:
-        if home := _stranger(node):
+        if home := home_of(node):
             ids[project, node.id] = ids.get(home) or _unique(node.id, taken)
     return ids
-
-
-def _stranger(node: Node) -> tuple[str, str] | None:
-    """Where a node of another project has its home: that project, and its node there."""
-    key = StoreKey.parse(node.id)
-    if key is None:
-        return None
-    version = f":{key.version}" if key.version else ""
-    return key.project, f"{key.type}/{key.name}{version}"
 
 
 def _boxes(program: Program, ids: Ids) -> Iterator[_Box]:
     runs = {f"run/{run.name}": run for run in program.runs}
     for node in _nodes(program):
-        home = _stranger(node)
+        home = home_of(node)
         if home is not None and home in ids:
             continue  # it stands in the box of its own project
         run = runs.get(node.id)
