@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import shtab
 from gitopsc.adapters.schema import schema_titles
+from gitopsc.commands.explain import CODE_OR_RUN
 from gitopsc.model.diagnostic import CODES
 
 DESCRIPTION = "Print a script that completes gitopsc's commands and options in SHELL."
@@ -22,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
     for action in _actions(arguments.parser):
         if action.dest in ("path", "folder", "output"):
             action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
-        elif action.dest == "code":
+        elif action.metavar == CODE_OR_RUN:
             action.choices = [code.id for code in CODES]
         elif action.dest == "name":
             action.choices = list(schema_titles())

@@ -1,4 +1,5 @@
-"""`gitopsc explain`: a code -> what it means, with its example. The examples are the tests' own."""
+"""`gitopsc explain`: a code -> what it means, with its example (the tests' own); a run -> what it
+comes to and why."""
 
 from __future__ import annotations
 
@@ -7,35 +8,102 @@ import re
 import sys
 
 from gitopsc.adapters.packaged import data_folder
-from gitopsc.model.diagnostic import CODES, Code, did_you_mean
+from gitopsc.commands.arguments import add_path_option
+from gitopsc.commands.programs import Refused, asked_run
+from gitopsc.commands.reading import read
+from gitopsc.model.compilation import Compilation
+from gitopsc.model.diagnostic import CODES, Code, did_you_mean, has_errors, in_order, listed
+from gitopsc.pipeline import compile_tree
+from gitopsc.report.explanation import (
+    explain_run,
+    render_explanation,
+    render_explanation_json,
+)
+from gitopsc.report.text import render_counts
 
+CODE_OR_RUN = "CODE|RUN"
+_CODE = re.compile(r"(?i)[a-z]\d{3}")
 _SHORT = 45
 _MARK = re.compile(r" *# ?!C\d{3}.*")
 """What the tests expect where; readers of an example do not need it."""
 
 
-DESCRIPTION = "Explain CODE, such as C401, with an example. Without CODE, list all."
+DESCRIPTION = (
+    "Explain a diagnostic, such as C401, with an example; or a run: its values with where each is"
+    " from, what decides its result, what it reads and who reads it. Without a name, list all"
+    " diagnostics."
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("code", nargs="?", metavar="CODE", help="a code or a name of a diagnostic")
+    parser.add_argument(
+        "name", nargs="?", metavar=CODE_OR_RUN, help="a code or a name of a diagnostic, or a run"
+    )
+    add_path_option(parser)
+    parser.add_argument(
+        "--environment", metavar="E", help="of a run, the environment (default: the first)"
+    )
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text", help="of a run (default: text)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    if arguments.code is None:
+    if arguments.name is None:
         width = max(len(code.slug) for code in CODES)
         for code in CODES:
             print(f"{code.id}  {code.slug:{width}}  {code.severity.value:7}  {code.summary}")
         return 0
-    wanted = arguments.code.strip("[]")
+    wanted = arguments.name.strip("[]")
     found = next((code for code in CODES if wanted.upper() == code.id or wanted == code.slug), None)
-    if found is None:
-        known = [each for code in CODES for each in (code.id, code.slug)]
-        hint = did_you_mean(wanted, known) or "`gitopsc explain` lists all codes"
+    if found is None and _CODE.fullmatch(wanted):
+        hint = _alike(wanted) or "`gitopsc explain` lists all codes"
         print(f"gitopsc: no diagnostic is called `{wanted}`; {hint}", file=sys.stderr)
         return 2
+    if found is None:
+        return _explain_run(arguments)
     print(f"{found.id} {found.slug} ({found.severity.value}): {found.summary}")
     print(_example(found), end="")
+    return 0
+
+
+def _alike(wanted: str) -> str | None:
+    return did_you_mean(wanted, [each for code in CODES for each in (code.id, code.slug)])
+
+
+def _explain_run(arguments: argparse.Namespace) -> int:
+    """Errors elsewhere do not matter: what is sound is resolved."""
+    reading = read(arguments.path)
+    compilation = compile_tree(reading.tree) if not has_errors(reading.scanned) else Compilation()
+    try:
+        program, asked = asked_run(compilation.programs, arguments.name)
+        names = [each.name for each in program.project.environments]
+        name = arguments.environment or names[0]
+        if name not in names:
+            hint = did_you_mean(name, names) or f"there are {listed(names)}"
+            raise Refused(f"project `{program.project.name}` has no environment `{name}`; {hint}")
+    except Refused as error:
+        if alike := _alike(arguments.name):
+            print(f"gitopsc: no diagnostic is called `{arguments.name}`; {alike}", file=sys.stderr)
+            return 2
+        errors = [each for each in in_order(compilation.diagnostics) if has_errors([each])]
+        more = f"; {render_counts(errors)}: see `gitopsc validate`" if errors else ""
+        print(f"gitopsc: {error}{more}", file=sys.stderr)
+        return 2
+    resolution = next(
+        each
+        for each in compilation.resolutions
+        if each.program is program and each.environment.name == name
+    )
+    objects = [
+        each._replace(path=f"{project.prefix}{project.output}/{each.path}")
+        for project, objects in compilation.objects
+        for each in objects
+        if project.folder == program.project.folder
+    ]
+    explanation = explain_run(resolution, asked.name, objects, {*names} - {name})
+    render = render_explanation_json if arguments.format == "json" else render_explanation
+    sys.stdout.write(render(explanation))
     return 0
 
 

@@ -62,18 +62,18 @@ def _owner(path: str, programs: Iterable[Program]) -> str:
 def asked_run(programs: Iterable[Program], text: str) -> tuple[Program, Run]:
     """`<run>`, or `<project>/<run>` where several projects have a run of that name."""
     programs = tuple(programs)
-    project, _, name = text.rpartition("/")
     found = [
         (program, run)
         for program in programs
         for run in program.runs
-        if run.name == name and project in ("", program.project.name)
+        if text in (run.name, f"{program.project.name}/{run.name}")
     ]
     if len(found) == 1:
         return found[0]
     if found:
-        projects = listed(f"{program.project.name}/{name}" for program, _ in found)
-        raise Refused(f"several projects have a run `{name}`: write one of {projects}")
+        projects = listed(f"{program.project.name}/{run.name}" for program, run in found)
+        raise Refused(f"several projects have a run `{text}`: write one of {projects}")
+    name = text.rpartition("/")[2]
     if any(build.name == name for program in programs for build in program.builds):
         raise Refused(f"`{name}` builds an image; `docker buildx bake` does that")
     known = sorted({run.name for program in programs for run in program.runs})

@@ -1,0 +1,128 @@
+"""What `gitopsc explain` says of a run: each value with where it is from, and what decides."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import CASES, SAMPLE, tree_from
+from gitopsc.cli import main
+from gitopsc.model import identity
+from gitopsc.pipeline import compile_tree
+
+REPOS = [SAMPLE, *sorted(CASES.glob("*/repo"))]
+
+
+def explained(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    assert main(["explain", *arguments, "--format", "json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def rows(told: Any, title: str) -> dict[str, tuple[str, str]]:
+    found = [each for section in told["sections"] for each in section["rows"]]
+    if title:
+        section = next(each for each in told["sections"] if each["title"].startswith(title))
+        found = section["rows"]
+    return {row["name"]: (row["value"], row["origin"]) for row in found}
+
+
+@pytest.mark.parametrize("repo", REPOS, ids=lambda path: path.parent.name)
+def test_every_run_in_every_environment(repo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Places exist, and what decides is all that is not a default."""
+    compilation = compile_tree(tree_from(repo, without="/deploy/"))
+    for resolution in compilation.resolutions:
+        project = resolution.program.project
+        for resolved in resolution.runs:
+            name = f"{project.name}/{resolved.name}"
+            told = explained(
+                capsys, name, "--path", str(repo), "--environment", resolution.environment.name
+            )
+            assert f"compute {resolved.compute}" in json.dumps(told)
+            decides = rows(told, "What decides")
+            stated = {
+                field
+                for field, value in resolved.compute_fields.items()
+                if value != identity.COMPUTE_FIELDS[field]
+            }
+            assert {re.split(r"[. ]", row)[0] for row in decides} == stated
+            for _, origin in rows(told, "").values():
+                if place := re.match(r"([\w/.+-]+\.\w+):(\d+)", origin):
+                    assert int(place[2]) <= (repo / place[1]).read_text().count("\n") + 1
+
+
+def test_where_each_value_is_from(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "gitopsc.yaml").write_text(
+        "project: demo\n"
+        "stores: {default: 's3://demo/data'}\n"
+        "defaults: {resources: {mem: 1Gi}}\n"
+        "profiles:\n"
+        "  gpu: {resources: {requests: {gpu: 1}}, envs: [{name: MODE, value: fast}]}\n"
+        "environments:\n"
+        "  one: {}\n"
+        "  two: {defaults: {resources: {disk: 2Gi}}}\n"
+    )
+    (tmp_path / "all.yaml").write_text(
+        "kind: python\n"
+        "name: f\n"
+        "spec:\n"
+        "  python_version: PYTHON3_11\n"
+        "  source: {handler: f, code: 'def f(a, password): ...'}\n"
+        "---\n"
+        "kind: python+job\n"
+        "spec: {function: f, envs: [{name: A, value: b}], profile: gpu}\n"
+        "---\n"
+        "kind: python+job:run\n"
+        "name: r\n"
+        "spec: {function: f, parameters: {a: 1, password: hunter2-hunter2}, resources: {cpu: 2}}\n"
+    )
+    told = explained(capsys, "r", "--path", str(tmp_path), "--environment", "two")
+    assert told["others"] == ["one"]
+    said = rows(told, "What it says")
+    assert said["parameters.a"] == ("1", "all.yaml:12")
+    assert said["envs.A"] == ("b", "all.yaml:8, its task")
+    assert said["envs.MODE"] == ("fast", "gitopsc.yaml:5, profiles.gpu.envs")
+    assert said["profile"] == ("gpu", "all.yaml:8, its task")
+    assert said["resources.cpu"] == ("2", "all.yaml:12")
+    assert said["resources.mem"] == ("1Gi", "gitopsc.yaml:3, defaults.resources.mem")
+    assert said["resources.gpu"] == ("1", "gitopsc.yaml:5, profiles.gpu.resources")
+    assert said["resources.disk"] == ("2Gi", "gitopsc.yaml:8, defaults.resources.disk")
+    assert said["backoff_limit"] == ("0", "a default of gitopsc")
+    assert "hunter2" not in json.dumps(told)
+    first = explained(capsys, "r", "--path", str(tmp_path))
+    assert rows(first, "What it says")["resources.disk"] == ("1Gi", "a default of gitopsc")
+
+
+def test_who_reads_whom(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "download-cities", "--path", str(SAMPLE)]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"\n  summarise-countries  dataitem world-cities +runs/jobs.yaml:13", said)
+    assert re.search(r"\n  Job +download-cities-[0-9a-f]{10}  deploy/manifests/production/", said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["download-citties"], "did you mean `download-cities`?"),
+        (["C999"], "no diagnostic is called `C999`"),
+        (["announce", "--environment", "stagin"], "did you mean `staging`?"),
+    ],
+)
+def test_unknown(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", *arguments, "--path", str(SAMPLE)]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_errors_elsewhere_do_not_matter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "all.yaml").write_text(
+        "kind: python\nname: f\nspec:\n  python_version: PYTHON3_11\n"
+        "  source: {handler: f, code: 'def f(): ...'}\n"
+        "---\nkind: python+job:run\nname: r\nspec: {function: f}\n"
+        "---\nkind: python+job:run\nname: bad\nspec: {function: nobody}\n"
+    )
+    told = explained(capsys, "r", "--path", str(tmp_path))
+    assert rows(told, "What decides")["handler"][0] == "f"
+    assert main(["explain", "bad", "--path", str(tmp_path)]) == 2
+    assert "2 errors: see `gitopsc validate`" in capsys.readouterr().err
