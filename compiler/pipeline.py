@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 
 from gitopsc.adapters.processes import spread
 from gitopsc.admit import admit
@@ -25,17 +26,19 @@ from gitopsc.model.diagnostic import LOCK_CODES, Diagnostic, has_errors
 from gitopsc.model.files import LOCK_FILE
 from gitopsc.model.lock import FunctionPin, Lock
 from gitopsc.model.memo import Memo, content_key
+from gitopsc.model.names import project_name
 from gitopsc.model.plan import Plan
 from gitopsc.model.program import Function, FunctionVersion, Program
 from gitopsc.model.remote import Access
 from gitopsc.model.resolution import Resolution
-from gitopsc.model.source import Tree
+from gitopsc.model.source import FunctionFile, SourceFile, Tree
 from gitopsc.normalize import normalize
 from gitopsc.parse import parse
 from gitopsc.plan import plan
 from gitopsc.resolve import resolve
 from gitopsc.screen import screen
 from gitopsc.tidy import tidy
+from gitopsc.transcribe import transcribe
 from gitopsc.validate import validate
 
 _MANY = 1_500
@@ -258,6 +261,19 @@ def tidy_tree(tree: Tree) -> Tidied:
         for keeps_images in (False, True)
     )
     return Tidied(files, literal, diagnostics)
+
+
+def transcribe_notebook(
+    path: str, content: bytes, beside: Tree, folder: str
+) -> tuple[tuple[FunctionFile, ...], tuple[Diagnostic, ...], Compilation]:
+    """The files that a notebook comes to, what it does not tell, and what they compile to in a
+    folder of that name. `beside` is the notebook's own folder."""
+    files, diagnostics = transcribe(path, content, beside.files, project_name(folder))
+    made = {
+        file.path: SourceFile(file.path, partial(getattr, file, "content"), file.executable)
+        for file in files
+    }
+    return files, diagnostics, compile_tree(Tree(folder, made)) if files else Compilation()
 
 
 def _unlocked(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:

@@ -320,7 +320,12 @@ def _rendered(
     if descriptor.is_copy:
         metadata = {}
     return render_yaml(
-        "import/descriptor.yaml.j2", kind=kind, head=head, metadata=metadata, spec=spec
+        "import/descriptor.yaml.j2",
+        comments=[],
+        kind=kind,
+        head=head,
+        metadata=metadata,
+        spec=spec,
     )
 
 
@@ -352,6 +357,7 @@ def _settings(project: Project, tree: Tree) -> Iterable[FunctionFile]:
     metadata = _written(described) if described is not None else {}
     text = render_yaml(
         "import/descriptor.yaml.j2",
+        comments=[],
         kind="project",
         head=[("name", project.name)],
         metadata=metadata,

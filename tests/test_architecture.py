@@ -30,6 +30,7 @@ STAGES = (
         "write",
         "pin",
         "tidy",
+        "transcribe",
         "execute",
         "inquire",
     ),
@@ -70,7 +71,7 @@ DOORS = {
     "uv": "adapters/uv.py",
     "marshal": "adapters/memory.py",
     "pickle": "adapters/processes.py",
-    "tree_sitter": "adapters/python.py",
+    "tree_sitter": "adapters/python.py adapters/python_statements.py",
     "tree_sitter_python": "adapters/python.py",
     "importlib": "cli.py adapters/time_zones.py",
 }

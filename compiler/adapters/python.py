@@ -185,6 +185,14 @@ def outline(content: bytes) -> Outline:
     )
 
 
+def checked_tree(content: bytes) -> Node:
+    """The syntax of a text as tree-sitter has it. Raises NotPython."""
+    text = _utf8(content)
+    root = _parser().parse(text).root_node
+    _refuse_errors(text, root)
+    return root
+
+
 @cache
 def _parser() -> Parser:
     from tree_sitter import Language, Parser

@@ -57,6 +57,13 @@ def existing_folder(text: str) -> str:
     return text
 
 
+def export(text: str) -> str:
+    """A folder, or a notebook or script."""
+    if os.path.isdir(text) or (os.path.isfile(text) and text.endswith((".ipynb", ".py"))):
+        return text
+    raise argparse.ArgumentTypeError(f"`{text}` is not a folder, an .ipynb or a .py file")
+
+
 def moment(text: str) -> str:
     """A time with its zone, in RFC 3339."""
     try:

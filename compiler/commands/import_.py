@@ -1,4 +1,7 @@
-"""`gitopsc import`: an export -> a tidy repository beside it that compiles to the same objects."""
+"""`gitopsc import`: an export, a notebook or a script -> a tidy repository beside it.
+
+That of an export compiles to the same objects, which is compared.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,14 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from gitopsc.commands.arguments import add_format, existing_folder, folder
-from gitopsc.commands.reading import read
+from gitopsc.commands.arguments import add_format, export, folder
+from gitopsc.commands.reading import placed, read
 from gitopsc.commands.reporting import printed
 from gitopsc.model.compilation import Compilation
 from gitopsc.model.diagnostic import NOT_WRITTEN, Diagnostic, has_errors, in_order
 from gitopsc.model.output import Change, Status
 from gitopsc.model.source import FunctionFile, SourceFile, Span, Tree, path_fault
-from gitopsc.pipeline import compile_tree, tidy_tree
+from gitopsc.pipeline import compile_tree, tidy_tree, transcribe_notebook
 from gitopsc.report.text import render_counts
 
 _TOLD = re.compile(r"(?m)^ *(# |gitopsc/(source|function): ).*\n")
@@ -28,27 +31,33 @@ _TOLD = re.compile(r"(?m)^ *(# |gitopsc/(source|function): ).*\n")
 
 DESCRIPTION = (
     "Write what the platform exported into FOLDER as a tidy repository into PATH: files by"
-    " name, inline sources beside their functions, no ids. Both are compiled and compared."
+    " name, inline sources beside their functions, no ids. Both are compiled and compared. Or"
+    " write what a notebook or a script does with the platform's SDK as one: it is read, never run."
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "folder", type=existing_folder, metavar="FOLDER", help="a folder with an export"
+        "export",
+        type=export,
+        metavar="FOLDER|FILE",
+        help="a folder with an export, a notebook (.ipynb) or a script (.py)",
     )
     parser.add_argument(
         "path",
         nargs="?",
         type=folder,
         metavar="PATH",
-        help="the folder to write (default: FOLDER-tidy)",
+        help="the folder to write (default: FOLDER-tidy, or the file's name without its ending)",
     )
     add_format(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    target = Path(arguments.path or f"{os.path.normpath(arguments.folder)}-tidy")
-    reading = read(arguments.folder)
+    if os.path.isfile(arguments.export):
+        return _import_notebook(arguments)
+    target = Path(arguments.path or f"{os.path.normpath(arguments.export)}-tidy")
+    reading = read(arguments.export)
     found: list[Diagnostic] = [*reading.scanned]
     files: tuple[FunctionFile, ...] = ()
     compared = _Comparison()
@@ -57,16 +66,10 @@ def run(arguments: argparse.Namespace) -> int:
         found += reading.placed(problems)
         if files and not has_errors(found):
             compared = _compared(reading.tree, literal, target.name)
-            reason = _refusal(arguments.folder, target, files, compared)
+            reason = _refusal(arguments.export, target, files, compared)
             if reason is not None:
                 found.append(_refused(target, *reason))
-    changes: list[Change] = []
-    if files and not has_errors(found):
-        try:
-            changes = _write(target, files)
-        except OSError as error:
-            words = (error.strerror or "the write failed").lower()
-            found.append(_refused(target, words, "fix the cause, and import again"))
+    changes = _written(target, files, found)
     diagnostics = in_order(found)
     counts = render_counts(diagnostics)
     status: Status = "written" if changes else "failed"
@@ -92,6 +95,52 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if changes else 1
 
 
+def _import_notebook(arguments: argparse.Namespace) -> int:
+    """What the new repository lacks to compile is told as of a compile of it."""
+    file = os.path.normpath(arguments.export)
+    folder = os.path.dirname(file)
+    target = Path(arguments.path or os.path.splitext(file)[0])
+    reading = read(folder or ".")
+    content = Path(file).read_bytes()
+    files, problems, compilation = transcribe_notebook(
+        file, content, reading.tree, os.path.basename(os.path.abspath(target))
+    )
+    found = [*problems]
+    if files:
+        reason = _taken_or_unfit(target, files)
+        if reason is not None:
+            found.append(_refused(target, *reason))
+    changes = _written(target, files, found)
+    if changes:
+        prefix = f"{target.as_posix()}/"
+        found += [each for each in placed(compilation.diagnostics, prefix) if each not in found]
+    diagnostics = in_order(found)
+    counts = render_counts(diagnostics)
+    status: Status = "written" if changes else "failed"
+    summary = "nothing was written"
+    if changes and has_errors(compilation.diagnostics):
+        summary = f"imported; fix what is told of {target}, and then `gitopsc compile {target}`"
+    elif changes:
+        summary = f"imported; `gitopsc compile {target}` makes its manifests"
+    texts = {f"{target.as_posix()}/{each.path}": each.content for each in files}
+
+    def lines(path: str) -> list[str]:
+        known = texts.get(path, content if path == file else b"")
+        return known.decode("utf-8", "replace").splitlines()
+
+    out, err = printed(
+        arguments.format,
+        status,
+        diagnostics,
+        changes,
+        lines=lines,
+        summary=f"{counts}; {summary}" if counts else summary,
+    )
+    sys.stdout.write(out)
+    sys.stderr.write(err)
+    return 0 if changes else 1
+
+
 def _refusal(
     export: str,
     target: Path,
@@ -108,6 +157,10 @@ def _refusal(
     if compared.differing:
         listed = ", ".join(f"`{path}`" for path in compared.differing[:5])
         return f"it would compile to something else: {listed}", "please report it"
+    return _taken_or_unfit(target, files)
+
+
+def _taken_or_unfit(target: Path, files: Sequence[FunctionFile]) -> tuple[str, str] | None:
     fault = path_fault([each.path for each in files])
     if fault is not None:
         return f"no file can be called so: {fault}", "rename the descriptor, or its source"
@@ -120,6 +173,20 @@ def _refusal(
 
 def _refused(target: Path, reason: str, hint: str) -> Diagnostic:
     return Diagnostic(NOT_WRITTEN, reason, Span(target.as_posix()), hint)
+
+
+def _written(
+    target: Path, files: Sequence[FunctionFile], found: list[Diagnostic]
+) -> Sequence[Change]:
+    """None after an error, which may come here."""
+    if not files or has_errors(found):
+        return ()
+    try:
+        return _write(target, files)
+    except OSError as error:
+        words = (error.strerror or "the write failed").lower()
+        found.append(_refused(target, words, "fix the cause, and import again"))
+        return ()
 
 
 def _write(target: Path, files: Sequence[FunctionFile]) -> list[Change]:

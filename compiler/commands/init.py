@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from pathlib import Path
 
@@ -11,11 +10,11 @@ from gitopsc.adapters.packaged import data_folder, files_below
 from gitopsc.adapters.schema import schema_document
 from gitopsc.adapters.template import render_yaml
 from gitopsc.commands.arguments import folder
+from gitopsc.model.names import project_name
 from gitopsc.model.output import readable_json
 
 _FOLDER = "project"
 _SCHEMAS = ("descriptor", "gitopsc", "python", "python+job.run", "python+serve.run")
-_NAME_LIMIT = 38
 
 
 DESCRIPTION = "Write a small project that compiles at once into PATH. No file is overwritten."
@@ -81,6 +80,4 @@ def _files(name: str) -> dict[str, str]:
 
 
 def _name(root: Path) -> str:
-    """The folder's name as the name of a project."""
-    cleaned = re.sub(r"[^a-z0-9]+", "-", root.resolve().name.lower())[:_NAME_LIMIT].strip("-")
-    return cleaned if len(cleaned) > 1 else "my-project"
+    return project_name(root.resolve().name)

@@ -29,7 +29,7 @@ class Reading:
         return self.tree.lines(path.removeprefix(self.prefix))
 
     def placed(self, diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-        return tuple(_placed(each, self.prefix) for each in diagnostics)
+        return placed(diagnostics, self.prefix)
 
 
 def read(path: str, listing: Listing | None = None) -> Reading:
@@ -38,6 +38,10 @@ def read(path: str, listing: Listing | None = None) -> Reading:
     prefix = "" if normal == "." else normal.rstrip("/") + "/"
     tree, scanned = scan(path, listing)
     return Reading(path, prefix, tree, tuple(_placed(each, prefix) for each in scanned))
+
+
+def placed(diagnostics: Iterable[Diagnostic], prefix: str) -> tuple[Diagnostic, ...]:
+    return tuple(_placed(each, prefix) for each in diagnostics)
 
 
 def _placed(diagnostic: Diagnostic, prefix: str) -> Diagnostic:

@@ -33,14 +33,13 @@ def link(
     problems += found
     functions, found = used_functions(symbols, loaded, drafts)
     problems += found
-    for function in functions.values():
-        problems += unmet_imports(function, project.schemes)
+    problems += unmet_imports(functions.values(), project.schemes)
     runs: dict[str, Run] = {}
     builds = [draft for draft in drafts if draft.action is None]
     for draft in drafts:
-        used = functions.get(draft.function)
-        if draft.action is not None and used is not None:
-            runs[draft.name], found = make_run(project, draft, draft.action, used, data)
+        function = functions.get(draft.function)
+        if draft.action is not None and function is not None:
+            runs[draft.name], found = make_run(project, draft, draft.action, function, data)
             problems += found
     runs = without_circles_of_code(runs)
     order, found = order_runs(runs)

@@ -23,8 +23,21 @@ _SHARED = frozenset(("azure", "google", "opentelemetry", "ruamel"))
 """Names that the modules of many packages begin with."""
 
 
-def unmet_imports(function: Function, schemes: tuple[str, ...]) -> Iterator[Diagnostic]:
-    """`schemes` are those of the project's URLs, whose drivers the runner requires.
+def unmet_imports(functions: Iterable[Function], schemes: tuple[str, ...]) -> Iterator[Diagnostic]:
+    """Each import is told once, for all functions that share it.
+
+    `schemes` are those of the project's URLs, whose drivers the runner requires.
+    """
+    found: dict[tuple[ModuleImport, str], list[Function]] = {}
+    for function in functions:
+        for each in _unmet(function, schemes):
+            found.setdefault(each, []).append(function)
+    for (module, package), lacking in found.items():
+        yield sentences.unmet_import(module, package, lacking)
+
+
+def _unmet(function: Function, schemes: tuple[str, ...]) -> Iterator[tuple[ModuleImport, str]]:
+    """Modules with the package to require.
 
     Nothing is known of what is in an image of one's own, or of what instructions install.
     """
@@ -38,7 +51,7 @@ def unmet_imports(function: Function, schemes: tuple[str, ...]) -> Iterator[Diag
     for each in foreign:
         packages = _packages(each)
         if has is not None and has.isdisjoint(packages) and _is_sure(function, each, has):
-            yield sentences.unmet_import(each, packages[0], function)
+            yield each, packages[0]
 
 
 def _installed(function: Function, schemes: tuple[str, ...]) -> frozenset[str] | None:

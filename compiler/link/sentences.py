@@ -425,11 +425,18 @@ def _here(signature: Signature, text: str) -> tuple[Label, ...]:
     return (Label(signature.span, text),) if signature.span else ()
 
 
-def unmet_import(module: ModuleImport, package: str, function: Function) -> Diagnostic:
-    message = f"`{module.name}` is imported, and nothing that `{function.name}` requires has it"
+_MOST_LABELLED = 5
+"""Functions that are pointed at, of those that lack one package."""
+
+
+def unmet_import(module: ModuleImport, package: str, lacking: Sequence[Function]) -> Diagnostic:
+    names = listed((each.name for each in lacking), most=_MOST_LABELLED)
+    message = f"`{module.name}` is imported, and nothing that is required by {names} has it"
     hint = f"add `{package}` to `requirements`"
-    if not function.requirements:
+    if not any(each.requirements for each in lacking):
         hint += ": an image has what is required, and no more"
-    place = function.descriptor.key_span("spec", "requirements")
-    labels = (Label(place, f"the requirements of `{function.name}`"),)
+    labels = tuple(
+        Label(each.descriptor.key_span("spec", "requirements"), f"what `{each.name}` requires")
+        for each in lacking[:_MOST_LABELLED]
+    )
     return Diagnostic(UNMET_IMPORT, message, module.span, hint, labels)

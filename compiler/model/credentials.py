@@ -49,7 +49,9 @@ _VALUES = re.compile(r"(:[ \t]*)([^,{}\s][^,{}]*)")
 
 _PLACEHOLDER = re.compile(
     r"(?i)example|placeholder|change[_-]?me|your[_-]|dummy|redacted|localhost|127\.0\.0\.1|\[::1\]"
-    r"|\$\{.*\}|\$\(.*\)|\{\{.*\}\}|<[^>]*>|^[x*.]+$|^(?:none|null|true|false|todo|test)$"
+    r"|\$\{.*\}|\$\(.*\)|\{\{.*\}\}|<[^>]*>|^\{[^{}]*\}$|^[x*.]+$"
+    r"|:(?:\{[^{}@\n]*\}|%s|%\(\w+\)s)@"
+    r"|^(?:none|null|true|false|todo|test|ignored?|unused|empty|fake)$"
 )
 _NO_LITERAL = re.compile(
     r"[A-Z]+(?:_[A-Z0-9_]+)?|store://.*|/.*/.*|\$.*|\S+(?:\s+\S+){2,}\s*", re.DOTALL

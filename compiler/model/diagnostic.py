@@ -152,6 +152,12 @@ SET_TWICE = Code("C328", "set-twice", _ERROR, "one name that has two values")
 UNFIT_VALUE = Code(
     "C329", "unfit-value", _ERROR, "a value that the schema allows, but not in this place"
 )
+NOT_TRANSCRIBED = Code(
+    "C330", "not-transcribed", _WARNING, "a part of a notebook that reading alone does not tell"
+)
+NOT_A_NOTEBOOK = Code(
+    "C331", "not-a-notebook", _ERROR, "a file that no functions can be imported from"
+)
 COMPLETED_RUN = Code(
     "C322", "completed-run", _WARNING, "jobs that a platform has done, and that run again here"
 )

@@ -1,0 +1,30 @@
+"""A notebook or a script that uses the platform's SDK -> the files of a tidy repository.
+
+Nothing is executed: what it says is followed by reading. What only running it tells is a comment in
+what is written, and a diagnostic at its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.source import FunctionFile, SourceFile
+from gitopsc.transcribe.cells import read_cells
+from gitopsc.transcribe.follow import follow
+from gitopsc.transcribe.repository import repository_of
+
+__all__ = ("transcribe",)
+
+
+def transcribe(
+    path: str, content: bytes, beside: Mapping[str, SourceFile], project: str
+) -> tuple[tuple[FunctionFile, ...], tuple[Diagnostic, ...]]:
+    """The files, sorted by path; none after an error. `beside` are the files in its folder, by
+    their paths from there; `project` is what the project is called where nothing says its name."""
+    notebook, problems = read_cells(path, content)
+    if notebook is None:
+        return (), tuple(problems)
+    script, found = follow(notebook)
+    files, missing = repository_of(notebook, script, beside, project)
+    return files, (*problems, *found, *missing)

@@ -1,0 +1,171 @@
+"""A notebook or a script -> its cells of Python, without magics, and the files that cells write.
+
+The notebook format is nbformat's (versions 3 and 4): JSON with cells, whose source is a text or a
+list of lines.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from gitopsc.adapters.yaml import read_documents
+from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.document import Document
+from gitopsc.model.source import Span
+from gitopsc.transcribe import sentences
+
+_WRITES = re.compile(r"%%\s*(?:writefile|file)\s+(?P<more>-a\s+)?[\"']?(?P<path>[^\"']+)")
+_OF_PYTHON = re.compile(r"%%\s*(?:time|timeit|capture|prun)\b")
+"""Magics of a cell whose text is Python all the same."""
+
+_MAGIC = re.compile(r"\s*(?:[%!?]|(?:pip|pip3|conda|wget|curl|apt|apt-get)\s+\S).*|.*\?\s*")
+"""A line that is IPython's or the shell's."""
+
+_MOST_PLACED = 1 << 20
+"""Bytes of a notebook in which places are looked up: one with large outputs has its first line."""
+
+
+class Cell(NamedTuple):
+    """`number` counts all cells of the notebook, from 1; `text` has as many lines as the cell."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notebook:
+    """`written` are files by their paths, as cells write them; `python_version` is such as 3.10,
+    if it says one."""
+
+    path: str
+    cells: tuple[Cell, ...]
+    written: Mapping[str, str]
+    python_version: str | None
+    place: Callable[[int, int], Span]
+    """The place of a line (from 1) of a cell."""
+
+
+def read_cells(path: str, content: bytes) -> tuple[Notebook | None, list[Diagnostic]]:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None, [sentences.not_text(path)]
+    if path.endswith(".py"):
+        cell = Cell(1, text)
+        return Notebook(path, (cell,), {}, None, lambda _, line: Span(path, line)), []
+    return _notebook(path, text)
+
+
+def _notebook(path: str, text: str) -> tuple[Notebook | None, list[Diagnostic]]:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return None, [sentences.not_a_notebook(path, "it is not JSON")]
+    found = _code_cells(data)
+    if found is None:
+        return None, [sentences.not_a_notebook(path, "it has no cells")]
+    metadata = data.get("metadata") if isinstance(data.get("metadata"), dict) else {}
+    language = _said(metadata, "kernelspec", "language") or _said(metadata, "language_info", "name")
+    if language is not None and not language.lower().startswith(("python", "ipython")):
+        return None, [sentences.other_language(path, language)]
+    version = re.match(r"3\.\d+", _said(metadata, "language_info", "version") or "")
+    places = _Places(path, text)
+    cells: list[Cell] = []
+    written: dict[str, str] = {}
+    problems: list[Diagnostic] = []
+    for number, way, source in found:
+        first, _, rest = source.partition("\n")
+        places.ways[number] = way
+        writes = _WRITES.match(first)
+        if writes is not None:
+            name = posixpath.normpath(writes["path"].strip())
+            if name.startswith(("/", "..")) or "{" in name or name == ".":
+                problems.append(sentences.written_outside(name, places.span(number, 1)))
+            else:
+                written[name] = (written.get(name, "") if writes["more"] else "") + rest
+        elif first.lstrip().startswith("%%") and not _OF_PYTHON.match(first.lstrip()):
+            continue  # of another language
+        else:
+            cells.append(Cell(number, _without_magics(source)))
+    shown = version[0] if version is not None else None
+    return Notebook(path, tuple(cells), written, shown, places.span), problems
+
+
+def _said(metadata: Mapping[str, Any], *way: str) -> str | None:
+    value: Any = metadata
+    for key in way:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else None
+
+
+Way = tuple[str | int, ...]
+
+
+def _code_cells(data: Any) -> list[tuple[int, Way, str]] | None:
+    """Number from 1, the way to its source, and its text."""
+    if not isinstance(data, dict):
+        return None
+    homes: list[tuple[Way, Any]] = [(("cells",), data.get("cells"))]
+    sheets = data.get("worksheets")
+    for index, sheet in enumerate(sheets if isinstance(sheets, list) else ()):
+        if isinstance(sheet, dict):
+            homes.append((("worksheets", index, "cells"), sheet.get("cells")))
+    if not any(isinstance(cells, list) for _, cells in homes):
+        return None
+    found: list[tuple[int, Way, str]] = []
+    number = 0
+    for home, cells in homes:
+        for index, cell in enumerate(cells if isinstance(cells, list) else ()):
+            number += 1
+            if isinstance(cell, dict) and cell.get("cell_type") == "code":
+                key = "source" if "source" in cell else "input"
+                source = cell.get(key)
+                if isinstance(source, list):
+                    source = "".join(each for each in source if isinstance(each, str))
+                if isinstance(source, str):
+                    found.append((number, (*home, index, key), source.replace("\r\n", "\n")))
+    return found
+
+
+def _without_magics(source: str) -> str:
+    """Lines stay where they are; what a magic assigns is nothing that reading tells."""
+    return "\n".join(_lines(source))
+
+
+def _lines(source: str) -> Iterator[str]:
+    is_continued = False
+    for line in source.split("\n"):
+        if is_continued or _MAGIC.fullmatch(line):
+            is_continued = line.endswith("\\")
+            indentation = line[: len(line) - len(line.lstrip())]
+            yield f"{indentation}pass" if indentation else ""
+        else:
+            yield re.sub(r"^(\s*[\w, ]+=\s*)[!%].*", r"\1...", line)
+
+
+@dataclass(slots=True)
+class _Places:
+    """Where a line of a cell stands in the text of the notebook; looked up when it is asked for."""
+
+    path: str
+    text: str
+    ways: dict[int, Way] = field(default_factory=dict)
+    _document: Document | None = None
+    _is_read: bool = False
+
+    def span(self, number: int, line: int) -> Span:
+        if not self._is_read:
+            self._is_read = True
+            if len(self.text) <= _MOST_PLACED:
+                documents, fault = read_documents(self.path, self.text)
+                self._document = documents[0] if documents and fault is None else None
+        way = self.ways.get(number)
+        if self._document is None or way is None:
+            return Span(self.path)
+        lines = (*way, line - 1)
+        return self._document.span(*(lines if self._document.has(*lines) else way))

@@ -1,0 +1,2 @@
+echo 'print("hello")' > nothing.py
+gitopsc import nothing.py

@@ -1,0 +1,451 @@
+"""Notebooks and scripts -> repositories: what is followed, what is told, and what is never run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from conftest import tree_of
+from gitopsc.cli import main
+from gitopsc.model.diagnostic import has_errors
+from gitopsc.pipeline import transcribe_notebook
+
+
+def notebook(*cells: str, **metadata: Any) -> bytes:
+    made = [
+        {"cell_type": "code", "source": cell.splitlines(keepends=True), "outputs": []}
+        for cell in cells
+    ]
+    known = {"kernelspec": {"language": "python"}, "language_info": {"version": "3.10.9"}}
+    data = {"nbformat": 4, "metadata": {**known, **metadata}, "cells": made}
+    return json.dumps(data, indent=1).encode()
+
+
+class Imported:
+    def __init__(
+        self, content: bytes, path: str = "demo.ipynb", beside: Mapping[str, str] = {}
+    ) -> None:
+        found = transcribe_notebook(path, content, tree_of(beside), "demo")
+        self.files = {file.path: file.content.decode() for file in found[0]}
+        self.told = found[1]
+        self.compilation = found[2]
+
+    def yaml(self, path: str) -> Any:
+        return yaml.safe_load(self.files[path])
+
+    @property
+    def messages(self) -> list[str]:
+        return [each.message for each in self.told]
+
+
+def cells(*more: str) -> tuple[str, ...]:
+    return (
+        "%pip install digitalhub[full]\nimport digitalhub as dh\nPROJECT = 'demo'\n",
+        "project = dh.get_or_create_project(PROJECT)",
+        '%%writefile "src/etl.py"\n'
+        "from digitalhub_runtime_python import handler\n\n"
+        '@handler(outputs=["cities"])\n'
+        "def download(url, limit=10):\n    return url.as_df()\n\n\n"
+        "def count(cities):\n    return len(cities.as_df())\n\n\n"
+        "def init(context, data): ...\n\n\ndef serve(context, event): ...\n",
+        *more,
+    )
+
+
+DOWNLOAD = """
+f = project.new_function(
+    "download", kind="python", python_version="PYTHON3_11", code_src="src/etl.py",
+    handler="download", requirements=["pandas==2.2.3"],
+)
+"""
+
+
+def test_a_pipeline() -> None:
+    imported = Imported(
+        notebook(
+            *cells(
+                "URL = 'https://example.com/' + \"cities.csv\"\n"
+                "di = project.new_dataitem(name='raw', kind='table', path=URL)",
+                DOWNLOAD,
+                "run = f.run('job', inputs={'url': di.key}, parameters={'limit': 5}, wait=True)\n"
+                "run.refresh().status",
+                "count = project.new_function(name='count', kind='python', handler='count',\n"
+                "    python_version='PYTHON3_11', code_src='src/etl.py')\n"
+                "cities = project.get_dataitem('cities')\n"
+                "_ = count.run(action='job', inputs={'cities': cities.key})",
+                "source = {'source': 'src/etl.py', 'handler': 'serve', 'init_function': 'init'}\n"
+                "api = project.new_function(name='api', kind='python', source=source,\n"
+                "    python_version='PYTHON3_11')\n"
+                "api.run('serve', init_parameters={'data': run.output('cities').key})",
+            )
+        )
+    )
+    assert imported.messages == []
+    assert set(imported.files) == {
+        *(f"functions/{name}.yaml" for name in ("api", "count", "download")),
+        *(f"runs/{name}.yaml" for name in ("api", "count", "download")),
+        *("data/dataitem/raw.yaml", "gitopsc.yaml", "src/etl.py"),
+    }
+    assert imported.yaml("gitopsc.yaml") == {"project": "demo"}
+    assert imported.yaml("data/dataitem/raw.yaml") == {
+        "kind": "table",
+        "name": "raw",
+        "spec": {"path": "https://example.com/cities.csv"},
+    }
+    assert imported.yaml("runs/download.yaml") == {
+        "kind": "python+job:run",
+        "name": "download",
+        "spec": {"function": "download", "inputs": {"url": "raw"}, "parameters": {"limit": 5}},
+    }
+    assert imported.yaml("runs/count.yaml")["spec"]["inputs"] == {"cities": "cities"}
+    (program,) = imported.compilation.programs
+    assert program.lineage.generations == (("download",), ("api", "count"))
+    errors = {each.code.id for each in imported.compilation.diagnostics if has_errors([each])}
+    assert errors == {"C507"}  # a store is all that lacks
+
+
+def test_the_same_on_the_laptop_and_twice() -> None:
+    imported = Imported(
+        notebook(
+            *cells(
+                DOWNLOAD,
+                "f.run('job', local_execution=True)",
+                "f.run('build', instructions=['true'])",
+                "f.run('job', wait=True)",
+                "f.run('job')",
+                "f.run('job', parameters={'limit': 1})",
+            )
+        )
+    )
+    runs = {path: imported.yaml(path) for path in imported.files if path.startswith("runs/")}
+    assert {path: each["spec"] for path, each in runs.items()} == {
+        "runs/download.yaml": {"function": "download"},
+        "runs/download-2.yaml": {"function": "download", "parameters": {"limit": 1}},
+        "runs/download-build.yaml": {"function": "download", "instructions": ["true"]},
+    }
+    only = Imported(notebook(*cells(DOWNLOAD, "f.run('job', local_execution=True)")))
+    assert only.yaml("runs/download.yaml")["spec"]["local_execution"] is True
+
+
+def test_what_only_running_tells_is_a_comment() -> None:
+    imported = Imported(
+        notebook(
+            *cells(
+                DOWNLOAD,
+                "import os\nlimit = int(os.environ['LIMIT'])\nif limit > 3:\n    name = 'x'\n"
+                "else:\n    name = 'y'\n",
+                "f.run('job', parameters={'limit': limit, 'url': name}, inputs={'u': other()},\n"
+                "    envs=[{'name': 'A', 'value': 'b'}, {'name': 'B', 'value': svc.url}],\n"
+                "    node_pool='x')",
+            )
+        )
+    )
+    text = imported.files["runs/download.yaml"]
+    assert text.startswith("# parameters.limit: int(os.environ['LIMIT'])\n# parameters.url: name\n")
+    assert "# inputs.u: other()\n" in text
+    assert "# envs.B.value: svc.url\n" in text
+    assert imported.yaml("runs/download.yaml")["spec"] == {
+        "function": "download",
+        "envs": [{"name": "A", "value": "b"}],
+    }
+    told = [each for each in imported.told if "only running it tells" in each.message]
+    assert [each.span.line for each in told] == [told[0].span.line] * 4
+    assert any("`node_pool` is left out" in message for message in imported.messages)
+
+
+LEFT_OUT: Mapping[str, tuple[str, str]] = {
+    "another kind": (
+        "m = project.new_function(name='m', kind='container', image='x')\nm.run('job')",
+        "function `m` is of kind `container`, and is left out with its runs",
+    ),
+    "a loop": (
+        "for limit in (1, 2):\n    f.run('job', parameters={'limit': limit})",
+        "a run of `download` is left out, for it is in a loop",
+    ),
+    "a name that is put together": (
+        "project.new_function(name=f'f-{user}', kind='python', handler='x')",
+        "a function is left out: only running it tells its name, `f'f-{user}'`",
+    ),
+    "a workflow": (
+        "w = project.new_workflow(name='w', kind='hera', code_src='src/w.py')\nw.run('build')",
+        "the workflow `w` is left out",
+    ),
+    "a secret": (
+        "project.new_secret('KEY', secret_value='hunter2-hunter2')",
+        "the secret `KEY` is left out",
+    ),
+    "what is uploaded": (
+        "project.log_dataitem('local', kind='table', data=frame)",
+        "dataitem `local` is uploaded by the notebook, from `frame`",
+    ),
+    "no source": (
+        "g = project.new_function(name='g', kind='python', python_version='PYTHON3_11',\n"
+        "    code_src='src/other.py', handler='g')",
+        "its source `src/other.py` is in no cell",
+    ),
+    "defined again": (
+        DOWNLOAD.replace("2.2.3", "2.2.2"),
+        "function `download` is defined again",
+    ),
+    "a second project": (
+        "p = dh.get_or_create_project('other')",
+        "a second project, `other`, is taken for the first",
+    ),
+    "no version": (
+        "project.new_function(name='g', kind='python', code_src='src/etl.py', handler='count')",
+        "function `g` says no `python_version`; it gets the notebook's, PYTHON3_10",
+    ),
+    "an action that nobody knows": (
+        "f.run('deploy')",
+        "a run of `download` is left out: its action is `deploy`",
+    ),
+    "what is not Python": ("this is = = not python", "cell 5 is not valid Python"),
+    "a file elsewhere": ("%%writefile ../x.py\nx = 1", "the file `../x.py` lies outside"),
+}
+
+
+@pytest.mark.parametrize("case", LEFT_OUT)
+def test_what_is_told(case: str) -> None:
+    cell, said = LEFT_OUT[case]
+    imported = Imported(notebook(*cells(DOWNLOAD, cell)))
+    assert any(said in message for message in imported.messages), imported.messages
+    assert "functions/download.yaml" in imported.files
+    assert "hunter2" not in json.dumps(imported.files)
+    place = next(each.span for each in imported.told if said in each.message)
+    assert place.path == "demo.ipynb"
+    assert place.line > 10  # that of the cell's line in the notebook
+
+
+FOLLOWED: Mapping[str, tuple[Sequence[str], str, Any]] = {
+    "rebound names": (
+        [
+            DOWNLOAD,
+            "f.run('job')",
+            "f = project.new_function(name='count', kind='python', handler='count',\n"
+            "    python_version='PYTHON3_11', code_src='src/etl.py')",
+            "f.run('job')",
+        ],
+        "runs/count.yaml",
+        {"function": "count"},
+    ),
+    "a chain of calls": (
+        [DOWNLOAD, "project.get_function('download').run('job')"],
+        "runs/download.yaml",
+        {"function": "download"},
+    ),
+    "try": (
+        [
+            "try:\n    f = project.get_function('download')\n"
+            f"except Exception:\n{DOWNLOAD.replace(chr(10), chr(10) + '    ')}\n",
+            "f.run('job')",
+        ],
+        "runs/download.yaml",
+        {"function": "download"},
+    ),
+    "a function of the notebook": (
+        [DOWNLOAD, "def main():\n    f.run('job')\n\nif __name__ == '__main__':\n    main()"],
+        "runs/download.yaml",
+        {"function": "download"},
+    ),
+    "f-strings, sums and subscripts": (
+        [
+            DOWNLOAD,
+            "base: str = 'https://example.com'\nconf = {'n': [1, 2]}\n"
+            "f.run('job',\n"
+            "    parameters={'a': f'{base}/{PROJECT}', 'n': conf['n'][1], 'l': [1] + [2]})",
+        ],
+        "runs/download.yaml",
+        {
+            "function": "download",
+            "parameters": {"a": "https://example.com/demo", "n": 2, "l": [1, 2]},
+        },
+    ),
+    "magics among code": (
+        [DOWNLOAD, "!ls -la\n%time x = 1\nfiles = !ls\nf.run(\n    'job')\n?f"],
+        "runs/download.yaml",
+        {"function": "download"},
+    ),
+    "keys": (
+        [
+            DOWNLOAD,
+            "a = project.new_artifact(name='a', kind='artifact', path='s3://x/a')\n"
+            "f.run('job', inputs={'x': a.key, 'y': 'store://other/model/model/m',\n"
+            "    'z': dh.get_dataitem(project='demo', entity_name='d').key})",
+        ],
+        "runs/download.yaml",
+        {
+            "function": "download",
+            "inputs": {
+                "x": "store://demo/artifact/artifact/a",
+                "y": "store://other/model/model/m",
+                "z": "d",
+            },
+        },
+    ),
+    "a trigger": (
+        [
+            DOWNLOAD,
+            "f.trigger('job', 'lifecycle', 'on-cities', states=['READY'],\n"
+            "    key=f'store://{PROJECT}/dataitem/table/*',\n"
+            "    template={'inputs': {'u': '{{input.key}}'}})",
+        ],
+        "triggers/on-cities.yaml",
+        {
+            "function": "download",
+            "key": "store://demo/dataitem/table/*",
+            "states": ["READY"],
+            "template": {"inputs": {"u": "{{input.key}}"}},
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FOLLOWED)
+def test_what_is_followed(case: str) -> None:
+    more, path, spec = FOLLOWED[case]
+    assert Imported(notebook(*cells(*more))).yaml(path)["spec"] == spec
+
+
+def test_projects_whose_names_are_put_together() -> None:
+    for name, wanted in (("f'{user}-my-project'", "my-project"), ("user", "demo")):
+        made = [*cells(DOWNLOAD)]
+        made[1] = f"project = dh.get_or_create_project({name})"
+        imported = Imported(notebook(*made))
+        assert imported.yaml("gitopsc.yaml")["project"] == wanted
+        assert "only running it tells the project's name" in imported.messages[0]
+    made[1] = "project = dh.get_or_create_project('My_Project')"
+    assert Imported(notebook(*made)).yaml("gitopsc.yaml")["project"] == "my-project"
+
+
+def test_sources_beside_the_notebook() -> None:
+    beside = {"src/etl.py": "def download(): ...\n", "lib/a/x.py": "x = 1\n", "lib/y.py": "y = 1\n"}
+    made = (
+        *cells(DOWNLOAD)[:2],
+        DOWNLOAD,
+        "project.new_function('g', kind='python', code_src='lib', handler='y:g')",
+        "project.new_function('h', kind='python', code_src='git+https://example.com/r',\n"
+        "    handler='m:h')",
+        "sql = '''def k(): ...\n'''\n"
+        "project.new_function('k', kind='python', code=sql, handler='k')",
+    )
+    imported = Imported(notebook(*made), beside=beside)
+    assert {path for path in imported.files if path.endswith(".py")} == {
+        *beside,
+        "functions/k.py",
+    }
+    assert imported.files["functions/k.py"] == "def k(): ...\n"
+    assert (
+        imported.yaml("functions/h.yaml")["spec"]["source"]["source"] == "git+https://example.com/r"
+    )
+
+
+def test_a_script() -> None:
+    text = (
+        "import digitalhub as dh\n\n\n"
+        "def main() -> None:\n"
+        "    project = dh.get_or_create_project('demo')\n"
+        "    di = dh.new_dataitem('demo', name='raw', kind='table', path='s3://x/y.csv')\n"
+        "    f = dh.new_function(project='demo', name='f', kind='python', handler='f',\n"
+        "        python_version='PYTHON3_11', code='def f(a): ...')\n"
+        "    f.run('job', inputs={'a': di.key})\n"
+        "    f.run('job', parameters={'a': unknown})\n\n\n"
+        "if __name__ == '__main__':\n    main()\n"
+    )
+    imported = Imported(text.encode(), "demo.py")
+    assert imported.yaml("runs/f.yaml")["spec"] == {"function": "f", "inputs": {"a": "raw"}}
+    assert [(each.span.path, each.span.line) for each in imported.told] == [("demo.py", 10)]
+
+
+BAD: Mapping[str, tuple[bytes, str]] = {
+    "not JSON": (b"{", "it is not JSON"),
+    "not text": (b"\xff\xfe\x00", "it is not text in UTF-8"),
+    "no cells": (b"{}", "it has no cells"),
+    "a list": (b"[]", "it has no cells"),
+    "deep": (b"[" * 100_000, "it is not JSON"),
+    "another language": (
+        notebook("x <- 1", kernelspec={"language": "R"}),
+        "its language is R",
+    ),
+    "nothing of the platform": (notebook("x = 1"), "makes a Python function"),
+    "odd cells": (
+        json.dumps(
+            {"cells": [1, {"cell_type": "code"}, {"cell_type": "code", "source": [1]}]}
+        ).encode(),
+        "makes a Python function",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_an_error(case: str) -> None:
+    content, said = BAD[case]
+    imported = Imported(content)
+    assert imported.files == {}
+    assert has_errors(imported.told)
+    assert said in imported.messages[-1]
+
+
+def test_an_older_format() -> None:
+    data = json.loads(notebook(*cells(DOWNLOAD)))
+    older = [
+        {**cell, "input": cell.pop("source"), "language": "python"} for cell in data.pop("cells")
+    ]
+    imported = Imported(json.dumps({"nbformat": 3, "worksheets": [{"cells": older}]}).encode())
+    assert "functions/download.yaml" in imported.files
+
+
+def test_outputs_of_megabytes() -> None:
+    data = json.loads(notebook(*cells(DOWNLOAD, "f.run('job', parameters={'a': unknown})")))
+    data["cells"][0]["outputs"] = [{"data": {"image/png": "A" * 5_000_000}}]
+    imported = Imported(json.dumps(data, indent=1).encode())
+    assert imported.told[0].span.line == 1  # places are not looked up in so large a file
+    assert "runs/download.yaml" in imported.files
+
+
+def test_no_value_changes_what_is_written() -> None:
+    name = "x\\n# y: z"
+    imported = Imported(
+        notebook(
+            *cells(
+                DOWNLOAD,
+                f"f.run('job', parameters={{'limit': '{name}', 'a': f('\\u202e\\n\\u0007')}})",
+            )
+        )
+    )
+    text = imported.files["runs/download.yaml"]
+    assert yaml.safe_load(text)["spec"]["parameters"] == {"limit": "x\n# y: z"}
+    assert "\u202e" not in text
+
+
+def test_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    proof = tmp_path / "ran"
+    made = cells(DOWNLOAD, f"open({str(proof)!r}, 'w')", f"!touch {proof}")
+    made = (*made, "f.run('job', parameters={'url': 'https://example.com'})")
+    (tmp_path / "demo.ipynb").write_bytes(notebook(*made))
+    assert main(["import", "demo.ipynb"]) == 0
+    said = capsys.readouterr().err
+    assert "created   demo/runs/download.yaml\n" in said
+    assert "imported; fix what is told of demo" not in said
+    assert "imported; `gitopsc compile demo` makes its manifests" in said
+    assert not proof.exists()
+    assert main(["import", "demo.ipynb"]) == 1
+    assert "exists already" in capsys.readouterr().err
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path / "demo", check=True)
+    assert main(["compile", "demo"]) == 0
+    capsys.readouterr()
+    for wrong in ("none.ipynb", "demo/gitopsc.yaml"):
+        with pytest.raises(SystemExit):
+            main(["import", wrong])
+    (tmp_path / "empty.py").write_text("x = 1\n")
+    assert main(["import", "empty.py", "--format", "json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert [each["code"] for each in report["diagnostics"]] == ["C331"]
+    assert not (tmp_path / "empty").exists()
