@@ -469,6 +469,11 @@ def _syntax(path: str, text: str, error: Exception) -> Diagnostic:
         message, hint = "not valid YAML: a line without a colon", "write `key: value`"
     elif source.lstrip(" ").startswith("\t"):
         message, hint = "not valid YAML: a tab before the key", "indent with spaces"
+    elif ("mapping values" in problem or "expected <block end>" in problem) and (
+        above := _without_colon(lines, line - 1)
+    ):
+        line, column = above
+        message, hint = "not valid YAML: a line without a colon", "write `key: value`"
     elif "mapping values" in problem:
         if source[: column - 1].count(":"):
             hint = 'a value that contains ": " needs quotes'
@@ -477,6 +482,25 @@ def _syntax(path: str, text: str, error: Exception) -> Diagnostic:
     elif "expected <block end>" in problem:
         message, hint, column = _misaligned(source)
     return Diagnostic(NOT_YAML, message, Span(path, line, column, line, column + 1), hint)
+
+
+_KEY_AND_VALUE = re.compile(r" *(?:- +)?[A-Za-z_][\w.-]*(?: +[^\s#:\"'\[{][^:]*)?")
+
+
+def _without_colon(lines: list[str], end: int) -> tuple[int, int] | None:
+    """The place of the line before `end` (from 0) that has a key and a value, and no colon, if it
+    is at the same depth as the line after it or one of its keys."""
+    after = lines[end] if end < len(lines) else ""
+    for number in range(end - 1, -1, -1):
+        line = lines[number]
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        depth = len(line) - len(line.lstrip(" -"))
+        is_near = depth <= len(after) - len(after.lstrip(" -"))
+        if _KEY_AND_VALUE.fullmatch(line.rstrip()) and is_near:
+            return number + 1, depth + 1
+        return None
+    return None
 
 
 def _misaligned(source: str) -> tuple[str, str, int]:

@@ -15,6 +15,7 @@ from gitopsc.validate.descriptors import (
     almost_descriptors,
     descriptor_parts,
     foreign_kind,
+    misspelt,
     read_descriptor,
 )
 from gitopsc.validate.locks import read_lock
@@ -77,6 +78,8 @@ def _owned(
             problems += found
         elif owner is not None:
             foreign.setdefault(kind, []).append(part)
+            if (meant := misspelt(part)) is not None:
+                owned[owner].append(meant)
     problems += [foreign_kind(kind, documents) for kind, documents in foreign.items()]
     return owned, problems
 

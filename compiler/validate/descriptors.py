@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -64,20 +65,44 @@ def almost_descriptors(document: Document) -> Iterator[Diagnostic]:
 def read_descriptor(document: Document) -> tuple[Descriptor, list[Diagnostic]]:
     data = document.data
     kind: str = data["kind"]
-    spec = data.get("spec") if isinstance(data.get("spec"), dict) else {}
+    spec = _meant(data, "spec") if isinstance(_meant(data, "spec"), dict) else {}
     if kind == "project" and (place := _mlrun_function(spec)) is not None:
         problem = sentences.of_mlrun(document.span("spec", "functions", place))
         return Descriptor(kind, "", None, document, {}, valid=False), [problem]
     problems = shape_problems(document, kind.replace(":", "."))
     problems += odd_numbers(document, ("spec",))
     problems += _reserved_labels(document)
-    names = (data.get("name"), data.get("id"))
+    names = (_meant(data, "name"), data.get("id"))
     name, identifier = (each if isinstance(each, str) else None for each in names)
-    if "name" not in data and "id" not in data and kind in RUN_KINDS:
+    if names == (None, None) and kind in RUN_KINDS:
         problems.append(sentences.no_name(document.span("kind")))
     valid = not has_errors(problems)
     found = Descriptor(kind, name or identifier or "", identifier, document, spec, valid)
     return found, problems
+
+
+def misspelt(document: Document) -> Descriptor | None:
+    """What a document of an unknown kind was meant to be: its name is not unknown then."""
+    meant = _meant_kind(document.data["kind"])
+    if meant is None:
+        return None
+    document = replace(document, data={**document.data, "kind": meant})
+    descriptor, _ = read_descriptor(document)
+    return replace(descriptor, valid=False)
+
+
+def _meant(data: Mapping[str, Any], key: str) -> Any:
+    """The value of a key, or of one that is nearly called so: what depends on it is not to be told
+    of as well."""
+    if key in data:
+        return data[key]
+    known = [each for each in data if isinstance(each, str)]
+    close = get_close_matches(key, known, n=1, cutoff=_SLIP)
+    return data[close[0]] if close else None
+
+
+_SLIP = 0.7
+"""How alike two keys are of which one is the other, misspelt."""
 
 
 def _reserved_labels(document: Document) -> Iterator[Diagnostic]:
@@ -97,11 +122,23 @@ def foreign_kind(kind: str, documents: Sequence[Document]) -> Diagnostic:
     places = sorted(document.span("kind") for document in documents)
     if re.split(r"[+:]", kind)[0] in OTHER_RUNTIMES:
         return sentences.other_runtime(kind, places)
-    close = get_close_matches(kind, sorted(COMPILED_KINDS), n=1, cutoff=0.8)
-    if close and close[0].startswith("python"):
-        return sentences.unknown_kind(kind, close[0], places)
-    meant = close[0] if close else _MEANT_KINDS.get(kind.lower())
-    return sentences.foreign_kind(kind, meant, places)
+    if (meant := _meant_kind(kind)) is not None:
+        return sentences.unknown_kind(kind, meant, places)
+    close = get_close_matches(kind, sorted(COMPILED_KINDS), n=1, cutoff=_NEAR_KIND)
+    return sentences.foreign_kind(
+        kind, close[0] if close else _MEANT_KINDS.get(kind.lower()), places
+    )
+
+
+def _meant_kind(kind: str) -> str | None:
+    """The kind of a Python function, task or run that one is misspelt."""
+    if re.split(r"[+:]", kind)[0] in OTHER_RUNTIMES:
+        return None
+    close = get_close_matches(kind, sorted(COMPILED_KINDS), n=1, cutoff=_NEAR_KIND)
+    return close[0] if close and close[0].startswith("python") else None
+
+
+_NEAR_KIND = 0.8
 
 
 def _is_descriptor(data: Any) -> bool:
@@ -110,8 +147,15 @@ def _is_descriptor(data: Any) -> bool:
         isinstance(data, dict)
         and isinstance(data.get("kind"), str)
         and "apiVersion" not in data
-        and ("spec" in data or "metadata" in data or _is_bare_data(data))
+        and ("spec" in data or "metadata" in data or _is_bare_data(data) or _is_slip(data))
     )
+
+
+def _is_slip(data: Mapping[str, Any]) -> bool:
+    """Of a Python function, task or run only `spec` is misspelt."""
+    kind = data["kind"]
+    is_ours = kind.startswith("python") and kind in COMPILED_KINDS
+    return is_ours and isinstance(_meant(data, "spec"), dict)
 
 
 def _is_bare_data(data: Mapping[str, Any]) -> bool:

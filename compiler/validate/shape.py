@@ -137,10 +137,21 @@ def _other_home(schema: str, key: str) -> str | None:
 
 
 def _missing_keys(document: Document, violation: Violation) -> list[Diagnostic]:
-    """jsonschema reports each missing key by itself, without naming it but in prose."""
+    """jsonschema reports each missing key by itself, without naming it but in prose.
+
+    A key that is told of as unknown, and meant to be one of them, is not told of as missing.
+    """
     span = document.key_span(*violation.pointer) if violation.pointer else document.span("kind")
     where = f" in {_place(violation.pointer)}" if violation.pointer else ""
-    missing = [key for key in violation.expected if key not in violation.found]
+    known = list(violation.schema.get("properties", {}))
+    is_closed = violation.schema.get("additionalProperties") is False
+    strange = [each for each in violation.found if is_closed and each not in known]
+    meant = {did_you_mean(str(each), known) for each in strange[:MOST]}
+    missing = [
+        key
+        for key in violation.expected
+        if key not in violation.found and f"did you mean `{key}`?" not in meant
+    ]
     return [
         Diagnostic(MISSING_KEY, f"`{key}` is missing{where}", span, _example(violation.schema, key))
         for key in missing
