@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INPUTS ?= 100000
 
-.PHONY: demo test lint types pytest golden fuzz fuzz-guided checkov page pictures images benchmarks clean
+.PHONY: demo test lint types pytest golden fuzz fuzz-guided checkov page pictures sdk images benchmarks clean
 
 demo: .venv/run
 	$(BIN)/gitopsc compile sample-project
@@ -44,6 +44,9 @@ page: .venv/page  ## the lineage page in a browser: Chromium, or the one that GI
 pictures: .venv/page  ## docs/pictures, out of what the tests of the page draw
 	GITOPSC_PICTURES=docs/pictures GITOPSC_CHROMIUM="$${GITOPSC_CHROMIUM:-$$(command -v chromium || command -v google-chrome)}" $(BIN)/pytest -q tests/test_page.py
 
+sdk: .venv/dev .venv/sdk/run  ## the platform's real SDK beside the runner's stand-in of it
+	GITOPSC_SDK=.venv/sdk/bin/python $(BIN)/pytest -q tests/test_sdk_beside.py
+
 images:  ## builds the sample's images; BUILDER and FLAGS say by what and how
 	$(PYTHON) .ci/build_images.py sample-project --builder "$(BUILDER)" --flags "$(FLAGS)"
 
@@ -70,6 +73,11 @@ clean:
 
 .venv/page: .venv/dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'playwright>=1.45'
+	@touch $@
+
+.venv/sdk/run:
+	$(PYTHON) -m venv .venv/sdk
+	.venv/sdk/bin/python -m pip install --quiet --disable-pip-version-check 'digitalhub>=0.15,<0.16' 'digitalhub-runtime-python>=0.15,<0.16' pandas
 	@touch $@
 
 .venv/dev: .venv/bin/python pyproject.toml
