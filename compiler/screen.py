@@ -110,6 +110,10 @@ def _may_hold(text: str) -> tuple[bool, bool]:
     return is_escaped or may_hold_credentials(text), may_name_secrets(text)
 
 
+_LEAST = 100_000
+"""A number that may be a password; what is less counts something."""
+
+
 def _in_document(document: Document, has_format: bool, has_name: bool) -> Problems:
     if not has_format and not has_name:
         return []
@@ -117,10 +121,11 @@ def _in_document(document: Document, has_format: bool, has_name: bool) -> Proble
     for key in ("spec", "metadata") if "kind" in document.data else document.data:
         if key in ("status", "allow") or not document.has(key):
             continue
-        for name, value, span in document.part(key).named_strings():
+        for name, value, span in document.part(key).named_values():
             if name in ("base64", "code"):
                 continue  # which are sources
-            problems += _in_value(name, value, span, has_format=has_format)
+            if isinstance(value, str) or value >= _LEAST:
+                problems += _in_value(name, str(value), span, has_format=has_format)
     return problems
 
 

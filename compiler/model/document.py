@@ -76,15 +76,17 @@ class Document:
 
     def strings(self) -> Iterator[tuple[str, Span]]:
         """Every string value in the document with its place, in one walk."""
-        for _, text, span in self.named_strings():
-            yield text, span
+        for _, value, span in self.named_values():
+            if isinstance(value, str):
+                yield value, span
 
-    def named_strings(self) -> Iterator[tuple[str, str, Span]]:
-        """The same, each with what it is called: by its key, or by the `name` beside a `value`."""
-        yield from self._strings("", self.data, self.node)
+    def named_values(self) -> Iterator[tuple[str, str | int, Span]]:
+        """Every string and whole number, each with what it is called: by its key, or by the `name`
+        beside a `value`."""
+        yield from self._values("", self.data, self.node)
 
-    def _strings(self, name: str, data: Any, node: int) -> Iterator[tuple[str, str, Span]]:
-        if isinstance(data, str):
+    def _values(self, name: str, data: Any, node: int) -> Iterator[tuple[str, str | int, Span]]:
+        if isinstance(data, (str, int)) and not isinstance(data, bool):
             yield name, data, self._span_of(node)
         is_mapping = isinstance(data, dict)
         cursor = node + 1
@@ -93,7 +95,7 @@ class Document:
             called = name if not is_mapping else key
             if key == "value" and isinstance(data.get("name"), str):
                 called = data["name"]
-            yield from self._strings(str(called), child, cursor)
+            yield from self._values(str(called), child, cursor)
             cursor += node_count(child)
 
     def _find(self, pointer: Pointer) -> tuple[int, int]:

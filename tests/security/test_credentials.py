@@ -161,6 +161,7 @@ def test_in_a_source_what_proves_itself_is_an_error(value: str) -> None:
     [
         *("AKIAIOSFODNN7EXAMPLE", "postgres://etl:etl@localhost:5432/x", "redis://u:p@127.0.0.1/0"),
         *("https://user:${PASSWORD}@files.internal/x", "https://user:<password>@files.internal/x"),
+        *("postgresql://{USER}:{PASSWORD}@{HOST}/x", "postgresql://etl:%s@db.internal/x"),
         *("sk-learn", "eyJ", "ghp_short", "python:3.11-slim@sha256:0", "git@github.com:a/b.git"),
         *("https://docs.example.com/a:b@c", "mailto:someone@example.com", "token", "a key"),
     ],
@@ -196,6 +197,28 @@ def test_placeholders_and_lookalikes_are_silent(value: str) -> None:
 )
 def test_telling_names(name: str, value: str, is_secret: bool) -> None:
     assert names_literal_secret(name, value) is is_secret
+
+
+@pytest.mark.parametrize(
+    ("given", "codes"),
+    [
+        ({"password": 19283746}, {"C324"}),
+        ({"max_tokens": 19283746}, set()),
+        ({"password": 8080, "token": True, "secret": 1.5}, set()),
+    ],
+)
+def test_numbers_under_telling_names(given: dict[str, object], codes: set[str]) -> None:
+    run = {"kind": "python+job:run", "name": "r", "spec": {"function": "etl", "parameters": given}}
+    function = json.loads(json.dumps(FUNCTION))
+    del function["spec"]["build"]
+    files = {
+        "gitopsc.yaml": "project: demo\n",
+        "all.json": json.dumps([function, run]),
+        "src/etl.py": "def run(**more): ...\n",
+    }
+    told = [each for each in compile_tree(tree_of(files)).diagnostics if each.code.id in CODES]
+    assert {each.code.id for each in told} == codes
+    assert all("19283746" not in render_text([each], lambda path: [files[path]]) for each in told)
 
 
 def test_nothing_is_found_in_what_is_genuine() -> None:
