@@ -27,6 +27,7 @@ COMMANDS = {
     "validate": "say what is wrong, and write nothing",
     "lock": "pin what is fetched, and requirements, in gitopsc.lock",
     "graph": "print the lineage",
+    "diff": "say what merging a change does in clusters",
     "run": "run a job or a service on this machine",
     "status": "say how runs have ended, and what they made",
     "data": "say where data lies, show its beginning, or copy it",

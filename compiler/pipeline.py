@@ -15,12 +15,14 @@ from functools import partial
 from gitopsc.adapters.processes import spread
 from gitopsc.admit import admit
 from gitopsc.combine import combine
+from gitopsc.compare import compare
 from gitopsc.divide import divide
 from gitopsc.emit import emit
 from gitopsc.link import link
 from gitopsc.load import load
 from gitopsc.model.artifact import Emission
 from gitopsc.model.compilation import Compilation, Compiled, Taken, Tidied
+from gitopsc.model.consequence import Review
 from gitopsc.model.descriptor import Project
 from gitopsc.model.diagnostic import LOCK_CODES, Diagnostic, has_errors
 from gitopsc.model.files import LOCK_FILE
@@ -261,6 +263,18 @@ def tidy_tree(tree: Tree) -> Tidied:
         for keeps_images in (False, True)
     )
     return Tidied(files, literal, diagnostics)
+
+
+def review_trees(
+    base: Tree, head: Tree, committed: Mapping[str, bytes]
+) -> tuple[Compilation, Compilation, Review]:
+    """Both sides compiled, and what the second does over the first, with the steps that both have
+    done once. With errors, a side is as if it had nothing. `committed` are the base's manifests."""
+    memo = Memo()
+    before, after = compile_tree(base, memo), compile_tree(head, memo)
+    was = Compilation() if has_errors(before.diagnostics) else before
+    is_now = Compilation() if has_errors(after.diagnostics) else after
+    return before, after, compare(was, is_now, committed if was is before else None)
 
 
 def transcribe_notebook(

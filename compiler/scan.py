@@ -82,14 +82,14 @@ def scan(folder: str, listing: Listing | None = None) -> tuple[Tree, tuple[Diagn
 
 @contextmanager
 def scan_revision(
-    folder: str, revision: str
+    folder: str, revision: str, objects: str | None = None
 ) -> Iterator[tuple[Tree, Mapping[str, Mapping[str, bytes]]]]:
     """The same of a commit, and each output folder in it, with the files that it owns.
 
     What the working tree holds has no part in it. Contents can be read as long as the context is
-    open. Raises GitRefused.
+    open. `objects` is a folder with more of Git's objects. Raises GitRefused.
     """
-    with open_commit(folder, revision) as (commit, prefix):
+    with open_commit(folder, revision, objects) as (commit, prefix):
         listed = {
             path.removeprefix(prefix): file
             for path, file in commit.files.items()

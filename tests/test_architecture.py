@@ -31,6 +31,7 @@ STAGES = (
         "pin",
         "tidy",
         "transcribe",
+        "compare",
         "execute",
         "inquire",
     ),

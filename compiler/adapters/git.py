@@ -131,6 +131,15 @@ def start_asking(folder: str, command: Sequence[str], given: bytes = b"") -> Cal
     return lambda: _printed(_outcome(running, given or None))
 
 
+def commit_of(folder: str, revision: str) -> str:
+    """The name of the commit that a revision means. Raises GitRefused."""
+    asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    try:
+        return start_asking(folder, asked)().decode().strip()
+    except GitRefused as error:
+        raise GitRefused(str(error) or f"it has no commit `{revision}`") from None
+
+
 def path_in_repository(folder: str) -> str:
     """A folder's path in the repository around it, with `/` at its end, or nothing for its root."""
     root = _repository(folder) or folder
@@ -181,26 +190,30 @@ class Commit:
 
 
 @contextmanager
-def open_commit(folder: str, revision: str) -> Iterator[tuple[Commit, str]]:
-    """The commit that a revision names in the repository around a folder; and the folder's path in
-    it, with `/` at its end, or nothing for the root. Raises GitRefused."""
+def open_commit(
+    folder: str, revision: str, objects: str | None = None
+) -> Iterator[tuple[Commit, str]]:
+    """The commit (or a tree) that a revision names in the repository around a folder; and the
+    folder's path in it, with `/` at its end, or nothing for the root. `objects` is a folder with
+    more of Git's objects. Raises GitRefused."""
     root = _repository(folder)
     if root is None:
         raise GitRefused("the folder is in no Git repository")
     _check_trust(root)
-    asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    found = _outcome(_start(root, root, command=asked))
+    asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{tree}}")
+    found = _outcome(_start(root, root, command=asked, objects=objects))
     if isinstance(found, GitRefused):
         raise GitRefused(f"it has no commit `{revision}`")
     name = found.decode().strip()
     listed = ("ls-tree", "-r", "-l", "-z", "--full-tree", name)
     files = {}
-    for line in _names(_outcome(_start(root, root, command=listed))):
+    for line in _names(_outcome(_start(root, root, command=listed, objects=objects))):
         about, _, path = line.partition("\t")
         mode, kind, blob, size = about.split()
         if kind == "blob":  # and no submodule
             files[path] = CommittedFile(mode, blob, int(size))
-    reader = _start(root, root, command=("cat-file", "--batch"), is_asked=True)
+    batch = ("cat-file", "--batch")
+    reader = _start(root, root, command=batch, is_asked=True, objects=objects)
     if isinstance(reader, OSError):
         raise GitRefused(str(reader))
     with reader:
@@ -208,6 +221,53 @@ def open_commit(folder: str, revision: str) -> Iterator[tuple[Commit, str]]:
             yield Commit(files, reader), path_in_repository(folder)
         finally:
             reader.kill()
+
+
+class Merge(NamedTuple):
+    """What merging two commits comes to: the name of its tree, and the paths in conflict, which
+    have markers there. `objects` is a folder with what Git has made for it, outside of the
+    repository."""
+
+    tree: str
+    conflicts: tuple[str, ...]
+    objects: str
+
+
+@contextmanager
+def merged(folder: str, base: str, head: str) -> Iterator[Merge]:
+    """Two commits merged without a working tree, and without a merge driver. Raises GitRefused:
+    before Git 2.38, and where they have no common commit."""
+    root = _repository(folder)
+    if root is None:
+        raise GitRefused("the folder is in no Git repository")
+    _check_trust(root)
+    import tempfile  # which takes its time to import, for this alone
+
+    base, head = commit_of(folder, base), commit_of(folder, head)
+    with tempfile.TemporaryDirectory(prefix="gitopsc-") as objects:
+        command = ("merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", base, head)
+        settings = _without_drivers(root)
+        running = _start(root, objects, command=command, settings=settings, objects=objects)
+        if isinstance(running, OSError):
+            raise GitRefused(str(running))
+        with running:
+            out, err = running.communicate(timeout=60)
+        if running.returncode not in (0, 1):
+            words = err.decode("utf-8", "replace").strip().split("\n")[0].removeprefix("fatal: ")
+            raise GitRefused(words or "Git does not merge them")
+        tree, *conflicts = out.decode("utf-8", "replace").split("\0")
+        found = dict.fromkeys(each for each in conflicts if each)
+        yield Merge(tree.strip(), tuple(found), objects)
+
+
+def merge_base(folder: str, one: str, other: str) -> str:
+    """The commit where two have parted. Raises GitRefused."""
+    asked = ("merge-base", commit_of(folder, one), commit_of(folder, other))
+    try:
+        return start_asking(folder, asked)().decode().strip()
+    except GitRefused as error:
+        words = str(error) or "they have no commit in common, or the clone is shallow"
+        raise GitRefused(words) from None
 
 
 Running = subprocess.Popen[bytes] | OSError
@@ -229,10 +289,18 @@ def _start(
     command: Sequence[str] = ("ls-files", "-z"),
     settings: Mapping[str, str] = {},
     is_asked: bool = False,
+    objects: str | None = None,
 ) -> Running:
+    """`objects` is where new objects go to, beside those of the repository; then the working tree
+    is an empty one, so that no attribute of a file is known."""
     environment = _environment(settings)
     environment["GIT_DIR"] = _git_folder(root)
-    environment["GIT_WORK_TREE"] = root
+    environment["GIT_WORK_TREE"] = root if objects is None else objects
+    if objects is not None:
+        known = os.path.join(_common_folder(root), "objects")
+        environment |= {"GIT_OBJECT_DIRECTORY": objects, "GIT_ALTERNATE_OBJECT_DIRECTORIES": known}
+        environment["GIT_INDEX_FILE"] = os.path.join(objects, "no-index")
+        return _started([*command, *options], folder, environment, is_asked=is_asked)
     if index := _index_of_hook(root):
         environment["GIT_INDEX_FILE"] = index
     return _started([*command, *options], folder, environment, is_asked=is_asked)
@@ -313,6 +381,15 @@ def _without_filters(root: str, folder: str) -> Mapping[str, str]:
     return settings | {f"{each}.required": "false" for each in sorted(drivers)}
 
 
+def _without_drivers(root: str) -> Mapping[str, str]:
+    """Settings with which Git runs none of the merge drivers that are configured: what one would
+    merge is a conflict."""
+    asked = ("config", "--null", "--name-only", "--list")
+    names = _names(_outcome(_start(root, root, command=asked)))
+    drivers = {name for name in names if name.startswith("merge.") and name.endswith(".driver")}
+    return {"core.attributesFile": os.devnull} | dict.fromkeys(sorted(drivers), "false")
+
+
 def _check_trust(root: str) -> None:
     """Raises GitRefused for a repository of another user that no setting of Git trusts.
 
@@ -344,6 +421,16 @@ def _git_folder(root: str) -> str:
             named = file.read(_LONGEST).removeprefix("gitdir:").strip()
         place = os.path.join(root, named)
     return os.path.realpath(place)
+
+
+def _common_folder(root: str) -> str:
+    """Where all working trees of a repository keep what they share."""
+    own = _git_folder(root)
+    try:
+        with open(os.path.join(own, "commondir"), encoding="utf-8", errors="replace") as file:
+            return os.path.realpath(os.path.join(own, file.read(_LONGEST).strip()))
+    except OSError:
+        return own
 
 
 def _repository(folder: str) -> str | None:

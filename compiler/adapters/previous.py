@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 
-from gitopsc.adapters.git import GitRefused, path_in_repository, start_asking
+from gitopsc.adapters.git import GitRefused, commit_of, path_in_repository, start_asking
 from gitopsc.model.previous import Previous
 
 _DEFAULT_BRANCHES = tuple(f"refs/remotes/origin/{each}" for each in ("HEAD", "main", "master"))
@@ -28,7 +28,7 @@ named and that is not there."""
 def start_base(folder: str, named: str | None) -> Base:
     """Has Git find the base; what is returned gives its commit, None where there is none."""
     if named is not None:
-        return cache(lambda: _commit(folder, named))
+        return cache(lambda: commit_of(folder, named))
     listed = start_asking(folder, ("for-each-ref", "--format=%(refname)", *_DEFAULT_BRANCHES))
 
     @cache
@@ -43,19 +43,11 @@ def start_base(folder: str, named: str | None) -> Base:
             except GitRefused:  # the clone is shallow
                 continue
         try:
-            return _commit(folder, "HEAD")
+            return commit_of(folder, "HEAD")
         except GitRefused:
             return None  # there is no commit yet
 
     return base
-
-
-def _commit(folder: str, revision: str) -> str:
-    asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    try:
-        return start_asking(folder, asked)().decode().strip()
-    except GitRefused as error:
-        raise GitRefused(str(error) or f"it has no commit `{revision}`") from None
 
 
 def folders_at(folder: str, commit: str | None, below: Iterable[str]) -> str:

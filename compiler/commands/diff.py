@@ -1,0 +1,163 @@
+"""`gitopsc diff`: two states of a repository -> what merging does in clusters, on stdout."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import NamedTuple
+
+from gitopsc.adapters.git import GitRefused, merge_base, merged, path_in_repository
+from gitopsc.commands.arguments import add_path
+from gitopsc.commands.reading import read
+from gitopsc.commands.terminal import wants_colour
+from gitopsc.model.consequence import VERBS, Review
+from gitopsc.model.diagnostic import has_errors
+from gitopsc.model.source import Tree
+from gitopsc.pipeline import review_trees
+from gitopsc.report.review import render_review, render_review_json, render_review_markdown
+from gitopsc.report.text import render_counts, render_text
+from gitopsc.scan import scan_revision
+
+DESCRIPTION = (
+    "Say what merging HEAD into BASE does in clusters: which jobs run, which services roll, what is"
+    " deleted, and why. Without refs, what the working tree changes of HEAD."
+)
+
+_DATA = "deletes-data"
+_CHOICES = (*VERBS, _DATA)
+_RENDERERS = {
+    "json": render_review_json,
+    "markdown": render_review_markdown,
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_path(parser)
+    parser.add_argument(
+        "--base", metavar="REF", help="the branch that is merged into, such as origin/main"
+    )
+    parser.add_argument("--head", metavar="REF", help="what is merged (default: HEAD)")
+    parser.add_argument(
+        "--format",
+        choices=("text", "json", "markdown"),
+        default="text",
+        help="text for people, JSON, or Markdown for a comment (default: text)",
+    )
+    parser.add_argument(
+        "--exit-code", action="store_true", help="exit 1 where anything changes in a cluster"
+    )
+    parser.add_argument(
+        "--fail-on",
+        metavar="VERBS",
+        type=_verbs,
+        default=(),
+        help=f"exit 1 where one of these happens, with commas: {', '.join(_CHOICES)}",
+    )
+
+
+def _verbs(text: str) -> tuple[str, ...]:
+    found = tuple(each.strip() for each in text.split(",") if each.strip())
+    for each in found:
+        if each not in _CHOICES:
+            known = ", ".join(_CHOICES)
+            raise argparse.ArgumentTypeError(f"`{each}` is not one of {known}")
+    return found
+
+
+class _Sides(NamedTuple):
+    """Both trees, what the base has committed, and what is to be known of how they were found."""
+
+    base: Tree
+    head: Tree
+    committed: Mapping[str, bytes]
+    subject: str
+    warnings: tuple[str, ...] = ()
+
+
+def run(arguments: argparse.Namespace) -> int:
+    try:
+        with _sides(arguments) as sides:
+            before, after, review = review_trees(sides.base, sides.head, sides.committed)
+            if has_errors(after.diagnostics):
+                told = [each for each in after.diagnostics if has_errors([each])]
+                sys.stderr.write(render_text(told, sides.head.lines, colour=wants_colour()))
+                what = "the merge" if arguments.base or arguments.head else "the working tree"
+                print(f"gitopsc diff: {what} does not compile", file=sys.stderr)
+                return 1
+            warnings = [*sides.warnings]
+            if has_errors(before.diagnostics):
+                counts = render_counts([each for each in before.diagnostics if has_errors([each])])
+                warnings.append(f"The base does not compile ({counts}): everything counts as new.")
+    except GitRefused as error:
+        print(f"gitopsc diff: {error}", file=sys.stderr)
+        return 2
+    review = replace(review, warnings=tuple(warnings))
+    if arguments.format == "text":
+        text = render_review(review, sides.subject, colour=wants_colour(sys.stdout))
+    else:
+        text = _RENDERERS[arguments.format](review, sides.subject)
+    sys.stdout.write(text)
+    return 1 if _fails(review, arguments) else 0
+
+
+def _fails(review: Review, arguments: argparse.Namespace) -> bool:
+    """What Kubernetes refuses fails always: a controller that is refused one object stops."""
+    wanted: Sequence[str] = arguments.fail_on
+    lost = any(each.kind == "claim" for each in review.of("deletes"))
+    return bool(
+        review.of("refused")
+        or (arguments.exit_code and review.consequences)
+        or any(each.verb in wanted for each in review.consequences)
+        or (_DATA in wanted and lost)
+    )
+
+
+@contextmanager
+def _sides(arguments: argparse.Namespace) -> Iterator[_Sides]:
+    """Raises GitRefused."""
+    folder = arguments.path
+    with ExitStack() as stack:
+        if arguments.base is None and arguments.head is None:
+            base, written = stack.enter_context(scan_revision(folder, "HEAD"))
+            reading = read(folder)
+            if has_errors(reading.scanned):
+                raise GitRefused(reading.scanned[0].message)
+            yield _Sides(base, reading.tree, _manifests(written), "This change")
+            return
+        base_ref, head_ref = arguments.base or "HEAD", arguments.head or "HEAD"
+        base, written = stack.enter_context(scan_revision(folder, base_ref))
+        warnings: tuple[str, ...] = ()
+        try:
+            merge = stack.enter_context(merged(folder, base_ref, head_ref))
+            conflicts = _outside(merge.conflicts, folder, base)
+            reason = f"{', '.join(conflicts[:3])} cannot be merged by itself" if conflicts else ""
+        except GitRefused as error:
+            reason = str(error)
+        if not reason:
+            tree, _ = stack.enter_context(scan_revision(folder, merge.tree, merge.objects))
+        else:
+            parted = merge_base(folder, base_ref, head_ref)
+            base, written = stack.enter_context(scan_revision(folder, parted))
+            tree, _ = stack.enter_context(scan_revision(folder, head_ref))
+            warnings = (f"This is what `{head_ref}` does since it left `{base_ref}`: {reason}.",)
+        yield _Sides(base, tree, _manifests(written), "Merging", warnings)
+
+
+def _outside(conflicts: Sequence[str], folder: str, base: Tree) -> list[str]:
+    """What is generated is compiled again: conflicts in it do not count."""
+    prefix = path_in_repository(folder)
+    outputs = tuple(f"{prefix}{each}/" for each in base.outputs)
+    return [path for path in conflicts if not path.startswith(outputs)]
+
+
+def _manifests(written: Mapping[str, Mapping[str, bytes]]) -> Mapping[str, bytes]:
+    return {
+        os.path.join(output, path): content
+        for output, files in written.items()
+        for path, content in files.items()
+        if path.startswith("manifests/")
+    }

@@ -1,0 +1,78 @@
+"""Two compilations, before and after a change -> Review: what merging it does, and why.
+
+What a kind of change does to an object is Kubernetes' own (kubernetes.md section 7, and what was
+seen in a cluster); whether a job does its work is decided by its record's key (design.md 4a).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gitopsc.compare.consequences import consequences
+from gitopsc.compare.objects import Manifests, changed_objects, manifests_of
+from gitopsc.compare.runs import runs_of
+from gitopsc.model.compilation import Compilation
+from gitopsc.model.consequence import Review
+
+__all__ = ("compare",)
+
+
+def compare(
+    base: Compilation, head: Compilation, committed: Mapping[str, bytes] | None = None
+) -> Review:
+    """Neither has errors. `committed` are manifests by their paths in the tree, as the base has
+    them, if somebody has looked."""
+    names = _renamed(base, head)
+    before, after = manifests_of(base), manifests_of(head)
+    objects = changed_objects(before.called(names), after)
+    runs = {
+        (project, names.get((project, environment), environment), run): each
+        for (project, environment, run), each in runs_of(base).items()
+    }
+    found, unchanged, notes = consequences(runs, runs_of(head), base, head, objects, names)
+    stale: Any = ()
+    if committed is not None:
+        stale = changed_objects(_committed(committed, before), before)
+    return Review(found, objects, unchanged, notes, (), stale)
+
+
+Names = Mapping[tuple[str, str], str]
+"""By project and environment of the base, what the environment is called in the head."""
+
+
+def _renamed(base: Compilation, head: Compilation) -> Names:
+    """An environment that is gone, and a new one in its namespace, are one to a cluster."""
+    was, now = _namespaces(base), _namespaces(head)
+    found = {}
+    for (project, name), namespace in was.items():
+        taken = [
+            other
+            for (owner, other), place in now.items()
+            if (owner, place) == (project, namespace) and (owner, other) not in was
+        ]
+        if (project, name) not in now and len(taken) == 1:
+            found[project, name] = taken[0]
+    return found
+
+
+def _namespaces(compilation: Compilation) -> Mapping[tuple[str, str], str | None]:
+    return {
+        (plan.project, each.environment.name): each.environment.namespace
+        for plan in compilation.plans
+        for each in plan.environments
+    }
+
+
+def _committed(contents: Mapping[str, bytes], known: Manifests) -> Manifests:
+    """The manifests of a commit, where the base would write them."""
+    names = {
+        path: (project, environment) for (project, environment, path), _ in known.texts.items()
+    }
+    found = {}
+    for path, content in contents.items():
+        folder = path.rpartition("/")[0]
+        places = {home for other, home in names.items() if other.rpartition("/")[0] == folder}
+        for project, environment in places:
+            found[project, environment, path] = content.decode("utf-8", "replace")
+    return Manifests(found, known.runs)

@@ -1,0 +1,269 @@
+"""A run before and after -> why it is another one: one cause for each value that differs."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from gitopsc.compare.runs import ClusterRun
+from gitopsc.model import identity
+from gitopsc.model.consequence import Cause, Reason
+from gitopsc.model.credentials import masked
+from gitopsc.model.descriptor import Environment, SecretKey
+from gitopsc.model.program import Reference
+from gitopsc.model.source import Span
+
+_LONGEST = 60
+"""Characters of a value that are told."""
+
+_REASONS: Mapping[str, Reason] = {
+    "base_image": "source",
+    "build": "source",
+    "handler": "source",
+    "image": "source",
+    "init": "source",
+    "module": "source",
+    "python_version": "source",
+}
+_NAMES = {"python_version": "Python", "base_image": "base image", "init": "init function"}
+_READS = ("code_inputs", "inputs", "references")
+_RESOURCES = {"cpu": "CPU", "mem": "memory", "gpu": "GPUs", "disk": "disk"}
+_OF_SPEC: Mapping[str, str] = {
+    "backoff_limit": "tries after a failure",
+    "cron": "schedule",
+    "profile": "profile",
+    "replicas": "replicas",
+    "service_name": "service name",
+    "service_type": "service type",
+}
+_PIN = re.compile(r"([A-Za-z0-9._-]+)==([^\s;]+)$")
+
+
+def causes_of(old: ClusterRun, new: ClusterRun) -> tuple[Cause, ...]:
+    """What is its own before what is made anew upstream; what only the text of a template changes
+    has none."""
+    found = [
+        *_compute_causes(old, new),
+        *_resource_causes(old, new),
+        *_spec_causes(old, new),
+        *_environment_causes(old.environment, new),
+        *_secret_causes(old, new),
+    ]
+    found.sort(key=lambda cause: cause.reason == "upstream")
+    return tuple(dict.fromkeys(found))
+
+
+def _compute_causes(old: ClusterRun, new: ClusterRun) -> Iterator[Cause]:
+    was, now = old.resolved.compute_fields, new.resolved.compute_fields
+    for field in identity.COMPUTE_FIELDS:
+        if was[field] == now[field]:
+            continue
+        if field in _READS:
+            yield from _read_causes(field, old, new)
+        elif field == "source":
+            yield from _source_causes(old, new)
+        elif field == "requirements":
+            yield from _requirement_causes(was[field], now[field], new)
+        elif field in ("envs", "init_parameters", "parameters", "outputs"):
+            reason: Reason = "parameters"
+            yield from _mapping_causes(reason, field, was[field], now[field], old, new)
+        elif field == "secrets":
+            place = new.resolved.place_of(field)
+            for name in sorted({*was[field]} ^ {*now[field]}):
+                text = f"new secret {name}" if name in now[field] else f"no secret {name} any more"
+                yield Cause("settings", text, place)
+        elif field == "claims":
+            yield Cause("settings", "the claims that it mounts", new.resolved.place_of(field))
+        else:
+            name = _NAMES.get(field, field)
+            reason = _REASONS.get(field, "parameters")
+            place = new.resolved.place_of(field)
+            yield Cause(reason, _changed(name, was[field], now[field]), place)
+
+
+def _read_causes(field: str, old: ClusterRun, new: ClusterRun) -> Iterator[Cause]:
+    """What is read under the same key, in another version, is made anew upstream."""
+    was, now = old.resolved.compute_fields[field], new.resolved.compute_fields[field]
+    places = {read.argument: read for read in new.resolved.run.inputs}
+    places |= {read.written: read for read in new.resolved.run.reads}
+    before = {read.argument: read for read in old.resolved.run.inputs}
+    before |= {read.written: read for read in old.resolved.run.reads}
+    anew: list[Reference] = []
+    for name in sorted({*was, *now}, key=str):
+        first, second = was.get(name), now.get(name)
+        if first == second:
+            continue
+        read = places.get(name) or before.get(name)
+        span = read.span if read is not None else None
+        if first and second and first["key"] == second["key"] and read is not None:
+            if read.producer is not None:
+                anew.append(read)
+                continue
+            text = _changed(f"`{name}`", _version(first), _version(second))
+        else:
+            text = _changed(f"input `{name}`", first and first["key"], second and second["key"])
+        yield Cause("inputs", text, span)
+    if anew:
+        data = sorted({read.key.name for read in anew})
+        makers = tuple(sorted({str(read.producer) for read in anew}))
+        yield Cause("upstream", f"reads {', '.join(data)}, made anew", anew[0].span, makers)
+
+
+def _version(read: Mapping[str, str]) -> str:
+    return read.get("version") or read.get("path") or read["key"]
+
+
+def _source_causes(old: ClusterRun, new: ClusterRun) -> Iterator[Cause]:
+    place = new.resolved.place_of("source")
+    was, now = old.resolved.run.function, new.resolved.run.function
+    origins = {file.path: file.origin for file in (*was.files, *now.files)}
+    contents = [
+        {file.path: (file.code or file.content, file.executable) for file in each.files}
+        for each in (was, now)
+    ]
+    changed = sorted(
+        path
+        for path in {*contents[0], *contents[1]}
+        if contents[0].get(path) != contents[1].get(path)
+    )
+    if not changed or now.content is not None:
+        yield Cause("source", "the pinned source" if now.content else "the source", place)
+        return
+    known = [origins[path] for path in changed]
+    first = known[0]
+    text = f"source {changed[0]}" if first is None else f"source {first}"
+    if len(changed) > 1:
+        text += f" and {len(changed) - 1} more"
+    yield Cause("source", text, place if first is None else Span(first))
+
+
+def _requirement_causes(was: Sequence[str], now: Sequence[str], new: ClusterRun) -> Iterator[Cause]:
+    place = new.resolved.place_of("requirements")
+    old_pins, new_pins = _pins(was), _pins(now)
+    told = set()
+    for name in sorted(old_pins.keys() & new_pins.keys()):
+        if old_pins[name] != new_pins[name]:
+            told |= {f"{name}=={old_pins[name]}", f"{name}=={new_pins[name]}"}
+            text = f"requirement {name} {old_pins[name]} -> {new_pins[name]}"
+            yield Cause("requirements", text, place)
+    for each in sorted({*now} - {*was} - told):
+        yield Cause("requirements", f"new requirement {each}", place)
+    for each in sorted({*was} - {*now} - told):
+        yield Cause("requirements", f"no requirement {each}", place)
+
+
+def _pins(lines: Sequence[str]) -> Mapping[str, str]:
+    return {match[1]: match[2] for each in lines if (match := _PIN.match(each))}
+
+
+def _mapping_causes(
+    reason: Reason, field: str, was: Any, now: Any, old: ClusterRun, new: ClusterRun
+) -> Iterator[Cause]:
+    names = {"envs": "variable", "outputs": "output"}
+    for key in sorted({*was, *now}):
+        if was.get(key) != now.get(key):
+            owner = new if key in now else old
+            text = _changed(f"{names.get(field, 'parameter')} {key}", was.get(key), now.get(key))
+            yield Cause(reason, text, _place_in(owner, field, key))
+
+
+def _place_in(owner: ClusterRun, field: str, key: str) -> Span:
+    run = owner.resolved.run
+    if field == "envs":
+        for index, variable in enumerate(run.spec.envs or ()):
+            if variable.name == key:
+                return run.span("envs", index, "value")
+        return run.span("profile")
+    if field == "init_parameters" and run.spec.init_parameters is None:
+        field = "parameters"
+    return run.span(field, key)
+
+
+def _resource_causes(old: ClusterRun, new: ClusterRun) -> Iterator[Cause]:
+    for what, was, now in (
+        ("", old.resolved.requests, new.resolved.requests),
+        (" limit", old.resolved.limits, new.resolved.limits),
+    ):
+        for name in sorted({*was, *now}):
+            if was.get(name) != now.get(name):
+                label = f"{_RESOURCES.get(name, name)}{what}"
+                place = new.resolved.run.span("resources")
+                yield Cause("resources", _changed(label, was.get(name), now.get(name)), place)
+
+
+def _spec_causes(old: ClusterRun, new: ClusterRun) -> Iterator[Cause]:
+    was, now = old.resolved.spec, new.resolved.spec
+    for field, label in _OF_SPEC.items():
+        first, second = getattr(was, field), getattr(now, field)
+        if first != second:
+            key = "schedule" if field == "cron" else field
+            owner = new if second is not None else old
+            yield Cause("settings", _changed(label, first, second), owner.resolved.run.span(key))
+    if old.resolved.volumes != new.resolved.volumes:
+        yield Cause("settings", "volumes", new.resolved.run.span("volumes"))
+    if old.resolved.scheduling != new.resolved.scheduling:
+        yield Cause("settings", "where its pods go", new.resolved.run.descriptor.name_span)
+    if was.gitops != now.gitops:
+        yield Cause("settings", "gitops", new.resolved.run.span("gitops"))
+
+
+def _environment_causes(old: Environment, new: ClusterRun) -> Iterator[Cause]:
+    now = new.environment
+    if old.name != now.name:
+        text = f"environment {old.name} -> {now.name}, and records are kept by its name"
+        yield Cause("settings", text, _setting(new))
+    for label, key, first, second in (
+        ("registry", "registry", old.registry, now.registry),
+        ("namespace", "namespace", old.namespace, now.namespace),
+        ("Kubernetes", "kubernetes", old.kubernetes, now.kubernetes),
+        ("time zone", "time_zone", old.time_zone, now.time_zone),
+        ("builder", "build", old.builder, now.builder),
+    ):
+        if first != second:
+            shown = ("", "") if key == "build" else (first, second)
+            text = _changed(label, *shown) if key != "build" else "where images are built"
+            yield Cause("settings", text, _setting(new, key))
+    stores = {name: store.url for name, store in old.stores.items()}
+    for name in sorted({*stores, *now.stores}):
+        url = now.stores[name].url if name in now.stores else None
+        if stores.get(name) != url:
+            text = _changed(f"store {name}", stores.get(name), url)
+            yield Cause("settings", text, _setting(new, "stores", name))
+
+
+def _setting(run: ClusterRun, *way: str) -> Span | None:
+    settings = run.program.project.settings
+    for home in (("environments", run.environment.name), ()):
+        if settings is not None and settings.has(*home, *way):
+            return settings.span(*home, *way)
+    return settings.span() if settings is not None else None
+
+
+def _secret_causes(old: ClusterRun, new: ClusterRun) -> Iterator[Cause]:
+    """Where a variable's secret is kept; a new one is told above."""
+    was, now = old.resolved.variables, new.resolved.variables
+    for name in sorted(was.keys() & now.keys()):
+        first, second = was[name], now[name]
+        if first != second and isinstance(first, SecretKey) and isinstance(second, SecretKey):
+            text = f"secret {name} in {first.name}/{first.key} -> {second.name}/{second.key}"
+            yield Cause("settings", text, _setting(new, "secrets", name))
+
+
+def _changed(what: str, was: Any, now: Any) -> str:
+    """`what old -> new`; a new one, or none any more."""
+    if was in (None, "", [], {}):
+        return f"new {what} {_shown(what, now)}".rstrip()
+    if now in (None, "", [], {}):
+        return f"no {what} any more"
+    return f"{what} {_shown(what, was)} -> {_shown(what, now)}"
+
+
+def _shown(what: str, value: Any) -> str:
+    plain = isinstance(value, (str, int, float)) and not isinstance(value, bool)
+    text = str(value) if plain else json.dumps(value, sort_keys=True, default=str)
+    name = what.rpartition(" ")[2]
+    text = masked(f"{name}: {text}").removeprefix(f"{name}: ")
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."

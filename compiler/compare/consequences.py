@@ -1,0 +1,360 @@
+"""Runs and objects of both sides -> Consequences: one for each run, claim or image that changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
+
+from gitopsc.compare.causes import causes_of
+from gitopsc.compare.runs import ClusterRun, Where
+from gitopsc.model.artifact import ImageReference
+from gitopsc.model.compilation import Compilation
+from gitopsc.model.consequence import VERBS, Cause, Consequence, ObjectChange, Verb
+from gitopsc.model.descriptor import SecretKey
+
+_KINDS: Mapping[str, Literal["job", "schedule", "service"]] = {
+    "CronJob": "schedule",
+    "Deployment": "service",
+    "Job": "job",
+}
+_NEW: Mapping[str, Verb] = {"CronJob": "schedules", "Deployment": "starts", "Job": "runs"}
+_OF_A_DEPLOYMENT: Mapping[str, Verb] = {
+    "created": "starts",
+    "refused": "refused",
+    "rolled": "rolls",
+    "scaled": "scales",
+}
+_NO_RECORD = "it has no store, so nobody knows that it was done before"
+_TICK = ("spec.schedule", "spec.timeZone")
+
+Runs = Mapping[Where, ClusterRun]
+
+
+def consequences(
+    before: Runs,
+    after: Runs,
+    base: Compilation,
+    head: Compilation,
+    objects: Sequence[ObjectChange],
+    renamed: Mapping[tuple[str, str], str],
+) -> tuple[tuple[Consequence, ...], tuple[str, ...], tuple[str, ...]]:
+    """With the runs that nothing happens to, and what else is to be known, in sentences. `renamed`
+    are environments of the base by what they are called in the head."""
+    changes: dict[Where, list[ObjectChange]] = {}
+    for change in objects:
+        if change.run is not None:
+            changes.setdefault((change.project, change.environment, change.run), []).append(change)
+    found: list[Consequence] = []
+    touched: set[tuple[str, str]] = set()
+    arrivals = _Arrivals(before, after)
+    for where in sorted({*before, *after}):
+        old, new = before.get(where), after.get(where)
+        made = list(_of_run(old, new, changes.get(where, ()), arrivals))
+        found += made
+        touched |= {(where[0], where[2]) for _ in made}
+    found += _of_builds(before, after, objects)
+    found += _of_claims(objects)
+    found += _of_images(base, head)
+    names = {(project, run) for project, _, run in after} - touched
+    folded = _folded(found)
+    notes = (*_of_environments(base, head, renamed), *_of_secrets(before, after))
+    notes = (*notes, *_addresses(objects), *_old_data(folded), *_cut_off(before, after))
+    notes = (*notes, *_images_to_push(base, head))
+    return folded, tuple(sorted(run for _, run in names)), notes
+
+
+class _Arrivals:
+    """Why a run is on one side only: it is new or gone, its environment is, or it is renamed."""
+
+    def __init__(self, before: Runs, after: Runs) -> None:
+        self._environments = [{where[:2] for where in runs} for runs in (before, after)]
+        gone = {where: run for where, run in before.items() if where not in after}
+        came = {where: run for where, run in after.items() if where not in before}
+        self._old_names = {
+            (*where[:2], run.resolved.compute): run.name for where, run in sorted(gone.items())
+        }
+        self._new_names = {
+            (*where[:2], run.resolved.compute): run.name for where, run in sorted(came.items())
+        }
+
+    def new(self, run: ClusterRun) -> Cause:
+        where = run.program.project.name, run.environment.name
+        old = self._old_names.get((*where, run.resolved.compute))
+        text = "new run" if where in self._environments[0] else "new environment"
+        if old is not None:
+            text = f"{old} is called {run.name} now"
+        return Cause("new", text, run.resolved.run.descriptor.name_span)
+
+    def removed(self, run: ClusterRun) -> Cause:
+        where = run.program.project.name, run.environment.name
+        new = self._new_names.get((*where, run.resolved.compute))
+        text = "removed" if where in self._environments[1] else "environment removed"
+        if new is not None:
+            text = f"{run.name} is called {new} now"
+        return Cause("removed", text, run.resolved.run.descriptor.name_span)
+
+
+def _of_run(
+    old: ClusterRun | None,
+    new: ClusterRun | None,
+    changes: Sequence[ObjectChange],
+    arrivals: _Arrivals,
+) -> Iterator[Consequence]:
+    if old is None and new is not None:
+        yield _started(new, arrivals.new(new))
+    elif old is not None and new is None:
+        yield _ended(old, arrivals.removed(old))
+    elif old is not None and new is not None and old.main.kind != new.main.kind:
+        causes = causes_of(old, new) or (_kind_cause(new),)
+        if old.main.kind == "Deployment":
+            yield _ended(old, causes[0])
+        yield _started(new, *causes)
+    elif old is not None and new is not None and changes:
+        verb, note = _verb(old, new, changes)
+        causes = causes_of(old, new) or (_last_cause(old, new, changes),)
+        yield _made(verb, new, causes, note)
+
+
+def _verb(old: ClusterRun, new: ClusterRun, changes: Sequence[ObjectChange]) -> tuple[Verb, str]:
+    kind = new.main.kind
+    main = next(
+        (each for each in changes if each.kind == kind and each.name == new.main.name), None
+    )
+    if any(each.verb == "refused" for each in changes):
+        return "refused", ", ".join(sorted({f for each in changes for f in each.fields}))
+    if kind == "Deployment":
+        note = _addressed(changes)
+        verb = _OF_A_DEPLOYMENT.get(main.verb, "patches") if main is not None else "patches"
+        if main is not None and main.strategy == "Recreate":
+            note = note or "it does not answer meanwhile: its old pod stops before the new one"
+        return verb, note
+    if kind == "CronJob":
+        if main is not None and main.verb == "created":
+            return "schedules", ""
+        is_other = main is not None and not {*_TICK}.isdisjoint(main.fields)
+        return ("reschedules", "") if is_other else ("patches", "from its next tick on")
+    if main is None or main.verb == "patched":
+        return "patches", ""
+    if new.resolved.record is None:
+        return "runs", _NO_RECORD
+    return ("new job" if old.resolved.record == new.resolved.record else "runs"), ""
+
+
+def _addressed(changes: Sequence[ObjectChange]) -> str:
+    """What becomes of the address of a service."""
+    gone = sorted(each.name for each in changes if (each.kind, each.verb) == ("Service", "pruned"))
+    made = sorted(each.name for each in changes if (each.kind, each.verb) == ("Service", "created"))
+    if gone and made:
+        return f"its address {gone[0]} is {made[0]}"
+    return ""
+
+
+def _started(new: ClusterRun, *causes: Cause) -> Consequence:
+    note = ""
+    if new.main.kind == "Job" and new.resolved.record is None:
+        note = _NO_RECORD
+    return _made(_NEW[new.main.kind], new, causes, note)
+
+
+def _ended(old: ClusterRun, cause: Cause) -> Consequence:
+    notes = {
+        "CronJob": "what it made stays in the store",
+        "Deployment": "its address is gone",
+        "Job": "what it made stays in the store",
+    }
+    return _made("deletes", old, (cause,), notes[old.main.kind])
+
+
+def _kind_cause(new: ClusterRun) -> Cause:
+    return Cause("settings", f"is a {_KINDS[new.main.kind]} now", new.resolved.place_of("action"))
+
+
+def _last_cause(old: ClusterRun, new: ClusterRun, changes: Sequence[ObjectChange]) -> Cause:
+    """Where no value of the run differs."""
+    place = new.resolved.run.descriptor.name_span
+    fields = {field for each in changes for field in each.fields}
+    if old.main.image != new.main.image:
+        return Cause("template", "its image, by what decides no result", place)
+    if all(field.startswith("metadata.") for field in fields):
+        moved = "metadata.annotations.gitopsc/source" in fields
+        return Cause("settings", "its descriptor moved" if moved else "labels, annotations", place)
+    return Cause("template", f"the template: {', '.join(sorted(fields)[:3])}", place)
+
+
+def _made(verb: Verb, run: ClusterRun, causes: Sequence[Cause], note: str = "") -> Consequence:
+    upstream = [cause for cause in causes if cause.reason == "upstream"]
+    parent = upstream[0].makers[0] if upstream and len(upstream) == len(causes) else None
+    return Consequence(
+        verb,
+        run.program.project.name,
+        run.name,
+        _KINDS[run.main.kind],
+        (run.environment.name,),
+        tuple(causes),
+        parent,
+        note,
+    )
+
+
+# What is no run's
+
+
+def _of_builds(before: Runs, after: Runs, objects: Sequence[ObjectChange]) -> Iterator[Consequence]:
+    """Runs that build in the cluster: their Jobs are named after their content."""
+    known = {*before, *after}
+    for change in objects:
+        run = change.run
+        if run is None or (change.project, change.environment, run) in known:
+            continue
+        if change.kind == "Job" and change.verb in ("created", "pruned"):
+            others = [
+                each
+                for each in objects
+                if each.kind == "Job"
+                and each.run == run
+                and each.verb == "created"
+                and each.environment == change.environment
+            ]
+            if change.verb == "created" or not others:
+                verb: Verb = "builds" if change.verb == "created" else "deletes"
+                place = (change.environment,)
+                yield Consequence(verb, change.project, run, "build", place, note="in the cluster")
+
+
+def _of_claims(objects: Sequence[ObjectChange]) -> Iterator[Consequence]:
+    verbs: Mapping[str, tuple[Verb, str]] = {
+        "kept": ("keeps", "nothing names it any more, and nothing prunes it"),
+        "patched": ("patches", ""),
+        "pruned": ("deletes", "with its data"),
+        "refused": ("refused", ""),
+    }
+    for change in objects:
+        if change.kind == "PersistentVolumeClaim" and change.verb in verbs:
+            verb, note = verbs[change.verb]
+            fields = ", ".join(change.fields)
+            causes = (Cause("settings", fields),) if fields else ()
+            where = (change.environment,)
+            yield Consequence(verb, change.project, change.name, "claim", where, causes, None, note)
+
+
+def _of_images(base: Compilation, head: Compilation) -> Iterator[Consequence]:
+    known = {str(image) for _, _, _, image in _images(base)}
+    for project, _, environment, image in sorted(_images(head)):
+        if str(image) not in known:
+            name = image.repository.removeprefix(f"{project}-")
+            subject = f"{name}:{image.tag}"
+            yield Consequence("builds", project, subject, "image", (environment,))
+
+
+def _images(compilation: Compilation) -> set[tuple[str, str, str, ImageReference]]:
+    return {
+        (project.name, f"{project.prefix}{project.output}", each.environment, each.image)
+        for project, objects in compilation.objects
+        for each in objects
+        if isinstance(each.image, ImageReference)
+    }
+
+
+def _folded(found: Sequence[Consequence]) -> tuple[Consequence, ...]:
+    """The same in several environments is one; in the order of the verbs."""
+    merged: dict[Consequence, list[str]] = {}
+    for each in found:
+        merged.setdefault(each._replace(environments=()), []).extend(each.environments)
+    folded = [
+        each._replace(environments=tuple(sorted(set(where)))) for each, where in merged.items()
+    ]
+    return tuple(
+        sorted(folded, key=lambda each: (VERBS.index(each.verb), each.project, each.subject))
+    )
+
+
+# Sentences
+
+
+def _of_environments(
+    base: Compilation, head: Compilation, renamed: Mapping[tuple[str, str], str]
+) -> Iterator[str]:
+    was, now = _environments(base), _environments(head)
+    for (project, name), after in renamed.items():
+        yield (
+            f"Environment `{name}` is called `{after}` now, in the same namespace: point its"
+            f" controller at `{now.pop((project, after))}` before it finds nothing there."
+        )
+        del was[project, name]
+    for project, name in sorted(now.keys() - was.keys()):
+        if any(other == project for other, _ in was):
+            yield f"Environment `{name}` is new: point a controller at `{now[project, name]}`."
+    for project, name in sorted(was.keys() - now.keys()):
+        if any(other == project for other, _ in now):
+            yield (
+                f"Environment `{name}` is gone: a controller that reads `{was[project, name]}`"
+                " finds nothing there, and prunes what it had applied."
+            )
+
+
+def _environments(compilation: Compilation) -> dict[tuple[str, str], str]:
+    return {
+        (plan.project, each.environment.name): (
+            f"{plan.prefix}{plan.output}/manifests/{each.environment.name}"
+        )
+        for plan in compilation.plans
+        for each in plan.environments
+    }
+
+
+def _of_secrets(before: Runs, after: Runs) -> Iterator[str]:
+    was, now = _secrets(before), _secrets(after)
+    for name, key in sorted(now.keys() - was.keys()):
+        where = ", ".join(sorted(now[name, key]))
+        yield f"Secret `{name}` needs a key `{key}` in {where}."
+
+
+def _secrets(runs: Runs) -> dict[tuple[str, str], set[str]]:
+    found: dict[tuple[str, str], set[str]] = {}
+    for (_, environment, _), run in runs.items():
+        for value in run.resolved.variables.values():
+            if isinstance(value, SecretKey):
+                found.setdefault((value.name, value.key), set()).add(environment)
+    return found
+
+
+def _addresses(objects: Sequence[ObjectChange]) -> Iterator[str]:
+    """A Service that stays, and whose pods become those of another Deployment."""
+    for change in objects:
+        selects = any(field.startswith("spec.selector") for field in change.fields)
+        if selects and (change.kind, change.verb) == ("Service", "patched"):
+            yield (
+                f"`{change.name}` in {change.environment} gets its answers from another"
+                " Deployment: for some seconds nobody answers."
+            )
+
+
+def _images_to_push(base: Compilation, head: Compilation) -> Iterator[str]:
+    known = {str(image) for _, _, _, image in _images(base)}
+    outputs = {output for _, output, _, image in _images(head) if str(image) not in known}
+    for output in sorted(outputs):
+        bake = f"docker buildx bake -f {output}/images/docker-bake.json --push"
+        yield f"Push images before merging, for no pod starts without its own: {bake}"
+
+
+def _old_data(found: Sequence[Consequence]) -> Iterator[str]:
+    """Old pods serve until the data that new ones wait for is made."""
+    for each in found:
+        makers = sorted({name for cause in each.causes for name in cause.makers})
+        if each.verb == "rolls" and makers:
+            done = f"{makers[0]} is" if len(makers) == 1 else f"{', '.join(makers)} are"
+            yield f"{each.subject} answers from the old data until {done} done."
+
+
+def _cut_off(before: Runs, after: Runs) -> Iterator[str]:
+    replaced = {
+        run.name
+        for where, run in before.items()
+        if run.main.kind == "Job"
+        and where in after
+        and after[where].main.kind == "Job"
+        and after[where].main.name != run.main.name
+    }
+    if replaced:
+        names = ", ".join(sorted(replaced))
+        yield f"A Job that is replaced while it runs is stopped: {names}."

@@ -1,0 +1,46 @@
+"""A compilation -> its runs in each environment, with the objects that they are in a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from gitopsc.model.artifact import ClusterObject
+from gitopsc.model.compilation import Compilation
+from gitopsc.model.descriptor import Environment
+from gitopsc.model.program import Program
+from gitopsc.model.resolution import ResolvedRun
+
+Where = tuple[str, str, str]
+"""Project, environment and the run's name in the cluster."""
+
+
+class ClusterRun(NamedTuple):
+    """A run of an environment. `main` is its Job, CronJob or Deployment."""
+
+    program: Program
+    environment: Environment
+    resolved: ResolvedRun
+    main: ClusterObject
+
+    @property
+    def name(self) -> str:
+        return self.resolved.name
+
+
+def runs_of(compilation: Compilation) -> Mapping[Where, ClusterRun]:
+    """Those that get objects."""
+    mains = {
+        (project.name, each.environment, each.run): each
+        for project, objects in compilation.objects
+        for each in objects
+        if each.run is not None and each.kind in ("CronJob", "Deployment", "Job")
+    }
+    found = {}
+    for resolution in compilation.resolutions:
+        project = resolution.program.project.name
+        for resolved in resolution.cluster_runs:
+            key = project, resolution.environment.name, resolved.name
+            if (main := mains.get(key)) is not None:
+                found[key] = ClusterRun(resolution.program, resolution.environment, resolved, main)
+    return found

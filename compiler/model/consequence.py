@@ -1,0 +1,101 @@
+"""What merging a change does in clusters, and why: values that a review is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
+
+from gitopsc.model.source import Span
+
+ObjectVerb = Literal["created", "pruned", "kept", "patched", "rolled", "scaled", "refused"]
+"""What happens to one object. What is `kept` is named by nothing any more, and no controller prunes
+it."""
+
+Verb = Literal[
+    "refused",
+    "deletes",
+    "keeps",
+    "runs",
+    "rolls",
+    "scales",
+    "starts",
+    "schedules",
+    "reschedules",
+    "new job",
+    "builds",
+    "patches",
+]
+"""What happens to a run, an image or a claim. A `new job` finds its work done."""
+
+VERBS: tuple[Verb, ...] = get_args(Verb)
+"""In the order in which a review tells them."""
+
+Reason = Literal[
+    "new",
+    "removed",
+    "source",
+    "requirements",
+    "parameters",
+    "inputs",
+    "resources",
+    "settings",
+    "upstream",
+    "template",
+]
+
+
+class ObjectChange(NamedTuple):
+    """An object that is not the same on both sides. `run` is the one that it is of, if it is of
+    one; `fields` are the ways to what differs, and `strategy` is how a Deployment rolls."""
+
+    project: str
+    environment: str
+    kind: str
+    name: str
+    verb: ObjectVerb
+    run: str | None = None
+    fields: tuple[str, ...] = ()
+    strategy: str | None = None
+
+
+class Cause(NamedTuple):
+    """Why something happens: `text` says what was and what is, `place` where it is written now, or
+    was. Of `upstream`, `makers` are the runs whose data is made anew."""
+
+    reason: Reason
+    text: str
+    place: Span | None = None
+    makers: tuple[str, ...] = ()
+
+
+class Consequence(NamedTuple):
+    """What happens to a run of a project, or to `subject`, in some environments, and why.
+
+    `parent` is the run of which it is a consequence; `note` is what is worth knowing besides.
+    """
+
+    verb: Verb
+    project: str
+    subject: str
+    kind: Literal["job", "service", "schedule", "build", "claim", "image", "environment"]
+    environments: tuple[str, ...]
+    causes: tuple[Cause, ...] = ()
+    parent: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """All that a change does. `unchanged` are runs of which nothing changes; `notes` are sentences
+    of what else it brings, and `warnings` of how sure all this is; `stale` are objects that differ
+    between what the base has committed and what it compiles to: they are no part of the change."""
+
+    consequences: tuple[Consequence, ...]
+    objects: tuple[ObjectChange, ...]
+    unchanged: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    stale: tuple[ObjectChange, ...] = ()
+
+    def of(self, verb: Verb) -> tuple[Consequence, ...]:
+        return tuple(each for each in self.consequences if each.verb == verb)

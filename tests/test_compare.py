@@ -1,0 +1,335 @@
+"""What merging does: beside what a real cluster did, and in the words that a reviewer reads."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT, tree_of
+from gitopsc.compare import compare
+from gitopsc.model.compilation import Compilation
+from gitopsc.model.consequence import Review
+from gitopsc.model.diagnostic import has_errors
+from gitopsc.pipeline import compile_tree
+from gitopsc.report.review import (
+    MARKER,
+    render_review,
+    render_review_json,
+    render_review_markdown,
+)
+from jsonschema import Draft202012Validator
+from test_admit import EDITS, RECORDED, TRUTH, compiled, edited
+
+# What a cluster did
+
+_VERBS = {
+    "created": "created",
+    "kept": "kept",
+    "patched in place": "patched",
+    "pruned": "pruned",
+    "REJECTED": "refused",
+    "rolled (Recreate)": "rolled Recreate",
+    "rolled (RollingUpdate)": "rolled RollingUpdate",
+    "scaled": "scaled",
+}
+_NOT_RECORDED = ("ConfigMap", "PodDisruptionBudget")
+"""Settings were ConfigMaps then, and there were no budgets."""
+
+OTHERWISE: Mapping[str, str] = {
+    "job-deadline": "a deadline is in no digest, so the Job stays (design.md 4a)",
+    "run-renamed-in-letter-case-only": "records are under cleaned names, so nothing changes",
+    "settings-namespace": "claims of the new namespace are created, which was not recorded",
+}
+"""Edits of which another compiler's output had other consequences."""
+
+
+BACK_OTHERWISE = ("service-claim-access-mode-rwx-recreate-rolling", "service-claim-empty-dir")
+"""Edits whose way back was refused for a strategy that said one of its numbers only."""
+
+RUNS_NOW = ("job-volume-mount-path", "job-volume-renamed")
+"""Edits of a claim's name and mount path, which are parts of compute now (design.md 4a)."""
+
+
+def recorded(edit: str, direction: str) -> set[tuple[str, str, str]]:
+    return {
+        (each["kind"], named(each["kind"], each["name"]), verb)
+        for each in RECORDED[edit]["objects"]
+        if each["direction"] == direction and each["kind"] not in _NOT_RECORDED
+        for word, verb in _VERBS.items()
+        if each["consequence"].startswith(word)
+    }
+
+
+def named(kind: str, name: str) -> str:
+    """A Job's name ends in a digest, which another compiler made."""
+    return re.sub(r"-[0-9a-f]{10}$", "", name) if kind == "Job" else name
+
+
+def told(review: Review) -> set[tuple[str, str, str]]:
+    return {
+        (each.kind, named(each.kind, each.name), " ".join(filter(None, (each.verb, each.strategy))))
+        for each in review.objects
+        if each.kind not in _NOT_RECORDED
+    }
+
+
+@pytest.fixture(scope="module")
+def lab() -> Compilation:
+    return compiled(TRUTH / "lab")
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_what_a_cluster_did(edit: str, lab: Compilation, tmp_path: Path) -> None:
+    after = compiled(edited(edit, tmp_path))
+    forth, back = compare(lab, after), compare(after, lab)
+    same = told(forth) == recorded(edit, "edit")
+    assert same is (edit not in OTHERWISE), told(forth) ^ recorded(edit, "edit")
+    if same and not forth.of("refused"):
+        # What was kept is there when an edit is reverted.
+        kept = {(kind, name, "created") for kind, name, verb in told(forth) if verb == "kept"}
+        same_back = told(back) - kept == recorded(edit, "revert")
+        assert same_back is (edit not in BACK_OTHERWISE)
+    assert bool(forth.of("refused")) == any(each.verb == "refused" for each in forth.objects)
+    for review in (forth, back):
+        for each in review.consequences:
+            assert each.environments
+            assert each.causes or each.kind in ("build", "claim", "image")
+
+
+def test_otherwise_is_short() -> None:
+    assert len(OTHERWISE) <= 8
+
+
+def test_whether_jobs_did_their_work(lab: Compilation, tmp_path: Path) -> None:
+    """A Job that found its record is one whose work was done."""
+    checked = 0
+    for edit in EDITS:
+        if edit in OTHERWISE or edit in RUNS_NOW:
+            continue
+        after = compiled(edited(edit, tmp_path / edit))
+        verbs = {
+            each.subject: each.verb
+            for each in compare(lab, after).consequences
+            if each.kind == "job"
+        }
+        for each in RECORDED[edit]["objects"]:
+            if each["direction"] == "edit" and each.get("kind") == "Job" and each.get("job"):
+                name = named(each["kind"], each["name"])
+                wanted = "new job" if each["job"].startswith("found its record") else "runs"
+                assert verbs.get(name) == wanted, (edit, name)
+                checked += 1
+    assert checked > 10
+
+
+# In words
+
+
+REVIEWS = ROOT / "tests" / "reviews"
+SETTINGS = """
+project: demo
+registry: registry.example.com
+stores: {default: s3://demo/data}
+environments:
+  staging: {namespace: staging}
+  production: {namespace: production}
+"""
+ALL = """
+kind: python
+name: download
+spec:
+  python_version: PYTHON3_11
+  source: {source: src/download.py, handler: run}
+  requirements: [pandas==2.2.3]
+---
+kind: python
+name: count
+spec:
+  python_version: PYTHON3_11
+  source: {source: src/count.py, handler: run}
+---
+kind: python
+name: api
+spec:
+  python_version: PYTHON3_11
+  source: {source: src/api.py, handler: serve, init_function: init}
+---
+kind: python+job:run
+name: cities
+spec:
+  function: download
+  parameters: {country: IT}
+  outputs: {cities: cities}
+---
+kind: python+job:run
+name: counts
+spec: {function: count, inputs: {cities: cities}, outputs: {counts: counts}}
+---
+kind: python+serve:run
+name: cities-api
+spec:
+  function: api
+  init_parameters: {counts: store://demo/dataitem/dataitem/counts}
+  replicas: 2
+---
+kind: python+job:run
+name: alone
+spec: {function: download}
+---
+kind: python+job:run
+name: nightly
+spec: {function: download, schedule: 0 3 * * *}
+"""
+FILES = {
+    "gitopsc.yaml": SETTINGS,
+    "all.yaml": ALL,
+    "src/download.py": "def run(country='IT'): ...\n",
+    "src/count.py": "def run(cities): ...\n",
+    "src/api.py": "def init(context, counts): ...\n\n\ndef serve(context, event): ...\n",
+}
+
+
+def reviewed(*changes: tuple[str, str, str], **whole: str) -> Review:
+    """`changes` are a file, what is there, and what takes its place."""
+    files = dict(FILES)
+    for path, old, new in changes:
+        assert old in files[path], old
+        files[path] = files[path].replace(old, new)
+    before, after = compile_tree(tree_of(FILES)), compile_tree(tree_of(files))
+    for side in (before, after):
+        assert not has_errors(side.diagnostics), [
+            each.message for each in side.diagnostics if has_errors([each])
+        ]
+    return compare(before, after)
+
+
+DELETED = ALL[
+    ALL.index("---\nkind: python+serve:run") : ALL.index("---\nkind: python+job:run\nname: alone")
+]
+RUN = "---\nkind: python+job:run\nname: another\nspec: {function: download}\n"
+
+CHANGES: Mapping[str, tuple[tuple[str, str, str], ...]] = {
+    "nothing": (("all.yaml", "name: download\n", "name: download\n# a comment\n"),),
+    "parameter": (("all.yaml", "country: IT", "country: DE"),),
+    "requirement": (("all.yaml", "pandas==2.2.3", "pandas==2.3.1"),),
+    "memory": (
+        ("all.yaml", "{cities: cities}\n---", "{cities: cities}\n  resources: {mem: 1Gi}\n---"),
+    ),
+    "replicas": (("all.yaml", "replicas: 2", "replicas: 3"),),
+    "schedule": (("all.yaml", "0 3 * * *", "0 4 * * *"),),
+    "deleted-service": (("all.yaml", DELETED, ""),),
+    "new-run": (
+        ("all.yaml", RUN.replace("another", "alone"), RUN.replace("another", "alone") + RUN),
+    ),
+    "renamed-run": (("all.yaml", "name: alone", "name: lonely"),),
+    "handler": (("src/count.py", "...", "return 1"),),
+    "comment": (("src/count.py", "def", "# said\ndef"),),
+    "store": (("gitopsc.yaml", "s3://demo/data", "s3://other/data"),),
+    "registry": (("gitopsc.yaml", "registry.example.com", "other.example.com"),),
+    "python": (
+        (
+            "all.yaml",
+            "PYTHON3_11\n  source: {source: src/api.py",
+            "PYTHON3_12\n  source: {source: src/api.py",
+        ),
+    ),
+    "environment-gone": (("gitopsc.yaml", "  production: {namespace: production}\n", ""),),
+    "environment-new": (
+        ("gitopsc.yaml", "  production:", "  test: {namespace: test}\n  production:"),
+    ),
+    "environment-renamed": (("gitopsc.yaml", "  production: {", "  live: {"),),
+    "secret": (
+        (
+            "all.yaml",
+            "name: alone\nspec: {function: download}",
+            "name: alone\nspec: {function: download, secrets: [TOKEN]}",
+        ),
+    ),
+    "job-becomes-a-schedule": (
+        (
+            "all.yaml",
+            "name: alone\nspec: {function: download}",
+            "name: alone\nspec: {function: download, schedule: '@daily'}",
+        ),
+    ),
+    "label": (("all.yaml", "name: alone\n", "name: alone\nmetadata: {labels: [team:geo]}\n"),),
+}
+
+
+@pytest.mark.parametrize("case", CHANGES)
+def test_what_a_reviewer_reads(case: str, update: bool) -> None:
+    """`tests/reviews` has the texts; digests are left out of them."""
+    text = render_review(reviewed(*CHANGES[case]), "Merging")
+    text = re.sub(r":[0-9a-f]{16}\b", ":<digest>      ", text)
+    text = "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+    file = REVIEWS / f"{case}.txt"
+    if update:
+        file.write_text(text)
+    assert text == file.read_text()
+
+
+def test_every_text_is_of_a_change() -> None:
+    assert {path.stem for path in REVIEWS.iterdir()} == {*CHANGES}
+
+
+def test_json_fits_its_schema() -> None:
+    schema = json.loads((ROOT / "schemas" / "reports" / "review.schema.json").read_text())
+    for changes in CHANGES.values():
+        found: Any = json.loads(render_review_json(reviewed(*changes), "Merging"))
+        Draft202012Validator(schema).validate(found)
+        assert found["summary"].startswith("Merging ")
+
+
+def test_markdown_shows_no_value_as_markup() -> None:
+    review = reviewed(("all.yaml", "country: IT", "country: '<b>|`x` [y](z)'"))
+    text = render_review_markdown(review, "Merging")
+    assert text.startswith(f"{MARKER}\n**Merging runs 2 jobs")
+    assert "<b>" not in text
+    assert "\\|\\`x\\` \\[y\\](z)" in text
+
+
+def test_a_comment_fits_into_its_limit() -> None:
+    runs = "".join(
+        f"---\nkind: python+job:run\nname: run-{number}\nspec:\n  function: download\n"
+        f"  parameters: {{country: A{number}}}\n"
+        for number in range(1_500)
+    )
+    before = compile_tree(tree_of({**FILES, "all.yaml": ALL + runs}))
+    after = compile_tree(tree_of({**FILES, "all.yaml": ALL + runs.replace("A", "B")}))
+    review = compare(before, after)
+    assert len(review.consequences) == 1_500
+    assert len(render_review_markdown(review, "Merging")) < 65_536
+    assert render_review(review, "Merging").startswith("Merging runs 1500 jobs;")
+
+
+def test_many_of_one_reason_are_one_line() -> None:
+    runs = "".join(
+        f"---\nkind: python+job:run\nname: run-{number}\n"
+        "spec: {function: count, inputs: {cities: x}}\n"
+        for number in range(20)
+    )
+    data = "---\nkind: dataitem\nname: x\nspec: {path: 's3://a/b.csv'}\n"
+    files = {**FILES, "all.yaml": ALL + runs + data}
+    before = compile_tree(tree_of(files))
+    after = compile_tree(tree_of({**files, "src/count.py": "def run(cities): return 2\n"}))
+    text = render_review(compare(before, after), "Merging")
+    assert re.search(r"\nruns +run-0 and 19 more +production, staging +source src/count.py", text)
+    assert "run-7" not in text.partition("\n\n")[2].partition("\n\n")[0]
+
+
+def test_what_is_stale_is_told_apart() -> None:
+    compilation = compile_tree(tree_of(FILES))
+    ((_, files),) = compilation.outputs
+    written = {f"deploy/{file.path}": file.content for file in files if "manifests/" in file.path}
+    assert compare(compilation, compilation, written).stale == ()
+    path = "deploy/manifests/staging/cities.yaml"
+    written[path] = written[path].replace(b"256Mi", b"128Mi")
+    review = compare(compilation, compilation, written)
+    assert review.consequences == ()
+    assert [(each.kind, each.environment, each.verb) for each in review.stale] == [
+        ("Job", "staging", "refused")
+    ]
+    assert "Besides: 1 object of what the base has committed" in render_review(review, "Merging")

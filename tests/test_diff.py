@@ -1,0 +1,326 @@
+"""`gitopsc diff` in real repositories: branches, conflicts, stale output, what is not there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import SAMPLE
+from gitopsc.cli import main
+
+OFF = ("-c", "filter.mine.smudge=", "-c", "core.fsmonitor=false")
+WHO = ("-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false")
+
+
+class Repository:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def git(self, *command: str) -> str:
+        done = subprocess.run(
+            ["git", *WHO, *command], cwd=self.root, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    def commit(self, message: str = "x") -> str:
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", message)
+        return self.git("rev-parse", "HEAD")
+
+    def replace(self, path: str, old: str, new: str) -> None:
+        file = self.root / path
+        assert old in file.read_text()
+        file.write_text(file.read_text().replace(old, new))
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
+    """The sample with its output, committed on `main`; `change` is checked out."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    root = tmp_path / "repository"
+    shutil.copytree(SAMPLE, root)
+    made = Repository(root)
+    made.git("init", "--quiet", "--initial-branch", "main")
+    made.commit()
+    made.git("checkout", "--quiet", "-b", "change")
+    return made
+
+
+def diff(
+    capsys: pytest.CaptureFixture[str], repository: Repository, *arguments: str, status: int = 0
+) -> str:
+    assert main(["diff", str(repository.root), *arguments]) == status
+    return capsys.readouterr().out
+
+
+def told(capsys: pytest.CaptureFixture[str], repository: Repository, *arguments: str) -> Any:
+    return json.loads(diff(capsys, repository, *arguments, "--format", "json"))
+
+
+def verbs(review: Any) -> set[tuple[str, str]]:
+    return {
+        (each["verb"], each["subject"])
+        for each in review["consequences"]
+        if each["kind"] != "image"
+    }
+
+
+def test_the_working_tree_over_head(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "changes nothing in a cluster" in diff(capsys, repository)
+    repository.replace("runs/jobs.yaml", "mem: 1Gi", "mem: 2Gi")
+    (repository.root / "runs" / "more.yaml").write_text(
+        "kind: python+job:run\nname: more\nspec: {function: announce, parameters: {channel: x}}\n"
+    )
+    review = told(capsys, repository)
+    assert verbs(review) == {("new job", "summarise-countries"), ("runs", "more")}
+    assert review["summary"].startswith("This change ")
+
+
+def test_merging_counts_what_both_have_done(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the target has done meanwhile is no part of it; nothing is left in the repository."""
+    repository.replace("runs/jobs.yaml", "mem: 1Gi", "mem: 2Gi")
+    repository.commit()
+    repository.git("checkout", "--quiet", "main")
+    repository.replace("runs/cities-api.json", '"replicas": 2', '"replicas": 3')
+    repository.commit()
+    repository.git("checkout", "--quiet", "change")
+    before = repository.git("count-objects")
+    review = told(capsys, repository, "--base", "main")
+    assert verbs(review) == {("new job", "summarise-countries")}
+    assert review["warnings"] == []
+    back = told(capsys, repository, "--base", "change", "--head", "main")
+    assert verbs(back) == {("scales", "cities-api")}
+    assert repository.git("count-objects") == before
+    assert repository.git("status", "--porcelain") == ""
+
+
+def test_conflicts_in_what_is_generated_do_not_count(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository.replace("runs/jobs.yaml", "min_population: 100000", "min_population: 5000")
+    assert main(["compile", str(repository.root)]) == 0
+    repository.commit()
+    repository.git("checkout", "--quiet", "main")
+    repository.replace("functions/cities.yaml", "pandas==2.2.3", "pandas==2.3.1")
+    assert main(["compile", str(repository.root)]) == 0
+    repository.commit()
+    merge = subprocess.run(
+        ["git", "merge-tree", "--write-tree", "main", "change"],
+        cwd=repository.root,
+        capture_output=True,
+        check=False,
+    )
+    assert merge.returncode == 1
+    capsys.readouterr()
+    review = told(capsys, repository, "--base", "main", "--head", "change")
+    assert ("runs", "download-cities") in verbs(review)
+    assert review["warnings"] == []
+    causes = [
+        each["causes"] for each in review["consequences"] if each["subject"] == "download-cities"
+    ]
+    assert [each["text"] for each in causes[0]] == ["parameter min_population 100000 -> 5000"]
+
+
+def test_a_real_conflict_shows_what_the_head_does(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository.replace("runs/jobs.yaml", "mem: 1Gi", "mem: 2Gi")
+    repository.commit()
+    repository.git("checkout", "--quiet", "main")
+    repository.replace("runs/jobs.yaml", "mem: 1Gi", "mem: 3Gi")
+    repository.commit()
+    text = diff(capsys, repository, "--base", "main", "--head", "change")
+    assert (
+        "warning: This is what `change` does since it left `main`: runs/jobs.yaml cannot be" in text
+    )
+    assert "memory 1Gi -> 2Gi" in text
+
+
+def test_no_driver_of_a_repository_runs(
+    repository: Repository, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    proof = tmp_path / "ran"
+    repository.git("config", "merge.mine.driver", f"touch {proof}; false")
+    repository.git("config", "filter.mine.smudge", f"touch {proof}; cat")
+    repository.git("config", "core.fsmonitor", f"touch {proof}")
+    (repository.root / ".gitattributes").write_text("*.yaml merge=mine filter=mine\n")
+    (repository.root / ".git" / "info" / "attributes").write_text("*.yaml merge=mine\n")
+    repository.replace("runs/jobs.yaml", "mem: 1Gi", "mem: 2Gi")
+    repository.git(*OFF, "add", "--all")
+    repository.git(*OFF, "commit", "--quiet", "--message", "x")
+    proof.unlink(missing_ok=True)
+    repository.git(
+        "-c", "filter.mine.smudge=", "-c", "core.fsmonitor=false", "checkout", "-q", "main"
+    )
+    proof.unlink(missing_ok=True)
+    repository.replace("runs/jobs.yaml", "min_population: 100000", "min_population: 5")
+    repository.git(*OFF, "commit", "--quiet", "--all", "--message", "x")
+    proof.unlink(missing_ok=True)
+    text = diff(capsys, repository, "--base", "main", "--head", "change")
+    assert "summarise-countries" in text
+    assert not proof.exists()
+
+
+def test_an_output_that_is_stale_is_told_apart(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository.git("checkout", "--quiet", "main")
+    repository.replace("deploy/manifests/staging/announce.yaml", "256Mi", "128Mi")
+    repository.commit()
+    repository.git("checkout", "--quiet", "change")
+    review = told(capsys, repository, "--base", "main")
+    assert review["consequences"] == []
+    assert [each["name"].split("-")[0] for each in review["stale"]] == ["announce"]
+
+
+def test_a_base_that_does_not_compile(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository.root / "runs" / "bad.yaml").write_text(
+        "kind: python+job:run\nname: bad\nspec: {function: nobody}\n"
+    )
+    bad = repository.commit()
+    (repository.root / "runs" / "bad.yaml").unlink()
+    repository.commit()
+    text = diff(capsys, repository, "--base", bad)
+    assert "warning: The base does not compile (1 error): everything counts as new." in text
+    assert "download-cities" in text
+    assert main(["diff", str(repository.root), "--base", "HEAD", "--head", bad]) == 0
+    capsys.readouterr()
+    repository.git("checkout", "--quiet", "-b", "worse", bad)
+    assert main(["diff", str(repository.root), "--base", "main"]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "C401" in said.err
+    assert "the merge does not compile" in said.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--base", "nowhere"], "it has no commit `nowhere`"),
+        (["--base", "main", "--head", "nowhere"], "it has no commit `nowhere`"),
+        (["--base", "--upload-pack=x"], "it has no commit `--upload-pack=x`"),
+    ],
+)
+def test_refs_that_are_not_there(
+    arguments: list[str],
+    words: str,
+    repository: Repository,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    flags = [f"{name}={value}" for name, value in zip(arguments[::2], arguments[1::2], strict=True)]
+    assert main(["diff", str(repository.root), *flags]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_no_commit_and_no_repository(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(SAMPLE, tmp_path / "a")
+    assert main(["diff", str(tmp_path / "a")]) == 2
+    assert "the folder is in no Git repository" in capsys.readouterr().err
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path / "a", check=True)
+    assert main(["diff", str(tmp_path / "a")]) == 2
+    assert "it has no commit `HEAD`" in capsys.readouterr().err
+
+
+def test_a_shallow_clone(
+    repository: Repository, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository.replace("runs/jobs.yaml", "mem: 1Gi", "mem: 2Gi")
+    repository.commit()
+    repository.git("checkout", "--quiet", "main")
+    repository.replace("runs/jobs.yaml", "min_population: 100000", "min_population: 5")
+    repository.commit()
+    shallow = tmp_path / "shallow"
+    subprocess.run(
+        [
+            "git",
+            "clone",
+            "-q",
+            "--depth",
+            "1",
+            "--no-single-branch",
+            f"file://{repository.root}",
+            shallow,
+        ],
+        check=True,
+    )
+    assert main(["diff", str(shallow), "--base", "origin/main", "--head", "origin/change"]) in (
+        0,
+        2,
+    )
+    said = capsys.readouterr()
+    assert "runs" in said.out or "shallow" in said.err or "common" in said.err
+
+
+def test_a_detached_head_and_a_linked_working_tree(
+    repository: Repository, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository.replace("runs/jobs.yaml", "mem: 1Gi", "mem: 2Gi")
+    commit = repository.commit()
+    linked = tmp_path / "linked"
+    repository.git("worktree", "add", "--quiet", "--detach", str(linked), commit)
+    review = told(capsys, Repository(linked), "--base", "main")
+    assert verbs(review) == {("new job", "summarise-countries")}
+
+
+def test_exit_codes(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    diff(capsys, repository, "--exit-code")
+    repository.replace("runs/jobs.yaml", "mem: 1Gi", "mem: 2Gi")
+    diff(capsys, repository)
+    diff(capsys, repository, "--exit-code", status=1)
+    diff(capsys, repository, "--fail-on", "runs,deletes-data")
+    diff(capsys, repository, "--fail-on", "new job", status=1)
+    with pytest.raises(SystemExit):
+        main(["diff", str(repository.root), "--fail-on", "explodes"])
+
+
+def test_what_is_refused_fails_always(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    volume = (
+        "  volumes: [{volume_type: persistent_volume_claim, name: data, mount_path: /d,"
+        " spec: {size: 5Gi}}]\n"
+    )
+    repository.replace(
+        "runs/jobs.yaml", "  resources: {mem: 1Gi}\n", "  resources: {mem: 1Gi}\n" + volume
+    )
+    repository.commit()
+    repository.replace("runs/jobs.yaml", "5Gi", "1Gi")
+    text = diff(capsys, repository, status=1)
+    assert text.startswith("Kubernetes refuses one object of this.")
+    assert "refused claim   summarise-countries-data" in text
+    repository.replace("runs/jobs.yaml", volume.replace("5Gi", "1Gi"), "")
+    text = diff(capsys, repository)
+    assert "keeps claim" in text
+    diff(capsys, repository, "--fail-on", "deletes-data")
+
+
+def test_an_lfs_pointer_is_a_pointer_on_both_sides(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository.root / ".gitattributes").write_text("*.bin filter=lfs\n")
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 12\n"
+    (repository.root / "api" / "model.bin").write_text(pointer.format("1" * 64))
+    repository.commit()
+    (repository.root / "api" / "model.bin").write_text(pointer.format("2" * 64))
+    commit = repository.commit()
+    review = told(capsys, repository, "--base", f"{commit}~1")
+    assert verbs(review) == {("rolls", "cities-api")}
+
+
+def test_markdown_is_one_comment(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository.replace("functions/cities.yaml", "pandas==2.2.3", "pandas==2.3.1")
+    text = diff(capsys, repository, "--format", "markdown")
+    assert text.startswith("<!-- gitopsc diff -->\n**This change runs 2 jobs")
+    assert "| runs | download\\_cities" in text or "| runs | download-cities |" in text
