@@ -274,7 +274,7 @@ def review_trees(
     before, after = compile_tree(base, memo), compile_tree(head, memo)
     was = Compilation() if has_errors(before.diagnostics) else before
     is_now = Compilation() if has_errors(after.diagnostics) else after
-    return before, after, compare(was, is_now, committed if was is before else None)
+    return before, after, compare(was, is_now, committed if was is before else {})
 
 
 def transcribe_notebook(

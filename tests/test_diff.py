@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SAMPLE
+from conftest import ROOT, SAMPLE
 from gitopsc.cli import main
 
 OFF = ("-c", "filter.mine.smudge=", "-c", "core.fsmonitor=false")
@@ -324,3 +325,66 @@ def test_markdown_is_one_comment(
     text = diff(capsys, repository, "--format", "markdown")
     assert text.startswith("<!-- gitopsc diff -->\n**This change runs 2 jobs")
     assert "| runs | download\\_cities" in text or "| runs | download-cities |" in text
+
+
+# Twelve pull requests
+
+REVIEWS = ROOT / "docs" / "reviews"
+JOBS = "runs/jobs.yaml"
+NEW_RUN = """\
+---
+kind: python+job:run
+name: german-cities
+spec:
+  function: download-cities
+  parameters: {min_population: 50000}
+"""
+PULL_REQUESTS: dict[str, tuple[tuple[str, str, str], ...]] = {
+    "requirement": (("functions/cities.yaml", "3.0.2, pandas==2.2.3", "3.0.2, pandas==2.3.1"),),
+    "handler": (("src/countries.py", '["count", "sum", "max"]', '["count", "sum"]'),),
+    "memory": ((JOBS, "mem: 1Gi", "mem: 4Gi"),),
+    "new-run": (
+        (JOBS, "  secrets: [ANNOUNCE_TOKEN]\n", "  secrets: [ANNOUNCE_TOKEN]\n" + NEW_RUN),
+    ),
+    "deleted-service": (("runs/cities-api.json", "", ""),),
+    "rename": (("runs/cities-api.json", '"name": "cities-api"', '"name": "world-api"'),),
+    "moved-file": ((JOBS, "", "runs/batch/all.yaml"),),
+    "schedule": (
+        (
+            JOBS,
+            "  parameters: {channel: geo}\n",
+            "  parameters: {channel: geo}\n  schedule: 0 7 * * 1\n",
+        ),
+    ),
+    "registry": (("gitopsc.yaml", "registry.example.com/geo", "registry.example.com/maps"),),
+    "environment": (
+        ("gitopsc.yaml", "  production:\n", "  test:\n    namespace: cities-test\n  production:\n"),
+    ),
+    "store": (("gitopsc.yaml", "s3://world-cities-data", "s3://cities"),),
+    "python-version": (("functions/cities-api.yaml", "PYTHON3_11", "PYTHON3_12"),),
+}
+"""Of each a file, what is there, and what takes its place; of a whole file where it goes, if it
+stays."""
+
+
+@pytest.mark.parametrize("case", PULL_REQUESTS)
+def test_a_comment_on_a_pull_request(
+    case: str, repository: Repository, capsys: pytest.CaptureFixture[str], update: bool
+) -> None:
+    """`docs/reviews` shows them as a reviewer reads them; digests are of today's runner."""
+    for path, old, new in PULL_REQUESTS[case]:
+        if old:
+            repository.replace(path, old, new)
+        elif new:
+            (repository.root / new).parent.mkdir()
+            (repository.root / path).rename(repository.root / new)
+        else:
+            (repository.root / path).unlink()
+    repository.commit()
+    text = diff(capsys, repository, "--base", "main", "--format", "markdown")
+    text = re.sub(r"\b[0-9a-f]{16}\b", "<digest>", text).replace("<digest>", "0" * 16)
+    file = REVIEWS / f"{case}.md"
+    if update:
+        file.write_text(text)
+    assert text == file.read_text()
+    assert {path.stem for path in REVIEWS.iterdir()} <= {*PULL_REQUESTS}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -16,8 +17,10 @@ from gitopsc.commands.reading import read
 from gitopsc.commands.terminal import wants_colour
 from gitopsc.model.consequence import VERBS, Review
 from gitopsc.model.diagnostic import has_errors
+from gitopsc.model.program import Program
 from gitopsc.model.source import Tree
 from gitopsc.pipeline import review_trees
+from gitopsc.report.lineage import render_mermaid
 from gitopsc.report.review import render_review, render_review_json, render_review_markdown
 from gitopsc.report.text import render_counts, render_text
 from gitopsc.scan import scan_revision
@@ -29,10 +32,8 @@ DESCRIPTION = (
 
 _DATA = "deletes-data"
 _CHOICES = (*VERBS, _DATA)
-_RENDERERS = {
-    "json": render_review_json,
-    "markdown": render_review_markdown,
-}
+_MOST_DRAWN = 40
+"""Boxes of a picture in a comment."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -98,10 +99,37 @@ def run(arguments: argparse.Namespace) -> int:
     review = replace(review, warnings=tuple(warnings))
     if arguments.format == "text":
         text = render_review(review, sides.subject, colour=wants_colour(sys.stdout))
+    elif arguments.format == "json":
+        text = render_review_json(review, sides.subject)
     else:
-        text = _RENDERERS[arguments.format](review, sides.subject)
+        text = render_review_markdown(review, sides.subject, _touched(review, after.programs))
     sys.stdout.write(text)
     return 1 if _fails(review, arguments) else 0
+
+
+def _touched(review: Review, programs: Sequence[Program]) -> str:
+    """The runs that something happens to, and the data between them; nothing where there is none,
+    or too much for a picture."""
+    touched = {(each.project, f"run/{each.subject}") for each in review.consequences}
+    parts = []
+    for program in programs:
+        lineage = program.lineage
+        runs = {id_ for project, id_ in touched if project == program.project.name}
+        data = [
+            {edge.source, edge.target} - runs
+            for edge in lineage.edges
+            if edge.relation != "run_of" and runs & {edge.source, edge.target}
+        ]
+        counted = Counter(id_ for ends in data for id_ in ends)
+        shared = {id_ for id_, count in counted.items() if count > 1}
+        parts.append(replace(program, lineage=lineage.only(runs | shared)))
+    drawn = sum(len(part.lineage.nodes) for part in parts)
+    has_data = any(
+        edge.relation in ("consumes", "produced_by") and edge.source.startswith("run/")
+        for part in parts
+        for edge in part.lineage.edges
+    )
+    return render_mermaid(parts) if has_data and drawn <= _MOST_DRAWN else ""
 
 
 def _fails(review: Review, arguments: argparse.Namespace) -> bool:

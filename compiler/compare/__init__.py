@@ -7,7 +7,6 @@ seen in a cluster); whether a job does its work is decided by its record's key (
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from gitopsc.compare.consequences import consequences
 from gitopsc.compare.objects import Manifests, changed_objects, manifests_of
@@ -18,11 +17,9 @@ from gitopsc.model.consequence import Review
 __all__ = ("compare",)
 
 
-def compare(
-    base: Compilation, head: Compilation, committed: Mapping[str, bytes] | None = None
-) -> Review:
+def compare(base: Compilation, head: Compilation, committed: Mapping[str, bytes] = {}) -> Review:
     """Neither has errors. `committed` are manifests by their paths in the tree, as the base has
-    them, if somebody has looked."""
+    them; none where output is kept off branches."""
     names = _renamed(base, head)
     before, after = manifests_of(base), manifests_of(head)
     objects = changed_objects(before.called(names), after)
@@ -31,9 +28,7 @@ def compare(
         for (project, environment, run), each in runs_of(base).items()
     }
     found, unchanged, notes = consequences(runs, runs_of(head), base, head, objects, names)
-    stale: Any = ()
-    if committed is not None:
-        stale = changed_objects(_committed(committed, before), before)
+    stale = changed_objects(_committed(committed, before), before) if committed else ()
     return Review(found, objects, unchanged, notes, (), stale)
 
 

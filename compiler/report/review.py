@@ -24,6 +24,8 @@ _MORE = 3
 """Further causes of one consequence that are told."""
 
 _MOST_UNCHANGED = 20
+_DEEPEST = 3
+"""Consequences of consequences that are indented further."""
 
 _SHOWN: dict[Verb, str] = {"keeps": "keeps claim", "new job": "new Job", "patches": "patches"}
 _COUNTED: tuple[tuple[Verb, str, str, str], ...] = (
@@ -167,7 +169,7 @@ def _cells(row: _Row, *, many: bool) -> tuple[str, str, str, str, str]:
     why, place = _cause(each.causes[0]) if each.causes else (each.note, "")
     if row.others:
         name += f" and {row.others} more"
-    return "  " * row.depth + verb, name, ", ".join(each.environments), why, place
+    return "  " * min(row.depth, _DEEPEST) + verb, name, ", ".join(each.environments), why, place
 
 
 def _cause(cause: Cause) -> tuple[str, str]:
@@ -268,10 +270,13 @@ def _object(each: Any) -> dict[str, Any]:
 # Markdown
 
 
-def render_review_markdown(review: Review, subject: str) -> str:
-    """A comment: the answer first, a table of runs, the rest folded. Too long a one is cut."""
+def render_review_markdown(review: Review, subject: str, lineage: str = "") -> str:
+    """A comment: the answer first, a table of runs, the rest folded. Too long a one is cut.
+
+    `lineage` is a Mermaid flowchart of what the change touches.
+    """
     lines = [MARKER, f"**{_escaped(headline(review, subject))}**", ""]
-    lines += [f"> {_escaped(each)}" for each in review.warnings]
+    lines += [f"> {_sentence(each)}" for each in review.warnings]
     lines += [""] if review.warnings else []
     rows = [*_rows(review)]
     many = len({each.project for each in review.consequences}) > 1
@@ -284,7 +289,10 @@ def render_review_markdown(review: Review, subject: str) -> str:
             cells = (f"{indent}{verb.strip()}", _escaped(name), where, "<br>".join(told))
             lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
         lines.append("")
-    lines += [f"- {_escaped(each)}" for each in _sentences(review)]
+    lines += [f"- {_sentence(each)}" for each in _sentences(review)]
+    if lineage:
+        lines += ["", "<details><summary>What it touches</summary>", "", "```mermaid"]
+        lines += [lineage.rstrip("\n"), "```", "", "</details>"]
     if review.unchanged:
         names = ", ".join(f"`{name}`" for name in review.unchanged)
         lines += ["", f"<details><summary>{len(review.unchanged)} unchanged</summary>", ""]
@@ -294,6 +302,15 @@ def render_review_markdown(review: Review, subject: str) -> str:
 
 def _why(text: str, place: str) -> str:
     return f"{_escaped(text)} ({_escaped(place)})" if place else _escaped(text)
+
+
+def _sentence(text: str) -> str:
+    """What stands between backticks is code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return _escaped(text)
+    shown = (_escaped(part) if index % 2 == 0 else f"`{part}`" for index, part in enumerate(parts))
+    return "".join(shown)
 
 
 def _escaped(text: str) -> str:
