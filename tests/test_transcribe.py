@@ -204,6 +204,77 @@ LEFT_OUT: Mapping[str, tuple[str, str]] = {
         "f.run('deploy')",
         "a run of `download` is left out: its action is `deploy`",
     ),
+    "a run in a list": (
+        "runs = [f.run('job', parameters={'limit': n}) for n in (1, 2)]",
+        "a run of `download` is left out, for it is in a loop",
+    ),
+    "a run in a lambda": (
+        "later = lambda: f.run('job')",
+        "a run of `download` is left out, for it is in a lambda",
+    ),
+    "a run that depends": (
+        "import os\nif os.environ.get('CI'):\n    f.run('job')\nelse:\n    pass",
+        "a run of `download` is written though it is made only if `os.environ.get('CI')`",
+    ),
+    "a run that may not be": (
+        "ready and f.run('job')",
+        "a run of `download` is written though it is made only if `ready`",
+    ),
+    "a run of nobody knows what": (
+        "functions['a'].run('job')",
+        "a run is left out: only running it tells its function, `functions['a']`",
+    ),
+    "arguments that nobody knows": (
+        "f.run('job', **settings)",
+        "a run of `download`: only running it tells what `**settings` are",
+    ),
+    "an action in arguments that nobody knows": (
+        "f.run(**settings)",
+        "a run of `download` is left out: only running it tells its action, `**settings`",
+    ),
+    "a function of arguments that nobody knows": (
+        "project.new_function(**settings)",
+        "a function is left out: only running it tells its name, `**settings`",
+    ),
+    "what is imported": (
+        "g = project.import_function('g.yaml')",
+        "`import_function` is not followed: what it makes is left out",
+    ),
+    "an older SDK": (
+        "project.run_function('g', inputs={})",
+        "`run_function` is not followed: what it makes is left out",
+    ),
+    "a function that nothing calls": (
+        "class Pipeline:\n    def go(self):\n        f.run('job')",
+        "`go` is called by nothing here: what it would make is left out",
+    ),
+    "a trigger of a service": (
+        "f.trigger('serve', 'scheduler', 't', schedule='0 1 * * *')",
+        "trigger `t` is left out: it starts `serve`, and triggers start jobs",
+    ),
+    "more of a trigger": (
+        "f.trigger('job', 'scheduler', 't', schedule='0 1 * * *', zone='x')",
+        "trigger `t`: `zone` is left out, for no descriptor has it",
+    ),
+    "more of data": (
+        "project.new_dataitem('d', 'table', path='s3://x/y', partitions=3)",
+        "dataitem `d`: `partitions` is left out, for no descriptor has it",
+    ),
+    "a scheduled workflow": (
+        "w = project.get_workflow('w')\nw.run('pipeline', schedule='0 5 * * *')",
+        "the workflow `w` is left out, with its schedule `0 5 * * *`",
+    ),
+    "what grows": (
+        "".join(f"def f{n}():\n    f{n + 1}()\n    f{n + 1}()\n\n" for n in range(19))
+        + "def f19(): ...\n\nf0()\n",
+        "it does too much to be followed",
+    ),
+    "what no file can have": (
+        "f.run('job', parameters={'a': 1e999, 'b': '\\ud800', 'c': 0x" + "f" * 9000 + "})",
+        "a run of `download`: only running it tells `parameters.a`, which is `1e999`",
+    ),
+    "a file in the home": ("%%writefile ~/x.py\nx = 1", "the file `~/x.py` lies outside"),
+    "a file somewhere": ("%%writefile $DIR/x.py\nx = 1", "the file `$DIR/x.py` lies outside"),
     "what is not Python": ("this is = = not python", "cell 5 is not valid Python"),
     "a file elsewhere": ("%%writefile ../x.py\nx = 1", "the file `../x.py` lies outside"),
 }
@@ -270,6 +341,88 @@ FOLLOWED: Mapping[str, tuple[Sequence[str], str, Any]] = {
         "runs/download.yaml",
         {"function": "download"},
     ),
+    "settings that are known": (
+        [
+            DOWNLOAD,
+            "more = {'parameters': {'limit': 0, 'url': None}}\n"
+            "f.run(*['job'], **more, **{'envs': [{'name': 'A', 'value': None}]})",
+        ],
+        "runs/download.yaml",
+        {
+            "function": "download",
+            "parameters": {"limit": 0, "url": None},
+            "envs": [{"name": "A", "value": None}],
+        },
+    ),
+    "f-strings as Python has them": (
+        [
+            DOWNLOAD,
+            "a = 'x'\n"
+            "f.run('job', parameters={'p': f'\\t{a}{{}}', 'r': rf'\\d{a}', 'n': f\"'{a}'\"})",
+        ],
+        "runs/download.yaml",
+        {"function": "download", "parameters": {"p": "\tx{}", "r": "\\dx", "n": "'x'"}},
+    ),
+    "text that looks like magics": (
+        [
+            DOWNLOAD,
+            "# why?\n"
+            "text = '''\n%s of it?\npip install x\n!ls\n'''  # what is it?\n"
+            "n = (5\n    % 3)\n!ls # ''' it's\npip install \"pandas==2\"\nf.run?\n"
+            "f.run('job', parameters={'text': text})",
+        ],
+        "runs/download.yaml",
+        {"function": "download", "parameters": {"text": "\n%s of it?\npip install x\n!ls\n"}},
+    ),
+    "functions that make functions": (
+        [
+            "def made(name, handler='download', *more):\n"
+            "    return project.new_function(name=name, kind='python', code_src='src/etl.py',\n"
+            "        python_version='PYTHON3_11', handler=handler)\n\n"
+            "def go(function):\n    with open('x') as f:\n        return function.run('job')\n\n"
+            "assert go(made('download'))"
+        ],
+        "runs/download.yaml",
+        {"function": "download"},
+    ),
+    "objects": (
+        [
+            DOWNLOAD.replace("f = ", "") + "class Pipeline:\n"
+            "    limit = 3\n\n"
+            "    def __init__(self, project):\n"
+            "        self.f = project.get_function('download')\n\n"
+            "    def go(self, n):\n        self.f.run('job', parameters={'n': n})\n\n"
+            "Pipeline(project).go(7)",
+        ],
+        "runs/download.yaml",
+        {"function": "download", "parameters": {"n": 7}},
+    ),
+    "the SDK by other names": (
+        [
+            "import digitalhub as d\nfrom digitalhub import new_function as nf\n"
+            "from digitalhub import *\n"
+            "nf('demo', name='download', kind='python', code_src='src/etl.py',\n"
+            "    python_version='PYTHON3_11', handler='download')\n"
+            "(g := d.get_function('download', 'demo')).run('job')\n"
+            "new_dataitem('demo', name='x', kind='table', path='s3://x/y')",
+        ],
+        "runs/download.yaml",
+        {"function": "download"},
+    ),
+    "data of one kind": (
+        [DOWNLOAD, "project.log_table('t', path='s3://x/t.parquet')"],
+        "data/dataitem/t.yaml",
+        {"path": "s3://x/t.parquet"},
+    ),
+    "conditions that reading decides": (
+        [
+            DOWNLOAD,
+            "TRY = False\nif TRY:\n    f.run('job', parameters={'limit': 1})\n"
+            "elif True:\n    f.run('job', parameters={'limit': 2 if TRY else 3})\n",
+        ],
+        "runs/download.yaml",
+        {"function": "download", "parameters": {"limit": 3}},
+    ),
     "keys": (
         [
             DOWNLOAD,
@@ -309,6 +462,132 @@ FOLLOWED: Mapping[str, tuple[Sequence[str], str, Any]] = {
 def test_what_is_followed(case: str) -> None:
     more, path, spec = FOLLOWED[case]
     assert Imported(notebook(*cells(*more))).yaml(path)["spec"] == spec
+
+
+STALE = {
+    "an item": "d['limit'] = 2",
+    "an item of an item": "d['more']['x'] = 2",
+    "a method": "d.update(limit=2)",
+    "an alias": "e = d\ne.pop('limit')",
+    "a part": "e = d['more']\ne['x'] = 3",
+    "deleted": "del d['limit']",
+    "augmented": "d |= {'limit': 2}",
+    "passed on": "change(d)",
+    "a loop": "for d in ({'limit': 2}, {}):\n    pass",
+    "done in a loop": "for n in (1, 2):\n    d = {'limit': n}",
+    "a branch": "if other:\n    d = {'limit': 2}",
+    "a match": "match other:\n    case 1:\n        d = {'limit': 2}",
+    "after an exception": "try:\n    d = {'limit': 2}\nexcept E:\n    d = {'limit': 3}",
+    "an exception": "try:\n    other()\nexcept E as d:\n    pass",
+    "with": "with other() as d:\n    pass",
+    "imported": "from other import d",
+    "imported by another name": "import other as d",
+    "walrus": "print(d := other())",
+    "unpacked": "d, = [{'limit': 2}]",
+    "the rest": "a, *d = other",
+    "global": "def change():\n    global d\n    d = {'limit': other()}\n\nchange()",
+    "a function": "def d(): ...",
+    "a class": "class d: ...",
+    "one or another": "d = d if other else {'limit': 2}",
+    "or": "d = d or other",
+}
+
+
+@pytest.mark.parametrize("case", STALE)
+def test_what_may_have_changed_is_not_written(case: str) -> None:
+    cell = f"d = {{'limit': 1, 'more': {{'x': 1}}}}\n{STALE[case]}\nf.run('job', parameters=d)"
+    imported = Imported(notebook(*cells(DOWNLOAD, cell)))
+    written = imported.yaml("runs/download.yaml")["spec"].get("parameters", {})
+    assert not {"limit", "more"} & set(written)
+    assert any("only running it tells `parameters" in each for each in imported.messages)
+
+
+def test_what_is_as_it_was_is_written() -> None:
+    before = "d = {'limit': 1}\nprint(d)\nfor n in (1, 2):\n    len(d)\n"
+    before += "if other:\n    d = {'limit': 1}\n"
+    before += "def own(d):\n    d = 3\n\nown(4)\nx = [d for d in (1, 2)]\n"
+    cell = f"{before}f.run('job', parameters=d)\nd.clear()"
+    imported = Imported(notebook(*cells(DOWNLOAD, cell)))
+    assert imported.yaml("runs/download.yaml")["spec"]["parameters"] == {"limit": 1}
+    assert imported.messages == []
+
+
+def test_names_that_share_a_file() -> None:
+    def made(name: str) -> str:
+        return (
+            f"project.new_function({name!r}, 'python', python_version='PYTHON3_11',\n"
+            f"    code='def f(): ...', handler='f').run('job', parameters={{'n': {name!r}}})\n"
+            f"project.new_dataitem({name!r}, 'table', path='s3://x/' + {name!r})\n"
+        )
+
+    names = ("a b", "a-b", "A-B", "東京", "大阪", "../x", "x" * 300)
+    imported = Imported(notebook(*cells(*map(made, names))))
+    for folder in ("functions", "data/dataitem"):
+        written = {
+            imported.yaml(path)["name"]: path
+            for path in imported.files
+            if path.startswith(f"{folder}/") and path.endswith(".yaml")
+        }
+        assert set(written) == set(names)
+        assert len({path.lower() for path in written.values()}) == len(names)
+    runs = [imported.yaml(path) for path in imported.files if path.startswith("runs/")]
+    assert {each["spec"]["parameters"]["n"] for each in runs} == set(names)
+    assert not any(".." in path or not path.isascii() for path in imported.files)
+
+
+def test_runs_that_differ_in_what_nobody_knows() -> None:
+    cell = "f.run('job', parameters={'url': a()})\nf.run('job', parameters={'url': b()})"
+    imported = Imported(notebook(*cells(DOWNLOAD, cell)))
+    texts = [text for path, text in imported.files.items() if path.startswith("runs/")]
+    assert sorted(text.splitlines()[0] for text in texts) == [
+        "# parameters.url: a()",
+        "# parameters.url: b()",
+    ]
+
+
+def test_half_a_character() -> None:
+    imported = Imported(notebook(*cells(DOWNLOAD, "%%writefile x.py\n'\ud800'")))
+    assert "cell 5 holds characters that no file can have, and is left out" in imported.messages
+    assert "x.py" not in imported.files
+
+
+def test_no_secret_is_written() -> None:
+    cell = (
+        "f.run('job', envs=[{'name': 'DB_PASSWORD', 'value': get('hunter2-swordfish')}],\n"
+        "    parameters={'url': open('https://user:hunter2-swordfish@example.com'),\n"
+        "    'api_key': wrap('hunter2-swordfish')})"
+    )
+    imported = Imported(notebook(*cells(DOWNLOAD, cell)))
+    assert "swordfish" not in json.dumps(imported.files)
+    assert not any("swordfish" in message for message in imported.messages)
+
+
+def test_a_folder_that_cells_write() -> None:
+    imported = Imported(
+        notebook(
+            *cells(
+                "%%writefile src/..b.py\nx = 1",
+                "project.new_function('g', 'python', python_version='PYTHON3_11',\n"
+                "    code_src='src', handler='etl:count').run('job')",
+            )
+        ),
+        beside={"src/more.py": "y = 1\n", "src/etl.py": "older\n"},
+    )
+    assert imported.messages == []
+    assert "def count" in imported.files["src/etl.py"]
+    assert {"src/..b.py", "src/more.py"} < set(imported.files)
+
+
+def test_deep_and_wide_code_is_read_in_little_time() -> None:
+    """Each of these took hours, or all of the memory, when parts were looked at twice."""
+    nested = "f(" * 45 + "1" + ")" * 45
+    doubled = "a = 'x' * 1\n" + "a = f'{a}{a}'\n" * 60 + "b = [1]\n" + "b = [b, b]\n" * 60
+    deep = "x = " + "[" * 3000 + "]" * 3000 + "\n" + "c = []\n" + "c = [c]\n" * 3000
+    wide = "\n".join("x = " + " + ".join(["y"] * 2000) for _ in range(20))
+    for cell in (f"z = {nested}", doubled, deep, wide):
+        run = "f.run('job', parameters={'b': 1})"
+        imported = Imported(notebook(*cells(DOWNLOAD, cell, run)))
+        assert imported.yaml("runs/download.yaml")["spec"]["parameters"] == {"b": 1}
 
 
 def test_projects_whose_names_are_put_together() -> None:

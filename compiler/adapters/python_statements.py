@@ -1,244 +1,268 @@
-"""Python text -> its statements and expressions as plain values, for whoever follows what a script
-says without running it."""
+"""Python text -> its statements as plain values, for whoever follows what a script says without
+running it."""
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from itertools import chain
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from gitopsc.adapters.python import NotPython, checked_tree
+from gitopsc.adapters.python_expressions import Expression, expression, names_in, text_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node
 
-__all__ = ("Expression", "NotPython", "Statement", "statements")
+__all__ = ("Expression", "NotPython", "Parameter", "Statement", "statements")
 
 _DEEPEST = 50
-"""Of expressions in each other; what lies below is not looked at."""
+"""Of statements in each other; what lies below is not looked at."""
+
+Word = Literal["", "if", "loop", "try", "def", "class", "return", "raise", "import", "global"]
 
 
-class Expression(NamedTuple):
-    """`text` is as it is written, `line` counts from 1.
+class Parameter(NamedTuple):
+    """`*` and `**` before a name that takes any number; a bare `*` begins those by name."""
 
-    A literal has its `value`; a name and an attribute are called by it. `inner` are: of an
-    attribute, what it is of; of a subscript, what it is of, and the key; of a call, what is called,
-    and the arguments by place, those by name in `named`; of a list, the items; of a mapping, keys
-    and values in turn; of joined text, its parts; of anything else, what stands in it.
-    """
-
-    kind: Literal[
-        "literal", "name", "attribute", "subscript", "call", "list", "mapping", "joined", "other"
-    ]
-    text: str
-    line: int
-    value: Any = None
-    inner: tuple[Expression, ...] = ()
-    named: tuple[tuple[str, Expression], ...] = ()
+    name: str
+    default: Expression | None = None
 
 
 class Statement(NamedTuple):
-    """`word` begins a compound statement: `if`, `for`, `while`, `try`, `with`; its statements are
-    its `body`, of all branches. An assignment has `targets`; what is assigned to anything but a
-    name has none. A function (`def`) has its name there, and its body. Classes are left out."""
+    """`values` are the expressions that are evaluated in it, in their order.
+
+    `targets` get the last of them, names and attributes; `bound` are other names that get a value,
+    which nobody knows here; `changed` is what may not be afterwards what it was: `x` of `x[0] = 1`.
+
+    A compound statement has `branches`. Of `if`, each belongs to one of the values, and what is
+    over is done else. Of `try`, the first is what is tried, and the others come after exceptions. A
+    function (`def`) has its name among the targets, and its parameters; a class its name.
+    An import has what its names are called where they come from.
+    """
 
     line: int
-    value: Expression | None
-    targets: tuple[str, ...] = ()
-    word: str = ""
-    body: tuple[Statement, ...] = ()
+    word: Word = ""
+    values: tuple[Expression, ...] = ()
+    targets: tuple[Expression, ...] = ()
+    bound: tuple[str, ...] = ()
+    changed: tuple[Expression, ...] = ()
+    branches: tuple[tuple[Statement, ...], ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    imported: tuple[tuple[str, str], ...] = ()
 
 
 def statements(text: str) -> tuple[Statement, ...]:
     """Raises NotPython."""
     root = checked_tree(text.encode("utf-8", "replace"))
-    return tuple(_statements(root, 0))
+    return _block(root, 0)
 
 
-_COMPOUND = {
-    "for_statement": "for",
-    "if_statement": "if",
-    "match_statement": "if",
-    "try_statement": "try",
-    "while_statement": "while",
-    "with_statement": "with",
-}
+def _block(block: Node | None, depth: int) -> tuple[Statement, ...]:
+    if block is None or depth > _DEEPEST:
+        return ()
+    return tuple(each for node in block.named_children for each in _statements(node, depth))
 
 
-def _statements(block: Node, depth: int) -> Iterator[Statement]:
-    for node in block.named_children:
-        line = node.start_point.row + 1
-        if node.type in _COMPOUND and depth < _DEEPEST:
-            body = tuple(each for inner in _blocks(node) for each in _statements(inner, depth + 1))
-            yield Statement(line, None, (), _COMPOUND[node.type], body)
-        elif (function := _function(node)) is not None and depth < _DEEPEST:
-            name, block_of = (function.child_by_field_name(field) for field in ("name", "body"))
-            inside = tuple(_statements(block_of, depth + 1)) if block_of is not None else ()
-            yield Statement(line, None, (_text(name),), "def", inside)
-        elif node.type == "expression_statement":
-            inner = node.named_children[0]
-            if inner.type in ("assignment", "augmented_assignment"):
-                yield from _assignment(inner)
-            else:
-                yield Statement(line, _expression(inner, 0))
-
-
-def _function(node: Node) -> Node | None:
-    found: Node | None = node
-    if node.type == "decorated_definition":
-        found = node.child_by_field_name("definition")
-    return found if found is not None and found.type == "function_definition" else None
-
-
-def _blocks(node: Node) -> Iterator[Node]:
-    """Those of all branches, in their order."""
-    for child in node.named_children:
-        if child.type == "block":
-            yield child
-        elif child.type.endswith("_clause") or child.type == "case_block":
-            yield from _blocks(child)
-
-
-def _assignment(node: Node) -> Iterator[Statement]:
-    """`a = b = x`, `a: int = x`, `a, b = x`; an augmented one makes a value that nobody knows."""
-    targets: list[str] = []
-    part: Node | None = node
-    while part is not None and part.type == "assignment":
-        left = part.child_by_field_name("left")
-        targets += _names(left) if left is not None else []
-        part = part.child_by_field_name("right")
-    is_split = node.child_by_field_name("left") is not None and len(targets) > 1
-    value = _expression(part, 0) if part is not None else None
-    if node.type == "augmented_assignment":
-        left = node.child_by_field_name("left")
-        targets = _names(left) if left is not None else []
-        value = Expression("other", _text(node), node.start_point.row + 1)
-    elif value is not None and is_split and _is_pattern(node):
-        value = value._replace(kind="other")
-    yield Statement(node.start_point.row + 1, value, tuple(targets))
-
-
-def _is_pattern(node: Node) -> bool:
-    left = node.child_by_field_name("left")
-    return left is not None and left.type != "identifier"
-
-
-def _names(node: Node) -> list[str]:
-    if node.type == "identifier":
-        return [_text(node)]
-    if node.type in ("pattern_list", "tuple_pattern", "list_pattern"):
-        return [name for each in node.named_children for name in _names(each)]
-    return []
-
-
-def _expression(node: Node, depth: int) -> Expression:
-    kind, value = _OTHER, None
-    line, text = node.start_point.row + 1, _text(node)
-    if depth > _DEEPEST:
-        return Expression("other", text, line)
-    children = [each for each in node.named_children if each.type != "comment"]
-    if node.type in ("parenthesized_expression", "await") and len(children) == 1:
-        return _expression(children[0], depth + 1)
-    if node.type in _LITERALS or (node.type == "string" and not _has_parts(node)):
-        known = _literal(text)
-        return Expression("literal", text, line, *known) if known else _other(node, depth)
-    if node.type == "unary_operator" and (known := _literal(text)):
-        return Expression("literal", text, line, *known)
-    if node.type == "identifier":
-        return Expression("name", text, line, text)
-    inner = tuple(_expression(each, depth + 1) for each in children)
-    if node.type == "attribute":
-        return Expression("attribute", text, line, _text(children[-1]), inner[:1])
-    if node.type == "call":
-        return _call(node, depth)
-    if node.type in _KINDS:
-        return Expression(_KINDS[node.type], text, line, value, inner)
-    if node.type == "dictionary":
-        return _mapping(node, depth)
-    if node.type == "string":
-        return Expression("joined", text, line, None, tuple(_parts(node, depth)))
-    if node.type == "concatenated_string" or _is_sum(node):
-        return Expression("joined", text, line, None, inner)
-    return Expression(kind, text, line, None, inner)
-
-
-_OTHER: Literal["other"] = "other"
-_LITERALS = ("true", "false", "none", "integer", "float")
-_KINDS: dict[str, Literal["list", "subscript"]] = {
-    "list": "list",
-    "tuple": "list",
-    "subscript": "subscript",
-}
-
-
-def _other(node: Node, depth: int) -> Expression:
-    inner = tuple(_expression(each, depth + 1) for each in node.named_children)
-    return Expression("other", _text(node), node.start_point.row + 1, None, inner)
-
-
-def _literal(text: str) -> tuple[Any] | None:
-    """The value of a literal, as every Python has it."""
-    try:
-        return (ast.literal_eval(text),)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
-
-
-def _has_parts(node: Node) -> bool:
-    return any(each.type == "interpolation" for each in node.named_children)
-
-
-def _is_sum(node: Node) -> bool:
-    operator = node.child_by_field_name("operator")
-    return node.type == "binary_operator" and operator is not None and operator.type == "+"
-
-
-def _parts(node: Node, depth: int) -> Iterator[Expression]:
-    """Of an f-string: its text, and what is put in it; with a format, nobody knows what comes."""
-    for each in node.named_children:
-        line = each.start_point.row + 1
-        if each.type == "string_content":
-            text = _text(each)
-            known = _literal('"""' + text.replace('"', '\\"') + '"""')
-            shown = known[0] if known else text
-            yield Expression("literal", text, line, shown.replace("{{", "{").replace("}}", "}"))
-        elif each.type == "interpolation":
-            children = each.named_children
-            if len(children) == 1:
-                yield _expression(children[0], depth + 1)
-            else:
-                yield Expression("other", _text(each), line)
-
-
-def _call(node: Node, depth: int) -> Expression:
-    function = node.child_by_field_name("function")
-    arguments = node.child_by_field_name("arguments")
-    inner, named = [], []
-    if function is not None:
-        inner.append(_expression(function, depth + 1))
-    for each in arguments.named_children if arguments is not None else ():
-        if each.type == "keyword_argument":
-            name, value = each.child_by_field_name("name"), each.child_by_field_name("value")
-            if value is not None:
-                named.append((_text(name), _expression(value, depth + 1)))
-        elif each.type != "comment":
-            inner.append(_expression(each, depth + 1))
+def _statements(node: Node, depth: int) -> Iterator[Statement]:
     line = node.start_point.row + 1
-    return Expression("call", _text(node), line, None, tuple(inner), tuple(named))
+    match node.type:
+        case "if_statement":
+            yield _if(node, depth)
+        case "match_statement":
+            yield from _match(node, depth)
+        case "for_statement" | "while_statement":
+            yield _loop(node, depth)
+        case "try_statement":
+            yield from _try(node, depth)
+        case "with_statement":
+            yield from _with(node, depth)
+        case "decorated_definition":
+            definition = node.child_by_field_name("definition")
+            if definition is not None:
+                yield from _statements(definition, depth)
+        case "function_definition":
+            yield _function(node, depth)
+        case "class_definition":
+            name, body = (node.child_by_field_name(field) for field in ("name", "body"))
+            branches = (_block(body, depth + 1),)
+            yield Statement(line, "class", targets=_name(name), branches=branches)
+        case "return_statement":
+            yield Statement(line, "return", tuple(map(expression, node.named_children)))
+        case "import_statement" | "import_from_statement":
+            yield Statement(line, "import", imported=tuple(_imported(node)))
+        case "global_statement" | "nonlocal_statement":
+            yield Statement(line, "global", bound=tuple(names_in(node)))
+        case "delete_statement":
+            changed = tuple(_changed(node))
+            yield Statement(line, bound=tuple(names_in(node)), changed=changed)
+        case "expression_statement":
+            for each in node.named_children:
+                if each.type in ("assignment", "augmented_assignment"):
+                    yield _assignment(each)
+                elif each.type != "comment":
+                    yield Statement(line, values=(expression(each),))
+        case "assert_statement" | "print_statement" | "exec_statement":
+            yield Statement(line, values=tuple(map(expression, node.named_children)))
+        case "raise_statement":
+            yield Statement(line, "raise", tuple(map(expression, node.named_children)))
 
 
-def _mapping(node: Node, depth: int) -> Expression:
-    inner = []
+def _if(node: Node, depth: int) -> Statement:
+    """`elif` is one more condition with its branch; `else` is the branch that is over."""
+    clauses = [each for each in node.named_children if each.type.endswith("_clause")]
+    values, branches = [], []
+    for each in (node, *clauses):
+        condition = each.child_by_field_name("condition")
+        if condition is not None:
+            values.append(expression(condition))
+        body = each.child_by_field_name("consequence") or each.child_by_field_name("body")
+        branches.append(_block(body, depth + 1))
+    return Statement(node.start_point.row + 1, "if", tuple(values), branches=tuple(branches))
+
+
+def _match(node: Node, depth: int) -> Iterator[Statement]:
+    """As an `if` of which nobody knows whether any of it is done."""
+    line = node.start_point.row + 1
+    subject = node.child_by_field_name("subject")
+    value = expression(subject) if subject is not None else Expression("other", "match", line)
+    yield Statement(line, values=(value,))
+    body = node.child_by_field_name("body")
+    for case in body.named_children if body is not None else ():
+        if case.type == "case_clause":
+            patterns = [each for each in case.named_children if each.type == "case_pattern"]
+            shown = f"{value.text} is {', '.join(map(text_of, patterns))}"
+            bound = tuple(name for each in patterns for name in names_in(each))
+            inside = _block(case.child_by_field_name("consequence"), depth + 1)
+            branch = (Statement(line, bound=bound), *inside)
+            condition = Expression("other", shown, case.start_point.row + 1)
+            yield Statement(condition.line, "if", (condition,), branches=(branch,))
+
+
+def _loop(node: Node, depth: int) -> Statement:
+    """What comes after it (`else`) is a part of what is done in it."""
+    left, right, condition = (
+        node.child_by_field_name(field) for field in ("left", "right", "condition")
+    )
+    head = right or condition
+    blocks = [node.child_by_field_name("body")]
+    blocks += [each.child_by_field_name("body") for each in _clauses(node, "else_clause")]
+    inside = tuple(each for block in blocks for each in _block(block, depth + 1))
+    return Statement(
+        node.start_point.row + 1,
+        "loop",
+        (expression(head),) if head is not None else (),
+        bound=tuple(names_in(left)) if left is not None else (),
+        branches=(inside,),
+    )
+
+
+def _try(node: Node, depth: int) -> Iterator[Statement]:
+    tried = [node.child_by_field_name("body")]
+    tried += [each.child_by_field_name("body") for each in _clauses(node, "else_clause")]
+    branches = [tuple(each for block in tried for each in _block(block, depth + 1))]
+    for clause in (*_clauses(node, "except_clause"), *_clauses(node, "except_group_clause")):
+        body = next((each for each in clause.named_children if each.type == "block"), None)
+        bound = tuple(_as_names(clause))
+        branches.append((Statement(node.start_point.row + 1, bound=bound), *_block(body, depth)))
+    yield Statement(node.start_point.row + 1, "try", branches=tuple(branches))
+    for clause in _clauses(node, "finally_clause"):
+        for each in clause.named_children:
+            yield from _block(each if each.type == "block" else None, depth + 1)
+
+
+def _with(node: Node, depth: int) -> Iterator[Statement]:
+    heads = [each for each in node.named_children if each.type == "with_clause"]
+    items = [item for head in heads for item in head.named_children if item.type == "with_item"]
+    values = tuple(expression(item.named_children[0]) for item in items if item.named_children)
+    bound = tuple(chain.from_iterable(map(_as_names, items)))
+    yield Statement(node.start_point.row + 1, values=values, bound=bound)
+    yield from _block(node.child_by_field_name("body"), depth + 1)
+
+
+def _clauses(node: Node, type_: str) -> list[Node]:
+    return [each for each in node.named_children if each.type == type_]
+
+
+def _as_names(node: Node) -> Iterator[str]:
+    """Of all `as` in it but those of its blocks."""
     for each in node.named_children:
-        if each.type == "pair":
-            for side in ("key", "value"):
-                part = each.child_by_field_name(side)
-                if part is not None:
-                    inner.append(_expression(part, depth + 1))
-        elif each.type != "comment":  # `**more`
-            return _other(node, depth)
-    return Expression("mapping", _text(node), node.start_point.row + 1, None, tuple(inner))
+        if each.type == "as_pattern_target":
+            yield from names_in(each)
+        elif each.type != "block":
+            yield from _as_names(each)
 
 
-def _text(node: Node | None) -> str:
-    return (node.text or b"").decode("utf-8", "replace") if node is not None else ""
+def _function(node: Node, depth: int) -> Statement:
+    name, parameters, body = (
+        node.child_by_field_name(field) for field in ("name", "parameters", "body")
+    )
+    taken = parameters.named_children if parameters is not None else ()
+    return Statement(
+        node.start_point.row + 1,
+        "def",
+        targets=_name(name),
+        parameters=tuple(each for node in taken for each in _parameter(node)),
+        branches=(_block(body, depth + 1),),
+    )
+
+
+def _name(node: Node | None) -> tuple[Expression, ...]:
+    return (expression(node),) if node is not None else ()
+
+
+def _parameter(node: Node) -> Iterator[Parameter]:
+    if node.type == "keyword_separator":
+        yield Parameter("*")
+    elif node.type in ("identifier", "list_splat_pattern", "dictionary_splat_pattern"):
+        yield Parameter(text_of(node))
+    elif node.type in ("default_parameter", "typed_default_parameter"):
+        name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
+        yield Parameter(text_of(name), expression(value) if value is not None else None)
+    elif node.type == "typed_parameter":
+        yield from _parameter(node.named_children[0])
+
+
+def _imported(node: Node) -> Iterator[tuple[str, str]]:
+    """A name that is bound, and what it is: `("np", "numpy")`; `*` is any other."""
+    module = text_of(node.child_by_field_name("module_name"))
+    for each in node.children_by_field_name("name"):
+        alias = each.child_by_field_name("alias")
+        name = text_of(each.child_by_field_name("name") if alias is not None else each)
+        bound = text_of(alias) if alias is not None else name
+        if node.type == "import_from_statement":
+            yield bound, f"{module}.{name}"
+        else:
+            # `import a.b` binds `a`, and `import a.b as c` binds all of it.
+            yield (bound, name) if alias is not None else (name.split(".")[0], name.split(".")[0])
+    if any(each.type == "wildcard_import" for each in node.named_children):
+        yield "*", f"{module}.*"
+
+
+def _assignment(node: Node) -> Statement:
+    """`a = b = x`, `a: int = x`, `a, b = x`, `a.b = x`; an augmented one makes a value that nobody
+    knows, and may change the one that was."""
+    line = node.start_point.row + 1
+    targets: list[Expression] = []
+    bound: list[str] = []
+    changed: list[Expression] = []
+    part: Node | None = node
+    while part is not None and part.type in ("assignment", "augmented_assignment"):
+        left, right = part.child_by_field_name("left"), part.child_by_field_name("right")
+        if left is not None and right is not None:
+            if part.type == "assignment" and left.type in ("identifier", "attribute"):
+                targets.append(expression(left))
+            else:
+                bound += names_in(left)
+                changed += [expression(left)] if left.type == "identifier" else _changed(left)
+        part = right
+    values = (expression(part),) if part is not None else ()
+    return Statement(line, "", values, tuple(targets), tuple(bound), tuple(changed))
+
+
+def _changed(node: Node) -> Iterator[Expression]:
+    """What a target is a part of: `x` of `x[0]`, and of `x.y`."""
+    if node.type in ("attribute", "subscript"):
+        yield expression(node.named_children[0])
+    elif node.type != "identifier":
+        for each in node.named_children:
+            yield from _changed(each)

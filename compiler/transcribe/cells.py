@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -23,8 +23,20 @@ _WRITES = re.compile(r"%%\s*(?:writefile|file)\s+(?P<more>-a\s+)?[\"']?(?P<path>
 _OF_PYTHON = re.compile(r"%%\s*(?:time|timeit|capture|prun)\b")
 """Magics of a cell whose text is Python all the same."""
 
-_MAGIC = re.compile(r"\s*(?:[%!?]|(?:pip|pip3|conda|wget|curl|apt|apt-get)\s+\S).*|.*\?\s*")
+_MAGIC = re.compile(
+    r"\s*(?:[%!?].*|(?:pip|pip3|conda|mamba|wget|curl|apt|apt-get|ls|cd)\s+[\w./:~'\"\[-].*"
+    r"|[\w.]+\?{1,2})\s*"
+)
 """A line that is IPython's or the shell's."""
+
+_ASSIGNED = re.compile(r"^(\s*[\w, ]+=\s*)[!%].*")
+"""What a magic gives is nothing that reading tells."""
+
+_TOKEN = re.compile(
+    r"(?P<comment>#.*)|(?P<open>[(\[{])|(?P<close>[)\]}])"
+    r"|(?P<long>\"{3}|'{3})|\"(?:\\.|[^\"\\])*(?:\"|$)|'(?:\\.|[^'\\])*(?:'|$)"
+)
+_ENDS = {end: re.compile(rf"(?:\\.|[^\\])*?{end}", re.DOTALL) for end in ('"""', "'''")}
 
 _MOST_PLACED = 1 << 20
 """Bytes of a notebook in which places are looked up: one with large outputs has its first line."""
@@ -79,12 +91,15 @@ def _notebook(path: str, text: str) -> tuple[Notebook | None, list[Diagnostic]]:
     written: dict[str, str] = {}
     problems: list[Diagnostic] = []
     for number, way, source in found:
-        first, _, rest = source.partition("\n")
+        first, _, rest = source.lstrip("\n").partition("\n")
         places.ways[number] = way
+        if any("\ud800" <= each <= "\udfff" for each in source):
+            problems.append(sentences.cell_not_text(number, places.span(number, 1)))
+            continue
         writes = _WRITES.match(first)
         if writes is not None:
             name = posixpath.normpath(writes["path"].strip())
-            if name.startswith(("/", "..")) or "{" in name or name == ".":
+            if name in (".", "..") or name.startswith(("/", "../", "~")) or {*name} & {*"{$"}:
                 problems.append(sentences.written_outside(name, places.span(number, 1)))
             else:
                 written[name] = (written.get(name, "") if writes["more"] else "") + rest
@@ -133,19 +148,52 @@ def _code_cells(data: Any) -> list[tuple[int, Way, str]] | None:
 
 
 def _without_magics(source: str) -> str:
-    """Lines stay where they are; what a magic assigns is nothing that reading tells."""
-    return "\n".join(_lines(source))
-
-
-def _lines(source: str) -> Iterator[str]:
-    is_continued = False
+    """Lines stay where they are. What stands in a text or in brackets is no magic."""
+    lines: list[str] = []
+    inside = _Inside()
+    is_continued = is_magic = False
     for line in source.split("\n"):
-        if is_continued or _MAGIC.fullmatch(line):
-            is_continued = line.endswith("\\")
-            indentation = line[: len(line) - len(line.lstrip())]
-            yield f"{indentation}pass" if indentation else ""
+        if inside or (is_continued and not is_magic):
+            is_magic = False
         else:
-            yield re.sub(r"^(\s*[\w, ]+=\s*)[!%].*", r"\1...", line)
+            is_magic = is_continued or _MAGIC.fullmatch(line) is not None
+        is_continued = line.endswith("\\")
+        if is_magic:
+            indentation = line[: len(line) - len(line.lstrip())]
+            lines.append(f"{indentation}pass" if indentation else "")
+        else:
+            shown = line if inside else _ASSIGNED.sub(r"\1...", line)
+            inside = inside.after(shown)
+            lines.append(shown)
+    return "\n".join(lines)
+
+
+class _Inside(NamedTuple):
+    """What the beginning of a line is in: a text over several lines, or brackets."""
+
+    text: str = ""
+    brackets: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.text or self.brackets)
+
+    def after(self, line: str) -> _Inside:
+        text, brackets = self
+        place = 0
+        while place < len(line):
+            if text:
+                found = _ENDS[text].match(line, place)
+                if found is None:
+                    break
+                text = ""
+            else:
+                found = _TOKEN.search(line, place)
+                if found is None:
+                    break
+                text = found["long"] or ""
+                brackets += bool(found["open"]) - bool(found["close"])
+            place = found.end()
+        return _Inside(text, max(brackets, 0))
 
 
 @dataclass(slots=True)

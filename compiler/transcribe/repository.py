@@ -4,8 +4,10 @@ sources that it names, and settings. What is not known is a comment there."""
 from __future__ import annotations
 
 import posixpath
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, count
 from typing import Any, NamedTuple
 
 from gitopsc.adapters.template import Text, render_yaml
@@ -18,7 +20,7 @@ from gitopsc.model.remote import is_remote
 from gitopsc.model.source import FunctionFile, SourceFile, Span, Unreadable
 from gitopsc.transcribe import sentences
 from gitopsc.transcribe.cells import Notebook
-from gitopsc.transcribe.follow import Data, Made, Script, Unknown
+from gitopsc.transcribe.values import Data, Made, Script, Unknown
 
 _OF_FUNCTION = ("python_version", "requirements", "base_image", "image")
 _OF_RUN = (
@@ -35,11 +37,19 @@ _SILENT = (
 )
 """Arguments that nothing is lost by, or that are written in another way."""
 
+_OF_UPLOADS = (
+    *("data", "drop_existing", "engine", "extension", "file_format", "read_df_params", "sql"),
+)
+"""Arguments of data that say how it is uploaded, which is told of as a whole."""
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+"""Names that a file can have as they are."""
+
+_NOTHING = object()
+"""A value that is not written."""
+
 _SOURCES = (".py", ".txt", ".zip")
 """What a notebook writes for its functions; other files may be anything."""
-
-_LONGEST = 100
-"""Characters of an expression in a comment."""
 
 
 class _Written(NamedTuple):
@@ -73,6 +83,7 @@ class _Writer:
         self._beside = beside
         self._project = project
         self._sources: dict[str, FunctionFile] = {}
+        self._taken: set[str] = set()
         self.problems: list[Diagnostic] = []
 
     def files(self) -> Iterator[FunctionFile]:
@@ -113,16 +124,17 @@ class _Writer:
             spec = {
                 key: value
                 for key in _OF_FUNCTION
-                if (value := self._known(made, what, key, comments)) not in (None, [])
+                if not _is_empty(value := self._known(made, what, key, comments))
             }
-            source = self._source(made, what, comments)
+            stem = self._stem("functions", name)
+            source = self._source(made, what, stem, comments)
             if "python_version" not in spec:
                 version = f"PYTHON{(self._notebook.python_version or '3.11').replace('.', '_')}"
                 spec = {"python_version": version, **spec}
                 self.problems.append(sentences.guessed_version(what, version, made.span))
-            self._tell_ignored(made, what, (*_OF_FUNCTION, "source"))
+            self._tell_ignored(made, what, _OF_FUNCTION, comments)
             yield _Written(
-                f"functions/{name}.yaml",
+                f"{stem}.yaml",
                 "python",
                 name,
                 self._metadata(made),
@@ -130,7 +142,7 @@ class _Writer:
                 tuple(comments),
             )
 
-    def _source(self, made: Made, what: str, comments: list[str]) -> dict[str, Any]:
+    def _source(self, made: Made, what: str, stem: str, comments: list[str]) -> dict[str, Any]:
         keys = dict(made.keys)
         given = keys.get("source")
         if isinstance(given, dict):
@@ -138,22 +150,20 @@ class _Writer:
         elif given is not None and "code_src" not in keys:
             keys["code_src"] = given
         made = Made(made.what, made.name, made.span, keys)
-        path = self._known(made, what, "code_src", comments)
-        handler = self._known(made, what, "handler", comments)
-        init = self._known(made, what, "init_function", comments)
+        path, handler, init, code, encoded = (
+            self._known(made, what, key, comments)
+            for key in ("code_src", "handler", "init_function", "code", "base64")
+        )
         named: dict[str, Any] = {}
-        code = self._known(made, what, "code", comments)
         if isinstance(code, str):
-            path = f"functions/{made.name}.py"
+            path = f"{stem}.py"
             self._sources[path] = FunctionFile(path, code.encode())
-        elif isinstance(path, str) and not is_remote(path):
+        elif isinstance(path, str) and path and not is_remote(path):
             path = self._local(path, what, made.span)
-        elif (encoded := self._known(made, what, "base64", comments)) is not None:
+        elif encoded is not _NOTHING:
             named["base64"] = encoded
-        if path is not None:
-            named["source"] = path
-        named |= {"handler": handler} if handler is not None else {}
-        return named | ({"init_function": init} if init is not None else {})
+        keys = {"source": path, "handler": handler, "init_function": init}
+        return named | {key: value for key, value in keys.items() if not _is_empty(value)}
 
     def _local(self, path: str, what: str, span: Span) -> str:
         """A file that a cell writes, or one beside the notebook; a folder with all that is in it.
@@ -161,24 +171,40 @@ class _Writer:
         Both are at the same path in the new repository.
         """
         normal = posixpath.normpath(path)
-        by_name = [each for each in self._notebook.written if each.endswith(f"/{normal}")]
-        if normal in self._notebook.written:
+        written = self._notebook.written
+        by_name = [each for each in written if each.endswith(f"/{normal}")]
+        if normal in written:
             return normal
         if "/" not in normal and len(by_name) == 1:
             return by_name[0]
         below = "" if normal == "." else f"{normal}/"
-        found = [
-            name for name in self._beside if name == normal or (below and name.startswith(below))
+        found = [each for each in written if each.startswith(below)]
+        beside = [
+            each
+            for each in self._beside
+            if each not in written and (each == normal or each.startswith(below))
         ]
         try:
-            for name in found:
+            for name in () if normal == "." else beside:
                 file = self._beside[name]
-                self._sources[name] = FunctionFile(name, file.content, file.executable)
+                self._sources.setdefault(name, FunctionFile(name, file.content, file.executable))
+                found.append(name)
         except Unreadable:
             found = []
         if not found:
             self.problems.append(sentences.no_source(what, path, span))
+        elif normal == "." and beside:
+            self.problems.append(sentences.whole_folder(what, span))
         return normal
+
+    def _stem(self, folder: str, name: str) -> str:
+        """A path of its own for each, also where the disk does not tell cases apart."""
+        stem = name if _PLAIN_NAME.fullmatch(name) else cleaned(name)[:100]
+        stem = f"{folder}/{stem or folder.rpartition('/')[2].rstrip('s')}"
+        numbers = (f"{stem}-{number}" for number in count(2))
+        free = next(each for each in chain((stem,), numbers) if each.lower() not in self._taken)
+        self._taken.add(free.lower())
+        return free
 
     # Data
 
@@ -189,13 +215,14 @@ class _Writer:
             what = f"{type_} `{name}`"
             path = self._known(made, what, "path", comments)
             source = made.keys.get("source", made.keys.get("data"))
-            if made.keys.get("is_logged") and path is None:
-                shown = source if isinstance(source, str) else getattr(source, "text", "...")
-                comments.append(f"uploaded by the notebook from {_short(str(shown))}")
-                self.problems.append(sentences.uploaded(what, _short(str(shown)), made.span))
+            if made.keys.get("is_logged") and _is_empty(path):
+                text = source if isinstance(source, str) else getattr(source, "text", "...")
+                comments.append(f"uploaded by the notebook from {sentences.shown(str(text))}")
+                self.problems.append(sentences.uploaded(what, str(text), made.span))
+            self._tell_ignored(made, what, ("path", *_OF_UPLOADS), comments)
             kind = made.kind if made.kind in DATA_TYPES else type_
-            spec = {"path": path} if path is not None else {}
-            place = f"data/{type_}/{name}.yaml"
+            spec = {} if _is_empty(path) else {"path": path}
+            place = f"{self._stem(f'data/{type_}', name)}.yaml"
             yield _Written(place, kind, name, self._metadata(made), spec, tuple(comments))
 
     # Runs
@@ -211,23 +238,22 @@ class _Writer:
             spec: dict[str, Any] = {"function": made.of}
             for key in _OF_RUN:
                 value = self._known(made, what, key, comments)
-                if value not in (None, {}, [], False):
+                if not _is_empty(value) and value is not False:
                     spec[key] = value
-            self._tell_ignored(made, what, _OF_RUN)
+            self._tell_ignored(made, what, _OF_RUN, comments)
             kind = f"python+{made.action}:run"
             local = spec.pop("local_execution", None)
-            alike = next(
-                (each for each in known if each.kind == kind and _plain(each.spec) == spec), None
-            )
-            if local:
+            alike = next((each for each in known if _is_alike(each, kind, spec, comments)), None)
+            is_tried = alike is not None and "local_execution" in alike.spec
+            if local is True:
                 spec = {**spec, "local_execution": True}
-            if alike is not None:
-                if not local:
+            if alike is not None and (not comments or is_tried or local is True):
+                if local is not True:
                     known[known.index(alike)] = alike._replace(spec=spec)
                 continue
             names[base] += 1
             name = base if names[base] == 1 else f"{base}-{names[base]}"
-            path = f"runs/{cleaned(name)}.yaml"
+            path = f"{self._stem('runs', cleaned(name))}.yaml"
             known.append(_Written(path, kind, name, {}, spec, tuple(comments)))
         yield from known
 
@@ -238,16 +264,19 @@ class _Writer:
             spec: dict[str, Any] = {"function": made.of}
             for key in ("key", "states", "schedule", "template"):
                 value = self._known(made, what, key, comments)
-                if value is not None:
+                if not _is_empty(value):
                     spec[key] = value
-            path = f"triggers/{cleaned(made.name)}.yaml"
+            self._tell_ignored(made, what, ("key", "states", "schedule", "template"), comments)
+            path = f"{self._stem('triggers', made.name)}.yaml"
             yield _Written(path, made.kind, made.name, {}, spec, tuple(comments))
 
     # Values
 
     def _known(self, made: Made, what: str, key: str, comments: list[str]) -> Any:
-        """What is known of a value, None for nothing; of the rest a comment and a diagnostic."""
-        return self._plain(made.keys.get(key), made, what, key, comments)
+        """What is known of a value, `_NOTHING` for nothing; of the rest a comment and a
+        diagnostic."""
+        value = made.keys.get(key)
+        return _NOTHING if value is None else self._plain(value, made, what, key, comments)
 
     def _plain(self, value: Any, made: Made, what: str, way: str, comments: list[str]) -> Any:
         if isinstance(value, Data):
@@ -257,20 +286,21 @@ class _Writer:
                 key: self._plain(each, made, what, f"{way}.{key}", comments)
                 for key, each in value.items()
             }
-            is_variable = "name" in found and found.get("value", "") is None
-            return None if is_variable else {k: v for k, v in found.items() if v is not None}
+            is_variable = "name" in found and found.get("value") is _NOTHING
+            known = {key: each for key, each in found.items() if each is not _NOTHING}
+            return _NOTHING if is_variable else known
         if isinstance(value, list):
             items = [
                 self._plain(each, made, what, f"{way}.{_name_of(each, index)}", comments)
                 for index, each in enumerate(value)
             ]
-            return [each for each in items if each is not None]
-        if value is None or isinstance(value, (str, int, float, bool)):
+            return [each for each in items if each is not _NOTHING]
+        if value is None or isinstance(value, (str, int, float)):
             return value
         text = value.text if isinstance(value, Unknown) else type(value).__name__
-        comments.append(f"{way}: {_short(text)}")
-        self.problems.append(sentences.unknown_value(what, way, _short(text), made.span))
-        return None
+        comments.append(f"{way}: {sentences.shown(text, way)}")
+        self.problems.append(sentences.unknown_value(what, way, text, made.span))
+        return _NOTHING
 
     def _reference(self, data: Data, *, is_input: bool) -> str:
         if data.key is not None:
@@ -282,21 +312,35 @@ class _Writer:
 
     def _metadata(self, made: Made) -> Mapping[str, Any]:
         found: dict[str, Any] = {}
-        if isinstance(description := made.keys.get("description"), str) and description:
+        description = made.keys.get("description")
+        if isinstance(description, str) and description:
             found["description"] = description
         labels = made.keys.get("labels")
         if isinstance(labels, list) and labels and all(isinstance(each, str) for each in labels):
             found["labels"] = labels
         return found
 
-    def _tell_ignored(self, made: Made, what: str, known: tuple[str, ...]) -> None:
-        for key in made.keys:
-            if key not in known and key not in _SILENT:
+    def _tell_ignored(
+        self, made: Made, what: str, known: tuple[str, ...], comments: list[str]
+    ) -> None:
+        for key, value in made.keys.items():
+            if key == "**":
+                comments.append(sentences.shown(value.text))
+                self.problems.append(sentences.unknown_arguments(what, value.text, made.span))
+            elif key not in known and key not in _SILENT:
                 self.problems.append(sentences.ignored_key(what, key, made.span))
 
 
-def _plain(spec: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in spec.items() if key != "local_execution"}
+def _is_alike(
+    written: _Written, kind: str, spec: Mapping[str, Any], comments: Sequence[str]
+) -> bool:
+    """But for where it is done."""
+    known = {key: value for key, value in written.spec.items() if key != "local_execution"}
+    return (written.kind, known, written.comments) == (kind, spec, tuple(comments))
+
+
+def _is_empty(value: Any) -> bool:
+    return value is _NOTHING or value in ([], {}, "")
 
 
 def _first(spec: Mapping[str, Any], key: str) -> dict[str, Any]:
@@ -306,8 +350,3 @@ def _first(spec: Mapping[str, Any], key: str) -> dict[str, Any]:
 def _name_of(item: Any, index: int) -> str:
     name = item.get("name") if isinstance(item, dict) else None
     return name if isinstance(name, str) else str(index)
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."

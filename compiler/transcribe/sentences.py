@@ -2,8 +2,26 @@
 
 from __future__ import annotations
 
+import re
+
+from gitopsc.model.credentials import masked, names_secret
 from gitopsc.model.diagnostic import NOT_A_NOTEBOOK, NOT_TRANSCRIBED, Diagnostic
 from gitopsc.model.source import Span
+
+_LONGEST = 100
+"""Characters of an expression that is shown."""
+
+_VALUE = re.compile(r"(['\"])(?![A-Z][A-Z0-9_]*\1)(?:\\.|(?!\1).)*\1", re.DOTALL)
+"""A text in code, but for what may be the name of a variable."""
+
+
+def shown(text: str, what: str = "") -> str:
+    """An expression of the script, in one line, without what may be a secret; `what` is the name
+    of what it is the value of."""
+    if any(names_secret(f"{part}=") for part in what.split(".")):
+        text = _VALUE.sub(r"\1***\1", text)
+    line = masked(" ".join(text.split()), f"{what}: {text}")
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
 
 
 def not_text(path: str) -> Diagnostic:
@@ -39,23 +57,61 @@ def not_python(cell: int, fault: str, span: Span) -> Diagnostic:
     return Diagnostic(NOT_TRANSCRIBED, message, span, "fix it, and import again")
 
 
+def cell_not_text(cell: int, span: Span) -> Diagnostic:
+    message = f"cell {cell} holds characters that no file can have, and is left out"
+    return Diagnostic(NOT_TRANSCRIBED, message, span, "fix it, and import again")
+
+
 def other_kind(what: str, kind: str, span: Span) -> Diagnostic:
-    message = f"{what} is of kind `{kind}`, and is left out with its runs"
+    message = f"{what} is of kind `{shown(kind)}`, and is left out with its runs"
     return Diagnostic(NOT_TRANSCRIBED, message, span, "gitopsc compiles functions of kind `python`")
 
 
 def no_name(what: str, text: str, span: Span) -> Diagnostic:
-    message = f"{what} is left out: only running it tells its name, `{text}`"
+    return unknown_key(what, "its name", text, span)
+
+
+def unknown_key(what: str, key: str, text: str, span: Span) -> Diagnostic:
+    message = f"{what} is left out: only running it tells {key}, `{shown(text)}`"
     return Diagnostic(NOT_TRANSCRIBED, message, span, "write its descriptor by hand")
 
 
-def unknown_action(name: str, action: str, span: Span) -> Diagnostic:
-    message = f"a run of `{name}` is left out: its action is `{action}`"
+def unknown_function(what: str, text: str, span: Span) -> Diagnostic:
+    return unknown_key(what, "its function", text, span)
+
+
+def not_followed(method: str, span: Span) -> Diagnostic:
+    message = f"`{method}` is not followed: what it makes is left out"
+    return Diagnostic(NOT_TRANSCRIBED, message, span, "write its descriptor by hand")
+
+
+def never_called(name: str, span: Span) -> Diagnostic:
+    message = f"`{name}` is called by nothing here: what it would make is left out"
+    return Diagnostic(NOT_TRANSCRIBED, message, span, "call it, or write the descriptors by hand")
+
+
+def conditional(what: str, condition: str, span: Span) -> Diagnostic:
+    message = f"{what} is written though it is made only if `{shown(condition)}`"
+    return Diagnostic(NOT_TRANSCRIBED, message, span, "delete it if it is not meant")
+
+
+def too_much(span: Span) -> Diagnostic:
+    message = "it does too much to be followed: what comes after this is left out"
+    return Diagnostic(NOT_TRANSCRIBED, message, span, "write those descriptors by hand")
+
+
+def unknown_action(what: str, action: str, span: Span) -> Diagnostic:
+    message = f"{what} is left out: its action is `{shown(action)}`"
     return Diagnostic(NOT_TRANSCRIBED, message, span, "write `job`, `serve` or `build`")
 
 
+def triggered_action(what: str, action: str, span: Span) -> Diagnostic:
+    message = f"{what} is left out: it starts `{shown(action)}`, and triggers start jobs"
+    return Diagnostic(NOT_TRANSCRIBED, message, span, "write `job`")
+
+
 def unknown_value(what: str, key: str, text: str, span: Span) -> Diagnostic:
-    message = f"{what}: only running it tells `{key}`, which is `{text}`"
+    message = f"{what}: only running it tells `{key}`, which is `{shown(text, key)}`"
     return Diagnostic(NOT_TRANSCRIBED, message, span, "write its value where the comment is")
 
 
@@ -64,13 +120,18 @@ def ignored_key(what: str, key: str, span: Span) -> Diagnostic:
     return Diagnostic(NOT_TRANSCRIBED, message, span, "see `gitopsc schema` for what one may say")
 
 
-def in_a_loop(what: str, span: Span) -> Diagnostic:
-    message = f"{what} is left out, for it is in a loop"
+def unknown_arguments(what: str, text: str, span: Span) -> Diagnostic:
+    message = f"{what}: only running it tells what `{shown(text)}` are"
+    return Diagnostic(NOT_TRANSCRIBED, message, span, "write their values where the comment is")
+
+
+def in_a_loop(what: str, where: str, span: Span) -> Diagnostic:
+    message = f"{what} is left out, for it is in {where}"
     return Diagnostic(NOT_TRANSCRIBED, message, span, "write one descriptor for each by hand")
 
 
 def project_name(text: str, name: str, span: Span) -> Diagnostic:
-    message = f"only running it tells the project's name, `{text}`; it is called `{name}`"
+    message = f"only running it tells the project's name, `{shown(text)}`; it is called `{name}`"
     return Diagnostic(NOT_TRANSCRIBED, message, span, "change `project` in gitopsc.yaml")
 
 
@@ -95,8 +156,14 @@ def workflow(name: str, span: Span) -> Diagnostic:
     return Diagnostic(NOT_TRANSCRIBED, message, span, "write a run for each of its steps")
 
 
+def scheduled_workflow(name: str, schedule: str, span: Span) -> Diagnostic:
+    message = f"the workflow `{name}` is left out, with its schedule `{shown(schedule)}`"
+    hint = "write `schedule` in the run of its first step"
+    return Diagnostic(NOT_TRANSCRIBED, message, span, hint)
+
+
 def uploaded(what: str, source: str, span: Span) -> Diagnostic:
-    message = f"{what} is uploaded by the notebook, from `{source}`"
+    message = f"{what} is uploaded by the notebook, from `{shown(source)}`"
     hint = "put the file where pods can fetch it, and write its URL under `path`"
     return Diagnostic(NOT_TRANSCRIBED, message, span, hint)
 
@@ -104,6 +171,11 @@ def uploaded(what: str, source: str, span: Span) -> Diagnostic:
 def no_source(what: str, path: str, span: Span) -> Diagnostic:
     message = f"{what}: its source `{path}` is in no cell and not beside the notebook"
     return Diagnostic(NOT_TRANSCRIBED, message, span, f"put it at `{path}` in the new repository")
+
+
+def whole_folder(what: str, span: Span) -> Diagnostic:
+    message = f"{what}: its source is the notebook's folder, of which only what cells write is here"
+    return Diagnostic(NOT_TRANSCRIBED, message, span, "copy the files that it needs beside them")
 
 
 def defined_again(what: str, span: Span) -> Diagnostic:

@@ -1,0 +1,258 @@
+"""Calls of the platform's SDK -> what they make, or why it is left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.names import cleaned
+from gitopsc.model.reference import StoreKey
+from gitopsc.model.source import Span
+from gitopsc.transcribe import sentences
+from gitopsc.transcribe.values import (
+    Arguments,
+    Data,
+    Entity,
+    FunctionRef,
+    Made,
+    Project,
+    RunRef,
+    Script,
+    Sdk,
+    Unknown,
+    WorkflowRef,
+)
+
+ACTIONS = ("job", "serve", "build")
+CREATING = re.compile(
+    r"(?:new|log|get)_(?:artifact|dataitem|function|model)|new_(?:project|secret|workflow)"
+    r"|get_or_create_project"
+)
+"""Methods that only the platform's project has, whatever it is called."""
+
+_PROJECTS = ("get_or_create_project", "get_project", "load_project", "new_project")
+_NAME_KEYS = ("name", "identifier", "entity_name")
+_ITSELF = ("refresh", "wait", "stop", "save")
+"""Methods that give what they are called on."""
+
+_TYPES = ("artifact", "dataitem", "model")
+_KINDS: Mapping[str, tuple[str, str]] = {
+    "log_croissant": ("dataitem", "croissant"),
+    "log_generic_artifact": ("artifact", "artifact"),
+    "log_generic_dataitem": ("dataitem", "dataitem"),
+    "log_generic_model": ("model", "model"),
+    "log_huggingface": ("model", "huggingface"),
+    "log_mlflow": ("model", "mlflow"),
+    "log_sklearn": ("model", "sklearn"),
+    "log_table": ("dataitem", "table"),
+}
+"""Methods of data of one kind: its type, and the kind."""
+
+_MAKES = re.compile(
+    r"(?:new|import|load|create)_(?:artifact|containerimage|dataitem|extension|function|model|run"
+    r"|task|trigger|workflow)|(?:set|run)_(?:function|workflow)"
+)
+"""What also makes something, also in versions of the SDK that are older."""
+
+_NAMED = ("name", "kind", "uuid", "description", "labels", "embedded")
+_ORDER: Mapping[str, Sequence[str]] = {
+    **dict.fromkeys(("new_artifact", "new_dataitem", "new_model"), (*_NAMED, "path")),
+    **dict.fromkeys(("new_function", "new_workflow"), _NAMED),
+    **dict.fromkeys(("log_artifact", "log_model"), ("name", "kind", "source")),
+    **dict.fromkeys(_KINDS, ("name", "source")),
+    "log_dataitem": ("name", "kind", "source", "data"),
+    "new_secret": ("name", "uuid", "description", "labels", "embedded", "secret_value"),
+    "run": ("action", "wait", "log_info"),
+    "trigger": ("action", "kind", "name", "template"),
+}
+"""The arguments that a call may have by their place."""
+
+_PROJECT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+
+
+@dataclass(slots=True)
+class Platform:
+    """`loop` is what a call is in that is done as often as only running tells, `conditions` are
+    those that it depends on."""
+
+    script: Script = field(default_factory=Script)
+    problems: list[Diagnostic] = field(default_factory=list)
+    loops: list[str] = field(default_factory=list)
+    conditions: list[str] = field(default_factory=list)
+    _others: set[str] = field(default_factory=set)
+    """Functions of other runtimes."""
+
+    def of_sdk(self, name: str, given: Arguments, text: str, place: Span) -> Any:
+        """A function of the SDK, which takes the project as its first argument, or by name."""
+        if name in _PROJECTS:
+            return self._project(given, place)
+        if not name.startswith("get_") and "project" not in given.named:
+            given = given.without_first()
+        return self.of_project(name, given, text, place)
+
+    def of_project(self, method: str, given: Arguments, text: str, place: Span) -> Any:
+        if method in _PROJECTS:
+            return self._project(given, place)
+        keys = given.keys(_ORDER.get(method, ("name",)))
+        name = next((keys[key] for key in _NAME_KEYS if key in keys), keys.get("**"))
+        verb, _, what = method.partition("_")
+        if method == "new_secret":
+            if isinstance(name, str):
+                self.problems.append(sentences.secret(name, place))
+        elif method == "new_workflow":
+            return self._workflow(name, keys, place)
+        elif method == "get_workflow" and isinstance(name, str):
+            return WorkflowRef(name)
+        elif method == "get_function" and isinstance(name, str):
+            return FunctionRef(name)
+        elif method == "new_function":
+            return self._function(name, keys, place)
+        elif what in _TYPES and verb in ("new", "log", "get"):
+            return self._data(verb, what, name, keys, place)
+        elif method in _KINDS:
+            type_, kind = _KINDS[method]
+            return self._data("log", type_, name, {"kind": kind, **keys}, place)
+        elif _MAKES.fullmatch(method):
+            self.problems.append(sentences.not_followed(method, place))
+        return Unknown(text)
+
+    def of_entity(
+        self, owner: Entity, method: str, given: Arguments, text: str, place: Span
+    ) -> Any:
+        if method in _ITSELF and not isinstance(owner, (Project, Sdk)):
+            return owner
+        match owner:
+            case Sdk(name):
+                return self.of_sdk(method, given, text, place) if not name else Unknown(text)
+            case Project():
+                return self.of_project(method, given, text, place)
+            case FunctionRef() if method == "run":
+                return self._run(owner, given.keys(_ORDER["run"]), place)
+            case FunctionRef() if method == "trigger":
+                return self._trigger(owner, given.keys(_ORDER["trigger"]), place)
+            case WorkflowRef() if method in ("run", "trigger"):
+                self._scheduled(owner, given.keys(()), place)
+            case RunRef() if method == "outputs":
+                return owner._replace(is_outputs=True)
+            case RunRef() if method == "output":
+                keys = given.keys(("output_name",))
+                made = keys.get("output_name")
+                return Data("dataitem", made) if isinstance(made, str) else Unknown(text)
+        return Unknown(text)
+
+    def of_unknown(self, owner: str, method: str, given: Arguments, place: Span) -> None:
+        """A run of nobody knows which function; calls that may be of anything are not told of."""
+        if method in ("run", "trigger") and given.keys(("action",)).get("action") in ACTIONS:
+            what = "a trigger" if method == "trigger" else "a run"
+            self.problems.append(sentences.unknown_function(what, owner, place))
+
+    def _project(self, given: Arguments, place: Span) -> Project:
+        keys = given.keys(("name",))
+        name = keys.get("name", keys.get("**"))
+        if isinstance(name, str):
+            known = name if _PROJECT_NAME.fullmatch(name) else cleaned(name) or None
+            if self.script.project not in (None, known):
+                self.problems.append(sentences.second_project(name, place))
+            elif known != name and self.script.project is None:
+                self.problems.append(sentences.renamed_project(name, str(known), place))
+            self.script.project = self.script.project or known
+        elif isinstance(name, Unknown) and self.script.project is None:
+            known = cleaned(name.known)
+            self.script.project = known or None
+            shown = known or "the folder's name"
+            self.problems.append(sentences.project_name(name.text, shown, place))
+        return Project()
+
+    def _workflow(self, name: Any, keys: Mapping[str, Any], place: Span) -> WorkflowRef:
+        shown = name if isinstance(name, str) else "..."
+        self.problems.append(sentences.workflow(shown, place))
+        if isinstance(source := keys.get("code_src"), str):
+            self.script.workflows.add(source)
+        return WorkflowRef(shown)
+
+    def _scheduled(self, workflow: WorkflowRef, keys: Mapping[str, Any], place: Span) -> None:
+        schedule = keys.get("schedule")
+        if schedule is not None:
+            shown = schedule.text if isinstance(schedule, Unknown) else str(schedule)
+            self.problems.append(sentences.scheduled_workflow(workflow.name, shown, place))
+
+    def _function(self, name: Any, keys: dict[str, Any], place: Span) -> Any:
+        if not isinstance(name, str) or not name:
+            return self._nameless("a function", name, place)
+        kind = keys.get("kind", keys.get("**", "python"))
+        what = f"function `{name}`"
+        if kind != "python":
+            self._others.add(name)
+            if isinstance(kind, Unknown):
+                self.problems.append(sentences.unknown_key(what, "its kind", kind.text, place))
+            else:
+                self.problems.append(sentences.other_kind(what, str(kind), place))
+            return FunctionRef(name)
+        self._others.discard(name)
+        self._make(Made("function", name, place, keys, "python"), what)
+        return FunctionRef(name)
+
+    def _data(self, verb: str, what: str, name: Any, keys: dict[str, Any], place: Span) -> Any:
+        key = StoreKey.parse(name) if isinstance(name, str) else None
+        if key is not None:
+            return Data(key.type, key.name, key.kind, str(name))
+        if not isinstance(name, str) or not name:
+            return self._nameless(f"a {what}", name, place) if verb != "get" else Unknown(what)
+        kind = keys.get("kind")
+        shown = kind if isinstance(kind, str) else None
+        known = (each for each in self.script.of("data") if each.name == name)
+        found = next((each for each in known if each.action == what), None)
+        if verb in ("new", "log"):
+            keys["is_logged"] = verb == "log"
+            made = Made("data", name, place, keys, shown or what, action=what)
+            self._make(made, f"{what} `{name}`")
+        elif found is not None:
+            shown = found.kind
+        return Data(what, name, shown)
+
+    def _run(self, function: FunctionRef, keys: dict[str, Any], place: Span) -> Any:
+        if function.name in self._others:
+            return RunRef(function.name)
+        action = keys.pop("action", keys.get("**"))
+        what = f"a run of `{function.name}`"
+        if action in ACTIONS:
+            self._make(Made("run", "", place, keys, of=function.name, action=action), what)
+        elif isinstance(action, Unknown):
+            self.problems.append(sentences.unknown_key(what, "its action", action.text, place))
+        else:
+            self.problems.append(sentences.unknown_action(what, str(action or "..."), place))
+        return RunRef(function.name)
+
+    def _trigger(self, function: FunctionRef, keys: dict[str, Any], place: Span) -> Any:
+        if function.name in self._others:
+            return None
+        name, kind, action = (keys.pop(key, keys.get("**")) for key in ("name", "kind", "action"))
+        if not isinstance(name, str) or not name:
+            return self._nameless("a trigger", name, place)
+        what = f"trigger `{name}`"
+        if kind not in ("lifecycle", "scheduler"):
+            text = kind.text if isinstance(kind, Unknown) else str(kind)
+            self.problems.append(sentences.unknown_key(what, "its kind", text, place))
+        elif action != "job":
+            text = action.text if isinstance(action, Unknown) else str(action or "...")
+            self.problems.append(sentences.triggered_action(what, text, place))
+        else:
+            self._make(Made("trigger", name, place, keys, kind, function.name), what)
+        return None
+
+    def _nameless(self, what: str, name: Any, place: Span) -> Unknown:
+        text = name.text if isinstance(name, Unknown) else "..."
+        self.problems.append(sentences.no_name(what, text, place))
+        return Unknown(text)
+
+    def _make(self, made: Made, what: str) -> None:
+        """Functions and data that a condition decides on are no harm; what runs may be."""
+        if self.loops:
+            self.problems.append(sentences.in_a_loop(what, self.loops[-1], made.span))
+            return
+        if self.conditions and made.what in ("run", "trigger"):
+            self.problems.append(sentences.conditional(what, self.conditions[-1], made.span))
+        self.script.made.append(made)
