@@ -133,8 +133,16 @@ def _with_listed(
     if not isinstance(descriptor, FunctionDescriptor):
         return descriptor
     written = descriptor.spec.requirements or ()
-    if len(written) != 1 or not written[0].endswith(".txt"):
+    listed = [index for index, each in enumerate(written) if each.endswith(".txt")]
+    if not listed:
         return descriptor
+    if len(written) > 1:
+        for index in listed:
+            message = f"a file of requirements, `{written[index]}`, among other requirements"
+            span = descriptor.span("spec", "requirements", index)
+            hint = "write all in the file, and name that alone; or write what it holds in the list"
+            problems.append(Diagnostic(BAD_REQUIREMENT, message, span, hint))
+        return replace(descriptor, spec=replace(descriptor.spec, requirements=None))
     span = descriptor.key_span("spec", "requirements")
     beside = posixpath.dirname(project.relative(descriptor.path))
     paths = (written[0], posixpath.join(beside, written[0]))

@@ -47,6 +47,11 @@ def unmet(
 RUN = "\n\ndef run(): ...\n"
 
 SILENT = {
+    "names that packages have besides": (
+        f"import grpc, airflow, functorch, torchgen, Cython, pyximport{RUN}",
+        ("grpcio", "apache-airflow", "torch", "cython"),
+    ),
+    "what only running has": (f"import __main__, distutils.util{RUN}", ()),
     "the standard library": (f"import json, tomllib, xml.etree.ElementTree{RUN}", ()),
     "what is required": (f"import yaml, PIL.Image{RUN}", ("PyYAML>=6", "Pillow")),
     "what that brings": (f"import numpy, dateutil.parser{RUN}", ("pandas==2.2.3",)),
@@ -130,3 +135,37 @@ def test_names_of_packages_are_in_their_normal_form() -> None:
         assert plain_name(name) == name
     for text in runner_requirements(RUNTIME, ("s3", "gs", "az", "https")):
         assert plain_name(text) is not None
+
+
+def hints(files: Mapping[str, str], spec: Mapping[str, object]) -> list[str | None]:
+    function = {"kind": "python", "name": "f", "spec": spec}
+    tree = tree_of({"f.json": json.dumps(function).encode(), **files})
+    return [each.hint for each in compile_tree(tree).diagnostics if each.code.id == "C431"]
+
+
+def test_what_to_do_is_told() -> None:
+    spec = {
+        "python_version": "PYTHON3_13",
+        "source": {"source": "src", "handler": "main:run"},
+        "requirements": ["pandas"],
+    }
+    files = {
+        "src/main.py": f"import src.lib.a\nimport imghdr\nimport torch\nimport other.b{RUN}",
+        "src/lib/a.py": "x = 1\n",
+        "other/b.py": "x = 1\n",
+    }
+    assert hints(files, spec) == [
+        "its source is `src/`: import `src/lib/a.py` as `lib.a`",
+        "Python has it up to version 3.12 only: use what replaces it",
+        "add `torch` to `requirements`",
+        "`other/b.py` is not in its source: let `source` be a folder that has it",
+    ]
+
+
+def test_requirements_with_errors_say_nothing_of_what_is_there() -> None:
+    spec = {
+        "python_version": "PYTHON3_11",
+        "source": {"source": "src", "handler": "main:run"},
+        "requirements": ["nosuch.txt"],
+    }
+    assert hints({"src/main.py": f"import torch{RUN}"}, spec) == []

@@ -475,7 +475,10 @@ def _syntax(path: str, text: str, error: Exception) -> Diagnostic:
         line, column = above
         message, hint = "not valid YAML: a line without a colon", "write `key: value`"
     elif "mapping values" in problem:
-        if source[: column - 1].count(":"):
+        if bare := _KEY_AND_COLLECTION.match(source):
+            column = len(bare[1]) + 1
+            message, hint = "not valid YAML: a line without a colon", "write `key: value`"
+        elif source[: column - 1].count(":"):
             hint = 'a value that contains ": " needs quotes'
         else:
             message, hint, column = _misaligned(source)
@@ -484,12 +487,14 @@ def _syntax(path: str, text: str, error: Exception) -> Diagnostic:
     return Diagnostic(NOT_YAML, message, Span(path, line, column, line, column + 1), hint)
 
 
+_KEY_AND_COLLECTION = re.compile(r"( *(?:- +)?)[A-Za-z_][\w.-]* +[\[{]")
 _KEY_AND_VALUE = re.compile(r" *(?:- +)?[A-Za-z_][\w.-]*(?: +[^\s#:\"'\[{][^:]*)?")
 
 
 def _without_colon(lines: list[str], end: int) -> tuple[int, int] | None:
     """The place of the line before `end` (from 0) that has a key and a value, and no colon, if it
-    is at the same depth as the line after it or one of its keys."""
+    is at the same depth as the line after it or one of its keys. An item of a list, such as
+    `- pandas`, has no key."""
     after = lines[end] if end < len(lines) else ""
     for number in range(end - 1, -1, -1):
         line = lines[number]
@@ -497,6 +502,9 @@ def _without_colon(lines: list[str], end: int) -> tuple[int, int] | None:
             continue
         depth = len(line) - len(line.lstrip(" -"))
         is_near = depth <= len(after) - len(after.lstrip(" -"))
+        is_item = line.lstrip().startswith("- ")
+        if is_item and (after.lstrip().startswith("- ") or " " not in line.strip()[2:].strip()):
+            return None
         if _KEY_AND_VALUE.fullmatch(line.rstrip()) and is_near:
             return number + 1, depth + 1
         return None

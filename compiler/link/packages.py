@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from gitopsc.adapters.packaged import RUNTIME, known_packages, runner_requirements
 from gitopsc.adapters.requirement import plain_name
-from gitopsc.adapters.standard_library import standard_library
+from gitopsc.adapters.standard_library import last_version_with, standard_library
 from gitopsc.link import sentences
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.program import Function, ModuleImport
@@ -33,15 +33,19 @@ def unmet_imports(functions: Iterable[Function], schemes: tuple[str, ...]) -> It
         for each in _unmet(function, schemes):
             found.setdefault(each, []).append(function)
     for (module, package), lacking in found.items():
-        yield sentences.unmet_import(module, package, lacking)
+        version = last_version_with(module.name.split(".")[0])
+        yield sentences.unmet_import(module, package, version, lacking)
 
 
 def _unmet(function: Function, schemes: tuple[str, ...]) -> Iterator[tuple[ModuleImport, str]]:
     """Modules with the package to require.
 
-    Nothing is known of what is in an image of one's own, or of what instructions install.
+    Nothing is known of what is in an image of one's own, of what instructions install, and of
+    requirements with errors.
     """
-    if function.image or function.base_image or function.build.instructions:
+    required = function.descriptor.written.get("requirements")
+    is_known = bool(required) == bool(function.requirements)
+    if function.image or function.base_image or function.build.instructions or not is_known:
         return
     own = standard_library(function.python_version) | _OF_THE_RUNNER | _SHARED
     foreign = [each for each in function.imports if each.name.split(".")[0] not in own]

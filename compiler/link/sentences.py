@@ -429,14 +429,32 @@ _MOST_LABELLED = 5
 """Functions that are pointed at, of those that lack one package."""
 
 
-def unmet_import(module: ModuleImport, package: str, lacking: Sequence[Function]) -> Diagnostic:
+def unmet_import(
+    module: ModuleImport, package: str, version: str | None, lacking: Sequence[Function]
+) -> Diagnostic:
+    """`version` is the newest Python that has it, of those that lost it."""
     names = listed((each.name for each in lacking), most=_MOST_LABELLED)
     message = f"`{module.name}` is imported, and nothing that is required by {names} has it"
-    hint = f"add `{package}` to `requirements`"
-    if not any(each.requirements for each in lacking):
-        hint += ": an image has what is required, and no more"
+    if module.path is not None:
+        hint = _of_project(module.path, lacking[0])
+    elif version is not None:
+        hint = f"Python has it up to version {version} only: use what replaces it"
+    else:
+        hint = f"add `{package}` to `requirements`"
+        if not any(each.requirements for each in lacking):
+            hint += ": an image has what is required, and no more"
     labels = tuple(
         Label(each.descriptor.key_span("spec", "requirements"), f"what `{each.name}` requires")
         for each in lacking[:_MOST_LABELLED]
     )
     return Diagnostic(UNMET_IMPORT, message, module.span, hint, labels)
+
+
+def _of_project(path: str, function: Function) -> str:
+    """What to do with a file of the project that is imported by its place in the project."""
+    roots = {str(each.origin).removesuffix(each.path) for each in function.files if each.origin}
+    for root in sorted(roots - {""}):
+        if path.startswith(root):
+            name = path.removeprefix(root).removesuffix(".py").removesuffix("/__init__")
+            return f"its source is `{root}`: import `{path}` as `{name.replace('/', '.')}`"
+    return f"`{path}` is not in its source: let `source` be a folder that has it"

@@ -100,9 +100,23 @@ def _function(
         content=source.content,
         packages=packages,
         signatures=handler.signatures,
-        imports=tuple(each for each in imports if each.name not in handler.left_behind),
+        imports=tuple(
+            each._replace(path=_own_path(sources, each.name))
+            for each in imports
+            if each.name not in handler.left_behind
+        ),
         data=code.data,
         init_assigns=code.init_assigns,
         opened=code.opened,
     )
     return function, [*problems, *found]
+
+
+def _own_path(sources: Sources, module: str) -> str | None:
+    """A file of the project, by the name that a module has when the project's folder is the one
+    where Python runs."""
+    place = f"{sources.project.prefix}{module.replace('.', '/')}"
+    return next(
+        (each for each in (f"{place}.py", f"{place}/__init__.py") if each in sources.tree.files),
+        None,
+    )

@@ -67,10 +67,12 @@ class DataUse(NamedTuple):
 
 
 class ModuleImport(NamedTuple):
-    """A module of others that a function's code imports."""
+    """A module of others that a function's code imports; `path` is the file of the project that
+    it would be, if that belonged to the function."""
 
     name: str
     span: Span
+    path: str | None = None
 
 
 FunctionVersion = tuple[str, str | None]

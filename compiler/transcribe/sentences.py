@@ -18,7 +18,7 @@ _VALUE = re.compile(r"(['\"])(?![A-Z][A-Z0-9_]*\1)(?:\\.|(?!\1).)*\1", re.DOTALL
 def shown(text: str, what: str = "") -> str:
     """An expression of the script, in one line, without what may be a secret; `what` is the name
     of what it is the value of."""
-    if any(names_secret(f"{part}=") for part in what.split(".")):
+    if any(names_secret(f"{part}=") for part in what.split(".")[1:]):
         text = _VALUE.sub(r"\1***\1", text)
     line = masked(" ".join(text.split()), f"{what}: {text}")
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
