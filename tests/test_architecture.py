@@ -72,7 +72,9 @@ DOORS = {
     "uv": "adapters/uv.py",
     "marshal": "adapters/memory.py",
     "pickle": "adapters/processes.py",
-    "tree_sitter": "adapters/python.py adapters/python_statements.py",
+    "tree_sitter": " ".join(
+        f"adapters/{each}.py" for each in ("python", "python_expressions", "python_statements")
+    ),
     "tree_sitter_python": "adapters/python.py",
     "importlib": "cli.py adapters/time_zones.py",
 }

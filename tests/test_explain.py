@@ -59,7 +59,8 @@ def test_where_each_value_is_from(tmp_path: Path, capsys: pytest.CaptureFixture[
         "stores: {default: 's3://demo/data'}\n"
         "defaults: {resources: {mem: 1Gi}}\n"
         "profiles:\n"
-        "  gpu: {resources: {requests: {gpu: 1}}, envs: [{name: MODE, value: fast}]}\n"
+        "  gpu: {resources: {requests: {gpu: 1}}, envs: [{name: MODE, value: fast}],\n"
+        "    node_selector: {pool: gpu}, runtime_class: nvidia}\n"
         "environments:\n"
         "  one: {}\n"
         "  two: {defaults: {resources: {disk: 2Gi}}}\n"
@@ -76,7 +77,8 @@ def test_where_each_value_is_from(tmp_path: Path, capsys: pytest.CaptureFixture[
         "---\n"
         "kind: python+job:run\n"
         "name: r\n"
-        "spec: {function: f, parameters: {a: 1, password: hunter2-hunter2}, resources: {cpu: 2}}\n"
+        "spec: {function: f, parameters: {a: 1, password: hunter2-hunter2}, resources: {cpu: 2},\n"
+        "  node_selector: {pool: other}, priority_class: high, gitops: {rerun: never}}\n"
     )
     told = explained(capsys, "r", "--path", str(tmp_path), "--environment", "two")
     assert told["others"] == ["one"]
@@ -88,7 +90,16 @@ def test_where_each_value_is_from(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert said["resources.cpu"] == ("2", "all.yaml:12")
     assert said["resources.mem"] == ("1Gi", "gitopsc.yaml:3, defaults.resources.mem")
     assert said["resources.gpu"] == ("1", "gitopsc.yaml:5, profiles.gpu.resources")
-    assert said["resources.disk"] == ("2Gi", "gitopsc.yaml:8, defaults.resources.disk")
+    assert said["resources.disk"] == ("2Gi", "gitopsc.yaml:9, defaults.resources.disk")
+    assert said["node_selector"] == (
+        '{"pool": "gpu"}',
+        "gitopsc.yaml:6, profiles.gpu.node_selector",
+    )
+    assert said["runtime_class"] == ("nvidia", "gitopsc.yaml:6, profiles.gpu.runtime_class")
+    assert said["priority_class"] == ("high", "all.yaml:13")
+    assert said["gitops.rerun"] == ("never", "all.yaml:13")
+    assert "gitops.on_delete" not in said
+    assert rows(told, "What decides")["envs.A"] == ("b", "all.yaml:8, its task")
     assert said["backoff_limit"] == ("0", "a default of gitopsc")
     assert "hunter2" not in json.dumps(told)
     first = explained(capsys, "r", "--path", str(tmp_path))
@@ -105,6 +116,7 @@ def test_who_reads_whom(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["run/download-citties"], "did you mean `download-cities`?"),
         (["download-citties"], "did you mean `download-cities`?"),
         (["C999"], "no diagnostic is called `C999`"),
         (["announce", "--environment", "stagin"], "did you mean `staging`?"),

@@ -14,6 +14,7 @@ import pytest
 from conftest import CASES, ROOT, SAMPLE, tree_of
 from gitopsc.cli import main
 from gitopsc.pipeline import compile_tree
+from gitopsc.report.openlineage import render_openlineage
 from gitopsc.report.page import render_page
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
@@ -275,15 +276,17 @@ def test_no_value_leaves_its_place_in_the_page() -> None:
     function = {
         "kind": "python",
         "name": "f",
-        "metadata": {"description": name},
+        "metadata": {"description": f"{name} https://me:hunter2-hunter2@example.com"},
         "spec": {
             "python_version": "PYTHON3_11",
+            "requirements": ["x @ https://me:hunter2-hunter2@example.com/x.zip"],
             "source": {"code": "def f(a, password): ...\n", "handler": "f"},
         },
     }
     run = {
         "kind": "python+job:run",
         "name": "r",
+        "metadata": {"description": "password=hunter2-hunter2"},
         "spec": {"function": "f", "parameters": {"a": name, "password": "hunter2-hunter2"}},
     }
     tree = tree_of({"f.json": json.dumps([function, run]), "gitopsc.yaml": "project: demo\n"})
@@ -294,6 +297,7 @@ def test_no_value_leaves_its_place_in_the_page() -> None:
     facts = next(each["facts"] for each in data_of(page)["nodes"] if each["id"] == "demo/run/r")
     assert ["a", name] in facts
     assert "hunter2" not in page
+    assert "hunter2" not in render_openlineage(compilation.programs, "2026-01-31T12:00:00Z")
 
 
 def test_a_compile_imports_no_networkx() -> None:

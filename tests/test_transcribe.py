@@ -720,6 +720,13 @@ def test_the_command(
     subprocess.run(["git", "init", "-q"], cwd=tmp_path / "demo", check=True)
     assert main(["compile", "demo"]) == 0
     capsys.readouterr()
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (linked / "functions").symlink_to("../elsewhere")
+    assert main(["import", "demo.ipynb", "linked"]) == 1
+    assert "`linked/functions` is a link to a folder elsewhere" in capsys.readouterr().err
+    assert not [*(tmp_path / "elsewhere").iterdir()]
     for wrong in ("none.ipynb", "demo/gitopsc.yaml"):
         with pytest.raises(SystemExit):
             main(["import", wrong])

@@ -76,14 +76,15 @@ def _explain_run(arguments: argparse.Namespace) -> int:
     reading = read(arguments.path)
     compilation = compile_tree(reading.tree) if not has_errors(reading.scanned) else Compilation()
     try:
-        program, asked = asked_run(compilation.programs, arguments.name)
+        program, asked = asked_run(compilation.programs, arguments.name.removeprefix("run/"))
         names = [each.name for each in program.project.environments]
         name = arguments.environment or names[0]
         if name not in names:
             hint = did_you_mean(name, names) or f"there are {listed(names)}"
             raise Refused(f"project `{program.project.name}` has no environment `{name}`; {hint}")
     except Refused as error:
-        if alike := _alike(arguments.name):
+        alike = _alike(arguments.name)
+        if alike is not None and "did you mean" not in str(error):
             print(f"gitopsc: no diagnostic is called `{arguments.name}`; {alike}", file=sys.stderr)
             return 2
         errors = [each for each in in_order(compilation.diagnostics) if has_errors([each])]

@@ -164,11 +164,21 @@ def _taken_or_unfit(target: Path, files: Sequence[FunctionFile]) -> tuple[str, s
     fault = path_fault([each.path for each in files])
     if fault is not None:
         return f"no file can be called so: {fault}", "rename the descriptor, or its source"
+    linked = _linked(target, files)
+    if linked is not None:
+        return f"`{linked}` is a link to a folder elsewhere", "choose another PATH"
     existing = [each.path for each in files if os.path.lexists(target / each.path)]
     if existing:
         listed = ", ".join(f"`{path}`" for path in existing[:5])
         return f"{listed} exists already", "choose another PATH"
     return None
+
+
+def _linked(target: Path, files: Sequence[FunctionFile]) -> str | None:
+    """A folder in the target that is none of it."""
+    folders = {parent for each in files for parent in Path(each.path).parents}
+    found = (target / folder for folder in sorted(folders - {Path(".")}))
+    return next((each.as_posix() for each in found if each.is_symlink()), None)
 
 
 def _refused(target: Path, reason: str, hint: str) -> Diagnostic:

@@ -15,11 +15,13 @@ from gitopsc.model.output import readable_json
 from gitopsc.model.printable import printable
 from gitopsc.model.program import Reference
 from gitopsc.model.resolution import Resolution, ResolvedRun
+from gitopsc.model.scheduling import Scheduling
 from gitopsc.model.source import Span
 from gitopsc.model.specification import RunSpec
 
 _ORDER = ("function", "schedule", "parameters", "init_parameters", "inputs", "outputs", "envs")
 _NOT_TOLD = ("function_copy", "task", "volumes", "resources", "envs", "secrets")
+_OF_PODS = Scheduling._fields
 """Fields of a run that are told in another way, or are not a run's."""
 
 _OF_ACTIONS = {"backoff_limit": "job", "replicas": "serve", "service_type": "serve"}
@@ -111,7 +113,7 @@ def render_explanation_json(explanation: Explanation) -> str:
 
 def _merged(resolution: Resolution, resolved: ResolvedRun) -> Iterator[Row]:
     spec = resolved.spec
-    names = [field.name for field in fields(RunSpec) if field.name not in _NOT_TOLD]
+    names = [field.name for field in fields(RunSpec) if field.name not in (*_NOT_TOLD, *_OF_PODS)]
     names.sort(key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
     for name in names:
         value = getattr(spec, name)
@@ -129,6 +131,12 @@ def _merged(resolution: Resolution, resolved: ResolvedRun) -> Iterator[Row]:
                     yield _row(f"{key}.{inner}", each, origin)
         elif _OF_ACTIONS.get(name, resolved.run.action) == resolved.run.action:
             yield _row(key, value, _origin(resolution, resolved, key))
+    for name, value in resolved.scheduling._asdict().items():
+        if value:
+            origin = _origin(resolution, resolved, name)
+            if getattr(resolved.profile.scheduling, name):
+                origin = _profile_place(resolution, resolved, name)
+            yield _row(name, value, origin)
     for name, variable in sorted(resolved.variables.items()):
         yield from _variable(resolution, resolved, name, variable)
     for name, request in resolved.requests.items():
@@ -155,15 +163,37 @@ def _variable(
     elif name in resolved.profile.variables:
         yield _row(f"envs.{name}", value, _profile_place(resolution, resolved, "envs"))
     else:
-        yield _row(f"envs.{name}", value, _origin(resolution, resolved, "envs"))
+        origin = _variable_origin(resolved, name) or _origin(resolution, resolved, "envs")
+        yield _row(f"envs.{name}", value, origin)
 
 
 def _origin(resolution: Resolution, resolved: ResolvedRun, key: str, *more: str) -> str:
     merged = resolved.run.merged
     for descriptor, what in ((merged.descriptor, ""), (merged.task, ", its task")):
-        if descriptor is not None and key in descriptor.written:
+        if descriptor is not None and _says(descriptor.written, key, *more):
             return f"{_at(descriptor.span('spec', key, *more))}{what}"
     return _settings_place(resolution, "defaults", key) or _OWN_DEFAULT
+
+
+def _says(written: Any, *way: str) -> bool:
+    """Whether a value is written there; what is no mapping is written as a whole."""
+    for key in way:
+        if isinstance(written, Mapping):
+            if key not in written:
+                return False
+            written = written[key]
+    return True
+
+
+def _variable_origin(resolved: ResolvedRun, name: str) -> str:
+    """That of the run goes before that of its task; empty where neither has it."""
+    merged = resolved.run.merged
+    for descriptor, what in ((merged.descriptor, ""), (merged.task, ", its task")):
+        written = descriptor.written.get("envs", ()) if descriptor is not None else ()
+        for index, each in enumerate(written):
+            if descriptor is not None and isinstance(each, Mapping) and each.get("name") == name:
+                return f"{_at(descriptor.span('spec', 'envs', index))}{what}"
+    return ""
 
 
 def _resource_origin(resolution: Resolution, resolved: ResolvedRun, name: str) -> str:
@@ -214,7 +244,8 @@ def _compute(resolved: ResolvedRun) -> Iterator[Row]:
                 yield Row(label, str(shown)[:_SHORT], origin)
         elif isinstance(value, dict):
             for inner, each in sorted(value.items()):
-                yield _row(f"{name}.{inner}", each, place)
+                own = _variable_origin(resolved, inner) if name == "envs" else ""
+                yield _row(f"{name}.{inner}", each, own or place)
         elif isinstance(value, list) and name in ("requirements", "secrets"):
             for each in value:
                 yield _row(name, each, place)

@@ -129,7 +129,7 @@ def _documentation(kind: str, descriptor: Descriptor) -> dict[str, Facet]:
     text = descriptor.metadata.get("description")
     if not isinstance(text, str) or not text:
         return {}
-    return {"documentation": _facet(kind, description=text)}
+    return {"documentation": _facet(kind, description=masked(text))}
 
 
 def _facet(kind: str, **values: str) -> Facet:

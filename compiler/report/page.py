@@ -143,13 +143,13 @@ def _function_entry(function: Function) -> _Entry:
     if function.image is None:
         facts.append(("base image", function.base))
     if function.requirements:
-        facts.append(("requirements", " ".join(function.requirements)))
+        facts.append(("requirements", masked(" ".join(function.requirements))))
     return _Entry("function", "function", tuple(facts))
 
 
 def _described(descriptor: Descriptor) -> tuple[tuple[str, str], ...]:
     said = descriptor.metadata.get("description")
-    text = (("description", _shown(said)),) if isinstance(said, str) and said else ()
+    text = (("description", masked(_shown(said))),) if isinstance(said, str) and said else ()
     return (*text, ("descriptor", _at(descriptor.name_span)))
 
 
