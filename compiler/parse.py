@@ -19,6 +19,7 @@ from gitopsc.model.diagnostic import (
     LINK_OUTSIDE,
     NOT_UTF8,
     TOO_LARGE_FILE,
+    UNKNOWN_KEY,
     UNREADABLE,
     Diagnostic,
 )
@@ -43,6 +44,12 @@ _OUR_KIND_LINE = re.compile(
     rb"[\"']?\bkind[\"']?[ \t]*:[ \t]*[\"']?(?:%s)[\"']?[ \t\r]*(?:[,}#\n]|$)"
     % b"|".join(re.escape(kind.encode()) for kind in sorted(COMPILED_KINDS, reverse=True))
 )
+_KIND_WITHOUT_COLON = re.compile(rb"(?m)^kind[ \t]+python(?:\+\w+(?::run)?)?[ \t\r]*(?:#|$)")
+_KIND_MISSPELT = re.compile(
+    rb"(?m)^(?!kind\b)(?=\w{3,6}[ \t]*:)([kK]?[iI]?[nN]?[dD]?[iI]?[kK]?[nN]?[dD]?s?)[ \t]*:[ \t]*"
+    rb"python(?:\+\w+(?::run)?)?[ \t\r]*(?:#|$)"
+)
+"""`kind` with letters left out, doubled or swapped, before one of our kinds."""
 
 
 def parse(
@@ -104,6 +111,8 @@ def _read(
     encoding = next((name for mark, name in _OTHER_ENCODINGS if content.startswith(mark)), None)
     if encoding is not None:
         content = content.decode(encoding, "replace").encode()
+    if not wanted and b"python" in content and (slip := _KIND_MISSPELT.search(content)):
+        return [], [_misspelt(file.path, content, slip)]
     if not wanted and b"kind" not in content:
         return [], []
     if encoding is not None:
@@ -117,7 +126,8 @@ def _read(
             return [], []
         return [], [_not_utf8(file.path, content, error.start)]
     documents, problem = _documents(file.path, text, content, memo)
-    if problem is not None and (wanted or _OUR_KIND_LINE.search(content)):
+    is_ours = wanted or _OUR_KIND_LINE.search(content) or _KIND_WITHOUT_COLON.search(content)
+    if problem is not None and is_ours:
         documents, problem = read_again(file.path, text)
         return list(_items(documents)), [problem] if problem else []
     return list(_items(documents)), []
@@ -142,6 +152,13 @@ def _documents(
         ]
         memo.keep(key, plain)
     return documents, problem
+
+
+def _misspelt(path: str, content: bytes, slip: re.Match[bytes]) -> Diagnostic:
+    key = slip[1].decode()
+    line = content.count(b"\n", 0, slip.start()) + 1
+    span = Span(path, line, 1, line, 1 + len(key))
+    return Diagnostic(UNKNOWN_KEY, f"unknown key `{key}`", span, "did you mean `kind`?")
 
 
 def _unusual(path: str, encoding: str | None, size: int, limit: int) -> Diagnostic:

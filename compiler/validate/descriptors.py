@@ -132,13 +132,15 @@ def foreign_kind(kind: str, documents: Sequence[Document]) -> Diagnostic:
 
 def _meant_kind(kind: str) -> str | None:
     """The kind of a Python function, task or run that one is misspelt."""
-    if re.split(r"[+:]", kind)[0] in OTHER_RUNTIMES:
+    if re.split(r"[+:]", kind)[0] in {*OTHER_RUNTIMES, *_OTHER_WORDS}:
         return None
     close = get_close_matches(kind, sorted(COMPILED_KINDS), n=1, cutoff=_NEAR_KIND)
     return close[0] if close and close[0].startswith("python") else None
 
 
 _NEAR_KIND = 0.8
+_OTHER_WORDS = ("cython", "ipython", "jython", "pythonic")
+"""That are near `python`, and are no slips."""
 
 
 def _is_descriptor(data: Any) -> bool:
@@ -152,10 +154,14 @@ def _is_descriptor(data: Any) -> bool:
 
 
 def _is_slip(data: Mapping[str, Any]) -> bool:
-    """Of a Python function, task or run only `spec` is misspelt."""
+    """`spec` is misspelt, of a Python function, task or run, or of data that has no other keys."""
     kind = data["kind"]
+    if not isinstance(_meant(data, "spec"), dict):
+        return False
+    if kind in DATA_TYPES:
+        return "name" in data and len(data.keys() - _KEYS_OF_DATA) == 1
     is_ours = kind.startswith("python") and kind in COMPILED_KINDS
-    return is_ours and isinstance(_meant(data, "spec"), dict)
+    return is_ours or ("name" in data and _meant_kind(kind) is not None)
 
 
 def _is_bare_data(data: Mapping[str, Any]) -> bool:
