@@ -469,7 +469,7 @@ def _syntax(path: str, text: str, error: Exception) -> Diagnostic:
         message, hint = "not valid YAML: a line without a colon", "write `key: value`"
     elif source.lstrip(" ").startswith("\t"):
         message, hint = "not valid YAML: a tab before the key", "indent with spaces"
-    elif ("mapping values" in problem or "expected <block end>" in problem) and (
+    elif any(each in problem for each in _AFTER_A_LINE) and (
         above := _without_colon(lines, line - 1)
     ):
         line, column = above
@@ -486,6 +486,9 @@ def _syntax(path: str, text: str, error: Exception) -> Diagnostic:
         message, hint, column = _misaligned(source)
     return Diagnostic(NOT_YAML, message, Span(path, line, column, line, column + 1), hint)
 
+
+_AFTER_A_LINE = ("mapping values", "expected <block end>", "expected '<document start>'")
+"""Problems that the line before may be the cause of."""
 
 _KEY_AND_COLLECTION = re.compile(r"( *(?:- +)?)[A-Za-z_][\w.-]* +[\[{]")
 _KEY_AND_VALUE = re.compile(r" *(?:- +)?[A-Za-z_][\w.-]*(?: +[^\s#:\"'\[{][^:]*)?")
