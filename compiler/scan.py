@@ -6,8 +6,9 @@ import os
 import posixpath
 import re
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 
 from gitopsc.adapters import source_cache
 from gitopsc.adapters.folder import (
@@ -18,7 +19,7 @@ from gitopsc.adapters.folder import (
     owned_below,
     start_listing,
 )
-from gitopsc.adapters.git import Commit, CommittedFile, GitRefused, open_commit
+from gitopsc.adapters.git import Commit, CommittedFile, GitRefused, kept_with_lf, open_commit
 from gitopsc.adapters.memory import stamp_at, stamp_of
 from gitopsc.model.diagnostic import GIT_REFUSED, NO_REPOSITORY, Diagnostic
 from gitopsc.model.files import OWNERSHIP_LIST, SETTINGS_FILE
@@ -48,6 +49,7 @@ def scan(folder: str, listing: Listing | None = None) -> tuple[Tree, tuple[Diagn
         hint = "run `git init`, or list what to leave out under `exclude` in gitopsc.yaml"
         diagnostics = (Diagnostic(NO_REPOSITORY, message, Span("."), hint),)
     outputs = output_folders(root, listed)
+    with_lf = cache(lambda: kept_with_lf(root) if is_repository else frozenset())
 
     def is_listed(path: str) -> bool:
         """Nothing of a file that nobody else has is ever shown, by whatever name."""
@@ -56,7 +58,7 @@ def scan(folder: str, listing: Listing | None = None) -> tuple[Tree, tuple[Diagn
     files: dict[str, SourceFile] = {}
     for path in sorted(listed):
         if not path.startswith(outputs):
-            file = _source_file(root, path, listed[path], is_listed)
+            file = _source_file(root, path, listed[path], is_listed, with_lf)
             if file is not None:
                 files[path] = file
     owned = owned_below(root, outputs)
@@ -64,7 +66,7 @@ def scan(folder: str, listing: Listing | None = None) -> tuple[Tree, tuple[Diagn
     for output, paths in owned.items():
         for path in (f"{output}{each}" for each in paths if _VENDORED.match(each)):
             known = path in listed
-            file = _source_file(root, path, listed[path], is_listed) if known else None
+            file = _source_file(root, path, listed[path], is_listed, with_lf) if known else None
             if file is not None:
                 vendored[path] = file
     if is_repository:
@@ -183,8 +185,14 @@ _VENDORED = re.compile(r"images/[^/]+/source/")
 
 
 def _source_file(
-    root: str, path: str, executable: bool | None, is_listed: Callable[[str], bool]
+    root: str,
+    path: str,
+    executable: bool | None,
+    is_listed: Callable[[str], bool],
+    with_lf: Callable[[], Container[str]],
 ) -> SourceFile | None:
+    """`with_lf` are the files that Git stores with other line ends than they have here: what a
+    function is made of is the same on every machine."""
     full = f"{root}/{path}"
     try:
         status = os.lstat(full)
@@ -194,7 +202,8 @@ def _source_file(
     if stat.S_ISREG(mode):
         if executable is None:
             executable = bool(mode & stat.S_IXUSR)
-        return SourceFile(path, _reader(full), executable, stamp=stamp_of(status))
+        read = _with_stored_line_ends(path, _reader(full), with_lf)
+        return SourceFile(path, read, executable, stamp=stamp_of(status))
     if not stat.S_ISLNK(mode):
         return None  # a submodule, a socket
     target = os.path.realpath(full)
@@ -208,6 +217,18 @@ def _source_file(
         refusal = _refusal("it is a link that leads outside the folder")
         return SourceFile(path, refusal, is_link=True, leads_outside=True, stamp=stamp_at(full))
     return SourceFile(path, _reader(target), is_link=True, stamp=stamp_at(target))
+
+
+def _with_stored_line_ends(
+    path: str, read: Callable[..., bytes], with_lf: Callable[[], Container[str]]
+) -> Callable[..., bytes]:
+    def read_as_stored(most: int = MOST_BYTES) -> bytes:
+        content = read(most)
+        if b"\r\n" in content and path in with_lf():
+            content = content.replace(b"\r\n", b"\n")
+        return content
+
+    return read_as_stored
 
 
 def _reader(full: str) -> Callable[..., bytes]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gitopsc.adapters.atomic import lock_now, replace_file
-from gitopsc.adapters.folder import owned_by, tracked_below
+from gitopsc.adapters.folder import owned_by, owned_on_all_sides, tracked_below
 from gitopsc.adapters.processes import spread
 from gitopsc.model.diagnostic import (
     BUSY,
@@ -109,7 +109,7 @@ def _differences(target: Target, problems: list[Diagnostic]) -> tuple[Change, ..
         problems.append(_in_the_way(target.shown, "a file"))
         return ()
     folder = os.fspath(target.folder)
-    owned, unknown = owned_by(target.folder)
+    owned, unknown = owned_on_all_sides(target.folder)
     problems += [_unknown_line(target, *each) for each in unknown[:_SHOWN_LINES]]
     reached: dict[str, bool] = {}
     changes = []
@@ -124,7 +124,7 @@ def _differences(target: Target, problems: list[Diagnostic]) -> tuple[Change, ..
             continue
         if found is None:
             problems.append(_in_the_way(shown, "a link or a folder"))
-        elif found != file.content:
+        elif found != file.content and not _is_with_crlf(file.content, f"{folder}/{file.path}"):
             if file.path not in owned and file.path != OWNERSHIP_LIST:
                 problems.append(_in_the_way(shown, "a file"))
             changes.append(Change(shown, "changed"))
@@ -146,14 +146,27 @@ def _differences(target: Target, problems: list[Diagnostic]) -> tuple[Change, ..
     return _without_the_list(target, changes)
 
 
+def _is_with_crlf(content: bytes, place: str) -> bool:
+    """Whether a file differs by nothing but its line ends: Git may write them as Windows has
+    them (`core.autocrlf`)."""
+    if b"\r" in content or b"\0" in content:
+        return False
+    lines = content.count(b"\n")
+    if os.path.getsize(place) - len(content) != lines or not lines:
+        return False
+    found = _read(place, len(content) + lines)
+    return found is not None and found.replace(b"\r\n", b"\n") == content
+
+
 def _begins(place: str, text: str) -> bool:
-    """Whether a file begins with a text. What cannot be read does not."""
+    """Whether a file begins with a text, by whatever line ends. What cannot be read does not."""
     mark = text.encode()
     try:
         with open(
             os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb", buffering=0
         ) as file:
-            return file.read(len(mark)) == mark
+            head = file.read(len(mark) + mark.count(b"\n"))
+            return head.replace(b"\r\n", b"\n").startswith(mark)
     except OSError:
         return False
 
@@ -243,7 +256,7 @@ def _apply(work: tuple[Target, Sequence[Change]]) -> None:
         return
     contents = {file.path: file.content for file in target.files}
     paths = {change.path.removeprefix(target.shown + "/"): change.action for change in changes}
-    owned_before = owned_by(target.folder).paths
+    owned_before = owned_on_all_sides(target.folder).paths
     owned_after = contents.keys() - {OWNERSHIP_LIST}
     made: set[str] = set()
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from gitopsc.adapters.git import Files, GitRefused
+from gitopsc.adapters.git import Files, GitRefused, sides_of_merge
 from gitopsc.adapters.git import start_listing as start_git
 from gitopsc.adapters.memory import Part, digest, part
 from gitopsc.model.files import LOCAL_STORE, OWNERSHIP_LIST, SETTINGS_FILE
@@ -125,6 +125,15 @@ def owned_by(folder: str | os.PathLike[str]) -> OwnershipList:
             return ownership(text)
     except (FileNotFoundError, NotADirectoryError):
         return OwnershipList()
+
+
+def owned_on_all_sides(folder: str | os.PathLike[str]) -> OwnershipList:
+    """The same; while a merge is under way, also what the list of any side says (design.md
+    section 4b)."""
+    own = owned_by(folder)
+    sides = sides_of_merge(os.path.realpath(folder), OWNERSHIP_LIST)
+    lists = [ownership(each.decode("utf-8", "replace")[:_LONGEST_LIST]) for each in sides]
+    return own._replace(paths=own.paths.union(*(each.paths for each in lists)))
 
 
 def owned_below(root: str, outputs: Iterable[str]) -> Mapping[str, frozenset[str]]:

@@ -15,7 +15,7 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from gitopsc.adapters.owner import is_own
@@ -91,6 +91,47 @@ def has_unstaged(folder: str, owned: Container[str]) -> bool:
     except GitRefused:
         return True
     return False
+
+
+def kept_with_lf(folder: str) -> frozenset[str]:
+    """Tracked files below a folder, relative to it, that Git stores with LF, and that have CRLF
+    here: `core.autocrlf` or an attribute asks for that."""
+    root = _repository(folder)
+    if root is None:
+        return frozenset()
+    try:
+        _check_trust(root)
+        lines = _names(_outcome(_start(root, folder, "--eol")))
+    except GitRefused:
+        return frozenset()
+    told = (line.partition("\t") for line in lines)
+    return frozenset(
+        path
+        for ends, _, path in told
+        if ends.startswith("i/lf ") and ends.split()[1] in ("w/crlf", "w/mixed")
+    )
+
+
+_IN_A_MERGE = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD")
+"""What Git calls the commit of the other side while a merge is not done."""
+
+
+def sides_of_merge(folder: str, path: str) -> tuple[bytes, ...]:
+    """The content of a file, by its path below a folder, on each side of a merge, a rebase or a
+    cherry-pick that is under way; nothing where none is."""
+    root = _repository(folder)
+    if root is None:
+        return ()
+    own = _git_folder(root)
+    others = [name for name in _IN_A_MERGE if os.path.isfile(os.path.join(own, name))]
+    if not others:
+        return ()
+    place = f"{path_in_repository(folder)}{path}"
+    found = []
+    for name in ("HEAD", *others):
+        with suppress(GitRefused):
+            found.append(start_asking(folder, ("cat-file", "blob", f"{name}:{place}"))())
+    return tuple(found)
 
 
 def origin(folder: str) -> str | None:
