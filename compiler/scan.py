@@ -6,7 +6,7 @@ import os
 import posixpath
 import re
 import stat
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 
@@ -19,9 +19,16 @@ from gitopsc.adapters.folder import (
     owned_below,
     start_listing,
 )
-from gitopsc.adapters.git import Commit, CommittedFile, GitRefused, kept_with_lf, open_commit
+from gitopsc.adapters.git import (
+    Commit,
+    CommittedFile,
+    GitRefused,
+    kept_with_lf,
+    left_out_of_checkout,
+    open_commit,
+)
 from gitopsc.adapters.memory import stamp_at, stamp_of
-from gitopsc.model.diagnostic import GIT_REFUSED, NO_REPOSITORY, Diagnostic
+from gitopsc.model.diagnostic import GIT_REFUSED, HIDDEN_FILES, NO_REPOSITORY, Diagnostic
 from gitopsc.model.files import OWNERSHIP_LIST, SETTINGS_FILE
 from gitopsc.model.ownership import ownership
 from gitopsc.model.source import MOST_BYTES, SourceFile, Span, Tree, Unreadable
@@ -56,11 +63,15 @@ def scan(folder: str, listing: Listing | None = None) -> tuple[Tree, tuple[Diagn
         return path in listed and not path.startswith(outputs)
 
     files: dict[str, SourceFile] = {}
+    missing: list[str] = []
     for path in sorted(listed):
         if not path.startswith(outputs):
             file = _source_file(root, path, listed[path], is_listed, with_lf)
             if file is not None:
                 files[path] = file
+            elif listed[path] is not None and path.endswith(_DESCRIBING):
+                missing.append(path)
+    diagnostics += _hidden(root, missing, listed)
     owned = owned_below(root, outputs)
     vendored: dict[str, SourceFile] = {}
     for output, paths in owned.items():
@@ -80,6 +91,36 @@ def scan(folder: str, listing: Listing | None = None) -> tuple[Tree, tuple[Diagn
         cached=source_cache.recall,
     )
     return tree, diagnostics
+
+
+_DESCRIBING = (".yaml", ".yml", ".json")
+
+
+def _hidden(root: str, missing: Sequence[str], listed: Container[str]) -> tuple[Diagnostic, ...]:
+    """Files that Git keeps out of the checkout of a project that is there: what they describe
+    would be taken for deleted."""
+    left_out = left_out_of_checkout(root) if missing else frozenset[str]()
+    hidden = [
+        path
+        for path in missing
+        if path in left_out and not _is_of_hidden_project(root, path, listed)
+    ]
+    if not hidden:
+        return ()
+    more = f", and {len(hidden) - 1} more" if len(hidden) > 1 else ""
+    message = f"the sparse checkout leaves out `{hidden[0]}`{more}: what is there would be deleted"
+    hint = "`git sparse-checkout add` its folder; or name the folder of a project that is whole"
+    return (Diagnostic(HIDDEN_FILES, message, Span("."), hint),)
+
+
+def _is_of_hidden_project(root: str, path: str, listed: Container[str]) -> bool:
+    folder = path
+    while folder:
+        folder = folder.rpartition("/")[0]
+        settings = f"{folder}/{SETTINGS_FILE}".lstrip("/")
+        if settings in listed:
+            return not os.path.lexists(f"{root}/{settings}")
+    return False
 
 
 @contextmanager

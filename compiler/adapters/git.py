@@ -112,6 +112,19 @@ def kept_with_lf(folder: str) -> frozenset[str]:
     )
 
 
+def left_out_of_checkout(folder: str) -> frozenset[str]:
+    """Tracked files below a folder, relative to it, that a sparse checkout leaves out."""
+    root = _repository(folder)
+    if root is None:
+        return frozenset()
+    try:
+        _check_trust(root)
+        lines = _names(_outcome(_start(root, folder, "-t")))
+    except GitRefused:
+        return frozenset()
+    return frozenset(line[2:] for line in lines if line.startswith("S "))
+
+
 _IN_A_MERGE = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD")
 """What Git calls the commit of the other side while a merge is not done."""
 

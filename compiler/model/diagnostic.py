@@ -86,6 +86,9 @@ IGNORED_OUTPUT = Code(
     "C107", "ignored-output", _WARNING, "a file that gitopsc writes and Git ignores"
 )
 NO_PROJECT = Code("C108", "no-project", _ERROR, "a folder with neither a project nor a descriptor")
+HIDDEN_FILES = Code(
+    "C109", "hidden-files", _ERROR, "a sparse checkout leaves out a part of the project"
+)
 NO_DESCRIPTORS = Code("C103", "no-descriptors", _WARNING, "a project without a descriptor")
 
 NOT_YAML = Code("C201", "not-yaml", _ERROR, "a file with descriptors is not valid YAML or JSON")
