@@ -89,6 +89,7 @@ def scan(folder: str, listing: Listing | None = None) -> tuple[Tree, tuple[Diagn
         tuple(sorted(path.rstrip("/") for path in outputs)),
         vendored=vendored,
         cached=source_cache.recall,
+        is_root=os.path.exists(f"{root}/.git"),
     )
     return tree, diagnostics
 
@@ -164,6 +165,7 @@ def scan_revision(
             tuple(sorted(path.rstrip("/") for path in outputs)),
             vendored={path: sources[path] for path in vendored if path in sources},
             cached=source_cache.recall,
+            is_root=not prefix,
         )
         written = {
             output.rstrip("/"): {

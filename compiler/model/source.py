@@ -157,7 +157,8 @@ class FunctionFile:
 class Tree:
     """The files below one folder; from a disk, a commit or a test alike.
 
-    `folder` is its name; `enclosing` the settings file of a project that it lies in, if any;
+    `folder` is its name, which differs from clone to clone where it `is_root`, the top folder of a
+    repository; `enclosing` the settings file of a project that it lies in, if any;
     `outputs` are the folders in it that hold an output, whose files are left out, but for those
     that `vendored` has: sources that were fetched once. `cached` gives the files of another one
     by the digest of its content, if this machine has it. `is_part` says that projects lie in other
@@ -174,6 +175,7 @@ class Tree:
     vendored: Mapping[str, SourceFile] = field(default_factory=dict)
     cached: Callable[[str], tuple[FunctionFile, ...] | None] = lambda digest: None
     previous: Previous = field(default_factory=Previous)
+    is_root: bool = False
 
     @cached_property
     def paths(self) -> Sequence[str]:

@@ -37,7 +37,9 @@ def make_project(
     # What is broken may say another name: then nothing follows from this one.
     is_guess = not declared and (bool(entities) or may_name_a_project(document))
     if not is_guess:
-        if declared is None and not _PROJECT_NAME.fullmatch(name):
+        if declared is None and not folder and tree.is_root:
+            problems.append(sentences.no_project_name(name, place))
+        elif declared is None and not _PROJECT_NAME.fullmatch(name):
             problems.append(sentences.bad_folder_name(name, place))
         named = (entity for entity in entities if entity.name and entity.name != name)
         problems += [sentences.two_names(name, entity) for entity in named]

@@ -27,6 +27,7 @@ from gitopsc.model.diagnostic import (
     did_you_mean,
 )
 from gitopsc.model.files import SETTINGS_FILE
+from gitopsc.model.names import cleaned
 from gitopsc.model.source import Span
 from gitopsc.model.store import KNOWN_SCHEMES
 
@@ -120,6 +121,13 @@ def second_project(first: Descriptor, second: Descriptor) -> Diagnostic:
         "move one of them into a folder of its own",
         (Label(first.name_span, "first here"),),
     )
+
+
+def no_project_name(name: str, span: Span) -> Diagnostic:
+    message = "`project` is missing: each clone of the repository may be called otherwise"
+    known = cleaned(name) or "<name>"
+    hint = f"write `project: {known}` into {SETTINGS_FILE}"
+    return Diagnostic(MISSING_KEY, message, span, hint)
 
 
 def bad_folder_name(name: str, span: Span) -> Diagnostic:

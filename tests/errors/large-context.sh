@@ -1,5 +1,6 @@
 git init -q .
 cat > gitopsc.yaml <<EOF
+project: project
 registry: registry.example.com
 build: {in_cluster: true, address: "tcp://buildkitd.build.svc:1234"}
 EOF

@@ -1,5 +1,5 @@
 git init -q .
-echo 'registry: registry.example.com' > gitopsc.yaml
+printf 'project: project\nregistry: registry.example.com\n' > gitopsc.yaml
 mkdir src
 echo 'def run(): ...' > src/etl.py
 truncate -s 3G src/model.bin

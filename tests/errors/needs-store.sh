@@ -1,4 +1,5 @@
 cat > gitopsc.yaml <<'EOF'
+project: project
 registry: registry.example.com
 stores:
   default: file:///data

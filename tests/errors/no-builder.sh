@@ -1,5 +1,5 @@
 git init -q .
-echo 'build: {in_cluster: true}' > gitopsc.yaml
+printf 'project: project\nbuild: {in_cluster: true}\n' > gitopsc.yaml
 cat > etl.yaml <<EOF
 kind: python
 name: etl

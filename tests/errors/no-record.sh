@@ -1,4 +1,4 @@
-echo 'registry: registry.example.com' > gitopsc.yaml
+printf 'project: project\nregistry: registry.example.com\n' > gitopsc.yaml
 cat > etl.yaml <<'EOF'
 kind: python
 name: etl

@@ -6,7 +6,7 @@ git -c user.name=x -c user.email=x@example.com commit -qm "The source"
 git config --global url."file://$HOME/team".insteadOf https://git.example.com/team/etl
 cd ../project
 git init -q .
-echo 'registry: registry.example.com' > gitopsc.yaml
+printf 'project: project\nregistry: registry.example.com\n' > gitopsc.yaml
 cat > etl.yaml <<'EOF'
 kind: python
 name: etl

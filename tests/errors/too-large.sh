@@ -1,5 +1,5 @@
 git init -q .
-echo 'registry: registry.example.com' > gitopsc.yaml
+printf 'project: project\nregistry: registry.example.com\n' > gitopsc.yaml
 cat > hello.yaml <<EOF
 kind: python
 name: hello

@@ -1,3 +1,3 @@
 git init -q .
-echo 'registry: registry.example.com' > gitopsc.yaml
+printf 'project: project\nregistry: registry.example.com\n' > gitopsc.yaml
 gitopsc compile --base main~7

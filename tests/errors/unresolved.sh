@@ -1,4 +1,5 @@
 git init -q .
+echo 'project: project' > gitopsc.yaml
 cat > etl.yaml <<'EOF'
 kind: python
 name: etl
