@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INPUTS ?= 100000
 
-.PHONY: demo test lint types pytest golden fuzz fuzz-guided checkov page pictures sdk images benchmarks clean
+.PHONY: demo test lint types pytest golden fuzz fuzz-guided checkov page pictures sdk merges images benchmarks clean
 
 demo: .venv/run
 	$(BIN)/gitopsc compile sample-project
@@ -46,6 +46,9 @@ pictures: .venv/page  ## docs/pictures, out of what the tests of the page draw
 
 sdk: .venv/dev .venv/sdk/run  ## the platform's real SDK beside the runner's stand-in of it
 	GITOPSC_SDK=.venv/sdk/bin/python $(BIN)/pytest -q tests/test_sdk_beside.py
+
+merges: .venv/dev  ## 200 random pairs of branches, merged, rebased and picked
+	GITOPSC_PAIRS=200 $(BIN)/pytest -q -n auto tests/test_merges.py
 
 images:  ## builds the sample's images; BUILDER and FLAGS say by what and how
 	$(PYTHON) .ci/build_images.py sample-project --builder "$(BUILDER)" --flags "$(FLAGS)"

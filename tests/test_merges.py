@@ -3,10 +3,12 @@ output right, whatever Git has left in it."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from random import Random
 
 import pytest
 from conftest import SAMPLE
@@ -120,3 +122,101 @@ def test_line_ends_never_matter(how: str, root: Path, tmp_path: Path) -> None:
     assert output(clone) == compiled_elsewhere(clone, tmp_path)
     changed = git(clone, "status", "--porcelain").splitlines()
     assert all("runner" not in line for line in changed)
+
+
+# Random branches
+
+
+def _replaced(path: str, old: str, new: str) -> Edit:
+    def edit(root: Path) -> None:
+        file = root / path
+        if file.exists():
+            file.write_text(file.read_text().replace(old, new, 1))
+
+    return edit
+
+
+def _added(name: str) -> Edit:
+    def edit(root: Path) -> None:
+        (root / "runs" / f"{name}.yaml").write_text(
+            f"kind: python+job:run\nname: {name}\n"
+            f"spec: {{function: download-cities, parameters: {{min_population: {len(name)}}}}}\n"
+        )
+
+    return edit
+
+
+def _deleted(path: str) -> Edit:
+    return lambda root: (root / path).unlink(missing_ok=True)
+
+
+def _moved(path: str, target: str) -> Edit:
+    return lambda root: (root / path).rename(root / target) if (root / path).exists() else None
+
+
+Edit = Callable[[Path], object]
+EDITS: Sequence[Edit] = (
+    _replaced("functions/cities.yaml", "pandas==2.2.3]", "pandas==2.3.1]"),
+    _replaced("functions/cities-api.yaml", "pandas==2.2.3", "pandas==2.3.1"),
+    _replaced("functions/announce.yaml", "Ciao", "Hello"),
+    _replaced("functions/announce.yaml", "PYTHON3_11", "PYTHON3_12"),
+    _replaced("runs/jobs.yaml", "mem: 1Gi", "mem: 2Gi"),
+    _replaced("runs/jobs.yaml", "min_population: 100000", "min_population: 50000"),
+    _replaced("runs/jobs.yaml", "channel: geo", "channel: maps"),
+    _replaced("runs/cities-api.json", '"replicas": 2', '"replicas": 3'),
+    _replaced("src/etl.py", "min_population=15000", "min_population=20000"),
+    _replaced("gitopsc.yaml", "namespace: cities-staging", "namespace: cities-test"),
+    _replaced("gitopsc.yaml", "mem: 512Mi", "mem: 640Mi"),
+    _replaced("gitopsc.yaml", "world-cities-data", "world-cities-store"),
+    _replaced("gitopsc.yaml", "environments:", "environments:\n  test: {namespace: a-test}"),
+    _added("aaa"),
+    _added("zzzzz"),
+    _added("download-cities-again"),
+    _deleted("runs/cities-api.json"),
+    _moved("runs/cities-api.json", "runs/an-api.json"),
+)
+PAIRS = int(os.environ.get("GITOPSC_PAIRS", "12"))
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("merges") / "repository"
+    shutil.copytree(SAMPLE, root)
+    git(root, "init", "--quiet", "--initial-branch", "main")
+    commit(root, "sample")
+    return root
+
+
+@pytest.mark.parametrize("pair", range(PAIRS))
+def test_random_branches_are_never_silently_stale(
+    pair: int, sample: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What merges clean is right, or `--check` says that it is not; one compile makes it right,
+    however its conflicts were resolved before. `make merges` takes 200 pairs."""
+    random = Random(pair)
+    root = tmp_path / "repository"
+    git(tmp_path, "clone", "--quiet", str(sample), str(root))
+    for branch in ("one", "other"):
+        git(root, "checkout", "--quiet", "-b", branch, "main")
+        for edit in random.sample(EDITS, random.randint(1, 3)):
+            edit(root)
+        assert main(["compile", str(root)]) == 0, capsys.readouterr().err
+        git(root, "add", "--all")
+        git(root, "commit", "--quiet", "--allow-empty", "--message", branch)
+    how = random.choice(["merge", "rebase", "cherry-pick"])
+    merging = subprocess.run(
+        ["git", *WHO, how, "one"], cwd=root, capture_output=True, text=True, check=False
+    )
+    conflicts = git(root, "diff", "--name-only", "--diff-filter=U").split()
+    if any(not path.startswith("deploy/") for path in conflicts):
+        return  # people resolve what people wrote
+    assert merging.returncode == 0 or conflicts or how == "cherry-pick", merging.stderr
+    right = compiled_elsewhere(root, tmp_path)
+    if not conflicts:
+        assert main(["compile", str(root), "--check"]) == int(output(root) != right)
+    side = random.choice(["--ours", "--theirs", ""])
+    for path in conflicts if side else ():  # of a side that has deleted it there is none
+        subprocess.run(["git", "checkout", side, "--", path], cwd=root, check=False)
+    assert main(["compile", str(root)]) == 0, capsys.readouterr().err
+    assert main(["compile", str(root), "--check"]) == 0
+    assert output(root) == right
