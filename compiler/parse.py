@@ -25,6 +25,7 @@ from gitopsc.model.diagnostic import (
 )
 from gitopsc.model.document import Document
 from gitopsc.model.files import LOCK_FILE, SETTINGS_FILE
+from gitopsc.model.lock import both_sides
 from gitopsc.model.memo import Memo, step_key
 from gitopsc.model.source import MOST_OF_DESCRIPTORS, SourceFile, Span, Tree, Unreadable
 
@@ -126,6 +127,9 @@ def _read(
             return [], []
         return [], [_not_utf8(file.path, content, error.start)]
     documents, problem = _documents(file.path, text, content, memo)
+    if problem is not None and file.path.rpartition("/")[2] == LOCK_FILE:
+        kept = both_sides(text)  # for `gitopsc lock`, which makes it whole
+        return list(read_documents(file.path, kept)[0]) if kept else [], [problem]
     is_ours = wanted or _OUR_KIND_LINE.search(content) or _KIND_WITHOUT_COLON.search(content)
     if problem is not None and is_ours:
         documents, problem = read_again(file.path, text)

@@ -25,6 +25,7 @@ from gitopsc.adapters.archive import BadArchive, unpack
 from gitopsc.adapters.download import DownloadFailed
 from gitopsc.adapters.packaged import runner_requirements
 from gitopsc.cli import main
+from gitopsc.model.lock import both_sides
 from gitopsc.model.remote import HoldsCredentials, NotRemote, remote_of
 
 GIT = ["git", "-c", "user.name=x", "-c", "user.email=x@example.com"]
@@ -824,6 +825,43 @@ def test_requirements_are_locked_with_hashes(
     status, said = run(capsys, "compile")
     assert status == 1
     assert "C602" in said
+
+
+def test_a_lock_of_two_branches_keeps_the_pins_of_both(
+    project: Path, wheels: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing that fits is pinned anew, though newer versions are there."""
+    wheel(wheels, "some_tables", "1.0")
+    (project / "src").mkdir()
+    (project / "src/etl.py").write_text(HANDLER)
+    text = (
+        "kind: python\nname: {name}\nspec:\n  python_version: PYTHON3_11\n"
+        "  source: {{source: src/etl.py, handler: run}}\n  requirements: [some-tables>=0.5]\n"
+    )
+
+    def locked(branch: str) -> str:
+        git(project, "checkout", "-q", "-b", branch, "start")
+        (project / f"{branch}.yaml").write_text(text.format(name=branch))
+        assert run(capsys, "lock")[0] == 0
+        git(project, "add", "-A")
+        git(project, "commit", "-qm", branch)
+        return (project / "gitopsc.lock").read_text()
+
+    git(project, "add", "-A")
+    git(project, "commit", "-qm", "start")
+    git(project, "tag", "start")
+    one, other = locked("one"), locked("other")
+    with pytest.raises(subprocess.CalledProcessError):
+        git(project, "merge", "one")
+    assert "<<<<<<<" in (project / "gitopsc.lock").read_text()
+    wheel(wheels, "some_tables", "2.0")
+    assert "a merge conflict is left" in run(capsys, "compile")[1]
+    assert run(capsys, "lock")[0] == 0
+    merged = (project / "gitopsc.lock").read_text()
+    assert "some-tables==2.0" not in merged
+    head, blocks = other.split("functions:\n")
+    assert merged == f"{head}functions:\n{one.split(f'functions:{chr(10)}')[1]}{blocks}"
+    assert both_sides(merged) is None
 
 
 def test_the_runner_s_packages_decide_no_result(

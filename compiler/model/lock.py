@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -123,3 +124,30 @@ def pin_of(block: Mapping[str, Any]) -> FunctionPin | None:
 def _check(block: Mapping[str, Any]) -> str:
     text = json.dumps(block, sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()[:_CHECK_DIGITS]
+
+
+_SIDES = {"<<<<<<<": (True, False), "|||||||": (False, False), "=======": (False, True)}
+_BLOCK = re.compile(r"(?m)^  (?=\S)(.+):\n(?: {3,}.*\n|\n)*")
+
+
+def both_sides(text: str) -> str | None:
+    """A lock with a merge's conflicts in it -> the blocks of both sides, one of each function; None
+    without conflicts. Blocks that the merge has broken tell so by their digests."""
+    ours: list[str] = []
+    theirs: list[str] = []
+    is_of = (True, True)
+    for line in text.splitlines(keepends=True):
+        mark = line[:7]
+        if mark in _SIDES:
+            is_of = _SIDES[mark]
+        elif mark == ">>>>>>>":
+            is_of = (True, True)
+        else:
+            ours += [line] if is_of[0] else []
+            theirs += [line] if is_of[1] else []
+    if len(ours) == len(theirs) == text.count("\n"):
+        return None
+    own = "".join(ours)
+    known = {found[1] for found in _BLOCK.finditer(own)}
+    more = [found[0] for found in _BLOCK.finditer("".join(theirs)) if found[1] not in known]
+    return own + "".join(more)
