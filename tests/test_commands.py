@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -212,6 +214,60 @@ def test_a_stale_output_is_annotated(
     found = out(capsys, "compile", "--check", "--format", "github", status=1)
     assert "::error file=deploy/manifests/staging/announce.yaml,line=1" in found
     assert "title=C705 stale-output::" in found
+
+
+def test_a_stale_folder_is_one_annotation(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    for path in (project / "deploy" / "manifests" / "staging").iterdir():
+        path.unlink()
+    found = out(capsys, "compile", "--check", "--format", "github", status=1)
+    assert found.count("title=C705") == 1
+    assert "is missing, and 4 more%0A" in found
+
+
+@pytest.mark.parametrize("state", ["clean", "broken"])
+def test_gitlab(
+    project: Path, state: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What GitLab requires of each: a description, a name, a fingerprint, a severity, a place."""
+    monkeypatch.chdir(project)
+    if state == "broken":
+        broken(project)
+    arguments = ("validate", "--format", "gitlab")
+    issues = json.loads(out(capsys, *arguments, status=int(state != "clean")))
+    assert bool(issues) == (state == "broken")
+    for each in issues:
+        assert each["description"]
+        assert re.fullmatch(r"C\d{3} [a-z0-9-]+", each["check_name"])
+        assert each["severity"] in ("info", "minor", "major", "critical", "blocker")
+        assert (project / each["location"]["path"]).exists()
+        assert each["location"]["lines"]["begin"] >= 1
+    prints = [each["fingerprint"] for each in issues]
+    assert len(set(prints)) == len(prints)
+    if state == "broken":
+        moved = project / issues[0]["location"]["path"]
+        text = moved.read_text()
+        moved.write_text(f"\n{text}" if moved.suffix == ".json" else f"# more\n{text}")
+        again = json.loads(out(capsys, *arguments, status=1))
+        assert [each["fingerprint"] for each in again] == prints
+
+
+@pytest.mark.parametrize("state", ["clean", "broken"])
+def test_junit(
+    project: Path, state: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    if state == "broken":
+        broken(project)
+    text = out(capsys, "validate", "--format", "junit", status=int(state != "clean"))
+    (suite,) = ElementTree.fromstring(text)
+    tests = suite.findall("testcase")
+    failed = [each for each in tests if each.find("failure") is not None]
+    assert (int(suite.get("tests", 0)), int(suite.get("failures", 0))) == (len(tests), len(failed))
+    assert tests
+    assert bool(failed) == (state == "broken")
 
 
 @pytest.mark.parametrize("state", ["clean", "stale", "broken"])

@@ -20,7 +20,9 @@ from gitopsc.model.diagnostic import has_errors
 from gitopsc.model.source import Tree
 from gitopsc.pipeline import compile_tree, tidy_tree
 from gitopsc.report.github import render_github
+from gitopsc.report.gitlab import render_gitlab
 from gitopsc.report.json import render_json
+from gitopsc.report.junit import render_junit
 from gitopsc.report.lineage import (
     render_dot,
     render_graphml,
@@ -60,6 +62,8 @@ def survives(tree: Tree) -> None:
     assert render_text(found, tree.lines).count("\n") >= len(found)
     json.loads(render_json("failed", found, ()))
     json.loads(render_sarif(found))
+    assert len(json.loads(render_gitlab(found))) == len(found)
+    assert len(ElementTree.fromstring(render_junit(found))[0]) == (len(found) or 1)
     assert render_github(found).count("\n") == len(found)
     assert not (has_errors(found) and compilation.outputs)
     for render in (render_mermaid, render_dot, render_lineage_json):

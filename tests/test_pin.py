@@ -371,7 +371,7 @@ def test_no_archive_raises_anything_else() -> None:
         unpack(twice.getvalue())
 
 
-FORMATS = ("text", "json", "github", "sarif")
+FORMATS = ("text", "json", "github", "gitlab", "junit", "sarif")
 
 
 @pytest.mark.parametrize("command", ["compile", "lock", "validate"])

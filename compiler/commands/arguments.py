@@ -31,9 +31,10 @@ def add_path_option(parser: argparse.ArgumentParser) -> None:
 def add_format(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format",
-        choices=("text", "json", "github", "sarif"),
+        choices=("text", "json", "github", "gitlab", "junit", "sarif"),
         default="text",
-        help="how to report: text for people, JSON, annotations of a GitHub workflow, or SARIF",
+        help="how to report: text for people, JSON, annotations of a GitHub workflow, GitLab's"
+        " code quality, JUnit's XML, or SARIF",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gitopsc.commands.terminal import wants_colour
 from gitopsc.model.diagnostic import STALE_OUTPUT, Diagnostic
@@ -37,7 +38,15 @@ def printed(
     if form == "github":
         from gitopsc.report.github import render_github
 
-        return render_github([*diagnostics, *_stale(status, changes)]), last
+        return render_github([*diagnostics, *_stale_folder(status, changes)]), last
+    if form == "gitlab":
+        from gitopsc.report.gitlab import render_gitlab
+
+        return render_gitlab([*diagnostics, *_stale_folder(status, changes)]), last
+    if form == "junit":
+        from gitopsc.report.junit import render_junit
+
+        return render_junit([*diagnostics, *_stale(status, changes)]), last
     text = render_text(diagnostics, lines, colour=wants_colour())
     for change in changes:
         word = _STALE_WORDS[change.action] if status == "stale" else change.action
@@ -59,3 +68,13 @@ def _stale(status: Status, changes: Sequence[Change]) -> list[Diagnostic]:
         )
         for change in changes
     ]
+
+
+def _stale_folder(status: Status, changes: Sequence[Change]) -> list[Diagnostic]:
+    """Beside changed lines, one for all: what is generated is no place to look at, and GitHub shows
+    ten annotations."""
+    stale = _stale(status, changes)
+    if len(stale) < 2:
+        return stale
+    message = f"{stale[0].message}, and {len(stale) - 1} more"
+    return [replace(stale[0], message=message)]

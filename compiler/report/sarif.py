@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -12,6 +11,7 @@ from gitopsc.model.diagnostic import Code, Diagnostic
 from gitopsc.model.output import readable_json
 from gitopsc.model.printable import escaped
 from gitopsc.model.source import Span
+from gitopsc.report.fingerprint import fingerprint
 
 _ROOT = "%SRCROOT%"
 
@@ -55,7 +55,7 @@ def _result(diagnostic: Diagnostic, codes: list[Code], seen: Counter[str]) -> di
         "level": diagnostic.severity.value,
         "message": {"text": text},
         "locations": [_location(diagnostic.span)],
-        "partialFingerprints": {"gitopsc/v1": _fingerprint(diagnostic, seen)},
+        "partialFingerprints": {"gitopsc/v1": fingerprint(diagnostic, seen)},
     }
     if diagnostic.allowed is not None:
         accepted = {"kind": "external", "status": "accepted", "justification": diagnostic.allowed}
@@ -83,11 +83,3 @@ def _location(span: Span) -> dict[str, Any]:
             },
         }
     }
-
-
-def _fingerprint(diagnostic: Diagnostic, seen: Counter[str]) -> str:
-    """The same for the same problem on another line: a number tells equal ones apart."""
-    parts = f"{diagnostic.code.id}\0{diagnostic.span.path}\0{diagnostic.message}"
-    number = seen[parts]
-    seen[parts] += 1
-    return hashlib.sha256(f"{parts}\0{number}".encode("utf-8", "replace")).hexdigest()[:32]
