@@ -11,8 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, cast
 
-from gitopsc.model.output import escape_unprintable
-
 if TYPE_CHECKING:
     import networkx as nx
 
@@ -86,17 +84,23 @@ def graphml(graph: nx.MultiDiGraph[str]) -> str:
 
     plain: nx.MultiDiGraph[str] = nx.MultiDiGraph()
     for node, values in graph.nodes(data=True):
-        plain.add_node(escape_unprintable(node), **_escaped(values))
+        plain.add_node(_readable(node), **_escaped(values))
     for source, target, key, values in graph.edges(keys=True, data=True):
-        ends = escape_unprintable(source), escape_unprintable(target)
+        ends = _readable(source), _readable(target)
         plain.add_edge(*ends, key=key, **_escaped(values))
     return "\n".join(nx.generate_graphml(plain)) + "\n"
 
 
+def _readable(text: str) -> str:
+    """XML has no control characters, also none that are escaped."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else f"\\u{ord(each):04x}" for each in text)
+
+
 def _escaped(values: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        key: escape_unprintable(value) if isinstance(value, str) else value
-        for key, value in values.items()
+        key: _readable(value) if isinstance(value, str) else value for key, value in values.items()
     }
 
 

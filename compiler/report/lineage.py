@@ -61,9 +61,8 @@ def render_lineage_json(programs: Iterable[Program]) -> str:
 
 
 def render_graphml(programs: Iterable[Program]) -> str:
-    """The same graph for tools that read GraphML; what XML cannot have is shown as it is printed."""
-    text = graphml(lineage_graph(node_link_of(programs)))
-    return "\n".join(map(printable, text.split("\n")))
+    """The same graph for tools that read GraphML."""
+    return graphml(lineage_graph(node_link_of(programs)))
 
 
 def node_link_of(programs: Iterable[Program]) -> NodeLink:
