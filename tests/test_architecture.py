@@ -34,6 +34,7 @@ STAGES = (
         "compare",
         "execute",
         "inquire",
+        "select",
     ),
 )
 PURE = (*STAGES[1:13], "pipeline", "model", "report")

@@ -127,17 +127,34 @@ def test_a_reduced_picture_has_no_shortcuts(capsys: pytest.CaptureFixture[str]) 
 # Selection
 
 
+EARLIER = {"download-cities", "summarise-countries"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "wanted"),
     [
-        (["--upstream", "summarise-countries"], {"download-cities", "summarise-countries"}),
-        (["--downstream", "world-cities"], {"summarise-countries", "cities-api"}),
-        (["--downstream", "dataitem/country-statistics"], {"cities-api"}),
-        (["--downstream", "world-cities/function/announce"], {"announce"}),
+        (["--select", "+summarise-countries"], {"download-cities", "summarise-countries"}),
+        (["--select", "world-cities+"], {"summarise-countries", "cities-api"}),
+        (["--select", "dataitem/country-statistics+"], {"cities-api"}),
+        (["--select", "world-cities/function/announce+"], {"announce"}),
+        (["--select", "+announce", "country-statistics+"], {"announce", "cities-api"}),
+        (["--select", "download-cities+1"], {"download-cities"}),
         (
-            ["--upstream", "announce", "--downstream", "country-statistics"],
-            {"announce", "cities-api"},
+            ["--select", "download-cities+2"],
+            {"download-cities", "summarise-countries", "cities-api"},
         ),
+        (["--select", "2+cities-api"], {"cities-api", "download-cities", "summarise-countries"}),
+        (
+            ["--select", "@country-statistics"],
+            {"cities-api", "download-cities", "summarise-countries"},
+        ),
+        (["--select", "kind:service"], {"cities-api"}),
+        (["--select", "kind:python+serve:run"], {"cities-api"}),
+        (["--select", "kind:job,+cities-api"], {"download-cities", "summarise-countries"}),
+        (["--select", "*-c*s"], {"download-cities", "summarise-countries"}),
+        (["--select", "path:runs/jobs.yaml,kind:run", "--exclude", "announce"], EARLIER),
+        (["--select", "path:runs", "--exclude", "kind:service", "announce"], EARLIER),
+        (["--exclude", "kind:run"], set()),
     ],
 )
 def test_selection(
@@ -150,9 +167,51 @@ def test_selection(
     }
 
 
-def test_an_unknown_name(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["graph", str(SAMPLE), "--upstream", "world-citties"]) == 2
-    assert "did you mean `world-cities`?" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("selector", "words"),
+    [
+        ("world-citties", "nothing is selected by `world-citties`; did you mean `world-cities`?"),
+        ("kind:jobb", "nothing is selected by `kind:jobb`; did you mean `job`?"),
+        ("label:x", "nothing is selected by `label:x`"),
+        ("path:run/jobs.yaml", "did you mean `runs/jobs.yaml`?"),
+        ("state:modified", "needs another state to compare with: `--base REF`"),
+        ("state:modifed", "did you mean `modified`?"),
+        ("+", "`+` is not a selector"),
+        ("announce,", "`announce,` is not a selector"),
+    ],
+)
+def test_what_selects_nothing(
+    selector: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["graph", str(SAMPLE), "--select", selector]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_labels_and_states(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = tmp_path / "sample"
+    shutil.copytree(SAMPLE, root)
+    who = ("-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false")
+    for command in (("init", "-q"), ("add", "-A"), (*who, "commit", "-qm", "x")):
+        subprocess.run(["git", *command], cwd=root, check=True)
+    jobs = root / "runs" / "jobs.yaml"
+    labelled = jobs.read_text().replace(
+        "name: announce\n", "name: announce\nmetadata: {labels: [team-geo]}\n"
+    )
+    jobs.write_text(labelled.replace("min_population: 100000", "min_population: 5"))
+    (root / "runs" / "more.yaml").write_text(
+        "kind: python+job:run\nname: more\nspec: {function: announce, parameters: {channel: x},"
+        " secrets: [ANNOUNCE_TOKEN]}\n"
+    )
+
+    def chosen(*selectors: str) -> set[str]:
+        found = node_link(capsys, str(root), "--base", "HEAD", "--select", *selectors)
+        return {node["name"] for node in found.nodes.values() if node["type"] == "run"}
+
+    assert chosen("label:team-geo") == {"announce"}
+    assert chosen("state:new") == {"more"}
+    assert chosen("state:modified") == {"download-cities", "summarise-countries", "cities-api"}
+    assert chosen("state:modified,kind:job") == EARLIER
+    assert main(["graph", str(root), "--select", "state:new", "--base", "nowhere"]) == 2
 
 
 # What is sound

@@ -12,7 +12,11 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     import networkx as nx
+
+    LineageGraph: TypeAlias = nx.MultiDiGraph[str]
 
 
 def generations(
@@ -54,18 +58,18 @@ def lineage_graph(node_link: Mapping[str, Any]) -> nx.MultiDiGraph[str]:
     return cast("nx.MultiDiGraph[str]", nx.node_link_graph(dict(node_link), edges="edges"))
 
 
-def upstream(graph: nx.MultiDiGraph[str], node: str) -> set[str]:
-    """What a node depends on, with itself."""
+def upstream(graph: nx.MultiDiGraph[str], node: str, most: int | None = None) -> set[str]:
+    """What a node depends on, with itself; `most` is how many edges away."""
     import networkx as nx
 
-    return {node, *nx.descendants(graph, node)}
+    return set(nx.single_source_shortest_path_length(graph, node, cutoff=most))
 
 
-def downstream(graph: nx.MultiDiGraph[str], node: str) -> set[str]:
-    """What depends on a node, with itself."""
+def downstream(graph: nx.MultiDiGraph[str], node: str, most: int | None = None) -> set[str]:
+    """What depends on a node, with itself; `most` is how many edges away."""
     import networkx as nx
 
-    return {node, *nx.ancestors(graph, node)}
+    return set(nx.single_target_shortest_path_length(graph, node, cutoff=most))
 
 
 def without_shortcuts(edges: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -38,6 +38,19 @@ def add_format(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    words = "names (`*` fits any), kind:, label:, path:, state:; +x, x+ and @x with what is near"
+    for way, what in (("select", "only what SELECTOR chooses"), ("exclude", "all but that")):
+        parser.add_argument(
+            f"--{way}",
+            metavar="SELECTOR",
+            nargs="+",
+            action="extend",
+            default=[],
+            help=f"{what}: {words}",
+        )
+
+
 def add_store(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--store",

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import partial
 
-from gitopsc.adapters.git import commit_time
-from gitopsc.adapters.graph import downstream, lineage_graph, upstream
-from gitopsc.commands.arguments import add_path, moment
+from gitopsc.adapters.git import GitRefused, commit_time
+from gitopsc.commands.arguments import add_path, add_selection, moment
 from gitopsc.commands.reading import Reading, read
 from gitopsc.commands.terminal import wants_colour
-from gitopsc.model.diagnostic import did_you_mean, has_errors, in_order
+from gitopsc.model.diagnostic import has_errors, in_order
 from gitopsc.model.node_link import unique_id
 from gitopsc.model.program import Program
-from gitopsc.pipeline import compile_tree, link_tree
+from gitopsc.pipeline import compile_tree, link_tree, review_trees
 from gitopsc.report.lineage import (
-    node_link_of,
+    lineage_ids,
     render_dot,
     render_graphml,
     render_lineage_json,
     render_mermaid,
 )
 from gitopsc.report.text import render_counts, render_text
+from gitopsc.scan import scan_revision
+from gitopsc.select import Unselected, select
 
 DESCRIPTION = (
     "Print the lineage of PATH: what reads and makes what. Where PATH has errors, what is sound is"
@@ -45,15 +46,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a Mermaid flowchart, Graphviz' DOT, JSON (networkx' node-link form), GraphML,"
         " OpenLineage events, or a page for a browser (default: mermaid)",
     )
-    for way, words in (("upstream", "what NAME depends on"), ("downstream", "what depends on it")):
-        parser.add_argument(
-            f"--{way}",
-            metavar="NAME",
-            action="append",
-            default=[],
-            help=f"only {words}, with itself; NAME is of a run, data or a function, or"
-            " `<type>/<name>`; may be repeated",
-        )
+    add_selection(parser)
+    parser.add_argument(
+        "--base", metavar="REF", help="what `state:new` and `state:modified` are compared with"
+    )
     parser.add_argument(
         "--reduced",
         action="store_true",
@@ -80,12 +76,14 @@ def run(arguments: argparse.Namespace) -> int:
     if is_faulty:
         sys.stderr.write(render_text(diagnostics, reading.lines, colour=wants_colour()))
         print(f"gitopsc: {render_counts(diagnostics)}", file=sys.stderr)
-    if arguments.upstream or arguments.downstream:
+    if arguments.select or arguments.exclude:
         try:
-            programs = _selected(programs, arguments.upstream, arguments.downstream)
-        except _Unknown as error:
+            states = _states(reading, arguments) if arguments.base else None
+            kept = select(programs, arguments.select, arguments.exclude, states)
+        except (Unselected, GitRefused) as error:
             print(f"gitopsc graph: {error}", file=sys.stderr)
             return 2
+        programs = [_part(program, kept) for program in programs]
     if any(program.lineage.nodes for program in programs) or not is_faulty:
         sys.stdout.write(_rendered(programs, reading, arguments))
     return 1 if is_faulty else 0
@@ -110,37 +108,20 @@ def _rendered(programs: Sequence[Program], reading: Reading, arguments: argparse
     return renderers[arguments.format](programs)
 
 
-class _Unknown(Exception):
-    """A name of nothing in the lineage."""
+def _states(reading: Reading, arguments: argparse.Namespace) -> Mapping[str, Set[str]]:
+    """Nodes that a commit does not have, and those that something happens to in clusters since.
+    Raises GitRefused."""
+    with scan_revision(arguments.path, arguments.base) as (base, _):
+        before, after, review = review_trees(base, reading.tree, {})
+        was, is_now = (set(lineage_ids(each.programs)) for each in (before, after))
+    touched = {
+        f"{each.project}/{'function' if each.verb == 'builds' else 'run'}/{each.subject}"
+        for each in review.consequences
+    }
+    return {"new": is_now - was, "modified": touched & was & is_now}
 
 
-def _selected(
-    programs: Sequence[Program], above: Sequence[str], below: Sequence[str]
-) -> list[Program]:
-    """Raises _Unknown."""
-    graph = lineage_graph(node_link_of(programs))
-    known: dict[str, list[str]] = {}
-    for id_, node in graph.nodes.items():
-        for name in {id_, id_.partition("/")[2], node["name"]}:
-            known.setdefault(name, []).append(id_)
-    kept: set[str] = set()
-    for way, names in ((upstream, above), (downstream, below)):
-        for name in names:
-            if name not in known:
-                hint = did_you_mean(name, known)
-                raise _Unknown(f"nothing is called `{name}`" + (f"; {hint}" if hint else ""))
-            for id_ in _meant(known[name]):
-                kept |= way(graph, id_)
-    return [_part(program, kept) for program in programs]
-
-
-def _meant(ids: Sequence[str]) -> Sequence[str]:
-    """A run and its function may share a name: the run is meant, which depends on the other."""
-    runs = [id_ for id_ in ids if "/run/" in id_]
-    return runs or ids
-
-
-def _part(program: Program, kept: set[str]) -> Program:
+def _part(program: Program, kept: Set[str]) -> Program:
     project = program.project.name
     own = {node.id for node in program.lineage.nodes if unique_id(project, node) in kept}
     return replace(program, lineage=program.lineage.only(own))

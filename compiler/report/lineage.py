@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 from gitopsc.adapters.graph import graphml, lineage_graph, without_shortcuts
 from gitopsc.model.descriptor import DATA_TYPES
-from gitopsc.model.node_link import NodeLink, home_of, node_link
+from gitopsc.model.node_link import NodeLink, home_of, node_link, unique_id
 from gitopsc.model.output import escape_unprintable, readable_json
 from gitopsc.model.program import Node, Program
 from gitopsc.model.source import Span
@@ -69,6 +69,13 @@ def node_link_of(programs: Iterable[Program]) -> NodeLink:
     """One graph of all projects, with the place of each edge."""
     lineages = ((program.project.name, program.lineage) for program in programs)
     return node_link(lineages, _place)
+
+
+def lineage_ids(programs: Iterable[Program]) -> Iterator[str]:
+    """The names of all nodes in that graph."""
+    for program in programs:
+        for node in program.lineage.nodes:
+            yield unique_id(program.project.name, node)
 
 
 def _place(span: Span) -> dict[str, str | int]:
