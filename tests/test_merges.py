@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from conftest import SAMPLE
+from conftest import ROOT, SAMPLE
 from gitopsc.cli import main
 
 WHO = ("-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false")
@@ -220,3 +220,30 @@ def test_random_branches_are_never_silently_stale(
     assert main(["compile", str(root)]) == 0, capsys.readouterr().err
     assert main(["compile", str(root), "--check"]) == 0
     assert output(root) == right
+
+
+def test_what_init_writes_for_git(root: Path, tmp_path: Path) -> None:
+    """The list never conflicts, and generated files have one line end everywhere."""
+    attributes = (ROOT / "templates" / "project" / ".gitattributes").read_text()
+    git(root, "checkout", "--quiet", "change")
+    for branch in ("change", "main"):
+        git(root, "checkout", "--quiet", branch)
+        (root / ".gitattributes").write_text(attributes)
+        commit(root, "attributes")
+    git(root, "merge", "change", fails=True)
+    conflicts = git(root, "diff", "--name-only", "--diff-filter=U").split()
+    assert conflicts
+    assert "deploy/.gitopsc-files" not in conflicts
+    assert main(["compile", str(root)]) == 0
+    assert output(root) == compiled_elsewhere(root, tmp_path)
+    commit(root, "merged")
+    clone = tmp_path / "clone"
+    git(tmp_path, "-c", "core.autocrlf=true", "clone", "--quiet", str(root), str(clone))
+    for path in output(clone):
+        assert b"\r" not in (clone / "deploy" / path).read_bytes()
+    shown = git(
+        clone, "check-attr", "linguist-generated", *(f"deploy/{each}" for each in output(clone))
+    )
+    unset = {line.split(": ")[0] for line in shown.splitlines() if line.endswith("unspecified")}
+    assert "deploy/manifests/staging/announce.yaml" in unset
+    assert not any("/runner/" in path or "/reports/" in path for path in unset)
