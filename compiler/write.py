@@ -12,11 +12,13 @@ import stat
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from gitopsc.adapters.atomic import lock_now, replace_file
 from gitopsc.adapters.folder import owned_by, owned_on_all_sides, tracked_below
+from gitopsc.adapters.git import kept_with_lf
 from gitopsc.adapters.processes import spread
 from gitopsc.model.diagnostic import (
     BUSY,
@@ -111,6 +113,7 @@ def _differences(target: Target, problems: list[Diagnostic]) -> tuple[Change, ..
     folder = os.fspath(target.folder)
     owned, unknown = owned_on_all_sides(target.folder)
     problems += [_unknown_line(target, *each) for each in unknown[:_SHOWN_LINES]]
+    with_lf = cache(lambda: kept_with_lf(os.path.realpath(folder)))
     reached: dict[str, bool] = {}
     changes = []
     for file in target.files:
@@ -124,7 +127,9 @@ def _differences(target: Target, problems: list[Diagnostic]) -> tuple[Change, ..
             continue
         if found is None:
             problems.append(_in_the_way(shown, "a link or a folder"))
-        elif found != file.content and not _is_with_crlf(file.content, f"{folder}/{file.path}"):
+        elif found != file.content and not (
+            _is_with_crlf(file.content, f"{folder}/{file.path}") and file.path in with_lf()
+        ):
             if file.path not in owned and file.path != OWNERSHIP_LIST:
                 problems.append(_in_the_way(shown, "a file"))
             changes.append(Change(shown, "changed"))
@@ -147,8 +152,7 @@ def _differences(target: Target, problems: list[Diagnostic]) -> tuple[Change, ..
 
 
 def _is_with_crlf(content: bytes, place: str) -> bool:
-    """Whether a file differs by nothing but its line ends: Git may write them as Windows has
-    them (`core.autocrlf`)."""
+    """Whether a file differs by nothing but its line ends, all of them."""
     if b"\r" in content or b"\0" in content:
         return False
     lines = content.count(b"\n")

@@ -102,6 +102,43 @@ def test_one_compile_resolves_a_conflict(
     assert output(root) == compiled_elsewhere(root, tmp_path)
 
 
+def test_a_squash(root: Path, tmp_path: Path) -> None:
+    """Git does not say that it is under way; the index has both lists."""
+    git(root, "merge", "--squash", "change", fails=True)
+    conflicts = git(root, "diff", "--name-only", "--diff-filter=U").split()
+    ours = git(root, "show", "HEAD:deploy/.gitopsc-files")
+    assert "deploy/.gitopsc-files" in conflicts
+    (root / "deploy" / ".gitopsc-files").write_text(ours)
+    (root / "runs" / "more.yaml").unlink()
+    assert main(["compile", str(root)]) == 0
+    assert output(root) == compiled_elsewhere(root, tmp_path)
+
+
+def test_three_branches(root: Path, tmp_path: Path) -> None:
+    git(root, "checkout", "--quiet", "-b", "third", "main~1")
+    (root / "runs" / "third.yaml").write_text(
+        "kind: python+job:run\nname: zzz-third\nspec: {function: download-cities}\n"
+    )
+    assert main(["compile", str(root)]) == 0
+    commit(root, "third")
+    git(root, "checkout", "--quiet", "main")
+    heads = [git(root, "rev-parse", each) for each in ("change", "third")]
+    (root / ".git" / "MERGE_HEAD").write_text("".join(heads))  # as `git merge change third` has it
+    for branch in ("change", "third"):
+        for path in git(root, "ls-tree", "-r", "--name-only", branch, "deploy").split():
+            if not (root / path).exists():
+                git(root, "checkout", "--quiet", branch, "--", path)
+    assert main(["compile", str(root)]) == 0
+    assert output(root) == compiled_elsewhere(root, tmp_path)
+
+
+def test_line_ends_that_are_committed_are_stale(root: Path) -> None:
+    place = root / "deploy" / "images" / "announce" / "Dockerfile"
+    place.write_bytes(place.read_bytes().replace(b"\n", b"\r\n"))
+    commit(root, "by hand")
+    assert main(["compile", str(root), "--check"]) == 1
+
+
 @pytest.mark.parametrize("how", ["autocrlf", "attribute"])
 def test_line_ends_never_matter(how: str, root: Path, tmp_path: Path) -> None:
     if how == "attribute":

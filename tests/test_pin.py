@@ -862,6 +862,9 @@ def test_a_lock_of_two_branches_keeps_the_pins_of_both(
     head, blocks = other.split("functions:\n")
     assert merged == f"{head}functions:\n{one.split(f'functions:{chr(10)}')[1]}{blocks}"
     assert both_sides(merged) is None
+    conflicting = f"<<<<<<< a\n=======\n{merged}>>>>>>> b\n"
+    assert both_sides(conflicting) == merged
+    assert both_sides(conflicting.replace("\n", "\r\n")) == merged
 
 
 def test_the_runner_s_packages_decide_no_result(

@@ -273,6 +273,31 @@ LEFT_OUT: Mapping[str, tuple[str, str]] = {
         "f.run('job', parameters={'a': 1e999, 'b': '\\ud800', 'c': 0x" + "f" * 9000 + "})",
         "a run of `download`: only running it tells `parameters.a`, which is `1e999`",
     ),
+    "a run that is handed on": (
+        "list(map(f.run, ['job']))",
+        "`download.run` is handed to what is not followed",
+    ),
+    "a function that is handed on": (
+        "def go(n):\n    f.run('job')\n\nlist(map(go, [1, 2]))",
+        "`go` is handed to what is not followed",
+    ),
+    "a function that calls itself": (
+        "def go(n):\n    f.run('job', parameters={'n': n})\n    go(2)\n\ngo(1)",
+        "`go` is handed to what is not followed",
+    ),
+    "a run too deep": (
+        "x = " + "[" * 60 + "f.run('job')" + "]" * 60,
+        "this is nested too deep to be followed",
+    ),
+    "a key that is no argument": (
+        "f.run('job', **{'**': 3})",
+        "a run of `download`: only running it tells what `**{'...': 3}` are",
+    ),
+    "very much": (
+        f"x = '{'a' * 90_000}'\ny = [x] * 20\n"
+        + "".join(f"f.run('job', parameters={{'x': x, 'n': {n}}})\n" for n in range(150)),
+        "it does too much to be followed",
+    ),
     "a file in the home": ("%%writefile ~/x.py\nx = 1", "the file `~/x.py` lies outside"),
     "a file somewhere": ("%%writefile $DIR/x.py\nx = 1", "the file `$DIR/x.py` lies outside"),
     "what is not Python": ("this is = = not python", "cell 5 is not valid Python"),
@@ -414,6 +439,17 @@ FOLLOWED: Mapping[str, tuple[Sequence[str], str, Any]] = {
         "data/dataitem/t.yaml",
         {"path": "s3://x/t.parquet"},
     ),
+    "names of the script": (
+        [
+            DOWNLOAD,
+            "x = 1\n\ndef inner(y=x):\n    try:\n        return 1\n    finally:\n"
+            "        f.run('job', parameters={'x': x, 'y': y})\n\n"
+            "def outer(x):\n    return inner()\n\nx = 3\nouter(5)\n"
+            "run = f.run\nrun('build')",
+        ],
+        "runs/download.yaml",
+        {"function": "download", "parameters": {"x": 3, "y": 1}},
+    ),
     "conditions that reading decides": (
         [
             DOWNLOAD,
@@ -488,6 +524,28 @@ STALE = {
     "global": "def change():\n    global d\n    d = {'limit': other()}\n\nchange()",
     "a function": "def d(): ...",
     "a class": "class d: ...",
+    "before a break": "for n in a:\n    d = n\n    if n:\n        break\n    d = {'limit': 1}",
+    "carried from turn to turn": "e = d\nfor n in a:\n    d = e\n    e = {'limit': n}",
+    "in the middle of what fails": "e = d\ntry:\n    d = 2\n    g()\n    d = e\nexcept:\n    pass",
+    "at last": "def f2():\n    try:\n        return d\n    finally:\n        return 2\n\nd = f2()",
+    "a walrus in a loop": "[(d := n) for n in a]",
+    "a name that is not main": "if __name__ != '__main__':\n    pass\nelse:\n    d = other()",
+    "of another function": "def f1():\n    return e\n\ndef f2(e):\n    return f1()\n\nd = f2(d)",
+    "decorated": "@other\ndef made():\n    return {'limit': 1}\n\nd = made()",
+    "a generator": "def made():\n    return {'limit': 1}\n    yield\n\nd = made()",
+    "a callback": "def g():\n    global d\n    d = 2\n\nother(g)",
+    "one's own callback": "def g():\n    global d\n    d = a()\n\ndef h(x):\n    x()\n\nh(g)",
+    "exec": "exec('d = 2')",
+    "a star": "from other import *",
+    "an attribute": "class A: ...\n\na = A()\na.d = d\na.d += {}\nd = a.d",
+    "what is set from outside": "class A: ...\n\na = A()\na.d = d\nsetattr(a, 'd', 2)\nd = a.d",
+    "through an unpacked one": "a, b = d, 2\na['limit'] = 2",
+    "through a loop": "for v in [d]:\n    v['limit'] = 2",
+    "through or": "e = d or {}\ne['limit'] = 2",
+    "through an item": "e = d.get('more')\ne['x'] = 2",
+    "through a method": "u = d.update\nu(limit=2)",
+    "through any arguments": "def g(*a):\n    a[0]['limit'] = 2\n\ng(d)",
+    "a text in braces": "d = {'limit': f'{[1]}', True: 1}",
     "one or another": "d = d if other else {'limit': 2}",
     "or": "d = d or other",
 }
@@ -551,14 +609,22 @@ def test_half_a_character() -> None:
     assert "x.py" not in imported.files
 
 
+RUN = "runs/download.yaml"
+
+
 def test_no_secret_is_written() -> None:
     cell = (
-        "f.run('job', envs=[{'name': 'DB_PASSWORD', 'value': get('hunter2-swordfish')}],\n"
+        "f.run('job', envs=[{'name': 'DB_PASSWORD',\n"
+        "    'value': get('hunter2-swordfish', 'DB_PASSWORD')}],\n"
         "    parameters={'url': open('https://user:hunter2-swordfish@example.com'),\n"
-        "    'api_key': wrap('hunter2-swordfish')})"
+        "    'api_key': wrap('hunter2-swordfish'),\n"
+        "    'c': login(1,  # the password is hunter2-swordfish\n"
+        "    'hunter2-swordfish')}, **other('hunter2-swordfish'))\n"
+        "project.log_dataitem('a', kind='table', data='hunter2-swordfish')"
     )
     imported = Imported(notebook(*cells(DOWNLOAD, cell)))
     assert "swordfish" not in json.dumps(imported.files)
+    assert "# envs.DB_PASSWORD.value: get('...', 'DB_PASSWORD')" in imported.files[RUN]
     assert not any("swordfish" in message for message in imported.messages)
 
 

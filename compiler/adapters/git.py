@@ -126,7 +126,10 @@ def left_out_of_checkout(folder: str) -> frozenset[str]:
 
 
 _IN_A_MERGE = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD")
-"""What Git calls the commit of the other side while a merge is not done."""
+"""Files that name the commits of the other side while a merge is not done."""
+
+_AFTER_A_MERGE = ("AUTO_MERGE", "SQUASH_MSG")
+"""Files that others leave: `git merge --squash`, `git stash pop`."""
 
 
 def sides_of_merge(folder: str, path: str) -> tuple[bytes, ...]:
@@ -136,15 +139,29 @@ def sides_of_merge(folder: str, path: str) -> tuple[bytes, ...]:
     if root is None:
         return ()
     own = _git_folder(root)
-    others = [name for name in _IN_A_MERGE if os.path.isfile(os.path.join(own, name))]
-    if not others:
+    named = [name for each in _IN_A_MERGE for name in _commits_in(os.path.join(own, each))]
+    left = any(os.path.isfile(os.path.join(own, each)) for each in _AFTER_A_MERGE)
+    if not named and not left:
         return ()
     place = f"{path_in_repository(folder)}{path}"
     found = []
-    for name in ("HEAD", *others):
+    for name in (*(f"{each}:" for each in ("HEAD", *named)), ":1:", ":2:", ":3:"):
         with suppress(GitRefused):
-            found.append(start_asking(folder, ("cat-file", "blob", f"{name}:{place}"))())
+            found.append(start_asking(folder, ("cat-file", "blob", f"{name}{place}"))())
     return tuple(found)
+
+
+def _commits_in(path: str) -> list[str]:
+    """Several of a merge of more than two."""
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            lines = file.read(_LONGEST).splitlines()
+    except OSError:
+        return []
+    return [line for line in lines if re.fullmatch(r"[0-9a-f]{40,64}", line)][:_MOST_SIDES]
+
+
+_MOST_SIDES = 20
 
 
 def origin(folder: str) -> str | None:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 _DEEPEST = 50
-"""Of expressions in each other; what lies below is not looked at."""
+"""Of expressions in each other; what lies below is too `deep` to be read."""
 
 _LARGEST_INTEGER = 1 << 63
 
@@ -32,6 +32,7 @@ Kind = Literal[
     "comprehension",
     "lambda",
     "other",
+    "deep",
 ]
 
 
@@ -72,10 +73,17 @@ _COMPREHENSIONS = (
 )
 
 
+def parts_of(expression: Expression) -> Iterator[Expression]:
+    """It and all that stands in it."""
+    yield expression
+    for each in (*expression.inner, *(value for _, value in expression.named)):
+        yield from parts_of(each)
+
+
 def expression(node: Node, depth: int = 0) -> Expression:
     """Each node is looked at once."""
     if depth > _DEEPEST:
-        return _made("other", node)
+        return _made("deep", node)
     children = [each for each in node.named_children if each.type != "comment"]
     type_ = node.type
     if type_ in ("parenthesized_expression", "await") and len(children) == 1:

@@ -18,7 +18,20 @@ __all__ = ("Expression", "NotPython", "Parameter", "Statement", "statements")
 _DEEPEST = 50
 """Of statements in each other; what lies below is not looked at."""
 
-Word = Literal["", "if", "loop", "try", "def", "class", "return", "raise", "import", "global"]
+Word = Literal[
+    "",
+    "if",
+    "loop",
+    "try",
+    "finally",
+    "def",
+    "class",
+    "return",
+    "raise",
+    "import",
+    "global",
+    "deep",
+]
 
 
 class Parameter(NamedTuple):
@@ -32,12 +45,14 @@ class Statement(NamedTuple):
     """`values` are the expressions that are evaluated in it, in their order.
 
     `targets` get the last of them, names and attributes; `bound` are other names that get a value,
-    which nobody knows here; `changed` is what may not be afterwards what it was: `x` of `x[0] = 1`.
+    which nobody knows here; `changed` are attributes and items that get one: `x[0]` of `x[0] = 1`.
 
     A compound statement has `branches`. Of `if`, each belongs to one of the values, and what is
-    over is done else. Of `try`, the first is what is tried, and the others come after exceptions. A
-    function (`def`) has its name among the targets, and its parameters; a class its name.
-    An import has what its names are called where they come from.
+    over is done else. Of `try`, the first is what is tried, and the others come after exceptions;
+    the second of `finally` is done after all. A function (`def`) has its name among the targets,
+    and its parameters; its `values` are its decorators, and it `is_lazy` when a call does not run
+    it. A class has its name, and as `values` what it is made of. An import has what its names are
+    called where they come from. What is too `deep` to be read has nothing.
     """
 
     line: int
@@ -49,6 +64,7 @@ class Statement(NamedTuple):
     branches: tuple[tuple[Statement, ...], ...] = ()
     parameters: tuple[Parameter, ...] = ()
     imported: tuple[tuple[str, str], ...] = ()
+    is_lazy: bool = False
 
 
 def statements(text: str) -> tuple[Statement, ...]:
@@ -58,8 +74,10 @@ def statements(text: str) -> tuple[Statement, ...]:
 
 
 def _block(block: Node | None, depth: int) -> tuple[Statement, ...]:
-    if block is None or depth > _DEEPEST:
+    if block is None:
         return ()
+    if depth > _DEEPEST:
+        return (Statement(block.start_point.row + 1, "deep"),)
     return tuple(each for node in block.named_children for each in _statements(node, depth))
 
 
@@ -78,14 +96,18 @@ def _statements(node: Node, depth: int) -> Iterator[Statement]:
             yield from _with(node, depth)
         case "decorated_definition":
             definition = node.child_by_field_name("definition")
-            if definition is not None:
-                yield from _statements(definition, depth)
+            decorators = _clauses(node, "decorator")
+            values = tuple(expression(each.named_children[0]) for each in decorators)
+            for made in _statements(definition, depth) if definition is not None else ():
+                yield made._replace(values=(*made.values, *values))
         case "function_definition":
             yield _function(node, depth)
         case "class_definition":
             name, body = (node.child_by_field_name(field) for field in ("name", "body"))
-            branches = (_block(body, depth + 1),)
-            yield Statement(line, "class", targets=_name(name), branches=branches)
+            bases = node.child_by_field_name("superclasses")
+            values = tuple(map(expression, bases.named_children)) if bases is not None else ()
+            inside = (_block(body, depth + 1),)
+            yield Statement(line, "class", values, targets=_name(name), branches=inside)
         case "return_statement":
             yield Statement(line, "return", tuple(map(expression, node.named_children)))
         case "import_statement" | "import_from_statement":
@@ -125,17 +147,19 @@ def _match(node: Node, depth: int) -> Iterator[Statement]:
     line = node.start_point.row + 1
     subject = node.child_by_field_name("subject")
     value = expression(subject) if subject is not None else Expression("other", "match", line)
-    yield Statement(line, values=(value,))
     body = node.child_by_field_name("body")
-    for case in body.named_children if body is not None else ():
-        if case.type == "case_clause":
-            patterns = [each for each in case.named_children if each.type == "case_pattern"]
-            shown = f"{value.text} is {', '.join(map(text_of, patterns))}"
-            bound = tuple(name for each in patterns for name in names_in(each))
-            inside = _block(case.child_by_field_name("consequence"), depth + 1)
-            branch = (Statement(line, bound=bound), *inside)
-            condition = Expression("other", shown, case.start_point.row + 1)
-            yield Statement(condition.line, "if", (condition,), branches=(branch,))
+    cases = _clauses(body, "case_clause") if body is not None else []
+    patterns = [_clauses(case, "case_pattern") for case in cases]
+    bound = tuple(name for each in chain(*patterns) for name in names_in(each))
+    yield Statement(line, values=(value,), bound=bound)
+    for case, written in zip(cases, patterns, strict=True):
+        shown = f"{value.text} is {', '.join(map(text_of, written))}"
+        inside = _block(case.child_by_field_name("consequence"), depth + 1)
+        guard = case.child_by_field_name("guard")
+        line = case.start_point.row + 1
+        asked = (expression(guard),) if guard is not None else ()
+        condition = Expression("other", shown, line, inner=asked)
+        yield Statement(condition.line, "if", (condition,), branches=(inside,))
 
 
 def _loop(node: Node, depth: int) -> Statement:
@@ -152,6 +176,7 @@ def _loop(node: Node, depth: int) -> Statement:
         "loop",
         (expression(head),) if head is not None else (),
         bound=tuple(names_in(left)) if left is not None else (),
+        changed=tuple(_changed(left)) if left is not None else (),
         branches=(inside,),
     )
 
@@ -162,20 +187,28 @@ def _try(node: Node, depth: int) -> Iterator[Statement]:
     branches = [tuple(each for block in tried for each in _block(block, depth + 1))]
     for clause in (*_clauses(node, "except_clause"), *_clauses(node, "except_group_clause")):
         body = next((each for each in clause.named_children if each.type == "block"), None)
-        bound = tuple(_as_names(clause))
-        branches.append((Statement(node.start_point.row + 1, bound=bound), *_block(body, depth)))
-    yield Statement(node.start_point.row + 1, "try", branches=tuple(branches))
-    for clause in _clauses(node, "finally_clause"):
-        for each in clause.named_children:
-            yield from _block(each if each.type == "block" else None, depth + 1)
+        bound = tuple(chain.from_iterable(map(names_in, _as_targets(clause))))
+        heads = [each for each in clause.named_children if each.type not in ("block", "comment")]
+        caught = tuple(expression(each) for each in heads if each.type != "as_pattern")
+        head = Statement(node.start_point.row + 1, values=caught, bound=bound)
+        branches.append((head, *_block(body, depth)))
+    line = node.start_point.row + 1
+    whole = Statement(line, "try", branches=tuple(branches))
+    blocks = [each for clause in _clauses(node, "finally_clause") for each in clause.named_children]
+    last = tuple(
+        each for block in blocks if block.type == "block" for each in _block(block, depth + 1)
+    )
+    yield Statement(line, "finally", branches=((whole,), last)) if last else whole
 
 
 def _with(node: Node, depth: int) -> Iterator[Statement]:
     heads = [each for each in node.named_children if each.type == "with_clause"]
     items = [item for head in heads for item in head.named_children if item.type == "with_item"]
     values = tuple(expression(item.named_children[0]) for item in items if item.named_children)
-    bound = tuple(chain.from_iterable(map(_as_names, items)))
-    yield Statement(node.start_point.row + 1, values=values, bound=bound)
+    targets = list(chain.from_iterable(map(_as_targets, items)))
+    bound = tuple(chain.from_iterable(map(names_in, targets)))
+    changed = tuple(chain.from_iterable(map(_changed, targets)))
+    yield Statement(node.start_point.row + 1, values=values, bound=bound, changed=changed)
     yield from _block(node.child_by_field_name("body"), depth + 1)
 
 
@@ -183,13 +216,13 @@ def _clauses(node: Node, type_: str) -> list[Node]:
     return [each for each in node.named_children if each.type == type_]
 
 
-def _as_names(node: Node) -> Iterator[str]:
+def _as_targets(node: Node) -> Iterator[Node]:
     """Of all `as` in it but those of its blocks."""
     for each in node.named_children:
         if each.type == "as_pattern_target":
-            yield from names_in(each)
+            yield from each.named_children
         elif each.type != "block":
-            yield from _as_names(each)
+            yield from _as_targets(each)
 
 
 def _function(node: Node, depth: int) -> Statement:
@@ -203,7 +236,20 @@ def _function(node: Node, depth: int) -> Statement:
         targets=_name(name),
         parameters=tuple(each for node in taken for each in _parameter(node)),
         branches=(_block(body, depth + 1),),
+        is_lazy=body is not None and _yields(body),
     )
+
+
+def _yields(node: Node) -> bool:
+    """Whether a function is a generator."""
+    left = [node]
+    while left:
+        each = left.pop()
+        if each.type == "yield":
+            return True
+        if each.type not in ("function_definition", "lambda", "class_definition"):
+            left += each.named_children
+    return False
 
 
 def _name(node: Node | None) -> tuple[Expression, ...]:
@@ -260,9 +306,9 @@ def _assignment(node: Node) -> Statement:
 
 
 def _changed(node: Node) -> Iterator[Expression]:
-    """What a target is a part of: `x` of `x[0]`, and of `x.y`."""
+    """The attributes and items that a target is or has."""
     if node.type in ("attribute", "subscript"):
-        yield expression(node.named_children[0])
+        yield expression(node)
     elif node.type != "identifier":
         for each in node.named_children:
             yield from _changed(each)

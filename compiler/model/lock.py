@@ -136,7 +136,7 @@ def both_sides(text: str) -> str | None:
     ours: list[str] = []
     theirs: list[str] = []
     is_of = (True, True)
-    for line in text.splitlines(keepends=True):
+    for line in text.replace("\r\n", "\n").splitlines(keepends=True):
         mark = line[:7]
         if mark in _SIDES:
             is_of = _SIDES[mark]
@@ -147,7 +147,9 @@ def both_sides(text: str) -> str | None:
             theirs += [line] if is_of[1] else []
     if len(ours) == len(theirs) == text.count("\n"):
         return None
-    own = "".join(ours)
+    own, other = "".join(ours), "".join(theirs)
+    if "\nfunctions:\n" not in f"\n{own}":
+        own, other = other, own
     known = {found[1] for found in _BLOCK.finditer(own)}
-    more = [found[0] for found in _BLOCK.finditer("".join(theirs)) if found[1] not in known]
+    more = [found[0] for found in _BLOCK.finditer(other) if found[1] not in known]
     return own + "".join(more)

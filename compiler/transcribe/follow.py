@@ -8,22 +8,28 @@ what is done before it.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from gitopsc.adapters.python_expressions import parts_of
 from gitopsc.adapters.python_statements import Expression, NotPython, Statement, statements
 from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.source import Span
 from gitopsc.transcribe import sentences
 from gitopsc.transcribe.cells import Notebook
-from gitopsc.transcribe.platform import ACTIONS, CREATING, Platform
+from gitopsc.transcribe.platform import ACTIONS, CREATING, Platform, TooMuch
 from gitopsc.transcribe.values import (
     Arguments,
+    Bound,
     Class,
     Data,
     Entity,
     FunctionRef,
     Instance,
     Own,
+    Project,
     RunRef,
     Script,
     Sdk,
@@ -42,7 +48,9 @@ _MOST_STEPS = 200_000
 """Statements and expressions that are followed."""
 
 _LARGEST = 2_000
-"""Items of a value."""
+"""Items of a value; so many characters of a text count for one."""
+
+_CHARACTERS_AN_ITEM = 50
 
 _LONGEST = 100_000
 """Characters of a text that is put together."""
@@ -60,12 +68,21 @@ _READING = frozenset(
 """Functions and methods that leave what they get as it is."""
 
 
+_CHANGING = frozenset(
+    ("add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "reverse")
+) | {"setdefault", "sort", "update"}
+"""Methods that change what they are called on."""
+
+_MAKING = re.compile(r"\b(?:run|trigger|new_\w+|log_\w+)\s*\(")
+_REACHING = ("eval", "exec", "globals", "locals", "vars")
+"""Functions by which a script reaches its names."""
+
+_LEAVING = ("exit(", "quit(", "sys.exit(", "os._exit(")
+_TRANSPARENT = ("staticmethod", "handler", "dh.handler")
+"""Decorators that leave a function what it is."""
+
 _ITEMS_A_STEP = 20
 """Items of a value that are looked at in the time of a step."""
-
-
-class _TooMuch(Exception):
-    """A script that does more than anybody wants to wait for."""
 
 
 def follow(notebook: Notebook) -> tuple[Script, list[Diagnostic]]:
@@ -81,7 +98,7 @@ def follow(notebook: Notebook) -> tuple[Script, list[Diagnostic]]:
         try:
             following.cell = cell.number
             following.statements(found)
-        except (_TooMuch, RecursionError):
+        except (TooMuch, RecursionError):
             place = notebook.place(cell.number, following.line)
             platform.problems.append(sentences.too_much(place))
             break
@@ -93,14 +110,20 @@ class _Following:
     def __init__(self, notebook: Notebook) -> None:
         self._notebook = notebook
         self._names: dict[str, Any] = {}
+        self._module: dict[str, Any] = {}
+        """The names of the script, while a function of it is followed."""
         self._changed: dict[int, Any] = {}
         """Lists and mappings that may no longer be what they were, by their identity."""
+        self._escaped: list[Any] = []
+        """Lists and mappings that a value may be which nobody knows."""
         self._defined: list[tuple[Own, int]] = []
         """All functions of the script, and their cells."""
         self._called: set[int] = set()
         self._active: list[Statement] = []
         self._returned: list[list[Any]] = []
         self._globals: list[list[str]] = []
+        self._is_left = False
+        """Whether a function has just ended by an exception."""
         self._steps = 0
         self.cell = 1
         self.line = 1
@@ -113,20 +136,16 @@ class _Following:
                 self._tell_uncalled(own.definition, cell)
 
     def _tell_uncalled(self, definition: Statement, cell: int) -> None:
-        for call in _calls(definition.branches[0]):
-            method = str(call.inner[0].value)
-            given = [each.value for each in call.inner[1:2]]
-            given += [value.value for key, value in call.named if key == "action"]
-            if method == "new_function" or (method == "run" and set(given) & set(ACTIONS)):
-                place = self._notebook.place(cell, call.line)
-                name = definition.targets[0].text
-                self.platform.problems.append(sentences.never_called(name, place))
-                return
+        line = _makes(definition)
+        if line is not None:
+            place = self._notebook.place(cell, line)
+            name = definition.targets[0].text
+            self.platform.problems.append(sentences.never_called(name, place))
 
     # Statements
 
     def statements(self, found: Iterable[Statement]) -> bool:
-        """Whether they leave the function."""
+        """Whether they leave the function, or the script."""
         return any(self._statement(each) for each in found)
 
     def _statement(self, statement: Statement) -> bool:
@@ -138,10 +157,14 @@ class _Following:
                 self._loop(statement)
             case "try":
                 return self._try(statement)
+            case "finally":
+                tried, last = statement.branches
+                ended = self.statements(tried)
+                return self.statements(last) or ended
+            case "deep":
+                self._tell_deep(statement.line)
             case "def":
-                own = Own(statement)
-                self._defined.append((own, self.cell))
-                self._names[statement.targets[0].text] = own
+                self._names[statement.targets[0].text] = self._function(statement)
             case "class":
                 self._class(statement)
             case "import":
@@ -157,15 +180,42 @@ class _Following:
         value: Any = None
         for each in statement.values:
             value = self._value(each)
-        for each in statement.changed:
-            self._change(self._value(each))
+        if statement.bound or isinstance(value, Unknown):
+            self._escape(statement.values)
+        self._change_all(statement.changed)
         for target in statement.targets:
             self._assign(target, value)
         for name in statement.bound:
             self._names[name] = Unknown(name)
         if statement.word == "return" and self._returned:
             self._returned[-1].append(value)
-        return statement.word in ("return", "raise")
+        is_exit = any(each.text.startswith(_LEAVING) for each in statement.values[:1])
+        is_left, self._is_left = self._is_left, False
+        return statement.word in ("return", "raise") or is_exit or is_left
+
+    def _tell_deep(self, line: int) -> None:
+        place = self._notebook.place(self.cell, line)
+        self.platform.problems.append(sentences.too_deep(place))
+
+    def _function(self, statement: Statement) -> Any:
+        """What decorates it may make it anything, but for what only says how it is called."""
+        defaults = {
+            name: self._value(default)
+            for name, default in statement.parameters
+            if default is not None
+        }
+        decorators = [each.text for each in statement.values]
+        for each in statement.values:
+            self._value(each)
+        own = Own(
+            statement,
+            defaults=defaults,
+            around=dict(self._names) if self._active else {},
+            is_static=decorators == ["staticmethod"],
+        )
+        self._defined.append((own, self.cell))
+        is_plain = all(each in _TRANSPARENT for each in decorators) and not statement.is_lazy
+        return own if is_plain else Unknown(statement.targets[0].text)
 
     def _assign(self, target: Expression, value: Any) -> None:
         if target.kind == "name":
@@ -203,11 +253,11 @@ class _Following:
         else:
             outcomes.append(before)
             left.append(False)
-        self._names = _merged(outcomes) if outcomes else before
+        self._names = self._merged(outcomes) if outcomes else before
         return all(left)
 
     def _decided(self, condition: Expression) -> bool | None:
-        if condition.text.startswith("__name__"):
+        if re.fullmatch(r"__name__\s*==\s*(['\"])__main__\1", condition.text):
             return True
         value = self._value(condition)
         return value if isinstance(value, bool) else None
@@ -227,33 +277,49 @@ class _Following:
     def _loop(self, statement: Statement) -> None:
         for each in statement.values:
             self._value(each)
+        self._escape(statement.values)
+        self._change_all(statement.changed)
         before = self._names
-        names = {**before, **{name: Unknown(name) for name in statement.bound}}
+        bound = {*statement.bound, *_bound_in(statement.branches)}
+        names = {**before, **{name: Unknown(name) for name in bound}}
         self.platform.loops.append("a loop")
         after, _ = self._branch(statement.branches[0], names, "")
         self.platform.loops.pop()
-        self._names = _merged([names, after])
+        self._names = self._merged([before, names, after])
 
     def _try(self, statement: Statement) -> bool:
         before = self._names
         tried, ended = self._branch(statement.branches[0], before, "")
         outcomes = [] if ended else [tried]
         left = [ended]
+        bound = {name: Unknown(name) for name in _bound_in(statement.branches[:1])}
+        until = self._merged([before, {**before, **bound}])
         for handler in statement.branches[1:]:
-            names, ended = self._branch(handler, _merged([before, tried]), "an exception comes")
+            names, ended = self._branch(handler, until, "an exception comes")
             left.append(ended)
             if not ended:
                 outcomes.append(names)
-        self._names = _merged(outcomes) if outcomes else tried
+        self._names = self._merged(outcomes) if outcomes else tried
         return all(left)
 
     def _class(self, statement: Statement) -> None:
+        for each in statement.values:
+            self._value(each)
         before = dict(self._names)
         self.statements(statement.branches[0])
+        bound = list(_bound_in(statement.branches))
+        for name in bound:
+            self._escaped += [self._names.get(name)]
         methods = {
-            each.targets[0].text: Own(each) for each in statement.branches[0] if each.word == "def"
+            each.targets[0].text: made
+            for each in statement.branches[0]
+            if each.word == "def" and isinstance(made := self._names[each.targets[0].text], Own)
         }
-        self._names = {**before, statement.targets[0].text: Class(methods)}
+        changed = _globals_in(statement.branches[0])
+        name = statement.targets[0].text
+        is_plain = not statement.values
+        made = Class(methods) if is_plain else Unknown(name)
+        self._names = {**before, **{each: Unknown(each) for each in changed}, name: made}
 
     def _import(self, imported: Iterable[tuple[str, str]]) -> None:
         for bound, whole in imported:
@@ -262,6 +328,13 @@ class _Following:
             if bound != "*":
                 shown = name.rpartition(".")[2]
                 self._names[bound] = Sdk(shown) if is_sdk else Unknown(bound)
+            elif not is_sdk:
+                self._forget()
+
+    def _forget(self) -> None:
+        """Any name may be another from here on."""
+        names = (name for name, value in self._names.items() if _is_plain(value))
+        self._names |= {name: Unknown(name) for name in names}
 
     # Expressions
 
@@ -293,6 +366,9 @@ class _Following:
             case "walrus":
                 self._names[expression.value] = value = self._value(expression.inner[0])
                 return value
+            case "deep":
+                if _MAKING.search(expression.text):
+                    self._tell_deep(expression.line)
             case "conditional":
                 return self._conditional(expression)
             case "comprehension" | "lambda":
@@ -330,13 +406,13 @@ class _Following:
                 found |= more if isinstance(more, dict) else {}
             else:
                 key, value = self._value(left), self._value(right)
-                is_known &= isinstance(key, (str, int, float, bool))
+                is_known &= isinstance(key, str)
                 found[str(key)] = value
         return self._bounded(found, expression) if is_known else Unknown(expression.text)
 
     def _joined(self, expression: Expression) -> Any:
         parts = [self._value(each) for each in expression.inner]
-        if all(isinstance(part, list) for part in parts) and parts:
+        if expression.kind == "sum" and all(isinstance(part, list) for part in parts):
             return self._bounded([item for part in parts for item in part], expression)
         is_text = expression.kind == "joined" or any(isinstance(part, str) for part in parts)
         if is_text and all(isinstance(part, (str, int, float)) for part in parts):
@@ -355,6 +431,8 @@ class _Following:
                 return owner.name
             case Instance() if name in owner.attributes:
                 return owner.attributes[name]
+            case FunctionRef() | Project() | Sdk() if name:
+                return Bound(owner, name)
         return Unknown(expression.text)
 
     def _subscript(self, expression: Expression) -> Any:
@@ -374,20 +452,31 @@ class _Following:
         decided = self._decided(first)
         if decided is not None and len(others) == 2:
             return self._value(others[0 if decided else 1])
+        before = self._names
+        outcomes = [before] if len(others) < 2 else []
+        values = []
         self.platform.conditions.append(first.text)
-        values = [self._value(each) for each in others]
+        for each in others:
+            self._names = dict(before)
+            values.append(self._value(each))
+            outcomes.append(self._names)
         self.platform.conditions.pop()
+        self._names = self._merged(outcomes)
         return merged(values, expression.text) if len(others) == 2 else Unknown(expression.text)
 
     def _again(self, expression: Expression) -> None:
         """What is done as often as only running tells; its names are its own."""
+        self._escape([expression])
         before = dict(self._names)
         self._names |= {name: Unknown(name) for name in expression.value or ()}
         self.platform.loops.append("a lambda" if expression.kind == "lambda" else "a loop")
         for each in expression.inner:
             self._value(each)
         self.platform.loops.pop()
-        self._names = before
+        bound = {each.value for each in parts_of(expression) if each.kind == "walrus"}
+        own = expression.value or ()
+        bound |= {name for name in before if self._names[name] is not before[name]} - {*own}
+        self._names = {**before, **{name: Unknown(name) for name in bound}}
 
     # Calls
 
@@ -400,25 +489,36 @@ class _Following:
             given = self._arguments(rest, expression.named)
             match target:
                 case Own():
-                    return self._call_own(target, given, text)
+                    return self._call_own(target, given, text, place)
                 case Class():
-                    return self._instance(target, given, text)
+                    return self._instance(target, given, text, place)
                 case Sdk(name) if name:
                     return self.platform.of_sdk(name, given, text, place)
-            self._pass(called.text, given)
+                case Bound(owner, method):
+                    return self.platform.of_entity(owner, method, given, text, place)
+                case Unknown(known):
+                    method = known.rpartition(".")[2]
+                    self.platform.of_unknown(known, method, given, place)
+                    self._change_escaped(method)
+                    if known in _REACHING:
+                        self._forget()
+            self._pass(called.text, given, place)
             return Unknown(text)
         owner, method = self._value(called.inner[0]), str(called.value)
         given = self._arguments(rest, expression.named)
         if isinstance(owner, Entity):
             return self.platform.of_entity(owner, method, given, text, place)
         if isinstance(owner, Instance) and method in owner.of.methods:
-            return self._call_own(owner.of.methods[method]._replace(owner=owner), given, text)
+            own = replace(owner.of.methods[method], owner=owner)
+            return self._call_own(own, given, text, place)
         if CREATING.fullmatch(method):
             return self.platform.of_project(method, given, text, place)
         self.platform.of_unknown(called.inner[0].text, method, given, place)
-        if isinstance(owner, (list, dict)) and method not in _READING:
+        if isinstance(owner, Unknown):
+            self._change_escaped(method)
+        elif method not in _READING:
             self._change(owner)
-        self._pass(method, given)
+        self._pass(method, given, place)
         return Unknown(text)
 
     def _arguments(
@@ -439,66 +539,130 @@ class _Following:
             value = self._value(each)
             if key != "**":
                 keys[key] = value
-            elif isinstance(value, dict):
+            elif isinstance(value, dict) and all(map(str.isidentifier, value)):
                 keys |= value
             else:
                 more.append(f"**{each.text}")
         return Arguments(positional, keys, ", ".join(more))
 
-    def _call_own(self, own: Own, given: Arguments, text: str) -> Any:
-        """A function of the script, such as `main()`: what it does is done."""
+    def _call_own(self, own: Own, given: Arguments, text: str, place: Span) -> Any:
+        """A function of the script, such as `main()`: what it does is done, with the names of the
+        script, and of the function that it is defined in."""
         definition = own.definition
         if len(self._active) > _DEEPEST or any(each is definition for each in self._active):
-            self._pass(text, given)
+            self._pass(text, given._replace(positional=[*given.positional, own]), place)
             return Unknown(text)
         before = self._names
+        if not self._active:
+            self._module = before
         self._called.add(id(definition))
         self._active.append(definition)
         self._returned.append([])
         self._globals.append([])
-        self._names = {**before, **self._bound(own, given)}
-        self.statements(definition.branches[0])
+        self._names = {**self._module, **own.around, **self._bound(own, given)}
+        ended = self.statements(definition.branches[0])
         self._active.pop()
         after, returned = self._names, self._returned.pop()
-        changed = self._globals.pop()
-        self._names = {**before, **{name: after[name] for name in changed if name in after}}
+        self._is_left = ended and not returned
+        changed = {name: after[name] for name in self._globals.pop() if name in after}
+        self._module = {**self._module, **changed}
+        if self._globals:
+            self._globals[-1] += changed
+        self._names = {**before, **changed}
         return merged(returned, text) if returned else None
 
     def _bound(self, own: Own, given: Arguments) -> dict[str, Any]:
         """The parameters of a call, as far as it is known what they are."""
         found: dict[str, Any] = {}
-        positional = [own.owner, *given.positional] if own.owner else [*given.positional]
+        positional = [*given.positional]
+        if own.owner is not None and not own.is_static:
+            positional = [own.owner, *positional]
         by_place = True
-        for name, default in own.definition.parameters:
+        for name, _ in own.definition.parameters:
             if name.startswith("*"):
                 by_place = by_place and name.startswith("**")
                 found[name.lstrip("*")] = Unknown(name)
+                self._escaped += [*given.positional, *given.named.values()]
             elif positional and by_place:
                 found[name] = positional.pop(0)
             elif name in given.named:
                 found[name] = given.named[name]
             else:
-                is_default = default is not None and not given.more
-                found[name] = self._value(default) if is_default and default else Unknown(name)
+                is_known = name in own.defaults and not given.more
+                found[name] = own.defaults[name] if is_known else Unknown(name)
         return found
 
-    def _instance(self, made: Class, given: Arguments, text: str) -> Instance:
+    def _instance(self, made: Class, given: Arguments, text: str, place: Span) -> Any:
+        if "__new__" in made.methods:
+            self._pass(text, given, place)
+            return Unknown(text)
         instance = Instance(made, {})
         if "__init__" in made.methods:
-            self._call_own(made.methods["__init__"]._replace(owner=instance), given, text)
+            begin = replace(made.methods["__init__"], owner=instance)
+            self._call_own(begin, given, text, place)
         return instance
 
     # Values
 
-    def _pass(self, called: str, given: Arguments) -> None:
-        """What a function that nobody knows gets may be another afterwards."""
-        if called.rpartition(".")[2] not in _READING:
-            for value in (*given.positional, *given.named.values()):
+    def _pass(self, called: str, given: Arguments, place: Span) -> None:
+        """What a function that nobody knows gets may be another afterwards; what it calls is done
+        as often as only running tells."""
+        for value in (*given.positional, *given.named.values()):
+            if isinstance(value, Own):
+                self._names |= {
+                    name: Unknown(name) for name in _globals_in(value.definition.branches[0])
+                }
+                if _makes(value.definition) is not None:
+                    name = value.definition.targets[0].text
+                    self.platform.problems.append(sentences.handed_on(name, place))
+            elif isinstance(value, Bound):
+                if value.method in ("run", "trigger") or CREATING.fullmatch(value.method):
+                    shown = f"{getattr(value.owner, 'name', 'project')}.{value.method}"
+                    self.platform.problems.append(sentences.handed_on(shown, place))
+            elif called.rpartition(".")[2] not in _READING:
                 self._change(value)
 
     def _change(self, value: Any) -> None:
         if isinstance(value, (list, dict)):
             self._changed[id(value)] = value
+        elif isinstance(value, Instance):
+            for name, each in value.attributes.items():
+                if not isinstance(each, Entity):
+                    value.attributes[name] = Unknown(name)
+
+    def _change_all(self, changed: Iterable[Expression]) -> None:
+        """With `x[0][1]`, what it is of is changed, and what that is of."""
+        for target in changed:
+            if target.kind == "name":
+                self._change(self._value(target))
+                continue
+            owner = self._value(target.inner[0])
+            for key in target.inner[1:]:
+                self._value(key)
+            self._change(owner)
+            part = target.inner[0]
+            while part.kind in ("attribute", "subscript"):
+                part = part.inner[0]
+                if not any(each.kind == "call" for each in parts_of(part)):
+                    self._change(self._value(part))
+            if isinstance(owner, Unknown):
+                self._escape([target])
+                self._change_escaped("update")
+
+    def _change_escaped(self, method: str) -> None:
+        """What is changed is somebody that nobody knows: it may be any of what has become so."""
+        if method in _CHANGING:
+            for each in self._escaped:
+                self._change(each)
+            self._escaped = []
+
+    def _escape(self, expressions: Iterable[Expression]) -> None:
+        """The lists and mappings in what has become `Unknown`: it may be one of them."""
+        for expression in expressions:
+            for each in parts_of(expression):
+                value = self._names.get(each.text) if each.kind == "name" else None
+                if isinstance(value, (list, dict, Instance)):
+                    self._escaped.append(value)
 
     def _is_changed(self, value: Any) -> bool:
         if not self._changed:
@@ -506,8 +670,10 @@ class _Following:
         return any(id(each) in self._changed for each, _ in self._within(value))
 
     def _bounded(self, value: Any, expression: Expression) -> Any:
-        for count, (_, depth) in enumerate(self._within(value)):
-            if count > _LARGEST or depth > _NESTED:
+        size = 0
+        for each, depth in self._within(value):
+            size += 1 + (len(each) // _CHARACTERS_AN_ITEM if isinstance(each, str) else 0)
+            if size > _LARGEST or depth > _NESTED:
                 return Unknown(expression.text)
         return value
 
@@ -525,32 +691,63 @@ class _Following:
             if isinstance(each, (list, dict)):
                 left += ((item, depth + 1) for item in inner)
 
+    def _merged(self, outcomes: list[dict[str, Any]]) -> dict[str, Any]:
+        """The names after one of several ways; one that only some bind is used after those."""
+        if len(outcomes) == 1:
+            return outcomes[0]
+        names = dict.fromkeys(name for each in outcomes for name in each)
+        self._steps += len(names) // _ITEMS_A_STEP
+        return {
+            name: merged([each[name] for each in outcomes if name in each], name) for name in names
+        }
+
     def _step(self, line: int) -> None:
         self.line = line
         self._steps += 1
         if self._steps > _MOST_STEPS:
-            raise _TooMuch
+            raise TooMuch
 
 
-def _merged(outcomes: list[dict[str, Any]]) -> dict[str, Any]:
-    """The names after one of several ways; one that only some bind is used after those."""
-    if len(outcomes) == 1:
-        return outcomes[0]
-    names = dict.fromkeys(name for each in outcomes for name in each)
-    return {name: merged([each[name] for each in outcomes if name in each], name) for name in names}
+def _is_plain(value: Any) -> bool:
+    """What is no entity, and nothing of the script's own."""
+    return not isinstance(value, (Entity, Own, Class, Instance))
+
+
+def _bound_in(branches: Iterable[Iterable[Statement]]) -> Iterator[str]:
+    """All names that statements bind, but for those of functions and classes in them."""
+    for statement in itertools.chain.from_iterable(branches):
+        yield from statement.bound
+        yield from (each.text for each in statement.targets if each.kind == "name")
+        yield from (name for name, _ in statement.imported)
+        for value in statement.values:
+            yield from (each.value for each in parts_of(value) if each.kind == "walrus")
+        if statement.word not in ("def", "class"):
+            yield from _bound_in(statement.branches)
+
+
+def _globals_in(found: Iterable[Statement]) -> Iterator[str]:
+    for statement in found:
+        if statement.word == "global":
+            yield from statement.bound
+        for branch in statement.branches:
+            yield from _globals_in(branch)
+
+
+def _makes(definition: Statement) -> int | None:
+    """The line of a function that makes something of the platform, if there is one."""
+    for call in _calls(definition.branches[0]):
+        method = str(call.inner[0].value)
+        given = [each.value for each in call.inner[1:2]]
+        given += [value.value for key, value in call.named if key == "action"]
+        if method == "new_function" or (method == "run" and set(map(str, given)) & set(ACTIONS)):
+            return call.line
+    return None
 
 
 def _calls(found: Iterable[Statement]) -> Iterator[Expression]:
     """All calls in statements that nothing was done with."""
     for statement in found:
         for value in statement.values:
-            yield from _calls_in(value)
+            yield from (each for each in parts_of(value) if each.kind == "call")
         for branch in statement.branches:
             yield from _calls(branch)
-
-
-def _calls_in(expression: Expression) -> Iterator[Expression]:
-    if expression.kind == "call":
-        yield expression
-    for each in (*expression.inner, *(value for _, value in expression.named)):
-        yield from _calls_in(each)

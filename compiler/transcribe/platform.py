@@ -13,6 +13,7 @@ from gitopsc.model.reference import StoreKey
 from gitopsc.model.source import Span
 from gitopsc.transcribe import sentences
 from gitopsc.transcribe.values import (
+    REST,
     Arguments,
     Data,
     Entity,
@@ -70,7 +71,15 @@ _ORDER: Mapping[str, Sequence[str]] = {
 }
 """The arguments that a call may have by their place."""
 
+_MOST_MADE = 2_000
+_LARGEST = 10_000_000
+"""Characters of all that is made."""
+
 _PROJECT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+
+
+class TooMuch(Exception):
+    """A script that does more than anybody wants to wait for."""
 
 
 @dataclass(slots=True)
@@ -82,6 +91,7 @@ class Platform:
     problems: list[Diagnostic] = field(default_factory=list)
     loops: list[str] = field(default_factory=list)
     conditions: list[str] = field(default_factory=list)
+    _size: int = 0
     _others: set[str] = field(default_factory=set)
     """Functions of other runtimes."""
 
@@ -97,7 +107,7 @@ class Platform:
         if method in _PROJECTS:
             return self._project(given, place)
         keys = given.keys(_ORDER.get(method, ("name",)))
-        name = next((keys[key] for key in _NAME_KEYS if key in keys), keys.get("**"))
+        name = next((keys[key] for key in _NAME_KEYS if key in keys), keys.get(REST))
         verb, _, what = method.partition("_")
         if method == "new_secret":
             if isinstance(name, str):
@@ -151,7 +161,7 @@ class Platform:
 
     def _project(self, given: Arguments, place: Span) -> Project:
         keys = given.keys(("name",))
-        name = keys.get("name", keys.get("**"))
+        name = keys.get("name", keys.get(REST))
         if isinstance(name, str):
             known = name if _PROJECT_NAME.fullmatch(name) else cleaned(name) or None
             if self.script.project not in (None, known):
@@ -182,7 +192,7 @@ class Platform:
     def _function(self, name: Any, keys: dict[str, Any], place: Span) -> Any:
         if not isinstance(name, str) or not name:
             return self._nameless("a function", name, place)
-        kind = keys.get("kind", keys.get("**", "python"))
+        kind = keys.get("kind", keys.get(REST, "python"))
         what = f"function `{name}`"
         if kind != "python":
             self._others.add(name)
@@ -216,7 +226,7 @@ class Platform:
     def _run(self, function: FunctionRef, keys: dict[str, Any], place: Span) -> Any:
         if function.name in self._others:
             return RunRef(function.name)
-        action = keys.pop("action", keys.get("**"))
+        action = keys.pop("action", keys.get(REST))
         what = f"a run of `{function.name}`"
         if action in ACTIONS:
             self._make(Made("run", "", place, keys, of=function.name, action=action), what)
@@ -229,7 +239,7 @@ class Platform:
     def _trigger(self, function: FunctionRef, keys: dict[str, Any], place: Span) -> Any:
         if function.name in self._others:
             return None
-        name, kind, action = (keys.pop(key, keys.get("**")) for key in ("name", "kind", "action"))
+        name, kind, action = (keys.pop(key, keys.get(REST)) for key in ("name", "kind", "action"))
         if not isinstance(name, str) or not name:
             return self._nameless("a trigger", name, place)
         what = f"trigger `{name}`"
@@ -255,4 +265,7 @@ class Platform:
             return
         if self.conditions and made.what in ("run", "trigger"):
             self.problems.append(sentences.conditional(what, self.conditions[-1], made.span))
+        self._size += sum(len(str(value)) for value in made.keys.values())
+        if len(self.script.made) >= _MOST_MADE or self._size > _LARGEST:
+            raise TooMuch
         self.script.made.append(made)

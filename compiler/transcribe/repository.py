@@ -20,7 +20,7 @@ from gitopsc.model.remote import is_remote
 from gitopsc.model.source import FunctionFile, SourceFile, Span, Unreadable
 from gitopsc.transcribe import sentences
 from gitopsc.transcribe.cells import Notebook
-from gitopsc.transcribe.values import Data, Made, Script, Unknown
+from gitopsc.transcribe.values import REST, Data, Made, Script, Unknown
 
 _OF_FUNCTION = ("python_version", "requirements", "base_image", "image")
 _OF_RUN = (
@@ -214,9 +214,10 @@ class _Writer:
             comments: list[str] = []
             what = f"{type_} `{name}`"
             path = self._known(made, what, "path", comments)
-            source = made.keys.get("source", made.keys.get("data"))
+            source = made.keys.get("source")
+            data = getattr(made.keys.get("data"), "text", "...")
             if made.keys.get("is_logged") and _is_empty(path):
-                text = source if isinstance(source, str) else getattr(source, "text", "...")
+                text = source if isinstance(source, str) else getattr(source, "text", data)
                 comments.append(f"uploaded by the notebook from {sentences.shown(str(text))}")
                 self.problems.append(sentences.uploaded(what, str(text), made.span))
             self._tell_ignored(made, what, ("path", *_OF_UPLOADS), comments)
@@ -324,7 +325,7 @@ class _Writer:
         self, made: Made, what: str, known: tuple[str, ...], comments: list[str]
     ) -> None:
         for key, value in made.keys.items():
-            if key == "**":
+            if key == REST:
                 comments.append(sentences.shown(value.text))
                 self.problems.append(sentences.unknown_arguments(what, value.text, made.span))
             elif key not in known and key not in _SILENT:

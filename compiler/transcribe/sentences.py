@@ -4,24 +4,49 @@ from __future__ import annotations
 
 import re
 
-from gitopsc.model.credentials import masked, names_secret
+from gitopsc.model.credentials import masked
 from gitopsc.model.diagnostic import NOT_A_NOTEBOOK, NOT_TRANSCRIBED, Diagnostic
 from gitopsc.model.source import Span
 
 _LONGEST = 100
 """Characters of an expression that is shown."""
 
-_VALUE = re.compile(r"(['\"])(?![A-Z][A-Z0-9_]*\1)(?:\\.|(?!\1).)*\1", re.DOTALL)
-"""A text in code, but for what may be the name of a variable."""
+_TEXT = re.compile(
+    r"(?P<comment>#[^\n]*)|(?P<before>(?<=[\w)\]]\[))?[A-Za-z]{0,2}"
+    r"(?:\"{3}.*?(?:\"{3}|$)|'{3}.*?(?:'{3}|$)"
+    r"|\"(?:\\.|[^\"\\])*(?:\"|$)|'(?:\\.|[^'\\])*(?:'|$))",
+    re.DOTALL,
+)
+_HIDDEN = "'...'"
+_PLACES = ("code_src", "handler", "init_function", "path")
+"""Keys whose values are paths and names."""
+
+_NAME = re.compile(r"['\"][A-Z][A-Z0-9_]*['\"]")
 
 
 def shown(text: str, what: str = "") -> str:
-    """An expression of the script, in one line, without what may be a secret; `what` is the name
-    of what it is the value of."""
-    if any(names_secret(f"{part}=") for part in what.split(".")[1:]):
-        text = _VALUE.sub(r"\1***\1", text)
-    line = masked(" ".join(text.split()), f"{what}: {text}")
+    """An expression of the script, in one line, for people. Texts in it may be secrets: only names
+    of variables and keys are left. `what` is the name of what it is the value of."""
+    if what in _PLACES:
+        return _written(text)
+    line = " ".join(_TEXT.sub(_hidden, text).split())
+    return _short(masked(line, f"{what}: {line}"))
+
+
+def _written(text: str) -> str:
+    """A name, as far as it is written."""
+    return _short(masked(" ".join(text.split())))
+
+
+def _short(line: str) -> str:
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
+
+
+def _hidden(found: re.Match[str]) -> str:
+    if found["comment"] is not None:
+        return ""
+    is_name = found["before"] is not None or _NAME.fullmatch(found[0])
+    return found[0] if is_name else _HIDDEN
 
 
 def not_text(path: str) -> Diagnostic:
@@ -63,7 +88,7 @@ def cell_not_text(cell: int, span: Span) -> Diagnostic:
 
 
 def other_kind(what: str, kind: str, span: Span) -> Diagnostic:
-    message = f"{what} is of kind `{shown(kind)}`, and is left out with its runs"
+    message = f"{what} is of kind `{_written(kind)}`, and is left out with its runs"
     return Diagnostic(NOT_TRANSCRIBED, message, span, "gitopsc compiles functions of kind `python`")
 
 
@@ -72,7 +97,7 @@ def no_name(what: str, text: str, span: Span) -> Diagnostic:
 
 
 def unknown_key(what: str, key: str, text: str, span: Span) -> Diagnostic:
-    message = f"{what} is left out: only running it tells {key}, `{shown(text)}`"
+    message = f"{what} is left out: only running it tells {key}, `{_written(text)}`"
     return Diagnostic(NOT_TRANSCRIBED, message, span, "write its descriptor by hand")
 
 
@@ -85,6 +110,11 @@ def not_followed(method: str, span: Span) -> Diagnostic:
     return Diagnostic(NOT_TRANSCRIBED, message, span, "write its descriptor by hand")
 
 
+def handed_on(name: str, span: Span) -> Diagnostic:
+    message = f"`{name}` is handed to what is not followed: what it makes there is left out"
+    return Diagnostic(NOT_TRANSCRIBED, message, span, "write the descriptors by hand")
+
+
 def never_called(name: str, span: Span) -> Diagnostic:
     message = f"`{name}` is called by nothing here: what it would make is left out"
     return Diagnostic(NOT_TRANSCRIBED, message, span, "call it, or write the descriptors by hand")
@@ -95,24 +125,30 @@ def conditional(what: str, condition: str, span: Span) -> Diagnostic:
     return Diagnostic(NOT_TRANSCRIBED, message, span, "delete it if it is not meant")
 
 
+def too_deep(span: Span) -> Diagnostic:
+    message = "this is nested too deep to be followed, and is left out"
+    return Diagnostic(NOT_TRANSCRIBED, message, span, "write its descriptors by hand")
+
+
 def too_much(span: Span) -> Diagnostic:
     message = "it does too much to be followed: what comes after this is left out"
     return Diagnostic(NOT_TRANSCRIBED, message, span, "write those descriptors by hand")
 
 
 def unknown_action(what: str, action: str, span: Span) -> Diagnostic:
-    message = f"{what} is left out: its action is `{shown(action)}`"
+    message = f"{what} is left out: its action is `{_written(action)}`"
     return Diagnostic(NOT_TRANSCRIBED, message, span, "write `job`, `serve` or `build`")
 
 
 def triggered_action(what: str, action: str, span: Span) -> Diagnostic:
-    message = f"{what} is left out: it starts `{shown(action)}`, and triggers start jobs"
+    message = f"{what} is left out: it starts `{_written(action)}`, and triggers start jobs"
     return Diagnostic(NOT_TRANSCRIBED, message, span, "write `job`")
 
 
 def unknown_value(what: str, key: str, text: str, span: Span) -> Diagnostic:
     message = f"{what}: only running it tells `{key}`, which is `{shown(text, key)}`"
-    return Diagnostic(NOT_TRANSCRIBED, message, span, "write its value where the comment is")
+    hint = "write its value where the comment is"
+    return Diagnostic(NOT_TRANSCRIBED, message, span, hint, private=_HIDDEN in message)
 
 
 def ignored_key(what: str, key: str, span: Span) -> Diagnostic:
@@ -131,7 +167,7 @@ def in_a_loop(what: str, where: str, span: Span) -> Diagnostic:
 
 
 def project_name(text: str, name: str, span: Span) -> Diagnostic:
-    message = f"only running it tells the project's name, `{shown(text)}`; it is called `{name}`"
+    message = f"only running it tells the project's name, `{_written(text)}`; it is called `{name}`"
     return Diagnostic(NOT_TRANSCRIBED, message, span, "change `project` in gitopsc.yaml")
 
 
@@ -157,7 +193,7 @@ def workflow(name: str, span: Span) -> Diagnostic:
 
 
 def scheduled_workflow(name: str, schedule: str, span: Span) -> Diagnostic:
-    message = f"the workflow `{name}` is left out, with its schedule `{shown(schedule)}`"
+    message = f"the workflow `{name}` is left out, with its schedule `{_written(schedule)}`"
     hint = "write `schedule` in the run of its first step"
     return Diagnostic(NOT_TRANSCRIBED, message, span, hint)
 

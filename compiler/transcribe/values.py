@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 from gitopsc.adapters.python_statements import Statement
 from gitopsc.model.source import Span
 
+REST = "**"
+"""The key of arguments that nobody knows; no argument has such a name."""
+
 
 class Unknown(NamedTuple):
     """What only running it tells; `known` are the parts of a joined text that are written."""
@@ -54,11 +57,23 @@ class Sdk(NamedTuple):
 Entity = Data | FunctionRef | Project | RunRef | Sdk | WorkflowRef
 
 
-class Own(NamedTuple):
-    """A function of the script; as a method of what it is called on."""
+class Bound(NamedTuple):
+    """A method of an entity that is not called yet: `f.run`."""
+
+    owner: Entity
+    method: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Own:
+    """A function of the script; as a method of what it is called on. `defaults` are those of its
+    parameters, `around` the names of the function that it is defined in."""
 
     definition: Statement
     owner: Instance | None = None
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    around: Mapping[str, Any] = field(default_factory=dict)
+    is_static: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +98,7 @@ class Arguments(NamedTuple):
         """All by name; those that have none, by their place."""
         names = [*order, *(f"argument {n + 1}" for n in range(len(order), len(self.positional)))]
         found = {**dict(zip(names, self.positional, strict=False)), **self.named}
-        return {**found, "**": Unknown(self.more)} if self.more else found
+        return {**found, REST: Unknown(self.more)} if self.more else found
 
     def without_first(self) -> Arguments:
         return self._replace(positional=self.positional[1:])
