@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,8 +18,10 @@ from gitopsc.adapters.python_statements import Expression, NotPython, Statement,
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.source import Span
 from gitopsc.transcribe import sentences
+from gitopsc.transcribe.aliases import Aliases, Budget
 from gitopsc.transcribe.cells import Notebook
-from gitopsc.transcribe.platform import ACTIONS, CREATING, Platform, TooMuch
+from gitopsc.transcribe.outline import bound_in, globals_in, makes_at, walruses_in
+from gitopsc.transcribe.platform import CREATING, Platform, TooMuch
 from gitopsc.transcribe.values import (
     Arguments,
     Bound,
@@ -44,19 +46,10 @@ _USUAL = ("dh", "dhcore", *_PACKAGES)
 _DEEPEST = 20
 """Functions of a script that call each other."""
 
-_MOST_STEPS = 200_000
-"""Statements and expressions that are followed."""
-
-_LARGEST = 2_000
-"""Items of a value; so many characters of a text count for one."""
-
-_CHARACTERS_AN_ITEM = 50
 
 _LONGEST = 100_000
 """Characters of a text that is put together."""
 
-_NESTED = 30
-"""Lists and mappings in each other."""
 
 _READING = frozenset(
     ("any", "all", "bool", "copy", "count", "deepcopy", "dict", "dumps", "endswith", "enumerate")
@@ -68,11 +61,6 @@ _READING = frozenset(
 """Functions and methods that leave what they get as it is."""
 
 
-_CHANGING = frozenset(
-    ("add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "reverse")
-) | {"setdefault", "sort", "update"}
-"""Methods that change what they are called on."""
-
 _MAKING = re.compile(r"\b(?:run|trigger|new_\w+|log_\w+)\s*\(")
 _REACHING = ("eval", "exec", "globals", "locals", "vars")
 """Functions by which a script reaches its names."""
@@ -80,9 +68,6 @@ _REACHING = ("eval", "exec", "globals", "locals", "vars")
 _LEAVING = ("exit(", "quit(", "sys.exit(", "os._exit(")
 _TRANSPARENT = ("staticmethod", "handler", "dh.handler")
 """Decorators that leave a function what it is."""
-
-_ITEMS_A_STEP = 20
-"""Items of a value that are looked at in the time of a step."""
 
 
 def follow(notebook: Notebook) -> tuple[Script, list[Diagnostic]]:
@@ -112,10 +97,8 @@ class _Following:
         self._names: dict[str, Any] = {}
         self._module: dict[str, Any] = {}
         """The names of the script, while a function of it is followed."""
-        self._changed: dict[int, Any] = {}
-        """Lists and mappings that may no longer be what they were, by their identity."""
-        self._escaped: list[Any] = []
-        """Lists and mappings that a value may be which nobody knows."""
+        self._budget = Budget()
+        self._aliases = Aliases(self._budget)
         self._defined: list[tuple[Own, int]] = []
         """All functions of the script, and their cells."""
         self._called: set[int] = set()
@@ -124,10 +107,12 @@ class _Following:
         self._globals: list[list[str]] = []
         self._is_left = False
         """Whether a function has just ended by an exception."""
-        self._steps = 0
         self.cell = 1
-        self.line = 1
         self.platform = Platform()
+
+    @property
+    def line(self) -> int:
+        return self._budget.line
 
     def tell_uncalled(self) -> None:
         """Functions of the script that nothing calls, and that would make something."""
@@ -136,7 +121,7 @@ class _Following:
                 self._tell_uncalled(own.definition, cell)
 
     def _tell_uncalled(self, definition: Statement, cell: int) -> None:
-        line = _makes(definition)
+        line = makes_at(definition)
         if line is not None:
             place = self._notebook.place(cell, line)
             name = definition.targets[0].text
@@ -149,7 +134,7 @@ class _Following:
         return any(self._statement(each) for each in found)
 
     def _statement(self, statement: Statement) -> bool:
-        self._step(statement.line)
+        self._budget.step(statement.line)
         match statement.word:
             case "if":
                 return self._if(statement)
@@ -280,7 +265,7 @@ class _Following:
         self._escape(statement.values)
         self._change_all(statement.changed)
         before = self._names
-        bound = {*statement.bound, *_bound_in(statement.branches)}
+        bound = {*statement.bound, *bound_in(statement.branches)}
         names = {**before, **{name: Unknown(name) for name in bound}}
         self.platform.loops.append("a loop")
         after, _ = self._branch(statement.branches[0], names, "")
@@ -292,7 +277,7 @@ class _Following:
         tried, ended = self._branch(statement.branches[0], before, "")
         outcomes = [] if ended else [tried]
         left = [ended]
-        bound = {name: Unknown(name) for name in _bound_in(statement.branches[:1])}
+        bound = {name: Unknown(name) for name in bound_in(statement.branches[:1])}
         until = self._merged([before, {**before, **bound}])
         for handler in statement.branches[1:]:
             names, ended = self._branch(handler, until, "an exception comes")
@@ -307,15 +292,13 @@ class _Following:
             self._value(each)
         before = dict(self._names)
         self.statements(statement.branches[0])
-        bound = list(_bound_in(statement.branches))
-        for name in bound:
-            self._escaped += [self._names.get(name)]
+        self._aliases.escape(self._names.get(name) for name in bound_in(statement.branches))
         methods = {
             each.targets[0].text: made
             for each in statement.branches[0]
             if each.word == "def" and isinstance(made := self._names[each.targets[0].text], Own)
         }
-        changed = _globals_in(statement.branches[0])
+        changed = globals_in(statement.branches[0])
         name = statement.targets[0].text
         is_plain = not statement.values
         made = Class(methods) if is_plain else Unknown(name)
@@ -339,11 +322,9 @@ class _Following:
     # Expressions
 
     def _value(self, expression: Expression) -> Any:
-        self._step(expression.line)
+        self._budget.step(expression.line)
         value = self._evaluated(expression)
-        if isinstance(value, (list, dict)) and self._is_changed(value):
-            return Unknown(expression.text)
-        return value
+        return Unknown(expression.text) if self._aliases.is_changed(value) else value
 
     def _evaluated(self, expression: Expression) -> Any:
         match expression.kind:
@@ -473,7 +454,7 @@ class _Following:
         for each in expression.inner:
             self._value(each)
         self.platform.loops.pop()
-        bound = {each.value for each in parts_of(expression) if each.kind == "walrus"}
+        bound = {*walruses_in([expression])}
         own = expression.value or ()
         bound |= {name for name in before if self._names[name] is not before[name]} - {*own}
         self._names = {**before, **{name: Unknown(name) for name in bound}}
@@ -499,7 +480,7 @@ class _Following:
                 case Unknown(known):
                     method = known.rpartition(".")[2]
                     self.platform.of_unknown(known, method, given, place)
-                    self._change_escaped(method)
+                    self._aliases.change_unknown(method)
                     if known in _REACHING:
                         self._forget()
             self._pass(called.text, given, place)
@@ -515,9 +496,9 @@ class _Following:
             return self.platform.of_project(method, given, text, place)
         self.platform.of_unknown(called.inner[0].text, method, given, place)
         if isinstance(owner, Unknown):
-            self._change_escaped(method)
+            self._aliases.change_unknown(method)
         elif method not in _READING:
-            self._change(owner)
+            self._aliases.change(owner)
         self._pass(method, given, place)
         return Unknown(text)
 
@@ -582,7 +563,7 @@ class _Following:
             if name.startswith("*"):
                 by_place = by_place and name.startswith("**")
                 found[name.lstrip("*")] = Unknown(name)
-                self._escaped += [*given.positional, *given.named.values()]
+                self._aliases.escape([*given.positional, *given.named.values()])
             elif positional and by_place:
                 found[name] = positional.pop(0)
             elif name in given.named:
@@ -610,9 +591,9 @@ class _Following:
         for value in (*given.positional, *given.named.values()):
             if isinstance(value, Own):
                 self._names |= {
-                    name: Unknown(name) for name in _globals_in(value.definition.branches[0])
+                    name: Unknown(name) for name in globals_in(value.definition.branches[0])
                 }
-                if _makes(value.definition) is not None:
+                if makes_at(value.definition) is not None:
                     name = value.definition.targets[0].text
                     self.platform.problems.append(sentences.handed_on(name, place))
             elif isinstance(value, Bound):
@@ -620,134 +601,46 @@ class _Following:
                     shown = f"{getattr(value.owner, 'name', 'project')}.{value.method}"
                     self.platform.problems.append(sentences.handed_on(shown, place))
             elif called.rpartition(".")[2] not in _READING:
-                self._change(value)
-
-    def _change(self, value: Any) -> None:
-        if isinstance(value, (list, dict)):
-            self._changed[id(value)] = value
-        elif isinstance(value, Instance):
-            for name, each in value.attributes.items():
-                if not isinstance(each, Entity):
-                    value.attributes[name] = Unknown(name)
+                self._aliases.change(value)
 
     def _change_all(self, changed: Iterable[Expression]) -> None:
         """With `x[0][1]`, what it is of is changed, and what that is of."""
         for target in changed:
             if target.kind == "name":
-                self._change(self._value(target))
+                self._aliases.change(self._value(target))
                 continue
             owner = self._value(target.inner[0])
             for key in target.inner[1:]:
                 self._value(key)
-            self._change(owner)
+            self._aliases.change(owner)
             part = target.inner[0]
             while part.kind in ("attribute", "subscript"):
                 part = part.inner[0]
                 if not any(each.kind == "call" for each in parts_of(part)):
-                    self._change(self._value(part))
+                    self._aliases.change(self._value(part))
             if isinstance(owner, Unknown):
                 self._escape([target])
-                self._change_escaped("update")
-
-    def _change_escaped(self, method: str) -> None:
-        """What is changed is somebody that nobody knows: it may be any of what has become so."""
-        if method in _CHANGING:
-            for each in self._escaped:
-                self._change(each)
-            self._escaped = []
+                self._aliases.change_unknown()
 
     def _escape(self, expressions: Iterable[Expression]) -> None:
         """The lists and mappings in what has become `Unknown`: it may be one of them."""
-        for expression in expressions:
-            for each in parts_of(expression):
-                value = self._names.get(each.text) if each.kind == "name" else None
-                if isinstance(value, (list, dict, Instance)):
-                    self._escaped.append(value)
-
-    def _is_changed(self, value: Any) -> bool:
-        if not self._changed:
-            return False
-        return any(id(each) in self._changed for each, _ in self._within(value))
+        parts = itertools.chain.from_iterable(map(parts_of, expressions))
+        self._aliases.escape(self._names.get(each.text) for each in parts if each.kind == "name")
 
     def _bounded(self, value: Any, expression: Expression) -> Any:
-        size = 0
-        for each, depth in self._within(value):
-            size += 1 + (len(each) // _CHARACTERS_AN_ITEM if isinstance(each, str) else 0)
-            if size > _LARGEST or depth > _NESTED:
-                return Unknown(expression.text)
-        return value
-
-    def _within(self, value: Any) -> Iterator[tuple[Any, int]]:
-        """It and all that stands in it, with how deep."""
-        left = [(value, 0)]
-        for count in itertools.count():
-            if not left:
-                break
-            if count % _ITEMS_A_STEP == 1:
-                self._step(self.line)
-            each, depth = left.pop()
-            yield each, depth
-            inner = each.values() if isinstance(each, dict) else each
-            if isinstance(each, (list, dict)):
-                left += ((item, depth + 1) for item in inner)
+        return value if self._aliases.is_bounded(value) else Unknown(expression.text)
 
     def _merged(self, outcomes: list[dict[str, Any]]) -> dict[str, Any]:
         """The names after one of several ways; one that only some bind is used after those."""
         if len(outcomes) == 1:
             return outcomes[0]
         names = dict.fromkeys(name for each in outcomes for name in each)
-        self._steps += len(names) // _ITEMS_A_STEP
+        self._budget.look_at(len(names))
         return {
             name: merged([each[name] for each in outcomes if name in each], name) for name in names
         }
-
-    def _step(self, line: int) -> None:
-        self.line = line
-        self._steps += 1
-        if self._steps > _MOST_STEPS:
-            raise TooMuch
 
 
 def _is_plain(value: Any) -> bool:
     """What is no entity, and nothing of the script's own."""
     return not isinstance(value, (Entity, Own, Class, Instance))
-
-
-def _bound_in(branches: Iterable[Iterable[Statement]]) -> Iterator[str]:
-    """All names that statements bind, but for those of functions and classes in them."""
-    for statement in itertools.chain.from_iterable(branches):
-        yield from statement.bound
-        yield from (each.text for each in statement.targets if each.kind == "name")
-        yield from (name for name, _ in statement.imported)
-        for value in statement.values:
-            yield from (each.value for each in parts_of(value) if each.kind == "walrus")
-        if statement.word not in ("def", "class"):
-            yield from _bound_in(statement.branches)
-
-
-def _globals_in(found: Iterable[Statement]) -> Iterator[str]:
-    for statement in found:
-        if statement.word == "global":
-            yield from statement.bound
-        for branch in statement.branches:
-            yield from _globals_in(branch)
-
-
-def _makes(definition: Statement) -> int | None:
-    """The line of a function that makes something of the platform, if there is one."""
-    for call in _calls(definition.branches[0]):
-        method = str(call.inner[0].value)
-        given = [each.value for each in call.inner[1:2]]
-        given += [value.value for key, value in call.named if key == "action"]
-        if method == "new_function" or (method == "run" and set(map(str, given)) & set(ACTIONS)):
-            return call.line
-    return None
-
-
-def _calls(found: Iterable[Statement]) -> Iterator[Expression]:
-    """All calls in statements that nothing was done with."""
-    for statement in found:
-        for value in statement.values:
-            yield from (each for each in parts_of(value) if each.kind == "call")
-        for branch in statement.branches:
-            yield from _calls(branch)
