@@ -46,10 +46,8 @@ _USUAL = ("dh", "dhcore", *_PACKAGES)
 _DEEPEST = 20
 """Functions of a script that call each other."""
 
-
 _LONGEST = 100_000
 """Characters of a text that is put together."""
-
 
 _READING = frozenset(
     ("any", "all", "bool", "copy", "count", "deepcopy", "dict", "dumps", "endswith", "enumerate")
@@ -60,8 +58,9 @@ _READING = frozenset(
 }
 """Functions and methods that leave what they get as it is."""
 
-
 _MAKING = re.compile(r"\b(?:run|trigger|new_\w+|log_\w+)\s*\(")
+"""Calls that may make something, in text that is not read."""
+
 _REACHING = ("eval", "exec", "globals", "locals", "vars")
 """Functions by which a script reaches its names."""
 
