@@ -628,6 +628,23 @@ def test_no_secret_is_written() -> None:
     assert not any("swordfish" in message for message in imported.messages)
 
 
+@pytest.mark.parametrize("name", ["demo.py", "demo.ipynb"])
+def test_no_secret_is_printed(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = (
+        "import digitalhub as dh\nproject = dh.get_or_create_project('demo')\n"
+        f"{DOWNLOAD}f.run('job', parameters={{'a': wrap('hunter2-swordfish')}}, unknown=3)\n"
+    )
+    content = source.encode() if name.endswith(".py") else notebook(source)
+    (tmp_path / name).write_bytes(content)
+    assert main(["import", name]) == 0
+    said = capsys.readouterr().err
+    assert "parameters.a" in said
+    assert "swordfish" not in said
+
+
 def test_a_folder_that_cells_write() -> None:
     imported = Imported(
         notebook(
@@ -703,7 +720,8 @@ def test_a_script() -> None:
     )
     imported = Imported(text.encode(), "demo.py")
     assert imported.yaml("runs/f.yaml")["spec"] == {"function": "f", "inputs": {"a": "raw"}}
-    assert [(each.span.path, each.span.line) for each in imported.told] == [("demo.py", 10)]
+    (told,) = imported.told
+    assert told.span == ("demo.py", 10, 5, 10, 44)
 
 
 BAD: Mapping[str, tuple[bytes, str]] = {

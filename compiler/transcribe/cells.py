@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -68,9 +68,18 @@ def read_cells(path: str, content: bytes) -> tuple[Notebook | None, list[Diagnos
     except UnicodeDecodeError:
         return None, [sentences.not_text(path)]
     if path.endswith(".py"):
-        cell = Cell(1, text)
-        return Notebook(path, (cell,), {}, None, lambda _, line: Span(path, line)), []
+        lines = text.split("\n")
+        return Notebook(
+            path, (Cell(1, text),), {}, None, lambda _, line: _line_span(path, lines, line)
+        ), []
     return _notebook(path, text)
+
+
+def _line_span(path: str, lines: Sequence[str], line: int) -> Span:
+    """What is written in a line of a script."""
+    text = lines[line - 1].rstrip() if line <= len(lines) else ""
+    begin = len(text) - len(text.lstrip())
+    return Span(path, line, begin + 1, line, len(text) + 1)
 
 
 def _notebook(path: str, text: str) -> tuple[Notebook | None, list[Diagnostic]]:

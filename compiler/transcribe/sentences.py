@@ -158,7 +158,8 @@ def ignored_key(what: str, key: str, span: Span) -> Diagnostic:
 
 def unknown_arguments(what: str, text: str, span: Span) -> Diagnostic:
     message = f"{what}: only running it tells what `{shown(text)}` are"
-    return Diagnostic(NOT_TRANSCRIBED, message, span, "write their values where the comment is")
+    hint = "write their values where the comment is"
+    return Diagnostic(NOT_TRANSCRIBED, message, span, hint, private=_HIDDEN in message)
 
 
 def in_a_loop(what: str, where: str, span: Span) -> Diagnostic:
