@@ -499,7 +499,7 @@ def _without_colon(lines: list[str], end: int) -> tuple[int, int] | None:
     is at the same depth as the line after it or one of its keys. An item of a list, such as
     `- pandas`, has no key."""
     after = lines[end] if end < len(lines) else ""
-    for number in range(end - 1, -1, -1):
+    for number in range(min(end, len(lines)) - 1, -1, -1):
         line = lines[number]
         if not line.strip() or line.lstrip().startswith("#"):
             continue
