@@ -285,6 +285,10 @@ LEFT_OUT: Mapping[str, tuple[str, str]] = {
         "def go(n):\n    f.run('job', parameters={'n': n})\n    go(2)\n\ngo(1)",
         "`go` is handed to what is not followed",
     ),
+    "a class that fails": (
+        "class A:\n    raise E\n    def go(self): ...\n\nA().go()\nx.run('job')",
+        "a run is left out: only running it tells its function, `x`",
+    ),
     "a run too deep": (
         "x = " + "[" * 60 + "f.run('job')" + "]" * 60,
         "this is nested too deep to be followed",

@@ -295,7 +295,7 @@ class _Following:
         methods = {
             each.targets[0].text: made
             for each in statement.branches[0]
-            if each.word == "def" and isinstance(made := self._names[each.targets[0].text], Own)
+            if each.word == "def" and isinstance(made := self._names.get(each.targets[0].text), Own)
         }
         changed = globals_in(statement.branches[0])
         name = statement.targets[0].text
