@@ -153,7 +153,7 @@ def test_what_only_running_tells_is_a_comment() -> None:
         "function": "download",
         "envs": [{"name": "A", "value": "b"}],
     }
-    told = [each for each in imported.told if "only running it tells" in each.message]
+    told = [each for each in imported.told if "is known only at run time" in each.message]
     assert [each.span.line for each in told] == [told[0].span.line] * 4
     assert any("`node_pool` is left out" in message for message in imported.messages)
 
@@ -169,7 +169,7 @@ LEFT_OUT: Mapping[str, tuple[str, str]] = {
     ),
     "a name that is put together": (
         "project.new_function(name=f'f-{user}', kind='python', handler='x')",
-        "a function is left out: only running it tells its name, `f'f-{user}'`",
+        "a function is left out: its name is known only at run time, `f'f-{user}'`",
     ),
     "a workflow": (
         "w = project.new_workflow(name='w', kind='hera', code_src='src/w.py')\nw.run('build')",
@@ -222,19 +222,19 @@ LEFT_OUT: Mapping[str, tuple[str, str]] = {
     ),
     "a run of nobody knows what": (
         "functions['a'].run('job')",
-        "a run is left out: only running it tells its function, `functions['a']`",
+        "a run is left out: its function is known only at run time, `functions['a']`",
     ),
     "arguments that nobody knows": (
         "f.run('job', **settings)",
-        "a run of `download`: only running it tells what `**settings` are",
+        "a run of `download`: `**settings` is known only at run time",
     ),
     "an action in arguments that nobody knows": (
         "f.run(**settings)",
-        "a run of `download` is left out: only running it tells its action, `**settings`",
+        "a run of `download` is left out: its action is known only at run time, `**settings`",
     ),
     "a function of arguments that nobody knows": (
         "project.new_function(**settings)",
-        "a function is left out: only running it tells its name, `**settings`",
+        "a function is left out: its name is known only at run time, `**settings`",
     ),
     "what is imported": (
         "g = project.import_function('g.yaml')",
@@ -246,7 +246,7 @@ LEFT_OUT: Mapping[str, tuple[str, str]] = {
     ),
     "a function that nothing calls": (
         "class Pipeline:\n    def go(self):\n        f.run('job')",
-        "`go` is called by nothing here: what it would make is left out",
+        "no call of `go` is followed: what it would make is left out",
     ),
     "a trigger of a service": (
         "f.trigger('serve', 'scheduler', 't', schedule='0 1 * * *')",
@@ -271,7 +271,7 @@ LEFT_OUT: Mapping[str, tuple[str, str]] = {
     ),
     "what no file can have": (
         "f.run('job', parameters={'a': 1e999, 'b': '\\ud800', 'c': 0x" + "f" * 9000 + "})",
-        "a run of `download`: only running it tells `parameters.a`, which is `1e999`",
+        "a run of `download`: `parameters.a` is known only at run time, `1e999`",
     ),
     "a run that is handed on": (
         "list(map(f.run, ['job']))",
@@ -287,15 +287,15 @@ LEFT_OUT: Mapping[str, tuple[str, str]] = {
     ),
     "a class that fails": (
         "class A:\n    raise E\n    def go(self): ...\n\nA().go()\nx.run('job')",
-        "a run is left out: only running it tells its function, `x`",
+        "a run is left out: its function is known only at run time, `x`",
     ),
     "a run too deep": (
         "x = " + "[" * 60 + "f.run('job')" + "]" * 60,
         "this is nested too deep to be followed",
     ),
-    "a key that is no argument": (
+    "a key that is not an identifier": (
         "f.run('job', **{'**': 3})",
-        "a run of `download`: only running it tells what `**{'...': 3}` are",
+        "a run of `download`: `**{'...': 3}` is known only at run time",
     ),
     "very much": (
         f"x = '{'a' * 90_000}'\ny = [x] * 20\n"
@@ -454,6 +454,15 @@ FOLLOWED: Mapping[str, tuple[Sequence[str], str, Any]] = {
         "runs/download.yaml",
         {"function": "download", "parameters": {"x": 3, "y": 1}},
     ),
+    "what may fail": (
+        [
+            DOWNLOAD,
+            "def fail(why):\n    raise ValueError(why)\n\nready or fail('not ready')\n"
+            "x = [n or fail(n) for n in a]\nf.run('job')",
+        ],
+        "runs/download.yaml",
+        {"function": "download"},
+    ),
     "conditions that reading decides": (
         [
             DOWNLOAD,
@@ -538,6 +547,7 @@ STALE = {
     "decorated": "@other\ndef made():\n    return {'limit': 1}\n\nd = made()",
     "a generator": "def made():\n    return {'limit': 1}\n    yield\n\nd = made()",
     "a callback": "def g():\n    global d\n    d = 2\n\nother(g)",
+    "in a condition": "def g():\n    global d\n    d = a()\n\nif g():\n    pass",
     "one's own callback": "def g():\n    global d\n    d = a()\n\ndef h(x):\n    x()\n\nh(g)",
     "exec": "exec('d = 2')",
     "a star": "from other import *",
@@ -561,7 +571,9 @@ def test_what_may_have_changed_is_not_written(case: str) -> None:
     imported = Imported(notebook(*cells(DOWNLOAD, cell)))
     written = imported.yaml("runs/download.yaml")["spec"].get("parameters", {})
     assert not {"limit", "more"} & set(written)
-    assert any("only running it tells `parameters" in each for each in imported.messages)
+    assert any(
+        "`parameters" in each and "is known only at run time" in each for each in imported.messages
+    )
 
 
 def test_what_is_as_it_was_is_written() -> None:
@@ -609,7 +621,10 @@ def test_runs_that_differ_in_what_nobody_knows() -> None:
 
 def test_half_a_character() -> None:
     imported = Imported(notebook(*cells(DOWNLOAD, "%%writefile x.py\n'\ud800'")))
-    assert "cell 5 holds characters that no file can have, and is left out" in imported.messages
+    assert (
+        "cell 5 holds lone surrogates, which UTF-8 cannot encode, and is left out"
+        in imported.messages
+    )
     assert "x.py" not in imported.files
 
 
@@ -683,7 +698,7 @@ def test_projects_whose_names_are_put_together() -> None:
         made[1] = f"project = dh.get_or_create_project({name})"
         imported = Imported(notebook(*made))
         assert imported.yaml("gitopsc.yaml")["project"] == wanted
-        assert "only running it tells the project's name" in imported.messages[0]
+        assert "the project's name is known only at run time" in imported.messages[0]
     made[1] = "project = dh.get_or_create_project('My_Project')"
     assert Imported(notebook(*made)).yaml("gitopsc.yaml")["project"] == "my-project"
 

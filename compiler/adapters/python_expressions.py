@@ -158,7 +158,7 @@ def _literal(text: str) -> tuple[str | int | float | None] | None:
 
 
 def _is_plain(value: object) -> bool:
-    """Whether a file can have it: no half of a character, and nothing that is no number."""
+    """Whether YAML can hold it: text without lone surrogates, finite numbers, 64-bit integers."""
     if isinstance(value, str):
         return not any("\ud800" <= each <= "\udfff" for each in value)
     if isinstance(value, float):

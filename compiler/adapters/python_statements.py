@@ -143,7 +143,7 @@ def _if(node: Node, depth: int) -> Statement:
 
 
 def _match(node: Node, depth: int) -> Iterator[Statement]:
-    """As an `if` of which nobody knows whether any of it is done."""
+    """As an `if` for each case, whose condition is unknown."""
     line = node.start_point.row + 1
     subject = node.child_by_field_name("subject")
     value = expression(subject) if subject is not None else Expression("other", "match", line)

@@ -1,4 +1,4 @@
-"""A run before and after -> why it is another one: one cause for each value that differs."""
+"""A run before and after -> why it changes: one cause for each value that differs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A notebook or a script that uses the platform's SDK -> the files of a tidy repository.
 
-Nothing is executed: what it says is followed by reading. What only running it tells is a comment in
-what is written, and a diagnostic at its place.
+Nothing is executed: its statements are followed by reading. What is known only at run time is a
+comment in what is written, and a diagnostic at its place.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Lists, mappings and objects of a script -> which of them may no longer be what they were.
 
-One value has several names. What is changed by way of a value that nobody knows may be any that has
-become one: `e = d.get("x")`, `for v in [d]`.
+One value has several names. A change through an unknown value may change each value that it may
+refer to: `e = d.get("x")`, `for v in [d]`.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Aliases:
     _escaped: list[Any] = field(default_factory=list)
 
     def change(self, value: Any) -> None:
-        """What an object holds is nobody's to know any more; entities stay what they are."""
+        """The attributes of an object become unknown, but for entities of the platform."""
         if isinstance(value, (list, dict)):
             self._changed[id(value)] = value
         elif isinstance(value, Instance):
@@ -69,11 +69,11 @@ class Aliases:
                     value.attributes[name] = Unknown(name)
 
     def escape(self, values: Iterable[Any]) -> None:
-        """They may be what a value is that nobody knows."""
+        """Unknown values may refer to these."""
         self._escaped += [each for each in values if isinstance(each, (list, dict, Instance))]
 
     def change_unknown(self, method: str = "update") -> None:
-        """A method of a value that nobody knows is called."""
+        """A method of an unknown value is called."""
         if method in _CHANGING:
             for each in self._escaped:
                 self.change(each)
@@ -85,7 +85,7 @@ class Aliases:
         return any(id(each) in self._changed for each, _ in self._within(value))
 
     def is_bounded(self, value: Any) -> bool:
-        """Whether it is no larger than anybody writes."""
+        """Whether its size and depth are within the limits."""
         size = 0
         for each, depth in self._within(value):
             size += 1 + (len(each) // _CHARACTERS_AN_ITEM if isinstance(each, str) else 0)

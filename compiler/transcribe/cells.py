@@ -157,7 +157,7 @@ def _code_cells(data: Any) -> list[tuple[int, Way, str]] | None:
 
 
 def _without_magics(source: str) -> str:
-    """Lines stay where they are. What stands in a text or in brackets is no magic."""
+    """Line numbers stay the same. Inside strings and brackets nothing is read as a magic."""
     lines: list[str] = []
     inside = _Inside()
     is_continued = is_magic = False

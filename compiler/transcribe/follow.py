@@ -105,7 +105,7 @@ class _Following:
         self._returned: list[list[Any]] = []
         self._globals: list[list[str]] = []
         self._is_left = False
-        """Whether a function has just ended by an exception."""
+        """Whether the function that was called last has raised, for sure."""
         self.cell = 1
         self.platform = Platform()
 
@@ -182,7 +182,7 @@ class _Following:
         self.platform.problems.append(sentences.too_deep(place))
 
     def _function(self, statement: Statement) -> Any:
-        """What decorates it may make it anything, but for what only says how it is called."""
+        """Unknown where a decorator may replace it, or where it is a generator."""
         defaults = {
             name: self._value(default)
             for name, default in statement.parameters
@@ -213,7 +213,7 @@ class _Following:
             owner.attributes[str(target.value)] = known
 
     def _if(self, statement: Statement) -> bool:
-        """A condition that reading decides decides here, too."""
+        """Of a condition with a known value, the branch that is taken is followed alone."""
         before = self._names
         outcomes: list[dict[str, Any]] = []
         left: list[bool] = []
@@ -222,6 +222,7 @@ class _Following:
             self._names = before
             has_condition = index < len(statement.values)
             decided = self._decided(statement.values[index]) if has_condition else True
+            before, self._is_left = self._names, False
             if decided is False:
                 continue
             if decided is None:
@@ -314,7 +315,7 @@ class _Following:
                 self._forget()
 
     def _forget(self) -> None:
-        """Any name may be another from here on."""
+        """From here on any name may have another value."""
         names = (name for name, value in self._names.items() if _is_plain(value))
         self._names |= {name: Unknown(name) for name in names}
 
@@ -441,11 +442,12 @@ class _Following:
             values.append(self._value(each))
             outcomes.append(self._names)
         self.platform.conditions.pop()
-        self._names = self._merged(outcomes)
+        self._names, self._is_left = self._merged(outcomes), False
         return merged(values, expression.text) if len(others) == 2 else Unknown(expression.text)
 
     def _again(self, expression: Expression) -> None:
-        """What is done as often as only running tells; its names are its own."""
+        """A comprehension or a lambda: how often it is evaluated is unknown, and its variables are
+        local."""
         self._escape([expression])
         before = dict(self._names)
         self._names |= {name: Unknown(name) for name in expression.value or ()}
@@ -456,7 +458,7 @@ class _Following:
         bound = {*walruses_in([expression])}
         own = expression.value or ()
         bound |= {name for name in before if self._names[name] is not before[name]} - {*own}
-        self._names = {**before, **{name: Unknown(name) for name in bound}}
+        self._names, self._is_left = {**before, **{name: Unknown(name) for name in bound}}, False
 
     # Calls
 
@@ -585,8 +587,7 @@ class _Following:
     # Values
 
     def _pass(self, called: str, given: Arguments, place: Span) -> None:
-        """What a function that nobody knows gets may be another afterwards; what it calls is done
-        as often as only running tells."""
+        """An unknown function may change its arguments, and call those that are functions."""
         for value in (*given.positional, *given.named.values()):
             if isinstance(value, Own):
                 self._names |= {
@@ -603,7 +604,7 @@ class _Following:
                 self._aliases.change(value)
 
     def _change_all(self, changed: Iterable[Expression]) -> None:
-        """With `x[0][1]`, what it is of is changed, and what that is of."""
+        """An assignment to `x[0][1]` changes `x[0]` and `x`."""
         for target in changed:
             if target.kind == "name":
                 self._aliases.change(self._value(target))
@@ -641,5 +642,5 @@ class _Following:
 
 
 def _is_plain(value: Any) -> bool:
-    """What is no entity, and nothing of the script's own."""
+    """Whether it is neither an entity of the platform nor a function or object of the script."""
     return not isinstance(value, (Entity, Own, Class, Instance))

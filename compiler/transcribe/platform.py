@@ -84,8 +84,7 @@ class TooMuch(Exception):
 
 @dataclass(slots=True)
 class Platform:
-    """`loop` is what a call is in that is done as often as only running tells, `conditions` are
-    those that it depends on."""
+    """`loops` and `conditions` are those around the call that is followed, the outer ones first."""
 
     script: Script = field(default_factory=Script)
     problems: list[Diagnostic] = field(default_factory=list)
@@ -154,7 +153,8 @@ class Platform:
         return Unknown(text)
 
     def of_unknown(self, owner: str, method: str, given: Arguments, place: Span) -> None:
-        """A run of nobody knows which function; calls that may be of anything are not told of."""
+        """A run of an unknown function. Calls without a known action may be of any library, and are
+        not told of."""
         if method in ("run", "trigger") and given.keys(("action",)).get("action") in ACTIONS:
             what = "a trigger" if method == "trigger" else "a run"
             self.problems.append(sentences.unknown_function(what, owner, place))

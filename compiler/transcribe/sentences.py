@@ -83,7 +83,7 @@ def not_python(cell: int, fault: str, span: Span) -> Diagnostic:
 
 
 def cell_not_text(cell: int, span: Span) -> Diagnostic:
-    message = f"cell {cell} holds characters that no file can have, and is left out"
+    message = f"cell {cell} holds lone surrogates, which UTF-8 cannot encode, and is left out"
     return Diagnostic(NOT_TRANSCRIBED, message, span, "fix it, and import again")
 
 
@@ -97,7 +97,7 @@ def no_name(what: str, text: str, span: Span) -> Diagnostic:
 
 
 def unknown_key(what: str, key: str, text: str, span: Span) -> Diagnostic:
-    message = f"{what} is left out: only running it tells {key}, `{_written(text)}`"
+    message = f"{what} is left out: {key} is known only at run time, `{_written(text)}`"
     return Diagnostic(NOT_TRANSCRIBED, message, span, "write its descriptor by hand")
 
 
@@ -116,8 +116,8 @@ def handed_on(name: str, span: Span) -> Diagnostic:
 
 
 def never_called(name: str, span: Span) -> Diagnostic:
-    message = f"`{name}` is called by nothing here: what it would make is left out"
-    return Diagnostic(NOT_TRANSCRIBED, message, span, "call it, or write the descriptors by hand")
+    message = f"no call of `{name}` is followed: what it would make is left out"
+    return Diagnostic(NOT_TRANSCRIBED, message, span, "write the descriptors by hand")
 
 
 def conditional(what: str, condition: str, span: Span) -> Diagnostic:
@@ -146,7 +146,7 @@ def triggered_action(what: str, action: str, span: Span) -> Diagnostic:
 
 
 def unknown_value(what: str, key: str, text: str, span: Span) -> Diagnostic:
-    message = f"{what}: only running it tells `{key}`, which is `{shown(text, key)}`"
+    message = f"{what}: `{key}` is known only at run time, `{shown(text, key)}`"
     hint = "write its value where the comment is"
     return Diagnostic(NOT_TRANSCRIBED, message, span, hint, private=_HIDDEN in message)
 
@@ -157,7 +157,7 @@ def ignored_key(what: str, key: str, span: Span) -> Diagnostic:
 
 
 def unknown_arguments(what: str, text: str, span: Span) -> Diagnostic:
-    message = f"{what}: only running it tells what `{shown(text)}` are"
+    message = f"{what}: `{shown(text)}` is known only at run time"
     hint = "write their values where the comment is"
     return Diagnostic(NOT_TRANSCRIBED, message, span, hint, private=_HIDDEN in message)
 
@@ -168,7 +168,9 @@ def in_a_loop(what: str, where: str, span: Span) -> Diagnostic:
 
 
 def project_name(text: str, name: str, span: Span) -> Diagnostic:
-    message = f"only running it tells the project's name, `{_written(text)}`; it is called `{name}`"
+    message = (
+        f"the project's name is known only at run time, `{_written(text)}`; it is called `{name}`"
+    )
     return Diagnostic(NOT_TRANSCRIBED, message, span, "change `project` in gitopsc.yaml")
 
 
@@ -211,7 +213,7 @@ def no_source(what: str, path: str, span: Span) -> Diagnostic:
 
 
 def whole_folder(what: str, span: Span) -> Diagnostic:
-    message = f"{what}: its source is the notebook's folder, of which only what cells write is here"
+    message = f"{what}: its source is the notebook's folder; only files that cells write are copied"
     return Diagnostic(NOT_TRANSCRIBED, message, span, "copy the files that it needs beside them")
 
 

@@ -10,11 +10,11 @@ from gitopsc.adapters.python_statements import Statement
 from gitopsc.model.source import Span
 
 REST = "**"
-"""The key of arguments that nobody knows; no argument has such a name."""
+"""The key of unknown arguments; no argument has such a name."""
 
 
 class Unknown(NamedTuple):
-    """What only running it tells; `known` are the parts of a joined text that are written."""
+    """What is known only at run time; `known` are the parts of a joined text that are written."""
 
     text: str
     known: str = ""
@@ -41,7 +41,7 @@ class RunRef(NamedTuple):
 
 
 class Project(NamedTuple):
-    """Whichever it is: a script that uses several is told of."""
+    """The project of the script; a second one is told of where it is made."""
 
 
 class WorkflowRef(NamedTuple):
@@ -88,7 +88,7 @@ class Instance:
 
 
 class Arguments(NamedTuple):
-    """`more` is the text of arguments that only running tells: `**settings`."""
+    """`more` is the text of arguments that are known only at run time: `**settings`."""
 
     positional: Sequence[Any]
     named: Mapping[str, Any]
