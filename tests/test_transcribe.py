@@ -289,6 +289,18 @@ LEFT_OUT: Mapping[str, tuple[str, str]] = {
         "class A:\n    raise E\n    def go(self): ...\n\nA().go()\nx.run('job')",
         "a run is left out: its function is known only at run time, `x`",
     ),
+    "a run with nothing known": (
+        "x.run(action, parameters={'a': 1})",
+        "a run is left out: its function is known only at run time, `x`",
+    ),
+    "a run by its name": (
+        "getattr(f, 'run')('deploy')",
+        "a run of `download` is left out: its action is `deploy`",
+    ),
+    "a run in an annotation": (
+        "x: f.run('deploy') = 1",
+        "a run of `download` is left out: its action is `deploy`",
+    ),
     "a run too deep": (
         "x = " + "[" * 60 + "f.run('job')" + "]" * 60,
         "this is nested too deep to be followed",
@@ -548,6 +560,10 @@ STALE = {
     "a generator": "def made():\n    return {'limit': 1}\n    yield\n\nd = made()",
     "a callback": "def g():\n    global d\n    d = 2\n\nother(g)",
     "in a condition": "def g():\n    global d\n    d = a()\n\nif g():\n    pass",
+    "a property": "class A:\n    def __init__(self, d):\n        self.d = d\n\n"
+    "    @property\n    def d(self):\n        return 2\n\nd = A(d).d",
+    "a coroutine": "async def g(d):\n    return d\n\nd = g(d)",
+    "a chain of comparisons": "x = 1 > 2 > (d := {'limit': 3})",
     "one's own callback": "def g():\n    global d\n    d = a()\n\ndef h(x):\n    x()\n\nh(g)",
     "exec": "exec('d = 2')",
     "a star": "from other import *",

@@ -50,9 +50,10 @@ class Statement(NamedTuple):
     A compound statement has `branches`. Of `if`, each belongs to one of the values, and what is
     over is done else. Of `try`, the first is what is tried, and the others come after exceptions;
     the second of `finally` is done after all. A function (`def`) has its name among the targets,
-    and its parameters; its `values` are its decorators, and it `is_lazy` when a call does not run
-    it. A class has its name, and as `values` what it is made of. An import has what its names are
-    called where they come from. What is too `deep` to be read has nothing.
+    and its parameters; its `values` are its decorators, it `is_lazy` when a call does not run it,
+    and of one that `is_async` a call gives no value by itself. A class has its name, and as
+    `values` its bases and decorators. An import has what its names are called where they come
+    from. What is too `deep` to be read has nothing.
     """
 
     line: int
@@ -65,6 +66,7 @@ class Statement(NamedTuple):
     parameters: tuple[Parameter, ...] = ()
     imported: tuple[tuple[str, str], ...] = ()
     is_lazy: bool = False
+    is_async: bool = False
 
 
 def statements(text: str) -> tuple[Statement, ...]:
@@ -237,6 +239,7 @@ def _function(node: Node, depth: int) -> Statement:
         parameters=tuple(each for node in taken for each in _parameter(node)),
         branches=(_block(body, depth + 1),),
         is_lazy=body is not None and _yields(body),
+        is_async=any(each.type == "async" for each in node.children),
     )
 
 
@@ -291,6 +294,8 @@ def _assignment(node: Node) -> Statement:
     targets: list[Expression] = []
     bound: list[str] = []
     changed: list[Expression] = []
+    annotation = node.child_by_field_name("type")
+    noted = tuple(map(expression, annotation.named_children)) if annotation is not None else ()
     part: Node | None = node
     while part is not None and part.type in ("assignment", "augmented_assignment"):
         left, right = part.child_by_field_name("left"), part.child_by_field_name("right")
@@ -301,7 +306,7 @@ def _assignment(node: Node) -> Statement:
                 bound += names_in(left)
                 changed += [expression(left)] if left.type == "identifier" else _changed(left)
         part = right
-    values = (expression(part),) if part is not None else ()
+    values = (*noted, expression(part)) if part is not None else noted
     return Statement(line, "", values, tuple(targets), tuple(bound), tuple(changed))
 
 

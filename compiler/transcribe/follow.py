@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -301,7 +301,8 @@ class _Following:
         changed = globals_in(statement.branches[0])
         name = statement.targets[0].text
         is_plain = not statement.values
-        made = Class(methods) if is_plain else Unknown(name)
+        defined = {each.targets[0].text for each in statement.branches[0] if each.word == "def"}
+        made = Class(methods, frozenset(defined - {*methods})) if is_plain else Unknown(name)
         self._names = {**before, **{each: Unknown(each) for each in changed}, name: made}
 
     def _import(self, imported: Iterable[tuple[str, str]]) -> None:
@@ -357,6 +358,9 @@ class _Following:
             case _:
                 for each in expression.inner:
                     self._value(each)
+                # Of `a < b < (c := d)`, not all may be evaluated.
+                for name in walruses_in(expression.inner):
+                    self._names[name] = Unknown(name)
         return Unknown(expression.text)
 
     def _name(self, name: str) -> Any:
@@ -410,7 +414,7 @@ class _Following:
                 return owner
             case Data() | FunctionRef() if name == "name":
                 return owner.name
-            case Instance() if name in owner.attributes:
+            case Instance() if name in owner.attributes and name not in owner.of.others:
                 return owner.attributes[name]
             case FunctionRef() | Project() | Sdk() if name:
                 return Bound(owner, name)
@@ -478,6 +482,8 @@ class _Following:
                     return self.platform.of_sdk(name, given, text, place)
                 case Bound(owner, method):
                     return self.platform.of_entity(owner, method, given, text, place)
+                case Unknown("getattr") if _is_method_of_entity(given.positional):
+                    return Bound(*given.positional)
                 case Unknown(known):
                     method = known.rpartition(".")[2]
                     self.platform.of_unknown(known, method, given, place)
@@ -551,7 +557,8 @@ class _Following:
         if self._globals:
             self._globals[-1] += changed
         self._names = {**before, **changed}
-        return merged(returned, text) if returned else None
+        value = merged(returned, text) if returned else None
+        return Unknown(text) if definition.is_async and not isinstance(value, Entity) else value
 
     def _bound(self, own: Own, given: Arguments) -> dict[str, Any]:
         """The parameters of a call, as far as it is known what they are."""
@@ -644,3 +651,8 @@ class _Following:
 def _is_plain(value: Any) -> bool:
     """Whether it is neither an entity of the platform nor a function or object of the script."""
     return not isinstance(value, (Entity, Own, Class, Instance))
+
+
+def _is_method_of_entity(given: Sequence[Any]) -> bool:
+    """Whether these are the arguments of `getattr(f, "run")`."""
+    return len(given) == 2 and isinstance(given[0], Entity) and isinstance(given[1], str)

@@ -75,6 +75,9 @@ _MOST_MADE = 2_000
 _LARGEST = 10_000_000
 """Characters of all that is made."""
 
+_OF_RUNS = frozenset(("inputs", "local_execution", "parameters"))
+"""Arguments by which a run of the platform is known."""
+
 _PROJECT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 
@@ -155,7 +158,9 @@ class Platform:
     def of_unknown(self, owner: str, method: str, given: Arguments, place: Span) -> None:
         """A run of an unknown function. Calls without a known action may be of any library, and are
         not told of."""
-        if method in ("run", "trigger") and given.keys(("action",)).get("action") in ACTIONS:
+        action = given.keys(("action",)).get("action")
+        is_run = isinstance(action, Unknown) and not _OF_RUNS.isdisjoint(given.named)
+        if method in ("run", "trigger") and (action in ACTIONS or is_run):
             what = "a trigger" if method == "trigger" else "a run"
             self.problems.append(sentences.unknown_function(what, owner, place))
 

@@ -78,7 +78,10 @@ class Own:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Class:
+    """`others` are functions in it that are not plain methods, such as properties."""
+
     methods: Mapping[str, Own]
+    others: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
