@@ -48,7 +48,7 @@ sdk: .venv/dev .venv/sdk/run  ## the platform's real SDK beside the runner's sta
 	GITOPSC_SDK=.venv/sdk/bin/python $(BIN)/pytest -q tests/test_sdk_beside.py
 
 merges: .venv/dev  ## 200 random pairs of branches, merged, rebased and picked
-	GITOPSC_PAIRS=200 $(BIN)/pytest -q -n auto tests/test_merges.py
+	GITOPSC_PAIRS=200 $(BIN)/pytest -q -n auto tests/test_merges.py tests/test_finish_merge.py
 
 images:  ## builds the sample's images; BUILDER and FLAGS say by what and how
 	$(PYTHON) .ci/build_images.py sample-project --builder "$(BUILDER)" --flags "$(FLAGS)"

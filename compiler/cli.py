@@ -28,6 +28,7 @@ COMMANDS = {
     "lock": "pin what is fetched, and requirements, in gitopsc.lock",
     "graph": "print the lineage",
     "diff": "say what merging a change does in clusters",
+    "images": "list the images that pods start, and which a registry lacks",
     "run": "run a job or a service on this machine",
     "status": "say how runs have ended, and what they made",
     "data": "say where data lies, show its beginning, or copy it",
@@ -35,12 +36,13 @@ COMMANDS = {
     "schema": "print or write the JSON Schemas",
     "init": "start a project",
     "import": "turn an export of the platform into a tidy repository",
+    "finish-merge": "make the output right after a merge, for Git's hooks",
     "completion": "print the completion script of a shell",
 }
 """Each is a module of `commands/`, which has its arguments, its description and `run`."""
 
-_MODULES = {"import": "import_"}
-"""Commands whose names are words of Python."""
+_MODULES = {"import": "import_", "finish-merge": "finish_merge"}
+"""Commands whose names no module can have."""
 
 _IN_PLACE = ("import", "init")
 """Commands that write to the folder they are started in, or to a new one."""

@@ -7,7 +7,7 @@ runs on what it can, so that one compile shows every problem.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Set
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -94,12 +94,19 @@ def _front_end(
     return _Read(projects, tuple(fronts), (*syntax, *grammar))
 
 
-def compile_tree(tree: Tree, memo: Memo | None = None) -> Compilation:
-    """Everything a tree's projects become. Nothing is read but the tree, nothing is written."""
-    return combine(tree, [compile_part(part, memo) for part in divide(tree)])
+def compile_tree(
+    tree: Tree, memo: Memo | None = None, kept: Mapping[str, Container[str]] | None = None
+) -> Compilation:
+    """Everything a tree's projects become. Nothing is read but the tree, nothing is written.
+
+    `kept` are the nodes of each project's lineage of which files are made; without, of all.
+    """
+    return combine(tree, [compile_part(part, memo, kept) for part in divide(tree)])
 
 
-def compile_part(tree: Tree, memo: Memo | None = None) -> Compilation:
+def compile_part(
+    tree: Tree, memo: Memo | None = None, kept: Mapping[str, Container[str]] | None = None
+) -> Compilation:
     """The same for one part of a divided tree; what `memo` knows is not done again."""
     read = _front_end(tree, memo=memo)
     diagnostics = [*read.every_diagnostic]
@@ -117,6 +124,8 @@ def compile_part(tree: Tree, memo: Memo | None = None) -> Compilation:
         resolved += resolutions
         diagnostics += [*binding, *limits]
         if planned is not None:
+            if kept is not None:
+                planned = planned.only(kept.get(front.project.prefix, ()))
             plans.append((program, planned))
     emitted: list[tuple[Compiled, Emission]] = []
     if not has_errors(diagnostics):
@@ -266,15 +275,23 @@ def tidy_tree(tree: Tree) -> Tidied:
 
 
 def review_trees(
-    base: Tree, head: Tree, committed: Mapping[str, bytes]
+    base: Tree,
+    head: Tree,
+    committed: Mapping[str, bytes],
+    choose: Callable[[Compilation, Compilation, Review], Set[str]] | None = None,
 ) -> tuple[Compilation, Compilation, Review]:
     """Both sides compiled, and what the second does over the first, with the steps that both have
-    done once. With errors, a side is as if it had nothing. `committed` are the base's manifests."""
+    done once. With errors, a side is as if it had nothing. `committed` are the base's manifests;
+    `choose` says, of all of it, which nodes are looked at."""
     memo = Memo()
     before, after = compile_tree(base, memo), compile_tree(head, memo)
     was = Compilation() if has_errors(before.diagnostics) else before
     is_now = Compilation() if has_errors(after.diagnostics) else after
-    return before, after, compare(was, is_now, committed if was is before else {})
+    committed = committed if was is before else {}
+    review = compare(was, is_now, committed)
+    if choose is not None and is_now is after:
+        review = compare(was, is_now, committed, choose(was, is_now, review))
+    return before, after, review
 
 
 def transcribe_notebook(

@@ -388,3 +388,32 @@ def test_a_comment_on_a_pull_request(
         file.write_text(text)
     assert text == file.read_text()
     assert {path.stem for path in REVIEWS.iterdir()} <= {*PULL_REQUESTS}
+
+
+def test_a_budget(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    """Jobs that start together ask for more than one environment has."""
+    settings = repository.root / "gitopsc.yaml"
+    text = settings.read_text()
+    settings.write_text(
+        text.replace("  production:\n", "  production:\n    budget: {cpu: 150m, mem: 8Gi}\n")
+    )
+    assert "changes nothing in a cluster" in diff(capsys, repository)
+    repository.replace("functions/cities.yaml", "pandas==2.2.3", "pandas==2.3.1")
+    said = diff(capsys, repository)
+    words = "2 jobs start together in production: they ask for 200m CPU and 1536Mi of memory"
+    assert f"warning: {words}, and the budget is 150m CPU." in said
+    assert "2 jobs start together in staging" in said
+    assert [each["over"] for each in told(capsys, repository)["demands"]] == [["cpu"], []]
+    diff(capsys, repository, "--fail-on", "over-budget", status=1)
+    # With sync waves, each starts when the one before it is done.
+    settings.write_text(settings.read_text() + "sync_waves: true\n")
+    assert "budget" not in diff(capsys, repository, "--fail-on", "over-budget")
+    settings.write_text(settings.read_text().replace("150m", "50m"))
+    assert "1 job starts in production and asks for 100m CPU" in diff(capsys, repository)
+
+
+def test_a_page(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    repository.replace("runs/jobs.yaml", "mem: 1Gi", "mem: 2Gi")
+    page = diff(capsys, repository, "--format", "html")
+    assert '"summary":"This change replaces 1 Job whose work is done' in page
+    assert page == diff(capsys, repository, "--format", "html")

@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from conftest import ROOT, SAMPLE
+from conftest import SAMPLE
 from gitopsc.cli import main
 
 WHO = ("-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false")
@@ -261,7 +261,8 @@ def test_random_branches_are_never_silently_stale(
 
 def test_what_init_writes_for_git(root: Path, tmp_path: Path) -> None:
     """The list never conflicts, and generated files have one line end everywhere."""
-    attributes = (ROOT / "templates" / "project" / ".gitattributes").read_text()
+    assert main(["init", str(tmp_path / "new")]) == 0
+    attributes = (tmp_path / "new" / ".gitattributes").read_text()
     git(root, "checkout", "--quiet", "change")
     for branch in ("change", "main"):
         git(root, "checkout", "--quiet", branch)

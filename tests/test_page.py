@@ -7,6 +7,7 @@ a folder, what the documentation shows is written there.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from typing import Any
 import pytest
 from conftest import SAMPLE
 from gitopsc.cli import main
-from gitopsc.pipeline import compile_tree
+from gitopsc.pipeline import compile_tree, review_trees
 from gitopsc.report.page import render_page
+from gitopsc.report.review_page import render_review_page
 from gitopsc.scan import scan
 
 CHROMIUM = os.environ.get("GITOPSC_CHROMIUM", "")
@@ -138,6 +140,58 @@ def test_the_sample(browser: Any, sample: Path, theme: str) -> None:
     page.drawn(4)
     assert "dataitem/country-statistics" in page.ids(".selected")
     assert tab.url.endswith("#world-cities%2Fdataitem%2Fcountry-statistics")
+    assert page.faults == []
+
+
+@pytest.fixture(scope="module")
+def review(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A service is deleted, a run is new, a requirement and a memory differ."""
+    folder = tmp_path_factory.mktemp("review")
+    root = folder / "repository"
+    shutil.copytree(SAMPLE, root)
+    (root / "runs" / "cities-api.json").rename(folder / "cities-api.json")
+    for path, old, new in (
+        ("functions/cities.yaml", "pandas==2.2.3", "pandas==2.3.1"),
+        ("runs/jobs.yaml", "mem: 1Gi", "mem: 2Gi"),
+    ):
+        file = root / path
+        file.write_text(file.read_text().replace(old, new))
+    new_run = (
+        "kind: python+job:run\nname: more\nspec: {function: announce, parameters: {channel: x}}\n"
+    )
+    (root / "runs" / "more.yaml").write_text(new_run)
+    before, after = (scan(str(each))[0] for each in (SAMPLE, root))
+    base, head, found = review_trees(before, after, {})
+    file = folder / "review.html"
+    file.write_text(render_review_page(found, "Merging", base, head))
+    return file
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_review(browser: Any, review: Path, theme: str) -> None:
+    """What the change touches stands out, and what it deletes is still to be seen."""
+    page = Opened(browser, review, theme)
+    tab = page.tab
+    said = tab.inner_text("#details")
+    assert said.startswith("Merging runs 3 jobs and builds 2 images; it deletes 1 service.")
+    assert "requirement pandas 2.2.3 -> 2.3.1, functions/cities.yaml:9" in said
+    assert page.ids(".touched.verb-deletes") == {"run/cities-api"}
+    assert "run/announce" in page.ids(".still")
+    page.picture(f"review-{theme}")
+    inside = """() => [...document.querySelectorAll(".node")].every((node) => {
+      const box = node.querySelector(".box").getBoundingClientRect();
+      return [...node.querySelectorAll("text")].every((text) =>
+        text.getBoundingClientRect().right < box.right);
+    })"""
+    assert tab.evaluate(inside)
+    tab.keyboard.press("c")
+    page.drawn(2)
+    assert "run/announce" not in page.ids()
+    tab.click("#details >> text=more")
+    assert page.ids(".selected") == {"run/more"}
+    assert "new run" in tab.inner_text("#details")
+    tab.keyboard.press("Escape")
+    assert tab.inner_text("#details").startswith("Merging")
     assert page.faults == []
 
 

@@ -39,7 +39,7 @@ def start_listing(folder: str) -> Callable[[], Files | None]:
     are not UTF-8 are left out: no descriptor can refer to them. None when `folder` is in no
     repository. Raises GitRefused.
     """
-    root = _repository(folder)
+    root = repository_around(folder)
     if root is None:
         return lambda: None
     try:
@@ -78,7 +78,7 @@ def has_unstaged(folder: str, owned: Container[str]) -> bool:
     `owned` are relative to it. A tracked file that is gone was ours. What Git does not answer
     counts as a yes.
     """
-    root = _repository(folder)
+    root = repository_around(folder)
     if root is None or not os.path.isdir(folder):
         return False
     try:
@@ -96,7 +96,7 @@ def has_unstaged(folder: str, owned: Container[str]) -> bool:
 def kept_with_lf(folder: str) -> frozenset[str]:
     """Tracked files below a folder, relative to it, that Git stores with LF, and that have CRLF
     here: `core.autocrlf` or an attribute asks for that."""
-    root = _repository(folder)
+    root = repository_around(folder)
     if root is None:
         return frozenset()
     try:
@@ -114,7 +114,7 @@ def kept_with_lf(folder: str) -> frozenset[str]:
 
 def left_out_of_checkout(folder: str) -> frozenset[str]:
     """Tracked files below a folder, relative to it, that a sparse checkout leaves out."""
-    root = _repository(folder)
+    root = repository_around(folder)
     if root is None:
         return frozenset()
     try:
@@ -135,7 +135,7 @@ _AFTER_A_MERGE = ("AUTO_MERGE", "SQUASH_MSG")
 def sides_of_merge(folder: str, path: str) -> tuple[bytes, ...]:
     """The content of a file, by its path below a folder, on each side of a merge, a rebase or a
     cherry-pick that is under way; nothing where none is."""
-    root = _repository(folder)
+    root = repository_around(folder)
     if root is None:
         return ()
     own = _git_folder(root)
@@ -166,7 +166,7 @@ _MOST_SIDES = 20
 
 def origin(folder: str) -> str | None:
     """The URL that the repository around a folder was cloned from, if Git says one."""
-    root = _repository(folder)
+    root = repository_around(folder)
     if root is None:
         return None
     try:
@@ -191,7 +191,7 @@ def start_asking(folder: str, command: Sequence[str], given: bytes = b"") -> Cal
 
     `given` is its standard input. What is returned raises GitRefused, also outside a repository.
     """
-    root = _repository(folder)
+    root = repository_around(folder)
     if root is None:
         return _refused(GitRefused("the folder is in no Git repository"))
     try:
@@ -213,7 +213,7 @@ def commit_of(folder: str, revision: str) -> str:
 
 def path_in_repository(folder: str) -> str:
     """A folder's path in the repository around it, with `/` at its end, or nothing for its root."""
-    root = _repository(folder) or folder
+    root = repository_around(folder) or folder
     below = os.path.relpath(os.path.realpath(folder), os.path.realpath(root))
     return "" if below == "." else f"{below}/"
 
@@ -267,7 +267,7 @@ def open_commit(
     """The commit (or a tree) that a revision names in the repository around a folder; and the
     folder's path in it, with `/` at its end, or nothing for the root. `objects` is a folder with
     more of Git's objects. Raises GitRefused."""
-    root = _repository(folder)
+    root = repository_around(folder)
     if root is None:
         raise GitRefused("the folder is in no Git repository")
     _check_trust(root)
@@ -308,7 +308,7 @@ class Merge(NamedTuple):
 def merged(folder: str, base: str, head: str) -> Iterator[Merge]:
     """Two commits merged without a working tree, and without a merge driver. Raises GitRefused:
     before Git 2.38, and where they have no common commit."""
-    root = _repository(folder)
+    root = repository_around(folder)
     if root is None:
         raise GitRefused("the folder is in no Git repository")
     _check_trust(root)
@@ -504,7 +504,7 @@ def _common_folder(root: str) -> str:
         return own
 
 
-def _repository(folder: str) -> str | None:
+def repository_around(folder: str) -> str | None:
     """The nearest folder around it, or itself, that holds a `.git`."""
     folder = os.path.abspath(folder)
     while not os.path.exists(os.path.join(folder, ".git")):

@@ -39,6 +39,7 @@ def add_format(parser: argparse.ArgumentParser) -> None:
 
 
 def add_selection(parser: argparse.ArgumentParser) -> None:
+    """`--base`, which states compare with, is the command's own."""
     words = "names (`*` fits any), kind:, label:, path:, state:; +x, x+ and @x with what is near"
     for way, what in (("select", "only what SELECTOR chooses"), ("exclude", "all but that")):
         parser.add_argument(
@@ -49,6 +50,12 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
             default=[],
             help=f"{what}: {words}",
         )
+
+
+def add_state_base(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--base", metavar="REF", help="what `state:new` and `state:modified` are compared with"
+    )
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +26,7 @@ from gitopsc.adapters.git import GitRefused
 from gitopsc.adapters.previous import Base, folders_at, previous_at, previous_on_disk
 from gitopsc.commands.reading import Reading, read
 from gitopsc.commands.reporting import printed
+from gitopsc.commands.selection import chosen, own_ids, selects
 from gitopsc.commands.staged import staged_status
 from gitopsc.model.compilation import Compilation, Compiled
 from gitopsc.model.diagnostic import (
@@ -43,8 +44,9 @@ from gitopsc.model.output import Change, OutputFile, Status
 from gitopsc.model.previous import Previous
 from gitopsc.model.printable import printable
 from gitopsc.model.source import MOST_OF_DESCRIPTORS, SourceFile, Span, Tree
-from gitopsc.pipeline import compile_parts
+from gitopsc.pipeline import compile_parts, compile_tree, link_tree
 from gitopsc.report.text import render_counts
+from gitopsc.select import Unselected
 from gitopsc.write import Target, drift, write
 
 
@@ -92,8 +94,13 @@ class _Result(NamedTuple):
 def compile_changed(request: Request) -> int:
     """Recalls, compiles, writes, reports and remembers."""
     arguments = request.arguments
-    result, problems = _compile(request)
-    changes, refused = _write(result, problems, check=arguments.check)
+    is_part = selects(arguments)
+    try:
+        result, problems = _compile(request)
+    except (GitRefused, Unselected) as error:
+        print(f"gitopsc compile: {error}", file=sys.stderr)
+        return 2
+    changes, refused = _write(result, problems, check=arguments.check, is_part=is_part)
     diagnostics = in_order((*problems, *refused))
     status = _status(diagnostics, changes, check=arguments.check)
     report = _Report(arguments.format, result.reading, diagnostics, result.file_count)
@@ -131,7 +138,9 @@ def _compile(request: Request) -> tuple[_Result, list[Diagnostic]]:
     parts: tuple[tuple[Tree, Compilation], ...] = ()
     tree, unknown = _with_previous(reading, request)
     problems = [*reading.scanned, *unknown]
-    if not has_errors(problems):
+    if not has_errors(problems) and selects(arguments):
+        compilation = _selected(tree, arguments)
+    elif not has_errors(problems):
         compilation, parts = compile_parts(tree, recall, memory_of)
     made = dict(compilation.outputs)
     targets = {
@@ -148,6 +157,16 @@ def _compile(request: Request) -> tuple[_Result, list[Diagnostic]]:
         problems += _unusable(reading, targets, arguments.output)
     result = _Result(reading, tree.previous, compilation, parts, recalled, targets, made)
     return result, problems
+
+
+def _selected(tree: Tree, arguments: argparse.Namespace) -> Compilation:
+    """What is selected, with all that is wrong anywhere. Raises Unselected and GitRefused."""
+    programs, problems = link_tree(tree, fetches=None)
+    kept = {}
+    if not has_errors(problems):
+        ids = chosen(arguments, programs, tree)
+        kept = {program.project.prefix: own_ids(program, ids) for program in programs}
+    return compile_tree(tree, kept=kept)
 
 
 def _with_previous(reading: Reading, request: Request) -> tuple[Tree, list[Diagnostic]]:
@@ -172,18 +191,34 @@ def _with_previous(reading: Reading, request: Request) -> tuple[Tree, list[Diagn
 
 
 def _write(
-    result: _Result, problems: Sequence[Diagnostic], *, check: bool
+    result: _Result, problems: Sequence[Diagnostic], *, check: bool, is_part: bool
 ) -> tuple[tuple[Change, ...], tuple[Diagnostic, ...]]:
     """What was changed, or for a `check` would be; nothing where there are errors."""
     if has_errors(problems):
         return (), ()
     changed = [target for project, target in result.targets.items() if project in result.made]
     if check:
-        return drift(changed)
+        changes, refused = drift(changed)
+        return _among(changes, changed) if is_part else changes, refused
     changes, refused = write(changed)
     if any(change.action == "created" for change in changes):
         refused += result.reading.placed(_unlisted(result.reading))
     return changes, refused
+
+
+def _among(changes: Iterable[Change], targets: Iterable[Target]) -> tuple[Change, ...]:
+    """Those of files that are all of the selected part."""
+    own = {
+        f"{target.shown}/{file.path}"
+        for target in targets
+        for file in target.files
+        if file.path not in _OF_ALL and not file.path.endswith("/kustomization.yaml")
+    }
+    return tuple(each for each in changes if each.path in own)
+
+
+_OF_ALL = (OWNERSHIP_LIST, "images/docker-bake.json", "reports/lineage.json")
+"""Files that speak of all of a project."""
 
 
 def _remember(request: Request, result: _Result, report: _Report) -> None:

@@ -14,11 +14,17 @@ from gitopsc.adapters import memory
 from gitopsc.adapters.folder import listing_digest, start_listing
 from gitopsc.adapters.git import GitRefused
 from gitopsc.adapters.previous import Base, folders_at, start_base
-from gitopsc.commands.arguments import add_format, add_path, folder
+from gitopsc.commands.arguments import add_format, add_path, add_selection, folder
 from gitopsc.commands.staged import staged_status
 from gitopsc.commands.terminal import wants_colour
 
 DESCRIPTION = "Compile PATH and write what differs. With --check, write nothing."
+
+
+_NO_PLACE = (
+    "gitopsc compile: a part has no place in the project's own output, of which the rest would be"
+    " stale; write it to a folder of its own with `-o DIR`, or only compare it with `--check`"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,13 +53,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the commit whose output clusters have: what they would refuse is an error (default:"
         " where this branch left the default branch of `origin`, else HEAD)",
     )
+    add_selection(parser)
     add_format(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     root = os.path.realpath(arguments.path)
     began = time.time_ns()
-    arguments.no_cache = arguments.no_cache or not memory.is_usable(root)
+    is_part = bool(arguments.select or arguments.exclude)
+    if is_part and not arguments.check and arguments.output is None:
+        print(_NO_PLACE, file=sys.stderr)
+        return 2
+    arguments.no_cache = arguments.no_cache or is_part or not memory.is_usable(root)
     listing = start_listing(root)  # Git works while we do
     base = start_base(root, arguments.base)
     chosen = arguments.output and os.path.realpath(arguments.output)

@@ -20,6 +20,7 @@ from gitopsc.commands.programs import (
     programs_of,
     shown,
 )
+from gitopsc.commands.reading import read
 from gitopsc.inquire import Unanswered, inquire
 from gitopsc.model.descriptor import DATA_TYPES, DataDescriptor
 from gitopsc.model.diagnostic import did_you_mean, listed
@@ -65,7 +66,7 @@ class _Data(NamedTuple):
 
 
 def run(arguments: argparse.Namespace) -> int:
-    programs = programs_of(arguments.path, "nothing was asked")
+    programs = programs_of(read(arguments.path), "nothing was asked")
     if programs is None:
         return 1
     try:

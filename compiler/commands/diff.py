@@ -9,11 +9,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 from gitopsc.adapters.git import GitRefused, merge_base, merged, path_in_repository
-from gitopsc.commands.arguments import add_path
+from gitopsc.commands.arguments import add_path, add_selection
 from gitopsc.commands.reading import read
+from gitopsc.commands.selection import chosen_of_both, selects
 from gitopsc.commands.terminal import wants_colour
 from gitopsc.model.consequence import VERBS, Review
 from gitopsc.model.diagnostic import has_errors
@@ -24,6 +26,7 @@ from gitopsc.report.lineage import render_mermaid
 from gitopsc.report.review import render_review, render_review_json, render_review_markdown
 from gitopsc.report.text import render_counts, render_text
 from gitopsc.scan import scan_revision
+from gitopsc.select import Unselected
 
 DESCRIPTION = (
     "Say what merging HEAD into BASE does in clusters: which jobs run, which services roll, what is"
@@ -31,7 +34,8 @@ DESCRIPTION = (
 )
 
 _DATA = "deletes-data"
-_CHOICES = (*VERBS, _DATA)
+_BUDGET = "over-budget"
+_CHOICES = (*VERBS, _DATA, _BUDGET)
 _MOST_DRAWN = 40
 """Boxes of a picture in a comment."""
 
@@ -42,11 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--base", metavar="REF", help="the branch that is merged into, such as origin/main"
     )
     parser.add_argument("--head", metavar="REF", help="what is merged (default: HEAD)")
+    add_selection(parser)
     parser.add_argument(
         "--format",
-        choices=("text", "json", "markdown"),
+        choices=("text", "json", "markdown", "html"),
         default="text",
-        help="text for people, JSON, or Markdown for a comment (default: text)",
+        help="text for people, JSON, Markdown for a comment, or a page for a browser (default:"
+        " text)",
     )
     parser.add_argument(
         "--exit-code", action="store_true", help="exit 1 where anything changes in a cluster"
@@ -82,7 +88,8 @@ class _Sides(NamedTuple):
 def run(arguments: argparse.Namespace) -> int:
     try:
         with _sides(arguments) as sides:
-            before, after, review = review_trees(sides.base, sides.head, sides.committed)
+            choose = partial(chosen_of_both, arguments) if selects(arguments) else None
+            before, after, review = review_trees(sides.base, sides.head, sides.committed, choose)
             if has_errors(after.diagnostics):
                 told = [each for each in after.diagnostics if has_errors([each])]
                 sys.stderr.write(render_text(told, sides.head.lines, colour=wants_colour()))
@@ -93,16 +100,23 @@ def run(arguments: argparse.Namespace) -> int:
             if has_errors(before.diagnostics):
                 counts = render_counts([each for each in before.diagnostics if has_errors([each])])
                 warnings.append(f"The base does not compile ({counts}): everything counts as new.")
-    except GitRefused as error:
+    except (GitRefused, Unselected) as error:
         print(f"gitopsc diff: {error}", file=sys.stderr)
         return 2
     review = replace(review, warnings=tuple(warnings))
+    subject = sides.subject
+    if selects(arguments):
+        subject = f"Of what is selected, {subject[0].lower()}{subject[1:]}"
     if arguments.format == "text":
-        text = render_review(review, sides.subject, colour=wants_colour(sys.stdout))
+        text = render_review(review, subject, colour=wants_colour(sys.stdout))
     elif arguments.format == "json":
-        text = render_review_json(review, sides.subject)
+        text = render_review_json(review, subject)
+    elif arguments.format == "html":
+        from gitopsc.report.review_page import render_review_page
+
+        text = render_review_page(review, subject, before, after)
     else:
-        text = render_review_markdown(review, sides.subject, _touched(review, after.programs))
+        text = render_review_markdown(review, subject, _touched(review, after.programs))
     sys.stdout.write(text)
     return 1 if _fails(review, arguments) else 0
 
@@ -141,6 +155,7 @@ def _fails(review: Review, arguments: argparse.Namespace) -> bool:
         or (arguments.exit_code and review.consequences)
         or any(each.verb in wanted for each in review.consequences)
         or (_DATA in wanted and lost)
+        or (_BUDGET in wanted and any(each.over for each in review.demands))
     )
 
 

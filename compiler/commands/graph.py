@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
 from gitopsc.adapters.git import GitRefused, commit_time
-from gitopsc.commands.arguments import add_path, add_selection, moment
+from gitopsc.commands.arguments import add_path, add_selection, add_state_base, moment
 from gitopsc.commands.reading import Reading, read
+from gitopsc.commands.selection import chosen, own_ids, selects
 from gitopsc.commands.terminal import wants_colour
 from gitopsc.model.diagnostic import has_errors, in_order
-from gitopsc.model.node_link import unique_id
 from gitopsc.model.program import Program
-from gitopsc.pipeline import compile_tree, link_tree, review_trees
+from gitopsc.pipeline import compile_tree, link_tree
 from gitopsc.report.lineage import (
-    lineage_ids,
     render_dot,
     render_graphml,
     render_lineage_json,
     render_mermaid,
 )
 from gitopsc.report.text import render_counts, render_text
-from gitopsc.scan import scan_revision
-from gitopsc.select import Unselected, select
+from gitopsc.select import Unselected
 
 DESCRIPTION = (
     "Print the lineage of PATH: what reads and makes what. Where PATH has errors, what is sound is"
@@ -47,9 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " OpenLineage events, or a page for a browser (default: mermaid)",
     )
     add_selection(parser)
-    parser.add_argument(
-        "--base", metavar="REF", help="what `state:new` and `state:modified` are compared with"
-    )
+    add_state_base(parser)
     parser.add_argument(
         "--reduced",
         action="store_true",
@@ -76,14 +72,16 @@ def run(arguments: argparse.Namespace) -> int:
     if is_faulty:
         sys.stderr.write(render_text(diagnostics, reading.lines, colour=wants_colour()))
         print(f"gitopsc: {render_counts(diagnostics)}", file=sys.stderr)
-    if arguments.select or arguments.exclude:
+    if selects(arguments):
         try:
-            states = _states(reading, arguments) if arguments.base else None
-            kept = select(programs, arguments.select, arguments.exclude, states)
+            kept = chosen(arguments, programs, reading.tree)
         except (Unselected, GitRefused) as error:
             print(f"gitopsc graph: {error}", file=sys.stderr)
             return 2
-        programs = [_part(program, kept) for program in programs]
+        programs = [
+            replace(program, lineage=program.lineage.only(own_ids(program, kept)))
+            for program in programs
+        ]
     if any(program.lineage.nodes for program in programs) or not is_faulty:
         sys.stdout.write(_rendered(programs, reading, arguments))
     return 1 if is_faulty else 0
@@ -106,22 +104,3 @@ def _rendered(programs: Sequence[Program], reading: Reading, arguments: argparse
         "mermaid": partial(render_mermaid, reduced=arguments.reduced),
     }
     return renderers[arguments.format](programs)
-
-
-def _states(reading: Reading, arguments: argparse.Namespace) -> Mapping[str, Set[str]]:
-    """Nodes that a commit does not have, and those that something happens to in clusters since.
-    Raises GitRefused."""
-    with scan_revision(arguments.path, arguments.base) as (base, _):
-        before, after, review = review_trees(base, reading.tree, {})
-        was, is_now = (set(lineage_ids(each.programs)) for each in (before, after))
-    touched = {
-        f"{each.project}/{'function' if each.verb == 'builds' else 'run'}/{each.subject}"
-        for each in review.consequences
-    }
-    return {"new": is_now - was, "modified": touched & was & is_now}
-
-
-def _part(program: Program, kept: Set[str]) -> Program:
-    project = program.project.name
-    own = {node.id for node in program.lineage.nodes if unique_id(project, node) in kept}
-    return replace(program, lineage=program.lineage.only(own))

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Sequence
 
 from gitopsc.commands.arguments import add_store
-from gitopsc.commands.reading import read
+from gitopsc.commands.reading import Reading
 from gitopsc.commands.terminal import wants_colour
 from gitopsc.model.descriptor import Environment
 from gitopsc.model.diagnostic import did_you_mean, has_errors, in_order, listed
@@ -27,9 +27,8 @@ class Refused(Exception):
     """What was asked for cannot be done; the message says why, and what to type instead."""
 
 
-def programs_of(path: str, nothing: str) -> tuple[Program, ...] | None:
+def programs_of(reading: Reading, nothing: str) -> tuple[Program, ...] | None:
     """None when there are errors, which are reported; `nothing` says what was not done then."""
-    reading = read(path)
     found = [*reading.scanned]
     programs: tuple[Program, ...] = ()
     if not has_errors(found):
@@ -41,7 +40,10 @@ def programs_of(path: str, nothing: str) -> tuple[Program, ...] | None:
     broken = {_owner(path, programs) for path in paths}
     sound = tuple(each for each in programs if each.project.prefix not in broken)
     if not programs and not errors:
-        print(f"gitopsc: no project with a descriptor is in {path}; {nothing}", file=sys.stderr)
+        print(
+            f"gitopsc: no project with a descriptor is in {reading.root}; {nothing}",
+            file=sys.stderr,
+        )
         return None
     if errors and not sound:
         sys.stderr.write(render_text(errors, reading.lines, colour=wants_colour()))
@@ -81,7 +83,7 @@ def asked_run(programs: Iterable[Program], text: str) -> tuple[Program, Run]:
     hint = f"did you mean {listed(alike)}?" if alike else did_you_mean(name, known)
     hint = hint or f"there are {listed(known) or 'none'}"
     if os.path.isdir(text):
-        hint = f"write `--path {text}` for the folder"
+        hint = "it is a folder, whose place is after the run's name, or after `--path`"
     raise Refused(f"no run is called `{text}`; {hint}")
 
 

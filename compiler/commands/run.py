@@ -6,12 +6,15 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
-from gitopsc.commands.arguments import add_path, add_store, port
+from gitopsc.adapters.git import GitRefused
+from gitopsc.commands.arguments import add_path, add_selection, add_state_base, add_store, port
 from gitopsc.commands.programs import Refused, asked_run, folder_of, local_store, programs_of
+from gitopsc.commands.reading import Reading, read
+from gitopsc.commands.selection import chosen, own_ids, selects
 from gitopsc.commands.terminal import wants_colour
 from gitopsc.execute import execute
 from gitopsc.model.diagnostic import did_you_mean, listed
@@ -28,7 +31,9 @@ from gitopsc.model.local_run import (
 )
 from gitopsc.model.program import INJECTED_ARGUMENTS, Program, Run
 from gitopsc.model.resolution import ResolvedRun
+from gitopsc.report.table import table
 from gitopsc.resolve import resolve
+from gitopsc.select import Unselected
 
 DESCRIPTION = (
     "Run the job or the service NAME here, in a virtual environment with its Python version and"
@@ -37,11 +42,18 @@ DESCRIPTION = (
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="NAME", help="a run, or `<project>/<run>`")
+    parser.add_argument(
+        "name",
+        metavar="NAME",
+        nargs="?",
+        help="a run, or `<project>/<run>`; without, all are listed",
+    )
     add_path(parser)
     parser.add_argument(
         "--upstream", action="store_true", help="first the jobs whose data it reads, and theirs"
     )
+    add_selection(parser)
+    add_state_base(parser)
     parser.add_argument(
         "--param",
         action="append",
@@ -57,14 +69,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    programs = programs_of(arguments.path, "nothing was run")
+    if selects(arguments) and arguments.name and os.path.isdir(arguments.name):
+        arguments.name, arguments.path = None, arguments.name
+    reading = read(arguments.path)
+    programs = programs_of(reading, "nothing was run")
     if programs is None:
         return 1
+    if not arguments.name and not selects(arguments):
+        sys.stdout.write(_listing(programs))
+        return 0
     try:
-        program, asked = asked_run(programs, arguments.name)
+        program, asked = _asked(arguments, programs, reading)
         folder = folder_of(arguments.path, program)
-        program = _with_parameters(program, asked, arguments.param)
-        wanted = _wanted(program, asked.name, with_upstream=arguments.upstream)
+        if arguments.param:
+            program = _with_parameters(program, asked, arguments.param)
+        names = {each.name for each in asked}
+        wanted = _wanted(program, names, with_upstream=arguments.upstream)
         _check_secrets(wanted)
         store = local_store(arguments.store, folder)
         if arguments.store is None:
@@ -87,8 +107,56 @@ def run(arguments: argparse.Namespace) -> int:
     return _status(ended, asked)
 
 
-def _with_parameters(program: Program, asked: Run, given: Iterable[str]) -> Program:
+def _listing(programs: Sequence[Program]) -> str:
+    """What can be run, and what each is."""
+    many = len(programs) > 1
+    rows = [("run", "is a", "of")]
+    for program in programs:
+        for run in program.runs:
+            name = f"{program.project.name}/{run.name}" if many else run.name
+            kind = "service" if run.action == "serve" else "job"
+            rows.append((name, kind, run.function.name))
+    return "".join(f"{line}\n" for line in table(rows, texts=(0, 1, 2)))
+
+
+def _asked(
+    arguments: argparse.Namespace, programs: Sequence[Program], reading: Reading
+) -> tuple[Program, tuple[Run, ...]]:
+    """Of one project: one run, or the selected ones, of which one may be a service.
+    Raises Refused."""
+    if not selects(arguments):
+        program, run = asked_run(programs, arguments.name)
+        return program, (run,)
+    if arguments.name:
+        raise Refused(f"name a run (`{arguments.name}`) or select some: one of both")
+    try:
+        kept = chosen(arguments, programs, reading.tree)
+    except (Unselected, GitRefused) as error:
+        raise Refused(str(error)) from None
+    found = []
+    for program in programs:
+        own = own_ids(program, kept)
+        found.append((program, tuple(run for run in program.runs if f"run/{run.name}" in own)))
+    found = [each for each in found if each[1]]
+    if not found:
+        raise Refused("no run is among what is selected")
+    if len(found) > 1:
+        projects = listed(program.project.name for program, _ in found)
+        raise Refused(f"runs of several projects are selected ({projects}): name the folder of one")
+    program, runs = found[0]
+    services = [run.name for run in runs if run.action == "serve"]
+    if len(services) > 1:
+        reason = "only one can listen: leave out others with `--exclude`"
+        raise Refused(f"several services are selected ({listed(services)}); {reason}")
+    return program, runs
+
+
+def _with_parameters(program: Program, runs: Sequence[Run], given: Iterable[str]) -> Program:
     """Parameters go where the platform has them go: to the job, or to the service's init."""
+    if len(runs) > 1:
+        names = listed(run.name for run in runs)
+        raise Refused(f"`--param` is for one run, and here are several: {names}")
+    asked = runs[0]
     target = asked.function.handler if asked.action == "job" else asked.function.init
     signature = asked.function.signatures.get(target or "")
     parameters = dict(asked.parameters if asked.action == "job" else asked.init_parameters)
@@ -123,9 +191,9 @@ def _value(text: str) -> Any:
     return value
 
 
-def _wanted(program: Program, name: str, *, with_upstream: bool) -> tuple[ResolvedRun, ...]:
-    """The run, after those whose data it reads, and theirs."""
-    names = {name}
+def _wanted(program: Program, asked: Set[str], *, with_upstream: bool) -> tuple[ResolvedRun, ...]:
+    """The runs, after those whose data they read, and theirs."""
+    names = {*asked}
     found = resolve(program, program.project.local).runs
     for resolved in reversed(found):
         if resolved.name in names and with_upstream:
@@ -244,12 +312,7 @@ def _table(ended: Iterable[Ended]) -> str:
     for each in ended:
         seconds = f"{each.seconds:.1f}" if each.seconds else ""
         rows.append((each.run, each.status, seconds, ", ".join(_made(each.made))))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    lines = []
-    for name, status, seconds, made in rows:
-        cells = [name.ljust(widths[0]), status.ljust(widths[1]), seconds.rjust(widths[2]), made]
-        lines.append("  ".join(cells).rstrip() + "\n")
-    return "".join(lines)
+    return "".join(f"{line}\n" for line in table(rows, texts=(0, 1, 3)))
 
 
 def _made(made: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
@@ -262,19 +325,20 @@ def _made(made: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
             yield f"{name}={text if len(text) <= 40 else text[:37] + '...'}"
 
 
-def _status(ended: Iterable[Ended], asked: Run) -> int:
+def _status(ended: Iterable[Ended], asked: Sequence[Run]) -> int:
     """A service that was stopped has done what it was to do."""
     statuses = {each.run: each.status for each in ended}
-    if "failed" in statuses.values() or "waiting" in statuses.values():
-        if statuses[asked.name] == "waiting":
+    names = {run.name for run in asked}
+    services = {run.name for run in asked if run.action == "serve"}
+    found = {*statuses.values()}
+    if found & {"failed", "waiting"}:
+        if any(statuses[name] == "waiting" for name in names):
             print("gitopsc: add `--upstream` to make the data first", file=sys.stderr)
         return 1
-    last = statuses[asked.name]
-    if last == "stopped":
-        upstream_done = all(
-            status in ("done", "done before")
-            for name, status in statuses.items()
-            if name != asked.name
-        )
-        return 0 if asked.action == "serve" and upstream_done else 130
-    return 0 if last in ("done", "done before") else 1
+    unfinished = {name for name, status in statuses.items() if status not in _DONE}
+    if "stopped" in found:
+        return 0 if unfinished <= services else 130
+    return 1 if unfinished else 0
+
+
+_DONE = ("done", "done before")

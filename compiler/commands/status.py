@@ -21,6 +21,7 @@ from gitopsc.commands.programs import (
     programs_of,
     shown,
 )
+from gitopsc.commands.reading import read
 from gitopsc.commands.terminal import wants_colour
 from gitopsc.inquire import Unanswered, inquire
 from gitopsc.model.inquiry import Question, RunReport
@@ -48,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    programs = programs_of(arguments.path, "nothing was asked")
+    programs = programs_of(read(arguments.path), "nothing was asked")
     if programs is None:
         return 1
     try:

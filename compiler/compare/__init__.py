@@ -6,9 +6,11 @@ seen in a cluster); whether a job does its work is decided by its record's key (
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from gitopsc.compare.consequences import consequences
+from gitopsc.compare.demands import demands
+from gitopsc.compare.focus import Focus
 from gitopsc.compare.objects import Manifests, changed_objects, manifests_of
 from gitopsc.compare.runs import runs_of
 from gitopsc.model.compilation import Compilation
@@ -17,9 +19,14 @@ from gitopsc.model.consequence import Review
 __all__ = ("compare",)
 
 
-def compare(base: Compilation, head: Compilation, committed: Mapping[str, bytes] = {}) -> Review:
+def compare(
+    base: Compilation,
+    head: Compilation,
+    committed: Mapping[str, bytes] = {},
+    chosen: Set[str] | None = None,
+) -> Review:
     """Neither has errors. `committed` are manifests by their paths in the tree, as the base has
-    them; none where output is kept off branches."""
+    them; none where output is kept off branches. `chosen` are the nodes that are looked at."""
     names = _renamed(base, head)
     before, after = manifests_of(base), manifests_of(head)
     objects = changed_objects(before.called(names), after)
@@ -27,9 +34,18 @@ def compare(base: Compilation, head: Compilation, committed: Mapping[str, bytes]
         (project, names.get((project, environment), environment), run): each
         for (project, environment, run), each in runs_of(base).items()
     }
-    found, unchanged, notes = consequences(runs, runs_of(head), base, head, objects, names)
+    is_now = runs_of(head)
+    focus = Focus(chosen, runs, is_now)
+    found, unchanged, notes = consequences(runs, is_now, base, head, objects, names, focus)
     stale = changed_objects(_committed(committed, before), before) if committed else ()
-    return Review(found, objects, unchanged, notes, (), stale)
+    return Review(
+        consequences=found,
+        objects=focus.objects(objects),
+        demands=demands(found, is_now),
+        unchanged=unchanged,
+        notes=notes,
+        stale=focus.objects(stale),
+    )
 
 
 Names = Mapping[tuple[str, str], str]

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from gitopsc.compare.causes import causes_of
+from gitopsc.compare.focus import Focus
 from gitopsc.compare.runs import ClusterRun, Where
-from gitopsc.model.artifact import ImageReference
+from gitopsc.model.artifact import ImageReference, bake_command
 from gitopsc.model.compilation import Compilation
 from gitopsc.model.consequence import VERBS, Cause, Consequence, ObjectChange, Verb
 from gitopsc.model.descriptor import SecretKey
@@ -24,7 +25,7 @@ _OF_A_DEPLOYMENT: Mapping[str, Verb] = {
     "rolled": "rolls",
     "scaled": "scales",
 }
-_NO_RECORD = "it has no store, so nobody knows that it was done before"
+_NO_RECORD = "it has no store, so it is done again even where it was done before"
 _TICK = ("spec.schedule", "spec.timeZone")
 
 Runs = Mapping[Where, ClusterRun]
@@ -37,6 +38,7 @@ def consequences(
     head: Compilation,
     objects: Sequence[ObjectChange],
     renamed: Mapping[tuple[str, str], str],
+    focus: Focus,
 ) -> tuple[tuple[Consequence, ...], tuple[str, ...], tuple[str, ...]]:
     """With the runs that nothing happens to, and what else is to be known, in sentences. `renamed`
     are environments of the base by what they are called in the head."""
@@ -55,11 +57,13 @@ def consequences(
     found += _of_builds(before, after, objects)
     found += _of_claims(objects)
     found += _of_images(base, head)
+    found = [each for each in found if focus.has(each)]
+    before, after, objects = focus.on(before), focus.on(after), focus.objects(objects)
     names = {(project, run) for project, _, run in after} - touched
     folded = _folded(found)
     notes = (*_of_environments(base, head, renamed), *_of_secrets(before, after))
     notes = (*notes, *_addresses(objects), *_old_data(folded), *_cut_off(before, after))
-    notes = (*notes, *_images_to_push(base, head))
+    notes = (*notes, *_images_to_push(folded, head))
     return folded, tuple(sorted(run for _, run in names)), notes
 
 
@@ -238,17 +242,17 @@ def _of_claims(objects: Sequence[ObjectChange]) -> Iterator[Consequence]:
 
 
 def _of_images(base: Compilation, head: Compilation) -> Iterator[Consequence]:
-    known = {str(image) for _, _, _, image in _images(base)}
-    for project, _, environment, image in sorted(_images(head)):
+    known = {str(image) for _, _, image in _images(base)}
+    for project, environment, image in sorted(_images(head)):
         if str(image) not in known:
             name = image.repository.removeprefix(f"{project}-")
             subject = f"{name}:{image.tag}"
             yield Consequence("builds", project, subject, "image", (environment,))
 
 
-def _images(compilation: Compilation) -> set[tuple[str, str, str, ImageReference]]:
+def _images(compilation: Compilation) -> set[tuple[str, str, ImageReference]]:
     return {
-        (project.name, f"{project.prefix}{project.output}", each.environment, each.image)
+        (project.name, each.environment, each.image)
         for project, objects in compilation.objects
         for each in objects
         if isinstance(each.image, ImageReference)
@@ -329,12 +333,12 @@ def _addresses(objects: Sequence[ObjectChange]) -> Iterator[str]:
             )
 
 
-def _images_to_push(base: Compilation, head: Compilation) -> Iterator[str]:
-    known = {str(image) for _, _, _, image in _images(base)}
-    outputs = {output for _, output, _, image in _images(head) if str(image) not in known}
-    for output in sorted(outputs):
-        bake = f"docker buildx bake -f {output}/images/docker-bake.json --push"
-        yield f"Push images before merging, for no pod starts without its own: {bake}"
+def _images_to_push(found: Sequence[Consequence], head: Compilation) -> Iterator[str]:
+    projects = {each.project for each in found if each.kind == "image"}
+    for project in head.projects:
+        if project.name in projects:
+            bake = bake_command(project.folder, project.output)
+            yield f"Push images before merging, for no pod starts without its own: {bake}"
 
 
 def _old_data(found: Sequence[Consequence]) -> Iterator[str]:

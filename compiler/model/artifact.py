@@ -51,3 +51,10 @@ class Emission(NamedTuple):
 
     files: tuple[OutputFile, ...]
     objects: tuple[ClusterObject, ...]
+
+
+def bake_command(folder: str, output: str) -> str:
+    """What builds and pushes the images of a project, from where its command was started. The bake
+    file is used from the project's folder."""
+    bake = f"docker buildx bake -f {output}/images/docker-bake.json --push"
+    return f"(cd {folder} && {bake})" if folder else bake

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
@@ -84,6 +85,18 @@ class Consequence(NamedTuple):
     note: str = ""
 
 
+class Demand(NamedTuple):
+    """What the pods of jobs that start together ask for, in quantities of `cpu`, `mem` and `gpu`.
+    `budget` is what the settings allow, where they say, and `over` of what there is too much."""
+
+    project: str
+    environment: str
+    jobs: int
+    asked: Mapping[str, str]
+    budget: Mapping[str, str]
+    over: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Review:
     """All that a change does. `unchanged` are runs of which nothing changes; `notes` are sentences
@@ -92,6 +105,7 @@ class Review:
 
     consequences: tuple[Consequence, ...]
     objects: tuple[ObjectChange, ...]
+    demands: tuple[Demand, ...] = ()
     unchanged: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

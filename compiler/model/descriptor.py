@@ -282,7 +282,7 @@ class Environment:
 
     `defaults` are for runs that do not say. With a `builder`, images that a run builds are built in
     the cluster. Schedules are in its time zone. With `sync_waves`, Argo CD applies runs in the
-    order of their data.
+    order of their data. `budget` is for jobs that start together, in quantities.
     """
 
     name: str
@@ -297,6 +297,7 @@ class Environment:
     stores: Mapping[str, Store] = field(default_factory=dict)
     time_zone: str = DEFAULT_TIME_ZONE
     sync_waves: bool = False
+    budget: Mapping[str, str] = field(default_factory=dict)
 
     def profile(self, name: str | None) -> Profile:
         """The one that a run names; linking has seen that every environment has it."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from gitopsc.model.descriptor import Environment, SecretKey
@@ -30,13 +30,14 @@ CACHE_VARIABLES: Mapping[str, str] = {
 class Image:
     """An image to build for a function. `name` is fit for a path, `repository` for a reference.
 
-    Versions of one function have one repository. `files` are relative to the project where they
-    have an origin.
+    Versions of one function have one repository, and `version` is what the lineage calls it.
+    `files` are relative to the project where they have an origin.
     """
 
     name: str
     repository: str
     function: str
+    version: str
     base: str
     build: Build
     requirements: tuple[str, ...]
@@ -115,6 +116,7 @@ class ImageBuild(NamedTuple):
     """A run that has an image built in the cluster; `image` names an `Image` of the plan."""
 
     name: str
+    run: str
     image: str
     application: str
     address: str
@@ -133,6 +135,17 @@ class EnvironmentPlan:
     claims: tuple[Claim, ...]
     builds: tuple[ImageBuild, ...]
 
+    def only(self, kept: Container[str]) -> EnvironmentPlan:
+        """The runs among some nodes of the lineage, with the claims that they mount."""
+        workloads = tuple(each for each in self.workloads if f"run/{each.run}" in kept)
+        mounted = {mount.claim for each in workloads for mount in each.mounts}
+        return EnvironmentPlan(
+            self.environment,
+            workloads,
+            tuple(each for each in self.claims if each.name in mounted),
+            tuple(each for each in self.builds if f"run/{each.run}" in kept),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -149,3 +162,16 @@ class Plan:
     images: tuple[Image, ...]
     environments: tuple[EnvironmentPlan, ...]
     lineage: Lineage
+
+    def only(self, kept: Container[str]) -> Plan:
+        """The part of some nodes of the lineage, with the images that it needs."""
+        environments = tuple(each.only(kept) for each in self.environments)
+        needed = {each.image for planned in environments for each in planned.workloads}
+        needed |= {each.image for planned in environments for each in planned.builds}
+        images = tuple(
+            image
+            for image in self.images
+            if image.name in needed or f"function/{image.version}" in kept
+        )
+        lineage = self.lineage.only(kept)
+        return replace(self, images=images, environments=environments, lineage=lineage)

@@ -24,6 +24,7 @@ def image_of(function: Function) -> Image:
         name=cleaned(function.unique_name),
         repository=cleaned(function.name),
         function=function.name,
+        version=function.unique_name,
         base=function.base,
         build=function.build,
         requirements=function.requirements,
@@ -43,6 +44,7 @@ def cluster_builds(resolution: Resolution) -> Iterator[ImageBuild]:
         if function.image is None:
             yield ImageBuild(
                 name=cleaned(build.name),
+                run=build.name,
                 image=cleaned(function.unique_name),
                 application=cleaned(function.name),
                 address=builder.address,

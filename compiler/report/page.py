@@ -21,8 +21,32 @@ _LONGEST = 300
 """Characters of a value that are shown."""
 
 
-def render_page(programs: Iterable[Program], compilation: Compilation) -> str:
-    """The images and objects of what has compiled without an error are in it, too."""
+class Happening(NamedTuple):
+    """What a change does to a node, in words: what, where, and why. `weight` is the less, the more
+    it weighs; `node` is None where the lineage has none."""
+
+    node: str | None
+    weight: int
+    verb: str
+    name: str
+    where: str
+    why: tuple[str, ...]
+
+
+class Change(NamedTuple):
+    """What the page says of a change: its sentences, and what happens, in the order of a review."""
+
+    summary: str
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+    happenings: tuple[Happening, ...]
+
+
+def render_page(
+    programs: Iterable[Program], compilation: Compilation, change: Change | None = None
+) -> str:
+    """The images and objects of what has compiled without an error are in it, too; with a change,
+    what it touches stands out."""
     programs = list(programs)
     graph = node_link_of(programs)
     entries = _entries(programs, compilation)
@@ -35,11 +59,15 @@ def render_page(programs: Iterable[Program], compilation: Compilation) -> str:
         for edge in graph["edges"]
     ]
     environments = {name for entry in entries.values() for name in entry.environments or ()}
-    data = {"nodes": nodes, "edges": edges, "environments": sorted(environments)}
+    data: dict[str, Any] = {"nodes": nodes, "edges": edges, "environments": sorted(environments)}
+    if change is not None:
+        told = [each._asdict() for each in change.happenings]
+        data["change"] = {**change._asdict(), "happenings": told}
     names = ", ".join(sorted({program.project.name for program in programs}))
+    what = "Lineage" if change is None else "Review"
     return render_html(
         "lineage/page.html.j2",
-        title=f"Lineage of {names}" if names else "Lineage",
+        title=f"{what} of {names}" if names else what,
         style=template_text("lineage/page.css"),
         script=template_text("lineage/page.js"),
         layout=template_text("lineage/layout.js"),

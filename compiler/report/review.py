@@ -6,10 +6,10 @@ weighs most, with its cause and the place of it; consequences of a run stand bel
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gitopsc.model.consequence import Cause, Consequence, Review, Verb
+from gitopsc.model.consequence import Cause, Consequence, Demand, Review, Verb
 from gitopsc.model.output import readable_json
 from gitopsc.model.printable import printable
 from gitopsc.model.source import Span
@@ -139,8 +139,9 @@ def render_review(review: Review, subject: str, *, colour: bool = False) -> str:
     cells = [_cells(row, many=many) for row in rows]
     widths = [max((len(row[column]) for row in cells), default=0) for column in range(5)]
     lines = [headline(review, subject), ""]
-    lines += [f"warning: {printable(each)}" for each in review.warnings]
-    lines += [""] if review.warnings else []
+    warnings = [*told_warnings(review)]
+    lines += [f"warning: {printable(each)}" for each in warnings]
+    lines += [""] if warnings else []
     for row, found in zip(rows, cells, strict=True):
         line = _line(found, widths)
         lines.append(_coloured(line, row, found[0]) if colour else line)
@@ -148,7 +149,7 @@ def render_review(review: Review, subject: str, *, colour: bool = False) -> str:
             lines.append(_line(("", "", "", text, place), widths))
     if rows:
         lines.append("")
-    lines += [printable(each) for each in _sentences(review)]
+    lines += [printable(each) for each in told_sentences(review)]
     if review.unchanged:
         lines.append(f"unchanged: {_names(review.unchanged)}")
     return "\n".join(lines).rstrip("\n") + "\n"
@@ -190,8 +191,64 @@ def _at(place: Span | None) -> str:
     return f"{place.path}:{place.line}" if place is not None else ""
 
 
-def _sentences(review: Review) -> Iterator[str]:
+class Told(NamedTuple):
+    """A row in words: what happens to whom, where, and why."""
+
+    consequence: Consequence
+    verb: str
+    name: str
+    where: str
+    why: tuple[str, ...]
+
+
+def told_rows(review: Review) -> Iterator[Told]:
+    """All of them, none folded, in their order."""
+    many = len({each.project for each in review.consequences}) > 1
+    for consequence in review.consequences:
+        verb, name, where, *why = _cells(_Row(0, consequence), many=many)
+        whys = [why, *_more(consequence)]
+        told = tuple(", ".join(filter(None, each)) for each in whys if any(each))
+        yield Told(consequence, verb, name, where, told)
+
+
+def told_warnings(review: Review) -> Iterator[str]:
+    """What needs a look first, in sentences."""
+    yield from review.warnings
+    for demand in review.demands:
+        if demand.over:
+            budget = _amounts({name: demand.budget[name] for name in demand.over})
+            yield f"{_started(demand, demand.environment)}, and the budget is {budget}."
+
+
+def _demands(review: Review) -> Iterator[str]:
+    """Of several jobs, for one is told by its run; the same in several environments is one."""
+    alike: dict[tuple[str, int, str], list[Demand]] = {}
+    for demand in review.demands:
+        if demand.jobs > 1 and not demand.over:
+            asked = _amounts(demand.asked)
+            alike.setdefault((demand.project, demand.jobs, asked), []).append(demand)
+    for found in alike.values():
+        yield f"{_started(found[0], ', '.join(each.environment for each in found))}."
+
+
+def _started(demand: Demand, where: str) -> str:
+    jobs = "1 job starts" if demand.jobs == 1 else f"{demand.jobs} jobs start together"
+    asks = "asks" if demand.jobs == 1 else "they ask"
+    joint = " and" if demand.jobs == 1 else ":"
+    return f"{jobs} in {where}{joint} {asks} for {_amounts(demand.asked)}"
+
+
+def _amounts(found: Mapping[str, str]) -> str:
+    words = {"cpu": "{} CPU", "mem": "{} of memory", "gpu": "{} GPU"}
+    return _listed(
+        [words[name].format(found[name]) for name in words if found.get(name, "0") != "0"]
+    )
+
+
+def told_sentences(review: Review) -> Iterator[str]:
+    """What else is to be known."""
     yield from review.notes
+    yield from _demands(review)
     if review.stale:
         count = len(review.stale)
         objects = "1 object" if count == 1 else f"{count} objects"
@@ -233,6 +290,7 @@ def render_review_json(review: Review, subject: str) -> str:
             "summary": headline(review, subject),
             "consequences": [_consequence(each) for each in review.consequences],
             "objects": [_object(each) for each in review.objects],
+            "demands": [{**each._asdict(), "over": [*each.over]} for each in review.demands],
             "unchanged": [*review.unchanged],
             "notes": [*review.notes],
             "warnings": [*review.warnings],
@@ -276,8 +334,9 @@ def render_review_markdown(review: Review, subject: str, lineage: str = "") -> s
     `lineage` is a Mermaid flowchart of what the change touches.
     """
     lines = [MARKER, f"**{_escaped(headline(review, subject))}**", ""]
-    lines += [f"> {_sentence(each)}" for each in review.warnings]
-    lines += [""] if review.warnings else []
+    warnings = [*told_warnings(review)]
+    lines += [f"> {_sentence(each)}" for each in warnings]
+    lines += [""] if warnings else []
     rows = [*_rows(review)]
     many = len({each.project for each in review.consequences}) > 1
     if rows:
@@ -289,7 +348,7 @@ def render_review_markdown(review: Review, subject: str, lineage: str = "") -> s
             cells = (f"{indent}{verb.strip()}", _escaped(name), where, "<br>".join(told))
             lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
         lines.append("")
-    lines += [f"- {_sentence(each)}" for each in _sentences(review)]
+    lines += [f"- {_sentence(each)}" for each in told_sentences(review)]
     if lineage:
         lines += ["", "<details><summary>What it touches</summary>", "", "```mermaid"]
         lines += [lineage.rstrip("\n"), "```", "", "</details>"]

@@ -208,6 +208,7 @@ def _environment(name: str, top: Mapping[str, Any], own: Mapping[str, Any]) -> E
         },
         time_zone=own.get("time_zone", top.get("time_zone", DEFAULT_TIME_ZONE)),
         sync_waves=own.get("sync_waves", top.get("sync_waves", False)),
+        budget=_quantities({**top.get("budget", {}), **own.get("budget", {})}),
     )
 
 

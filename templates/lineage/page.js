@@ -8,12 +8,18 @@
   for (const id of nodes.keys()) { forth.set(id, new Set()); back.set(id, new Set()); }
   for (const [from, to] of data.edges) { forth.get(from).add(to); back.get(to).add(from); }
 
+  const happens = new Map();  // to a node, the most weighty first
+  for (const each of data.change?.happenings ?? []) {
+    if (each.node) happens.set(each.node, [...(happens.get(each.node) ?? []), each]);
+  }
+  for (const found of happens.values()) found.sort((a, b) => a.weight - b.weight);
+
   const BEHIND = ["function", "image", "source", "build"];  // shown when they are asked for
   const kinds = [...new Set(data.nodes.map((node) => node.kind))].sort(
     (a, b) => BEHIND.includes(a) - BEHIND.includes(b) || (a < b ? -1 : 1));
   const shownKinds = new Set(kinds.filter((kind) => !BEHIND.includes(kind)));
   if (!shownKinds.size) for (const kind of kinds) shownKinds.add(kind);
-  let environment = "", selected = null, focused = null;  // ids
+  let environment = "", selected = null, focused = null, onlyTouched = false;  // ids
   let drawn = { boxes: [], arrows: [] }, view = { x: 0, y: 0, scale: 1 }, fitted = true, asked = 0;
 
   // What is shown
@@ -33,6 +39,11 @@
     let kept = data.nodes.filter(isShown);
     if (focused) {
       const near = new Set([...around(focused, forth), ...around(focused, back)]);
+      kept = kept.filter((node) => near.has(node.id));
+    }
+    if (onlyTouched) {
+      const near = new Set(happens.keys());
+      for (const id of happens.keys()) for (const ways of [forth, back]) for (const next of ways.get(id)) near.add(next);
       kept = kept.filter((node) => near.has(node.id));
     }
     return kept;
@@ -66,10 +77,11 @@
     return `${text.slice(0, end)}…`;
   }
   function boxOf(node) {
-    const name = fitting(node.name, "13px"), sub = fitting(node.about, "11px");
+    const verbs = (happens.get(node.id) ?? []).map((each) => each.verb), small = verbs.length ? "600 11px" : "11px";
+    const name = fitting(node.name, "13px"), sub = fitting([...verbs, node.about].join(" · "), small);
     ruler.font = `13px ${FAMILY}`;
     const first = ruler.measureText(name).width;
-    ruler.font = `11px ${FAMILY}`;
+    ruler.font = `${small} ${FAMILY}`;
     const width = Math.ceil(Math.max(first, ruler.measureText(sub).width, 44)) + 28;
     return { id: node.id, width, height: 42, name, sub };
   }
@@ -101,6 +113,8 @@
     };
   })();
 
+  const marks = (id) => !data.change ? "" : happens.has(id) ? ` touched verb-${happens.get(id)[0].verb.replaceAll(" ", "-")}` : " still";
+
   async function draw({ fits = true } = {}) {
     const turn = ++asked, kept = shown(), arrows = arrowsBetween(kept);
     if (kept.length > MANY) say("Laying out …");
@@ -117,8 +131,8 @@
       const node = nodes.get(box.id), left = -box.width / 2;
       const round = node.kind === "service" ? 21 : node.type === "run" ? 5 : 12;
       box.element = svg("g", {
-        class: `node kind-${node.kind}`, transform: `translate(${box.x},${box.y})`, tabindex: "-1", role: "button",
-        "aria-label": `${node.name}, ${node.about}`, "data-id": node.id,
+        class: `node kind-${node.kind}${marks(node.id)}`, transform: `translate(${box.x},${box.y})`, tabindex: "-1", role: "button",
+        "aria-label": [node.name, ...(happens.get(node.id) ?? []).map((each) => each.verb), node.about].join(", "), "data-id": node.id,
       },
         svg("title", {}, `${node.name}\n${node.about}`),
         svg("rect", { class: "box", x: left, y: -21, width: box.width, height: 42, rx: round }),
@@ -183,9 +197,11 @@
 
   function details() {
     const panel = $("details"), node = nodes.get(selected);
-    const changes = panel.hidden !== !node;
-    panel.hidden = !node;
+    const changes = panel.hidden !== (!node && !data.change);
+    const says = !node && data.change;
+    panel.hidden = !node && !says;
     if (changes && fitted) fit();
+    if (says) return panel.replaceChildren(...review(data.change));
     if (!node) return;
     const list = (title, items) => items.length ? [tag("h3", { textContent: title }), tag("ul", {}, ...items)] : [];
     const facts = tag("dl", {}, ...node.facts.flatMap(([key, value]) =>
@@ -199,14 +215,30 @@
       `${each.kind} ${each.name}`, tag("small", {}, `${each.environment}: `, tag("code", { textContent: each.path })),
       ...(each.image ? [tag("small", {}, tag("code", { textContent: each.image }))] : [])));
     panel.replaceChildren(
-      tag("h2", { textContent: node.name }), tag("p", { textContent: `${node.about} · ${node.project}` }), facts,
+      tag("h2", { textContent: node.name }), tag("p", { textContent: `${node.about} · ${node.project}` }),
+      ...list("What the change does", (happens.get(node.id) ?? []).map((each) => happening(each))), facts,
       ...list("Depends on", links(back.get(selected), (id) => why(id, selected))),
       ...list("Needed by", links(forth.get(selected), (id) => why(selected, id))),
       ...list("In the cluster", objects));
     panel.scrollTop = 0;
   }
 
+  // A change, as its review tells it.
+
+  function happening(each, name) {
+    const verb = tag("b", { textContent: each.verb, className: `verb-${each.verb.replaceAll(" ", "-")}` });
+    const link = !name ? [] : each.node ? [" ", tag("a", { href: `#${encodeURIComponent(each.node)}`, textContent: name,
+      onclick: (e) => { e.preventDefault(); reveal(each.node); } })] : [` ${name}`];
+    return tag("li", {}, verb, ...link, ...[each.where, ...each.why].filter(Boolean).map((text) => tag("small", { textContent: text })));
+  }
+  function review({ summary, warnings, notes, happenings }) {
+    return [tag("h2", { textContent: summary }), ...warnings.map((text) => tag("p", { className: "warning", textContent: text })),
+      tag("ul", { className: "review" }, ...happenings.map((each) => happening(each, each.name))),
+      ...(notes.length ? [tag("h3", { textContent: "Besides" }), tag("ul", {}, ...notes.map((text) => tag("li", { textContent: text })))] : [])];
+  }
+
   function reveal(id) {
+    if (onlyTouched && !happens.has(id)) toggleTouched();
     const node = nodes.get(id);
     const wasHidden = !drawn.boxes.some((box) => box.id === id);
     if (wasHidden && focused) focused = id;
@@ -337,6 +369,12 @@
     $("focus").setAttribute("aria-pressed", String(Boolean(focused)));
     draw();
   }
+  function toggleTouched() {
+    if (!data.change) return;
+    onlyTouched = !onlyTouched;
+    $("touched").setAttribute("aria-pressed", String(onlyTouched));
+    draw();
+  }
   function toggleTheme() {
     const isDark = document.documentElement.classList.toggle("dark");
     try { localStorage.setItem("gitopsc-theme", isDark ? "dark" : "light"); } catch { /* not kept */ }
@@ -346,6 +384,9 @@
     $("help").setAttribute("aria-expanded", String(!$("keys").hidden));
   }
   $("focus").onclick = toggleFocus;
+  $("touched").onclick = toggleTouched;
+  $("touched").hidden = !data.change;
+  for (const each of document.querySelectorAll("#keys .review")) each.hidden = !data.change;
   $("smaller").onclick = () => zoom(1 / 1.3);
   $("larger").onclick = () => zoom(1.3);
   $("fit").onclick = fit;
@@ -365,7 +406,7 @@
   const KEYS = {
     "/": (e) => { e.preventDefault(); $("search").focus(); $("search").select(); },
     ArrowLeft: () => step(-1, 0), ArrowRight: () => step(1, 0), ArrowUp: () => step(0, -1), ArrowDown: () => step(0, 1),
-    "+": () => zoom(1.3), "=": () => zoom(1.3), "-": () => zoom(1 / 1.3), 0: fit, f: toggleFocus, t: toggleTheme, "?": toggleKeys,
+    "+": () => zoom(1.3), "=": () => zoom(1.3), "-": () => zoom(1 / 1.3), 0: fit, f: toggleFocus, c: toggleTouched, t: toggleTheme, "?": toggleKeys,
     Escape: () => { $("keys").hidden = true; select(null); },
     Enter: (e) => { const id = e.target.closest?.(".node")?.dataset.id; if (id) select(id); },
   };
@@ -388,5 +429,6 @@
   theme ??= matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
   document.documentElement.classList.toggle("dark", theme === "dark");
   chips();
+  details();
   draw().then(open);
 })();

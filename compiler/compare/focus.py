@@ -1,0 +1,51 @@
+"""Nodes that were chosen -> what of a review is about them: runs, with their images and claims."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Set
+
+from gitopsc.compare.runs import ClusterRun, Where
+from gitopsc.model.consequence import Consequence, ObjectChange
+from gitopsc.model.names import cleaned
+
+
+class Focus:
+    """Without `chosen`, all of it. A claim is looked at with the runs that mount it."""
+
+    def __init__(self, chosen: Set[str] | None, *sides: Mapping[Where, ClusterRun]) -> None:
+        self._chosen = chosen
+        self._claims = {
+            (where[0], volume.claim_of(cleaned(run.name)))
+            for runs in map(self.on, sides)
+            for where, run in runs.items()
+            for volume in run.resolved.volumes
+        }
+        self._images = {
+            (where[0], str(run.main.image).rpartition("/")[2].removeprefix(f"{where[0]}-"))
+            for runs in map(self.on, sides)
+            for where, run in runs.items()
+        }
+
+    def has_run(self, project: str, name: str | None) -> bool:
+        return self._chosen is None or f"{project}/run/{name}" in self._chosen
+
+    def on(self, runs: Mapping[Where, ClusterRun]) -> Mapping[Where, ClusterRun]:
+        return {where: run for where, run in runs.items() if self.has_run(where[0], where[2])}
+
+    def has(self, consequence: Consequence) -> bool:
+        if self._chosen is None:
+            return True
+        whose = consequence.project, consequence.subject
+        if consequence.kind == "claim":
+            return whose in self._claims
+        if consequence.kind == "image":
+            return whose in self._images
+        return self.has_run(*whose)
+
+    def objects(self, changes: Iterable[ObjectChange]) -> tuple[ObjectChange, ...]:
+        return tuple(
+            each
+            for each in changes
+            if self.has_run(each.project, each.run)
+            or (each.kind == "PersistentVolumeClaim" and (each.project, each.name) in self._claims)
+        )
