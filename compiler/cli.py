@@ -28,6 +28,7 @@ COMMANDS = {
     "lock": "pin what is fetched, and requirements, in gitopsc.lock",
     "graph": "print the lineage",
     "diff": "say what merging a change does in clusters",
+    "review": "check a pull request in CI, and say in it what merging does",
     "images": "list the images that pods start, and which a registry lacks",
     "run": "run a job or a service on this machine",
     "status": "say how runs have ended, and what they made",

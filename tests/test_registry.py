@@ -188,7 +188,7 @@ def test_a_project_with_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_without_oras(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setitem(sys.modules, "oras.provider", None)
+    monkeypatch.setitem(sys.modules, "oras.container", None)
     monkeypatch.setitem(sys.modules, "oras", None)
     assert main(["images", str(SAMPLE), "--missing"]) == 2
     assert "install `gitopsc[images]`" in capsys.readouterr().err

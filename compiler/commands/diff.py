@@ -17,7 +17,8 @@ from gitopsc.commands.arguments import add_path, add_selection
 from gitopsc.commands.reading import read
 from gitopsc.commands.selection import chosen_of_both, selects
 from gitopsc.commands.terminal import wants_colour
-from gitopsc.model.consequence import VERBS, Review
+from gitopsc.model.compilation import Compilation
+from gitopsc.model.consequence import CLASSES, Review
 from gitopsc.model.diagnostic import has_errors
 from gitopsc.model.program import Program
 from gitopsc.model.source import Tree
@@ -33,9 +34,6 @@ DESCRIPTION = (
     " deleted, and why. Without refs, what the working tree changes of HEAD."
 )
 
-_DATA = "deletes-data"
-_BUDGET = "over-budget"
-_CHOICES = (*VERBS, _DATA, _BUDGET)
 _MOST_DRAWN = 40
 """Boxes of a picture in a comment."""
 
@@ -57,20 +55,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--exit-code", action="store_true", help="exit 1 where anything changes in a cluster"
     )
+    add_fail_on(parser)
+
+
+def add_fail_on(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fail-on",
         metavar="VERBS",
         type=_verbs,
         default=(),
-        help=f"exit 1 where one of these happens, with commas: {', '.join(_CHOICES)}",
+        help=f"exit 1 where one of these happens, with commas: {', '.join(CLASSES)}",
     )
 
 
 def _verbs(text: str) -> tuple[str, ...]:
     found = tuple(each.strip() for each in text.split(",") if each.strip())
     for each in found:
-        if each not in _CHOICES:
-            known = ", ".join(_CHOICES)
+        if each not in CLASSES:
+            known = ", ".join(CLASSES)
             raise argparse.ArgumentTypeError(f"`{each}` is not one of {known}")
     return found
 
@@ -85,40 +87,63 @@ class _Sides(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
+class Reviewed(NamedTuple):
+    """A review, what does it, and both sides."""
+
+    review: Review
+    subject: str
+    before: Compilation
+    after: Compilation
+
+    def text(self, form: str, *, colour: bool = False) -> str:
+        """In one of the formats."""
+        if form == "json":
+            return render_review_json(self.review, self.subject)
+        if form == "markdown":
+            touched = _touched(self.review, self.after.programs)
+            return render_review_markdown(self.review, self.subject, touched)
+        if form == "html":
+            from gitopsc.report.review_page import render_review_page
+
+            return render_review_page(self.review, self.subject, self.before, self.after)
+        return render_review(self.review, self.subject, colour=colour)
+
+
+class Unreviewed(Exception):
+    """What is changed does not compile; the message is what a terminal shows of that."""
+
+
 def run(arguments: argparse.Namespace) -> int:
     try:
-        with _sides(arguments) as sides:
-            choose = partial(chosen_of_both, arguments) if selects(arguments) else None
-            before, after, review = review_trees(sides.base, sides.head, sides.committed, choose)
-            if has_errors(after.diagnostics):
-                told = [each for each in after.diagnostics if has_errors([each])]
-                sys.stderr.write(render_text(told, sides.head.lines, colour=wants_colour()))
-                what = "the merge" if arguments.base or arguments.head else "the working tree"
-                print(f"gitopsc diff: {what} does not compile", file=sys.stderr)
-                return 1
-            warnings = [*sides.warnings]
-            if has_errors(before.diagnostics):
-                counts = render_counts([each for each in before.diagnostics if has_errors([each])])
-                warnings.append(f"The base does not compile ({counts}): everything counts as new.")
+        found = reviewed(arguments)
     except (GitRefused, Unselected) as error:
         print(f"gitopsc diff: {error}", file=sys.stderr)
         return 2
-    review = replace(review, warnings=tuple(warnings))
+    except Unreviewed as error:
+        sys.stderr.write(str(error))
+        return 1
+    sys.stdout.write(found.text(arguments.format, colour=wants_colour(sys.stdout)))
+    has_changes = arguments.exit_code and found.review.consequences
+    return 1 if has_changes or fails(found.review, arguments.fail_on) else 0
+
+
+def reviewed(arguments: argparse.Namespace) -> Reviewed:
+    """Raises GitRefused, Unselected and Unreviewed."""
+    with _sides(arguments) as sides:
+        choose = partial(chosen_of_both, arguments) if selects(arguments) else None
+        before, after, review = review_trees(sides.base, sides.head, sides.committed, choose)
+        if errors := [each for each in after.diagnostics if has_errors([each])]:
+            told = render_text(errors, sides.head.lines, colour=wants_colour())
+            what = "the merge" if arguments.base or arguments.head else "the working tree"
+            raise Unreviewed(f"{told}gitopsc diff: {what} does not compile\n")
+        warnings = [*sides.warnings]
+        if errors := [each for each in before.diagnostics if has_errors([each])]:
+            counts = render_counts(errors)
+            warnings.append(f"The base does not compile ({counts}): everything counts as new.")
     subject = sides.subject
     if selects(arguments):
         subject = f"Of what is selected, {subject[0].lower()}{subject[1:]}"
-    if arguments.format == "text":
-        text = render_review(review, subject, colour=wants_colour(sys.stdout))
-    elif arguments.format == "json":
-        text = render_review_json(review, subject)
-    elif arguments.format == "html":
-        from gitopsc.report.review_page import render_review_page
-
-        text = render_review_page(review, subject, before, after)
-    else:
-        text = render_review_markdown(review, subject, _touched(review, after.programs))
-    sys.stdout.write(text)
-    return 1 if _fails(review, arguments) else 0
+    return Reviewed(replace(review, warnings=tuple(warnings)), subject, before, after)
 
 
 def _touched(review: Review, programs: Sequence[Program]) -> str:
@@ -146,17 +171,9 @@ def _touched(review: Review, programs: Sequence[Program]) -> str:
     return render_mermaid(parts) if has_data and drawn <= _MOST_DRAWN else ""
 
 
-def _fails(review: Review, arguments: argparse.Namespace) -> bool:
+def fails(review: Review, wanted: Sequence[str]) -> bool:
     """What Kubernetes refuses fails always: a controller that is refused one object stops."""
-    wanted: Sequence[str] = arguments.fail_on
-    lost = any(each.kind == "claim" for each in review.of("deletes"))
-    return bool(
-        review.of("refused")
-        or (arguments.exit_code and review.consequences)
-        or any(each.verb in wanted for each in review.consequences)
-        or (_DATA in wanted and lost)
-        or (_BUDGET in wanted and any(each.over for each in review.demands))
-    )
+    return not {"refused", *wanted}.isdisjoint(review.classes)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from gitopsc.adapters.clone import Clone
 from gitopsc.adapters.folder import output_folders, owned_by, start_listing
 from gitopsc.adapters.git import GitRefused
 from gitopsc.commands import compile as compiling
+from gitopsc.commands.nested import run_nested
 from gitopsc.model.files import OWNERSHIP_LIST
 from gitopsc.model.printable import printable
 
@@ -89,9 +90,7 @@ def _compile_and_stage(clone: Clone) -> int:
 
 
 def _compile(clone: Clone, *options: str) -> int:
-    parser = argparse.ArgumentParser()
-    compiling.add_arguments(parser)
-    return compiling.run(parser.parse_args([os.path.relpath(clone.root), *options]))
+    return run_nested(compiling, [os.path.relpath(clone.root), *options])
 
 
 def _owned(clone: Clone) -> set[str]:

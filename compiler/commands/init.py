@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from gitopsc.adapters.clone import Clone
@@ -27,6 +28,15 @@ _SCHEMAS = ("descriptor", "gitopsc", "python", "python+job.run", "python+serve.r
 DESCRIPTION = "Write a small project that compiles at once into PATH. No file is overwritten."
 
 
+_CI = {
+    "github": ("github.yml", ".github/workflows/gitopsc.yml"),
+    "github-branch": ("github-branch.yml", ".github/workflows/gitopsc.yml"),
+    "gitlab": ("gitlab.yml", ".gitlab-ci.yml"),
+    "gitlab-branch": ("gitlab-branch.yml", ".gitlab-ci.yml"),
+}
+"""Templates, and where a forge looks for them. Those with `branch` keep the output off branches."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "path",
@@ -34,32 +44,62 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=".",
         type=folder,
         metavar="PATH",
-        help="a folder (default: this one)",
+        help="a folder (default: this one); in a project that is there, only what the options name"
+        " is written",
     )
-
     parser.add_argument(
         "--git",
         action="store_true",
         help="have merges in this clone compile the output again, by attributes, a merge driver and"
-        " hooks; in a project that is there, that is all",
+        " hooks",
+    )
+    parser.add_argument(
+        "--ci",
+        choices=_CI,
+        help="write what reviews pull requests on a forge; with `-branch`, compiles to a branch of"
+        " its own, too",
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
     root = Path(arguments.path)
-    if not arguments.git:
-        return _write_project(root)
+    wants_parts = arguments.git or arguments.ci
     try:
-        clone = Clone(arguments.path)
-        here = os.path.relpath(root.resolve(), os.path.realpath(clone.root))
-        has_project = any(_is_in(folder, here) for folder, _ in _outputs(clone))
-        status = 0 if has_project else _write_project(root)
-        return status or _set_up_git(clone)
+        clone = _clone(arguments)
+        status = 0 if wants_parts and _has_project(root, clone) else _write_project(root)
+        if not status and arguments.ci:
+            status = _write_ci(arguments.ci, Path(clone.root) if clone is not None else root)
+        if not status and arguments.git and clone is not None:
+            _set_up_git(clone)
+        return status
     except (GitRefused, NotSetUp) as error:
         print(f"gitopsc: {error}", file=sys.stderr)
     except OSError as error:
         print(f"gitopsc: {_unwritten(error)}", file=sys.stderr)
     return 1
+
+
+def _clone(arguments: argparse.Namespace) -> Clone | None:
+    """Raises GitRefused where there has to be one."""
+    try:
+        return Clone(arguments.path)
+    except GitRefused:
+        if arguments.git:
+            raise
+        return None
+
+
+def _has_project(root: Path, clone: Clone | None) -> bool:
+    if clone is None:
+        return root.is_dir() and bool(link_tree(read(str(root)).tree)[0])
+    here = os.path.relpath(root.resolve(), os.path.realpath(clone.root))
+    return any(_is_in(folder, here) for folder, _ in _outputs(clone))
+
+
+def _write_ci(kind: str, root: Path) -> int:
+    template, path = _CI[kind]
+    text = (data_folder("templates") / "ci" / template).read_text(encoding="utf-8")
+    return _write_files(root, {path: text})
 
 
 def _outputs(clone: Clone) -> list[tuple[str, str]]:
@@ -74,13 +114,12 @@ def _is_in(folder: str, here: str) -> bool:
     return here == "." or not folder or is_below or f"{here}/".startswith(f"{folder}/")
 
 
-def _set_up_git(clone: Clone) -> int:
+def _set_up_git(clone: Clone) -> None:
     what = "set up already"
     for line in set_up(clone, _outputs(clone)):
         print(line, file=sys.stderr)
         what = "set up"
     print(f"gitopsc: {what}: a merge in this clone compiles the output again", file=sys.stderr)
-    return 0
 
 
 def _unwritten(error: OSError) -> str:
@@ -88,7 +127,15 @@ def _unwritten(error: OSError) -> str:
 
 
 def _write_project(root: Path) -> int:
-    files = _files(_name(root))
+    status = _write_files(root, _files(_name(root)))
+    if not status:
+        where = "" if root == Path() else f" {root}"
+        print(f"gitopsc: a new project; now run `gitopsc compile{where}`", file=sys.stderr)
+    return status
+
+
+def _write_files(root: Path, files: Mapping[str, str]) -> int:
+    """All of them, or none where one is there. Raises OSError."""
     parents = {str(parent) for path in files for parent in Path(path).parents}
     existing = [path for path in files if (root / path).exists() or (root / path).is_symlink()]
     existing += [path for path in parents if _is_in_the_way(root / path)]
@@ -96,19 +143,13 @@ def _write_project(root: Path) -> int:
         listed = ", ".join(f"`{path}`" for path in sorted(existing))
         print(f"gitopsc: nothing was written: {listed} exists already", file=sys.stderr)
         return 1
-    try:
-        for path, text in files.items():
-            place = root / path
-            place.parent.mkdir(parents=True, exist_ok=True)
-            with place.open("x", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-    except OSError as error:
-        print(f"gitopsc: {_unwritten(error)}", file=sys.stderr)
-        return 1
+    for path, text in files.items():
+        place = root / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
     for path in files:
-        print(f"created   {(root / path).as_posix()}", file=sys.stderr)
-    where = "" if root == Path() else f" {root}"
-    print(f"gitopsc: a new project; now run `gitopsc compile{where}`", file=sys.stderr)
+        print(f"created   {Path(os.path.relpath(root / path)).as_posix()}", file=sys.stderr)
     return 0
 
 

@@ -31,6 +31,11 @@ Verb = Literal[
 VERBS: tuple[Verb, ...] = get_args(Verb)
 """In the order in which a review tells them."""
 
+_DATA = "deletes-data"
+_BUDGET = "over-budget"
+CLASSES = (*VERBS, _DATA, _BUDGET)
+"""What a change may be called by, so that it fails or gets a label."""
+
 Reason = Literal[
     "new",
     "removed",
@@ -113,3 +118,14 @@ class Review:
 
     def of(self, verb: Verb) -> tuple[Consequence, ...]:
         return tuple(each for each in self.consequences if each.verb == verb)
+
+    @property
+    def classes(self) -> Mapping[str, int]:
+        """How often each happens, in the order of `CLASSES`: to runs, images, claims and so on;
+        none that does not happen."""
+        found: dict[str, int] = {}
+        for verb in VERBS:
+            found[verb] = len({(each.project, each.kind, each.subject) for each in self.of(verb)})
+        found[_DATA] = len([each for each in self.of("deletes") if each.kind == "claim"])
+        found[_BUDGET] = len([each for each in self.demands if each.over])
+        return {name: count for name, count in found.items() if count}

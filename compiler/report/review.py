@@ -288,6 +288,7 @@ def render_review_json(review: Review, subject: str) -> str:
         {
             "version": 1,
             "summary": headline(review, subject),
+            "classes": {**review.classes},
             "consequences": [_consequence(each) for each in review.consequences],
             "objects": [_object(each) for each in review.objects],
             "demands": [{**each._asdict(), "over": [*each.over]} for each in review.demands],
