@@ -33,6 +33,7 @@ COMMANDS = {
     "run": "run a job or a service on this machine",
     "status": "say how runs have ended, and what they made",
     "data": "say where data lies, show its beginning, or copy it",
+    "store": "list what of a store nothing needs any more, or delete it",
     "explain": "explain a diagnostic, or what a run comes to",
     "schema": "print or write the JSON Schemas",
     "init": "start a project",

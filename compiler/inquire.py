@@ -11,7 +11,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gitopsc.adapters.child import run_child
-from gitopsc.adapters.packaged import RUNTIME, runner_program, runner_requirements
+from gitopsc.adapters.packaged import (
+    RUNTIME,
+    collector_program,
+    runner_program,
+    runner_requirements,
+)
 from gitopsc.adapters.virtual_environment import NotPrepared, Requirements, prepared
 from gitopsc.model.inquiry import Question
 
@@ -40,9 +45,10 @@ async def _asked(question: Question, began: Callable[[], None]) -> Mapping[str, 
         path = os.path.join(folder, "question.json")
         with open(path, "w", encoding="utf-8") as file:
             json.dump(question.content, file)
-        code = await run_child(
-            [python, runner_program(), "--inquire", path], printed.append, heard=said.append
-        )
+        program = [runner_program(), "--inquire"]
+        if question.collects:
+            program = [collector_program()]
+        code = await run_child([python, *program, path], printed.append, heard=said.append)
     if code == 0 and said:
         answer: Mapping[str, Any] = json.loads(said[-1])
         return answer

@@ -71,6 +71,11 @@ def runner_program() -> str:
     return str(data_folder("templates") / "runtimes" / RUNTIME / "runner" / "gitopsc_runner")
 
 
+def collector_program() -> str:
+    """What deletes from stores: no image has it."""
+    return str(data_folder("templates") / "runtimes" / RUNTIME / "collector")
+
+
 def files_below(folder: Path) -> Iterator[Path]:
     """Sorted; without what installing leaves beside a module."""
     for path in sorted(folder.rglob("*")):

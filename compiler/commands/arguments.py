@@ -97,6 +97,12 @@ def moment(text: str) -> str:
     return found.isoformat()
 
 
+def days(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"`{text}` is not a number of days")
+    return int(text)
+
+
 def port(text: str) -> int:
     if not text.isdigit() or int(text) > 65535:
         message = f"`{text}` is not a port: write a number from 0 to 65535; 0 chooses a free one"

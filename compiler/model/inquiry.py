@@ -10,11 +10,12 @@ State = Literal["done", "failed", "waiting", "never", "ready"]
 
 class Question(NamedTuple):
     """JSON for the runner. `schemes` are those of the URLs that it opens; `requirements` what it
-    needs besides."""
+    needs besides. One that `collects` may delete, and is for a program of its own."""
 
     content: Mapping[str, Any]
     schemes: tuple[str, ...]
     requirements: tuple[str, ...] = ()
+    collects: bool = False
 
 
 class StoredOutput(NamedTuple):
