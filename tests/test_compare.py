@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+import shutil
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from conftest import ROOT, tree_of
 from gitopsc.compare import compare
 from gitopsc.model.compilation import Compilation
@@ -69,11 +71,11 @@ def named(kind: str, name: str) -> str:
     return re.sub(r"-[0-9a-f]{10}$", "", name) if kind == "Job" else name
 
 
-def told(review: Review) -> set[tuple[str, str, str]]:
+def told(review: Review, but: Collection[str] = _NOT_RECORDED) -> set[tuple[str, str, str]]:
     return {
         (each.kind, named(each.kind, each.name), " ".join(filter(None, (each.verb, each.strategy))))
         for each in review.objects
-        if each.kind not in _NOT_RECORDED
+        if each.kind not in but
     }
 
 
@@ -123,6 +125,33 @@ def test_whether_jobs_did_their_work(lab: Compilation, tmp_path: Path) -> None:
                 assert verbs.get(name) == wanted, (edit, name)
                 checked += 1
     assert checked > 10
+
+
+# What their own sources say
+
+
+CITED = yaml.safe_load((TRUTH / "cited.yaml").read_text())
+
+
+@pytest.mark.parametrize("edit", CITED["edits"], ids=lambda each: str(each["edit"]))
+def test_what_the_sources_say(edit: Any, lab: Compilation, tmp_path: Path) -> None:
+    folder = tmp_path / "lab"
+    shutil.copytree(TRUTH / "lab", folder)
+    file = folder / edit["file"]
+    before = file.read_text() if file.exists() else ""
+    assert before.count(edit.get("from", "")) >= 1
+    file.write_text(before.replace(edit["from"], edit["to"], 1) if before else edit["to"])
+    after = compiled(folder)
+    assert not has_errors(after.diagnostics)
+    found = told(compare(lab, after), but=())
+    assert {" ".join(each) for each in found} == {*edit["expect"]}
+
+
+def test_each_has_a_source() -> None:
+    assert len(CITED["edits"]) >= 60
+    used = {name for edit in CITED["edits"] for name in edit["because"]}
+    assert used == CITED["sources"].keys()
+    assert all(edit["because"] for edit in CITED["edits"])
 
 
 # In words
