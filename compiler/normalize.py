@@ -52,7 +52,14 @@ from gitopsc.model.names import RUN_NAME_LIMIT, cleaned
 from gitopsc.model.reference import FunctionKey, TaskKey
 from gitopsc.model.schedule import NotCron, cron_of
 from gitopsc.model.source import Span, Tree, Unreadable
-from gitopsc.model.specification import DataSpec, FunctionSpec, RunSpec, SourceSpec, TriggerSpec
+from gitopsc.model.specification import (
+    ACTIONS_OF,
+    DataSpec,
+    FunctionSpec,
+    RunSpec,
+    SourceSpec,
+    TriggerSpec,
+)
 
 _OLDER_KEYS = (
     *("affinity", "backoff_limit", "node_selector", "priorityClass", "priority_class"),
@@ -62,16 +69,6 @@ _REMOTE = re.compile(r"https?://", re.IGNORECASE)
 _MUSTACHE = "{{"
 _MOST_RELATED = 10
 _NOTHING: tuple[object, ...] = (None, [], {}, False)
-_ACTIONS_OF: Mapping[str, tuple[str, ...]] = {
-    "backoff_limit": ("job",),
-    "instructions": ("build",),
-    "replicas": ("serve",),
-    "schedule": ("job",),
-    "service_name": ("serve",),
-    "service_type": ("serve",),
-}
-"""Keys of one action, which other actions' runs cannot have."""
-
 Problems = list[Diagnostic]
 
 
@@ -225,7 +222,7 @@ def _without_strangers(descriptor: Descriptor, problems: Problems) -> Descriptor
     action = descriptor.kind.removeprefix("python+").removesuffix(":run")
     strange = [
         key
-        for key, actions in _ACTIONS_OF.items()
+        for key, actions in ACTIONS_OF.items()
         if key in descriptor.written
         if action not in actions
     ]

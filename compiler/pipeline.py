@@ -15,14 +15,14 @@ from functools import partial
 from gitopsc.adapters.processes import spread
 from gitopsc.admit import admit
 from gitopsc.combine import combine
-from gitopsc.compare import compare
+from gitopsc.compare import compare, compare_environments
 from gitopsc.divide import divide
 from gitopsc.emit import emit
 from gitopsc.link import link
 from gitopsc.load import load
 from gitopsc.model.artifact import Emission
 from gitopsc.model.compilation import Compilation, Compiled, Taken, Tidied
-from gitopsc.model.consequence import Review
+from gitopsc.model.consequence import Difference, Review
 from gitopsc.model.descriptor import Project
 from gitopsc.model.diagnostic import LOCK_CODES, Diagnostic, has_errors
 from gitopsc.model.files import LOCK_FILE
@@ -279,19 +279,30 @@ def review_trees(
     head: Tree,
     committed: Mapping[str, bytes],
     choose: Callable[[Compilation, Compilation, Review], Set[str]] | None = None,
+    environment: str | None = None,
 ) -> tuple[Compilation, Compilation, Review]:
     """Both sides compiled, and what the second does over the first, with the steps that both have
     done once. With errors, a side is as if it had nothing. `committed` are the base's manifests;
-    `choose` says, of all of it, which nodes are looked at."""
+    `choose` says, of all of it, which nodes are looked at, in all environments or in one."""
     memo = Memo()
     before, after = compile_tree(base, memo), compile_tree(head, memo)
     was = Compilation() if has_errors(before.diagnostics) else before
     is_now = Compilation() if has_errors(after.diagnostics) else after
     committed = committed if was is before else {}
-    review = compare(was, is_now, committed)
+    review = compare(was, is_now, committed, None, environment)
     if choose is not None and is_now is after:
-        review = compare(was, is_now, committed, choose(was, is_now, review))
+        review = compare(was, is_now, committed, choose(was, is_now, review), environment)
     return before, after, review
+
+
+def review_environments(
+    first: Tree, second: Tree, names: tuple[str, str]
+) -> tuple[Compilation, Compilation, tuple[Difference, ...]]:
+    """Both sides compiled, which may be one, and what the second environment has otherwise."""
+    memo = Memo()
+    before = compile_tree(first, memo)
+    after = before if second is first else compile_tree(second, memo)
+    return before, after, compare_environments(before, after, names)
 
 
 def transcribe_notebook(

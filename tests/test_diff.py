@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from conftest import ROOT, SAMPLE
 from gitopsc.cli import main
+from jsonschema import Draft202012Validator
 
 OFF = ("-c", "filter.mine.smudge=", "-c", "core.fsmonitor=false")
 WHO = ("-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false")
@@ -417,3 +418,90 @@ def test_a_page(repository: Repository, capsys: pytest.CaptureFixture[str]) -> N
     page = diff(capsys, repository, "--format", "html")
     assert '"summary":"This change replaces 1 Job whose work is done' in page
     assert page == diff(capsys, repository, "--format", "html")
+
+
+def test_two_environments(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    """What one has otherwise, here, and as a tag has it that production is pinned to."""
+    repository.git("tag", "v1", "main")
+    said = diff(capsys, repository, "--env", "staging", "production")
+    lines = [" ".join(line.split()) for line in said.splitlines()]
+    assert lines[0] == "What production has otherwise than staging:"
+    assert "(all) namespace cities-staging -> cities gitopsc.yaml:14" in lines
+    assert "announce memory 256Mi -> 512Mi gitopsc.yaml:18" in lines
+    assert lines[-1] == "the same: summarise-countries"
+    repository.replace("functions/cities.yaml", "pandas==2.2.3", "pandas==2.3.1")
+    repository.commit()
+    here = diff(capsys, repository, "--env", "staging", "production", "--exit-code", status=1)
+    assert "pandas" not in here
+    pinned = diff(capsys, repository, "--env", "staging", "production", "--base", "v1")
+    assert "requirement pandas 2.3.1 -> 2.2.3" in pinned
+    form = ("--env", "staging", "production", "--format", "json")
+    told = json.loads(diff(capsys, repository, *form))
+    schema = json.loads((ROOT / "schemas/reports/environments.schema.json").read_text())
+    Draft202012Validator(schema).validate(told)
+    diff(capsys, repository, "--env", "staging", "prod", status=2)
+    diff(capsys, repository, "--env", "staging", "production", "--format", "html", status=2)
+    assert diff(capsys, repository, "--env", "staging", "staging").count("nothing.") == 1
+
+
+def test_promotion(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    """Production is pinned to a tag, which its controller follows, while staging moves with the
+    branch: moving the tag is the promotion, and this is what that does."""
+    repository.git("tag", "production", "main")
+    repository.git("checkout", "--quiet", "main")
+    repository.replace("functions/cities.yaml", "pandas==2.2.3", "pandas==2.3.1")
+    assert main(["compile", str(repository.root)]) == 0
+    repository.commit()
+    capsys.readouterr()
+    pinned = repository.git("show", "production:deploy/manifests/production/download-cities.yaml")
+    moved = repository.git("show", "main:deploy/manifests/staging/download-cities.yaml")
+    image = re.compile(r"download-cities:[0-9a-f]{16}")
+    assert image.findall(pinned) != image.findall(moved)
+    review = told(
+        capsys, repository, *("--base", "production", "--head", "main", "--env", "production")
+    )
+    assert ("runs", "download-cities") in verbs(review)
+    assert {tuple(each["environments"]) for each in review["consequences"]} == {("production",)}
+    assert {each["environment"] for each in review["objects"]} == {"production"}
+
+
+def test_an_environment_has_a_run_otherwise(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A review points to the line of the environment, and tells of no other."""
+    repository.replace(
+        "gitopsc.yaml",
+        "    namespace: cities-staging",
+        "    namespace: cities-staging\n"
+        "    runs:\n      cities-api: {replicas: 1}\n"
+        "      download-cities: {parameters: {min_population: 5000}}",
+    )
+    review = told(capsys, repository)
+    found = {each["subject"]: each for each in review["consequences"] if each["kind"] != "image"}
+    assert found["cities-api"]["environments"] == ["staging"]
+    causes = found["download-cities"]["causes"]
+    assert [(each["text"], each["file"], each["line"]) for each in causes] == [
+        ("parameter min_population 100000 -> 5000", "gitopsc.yaml", 15)
+    ]
+    assert main(["explain", "download-cities", "--path", str(repository.root)]) == 0
+    assert "gitopsc.yaml:15" not in capsys.readouterr().out
+    asked = ("--path", str(repository.root), "--environment", "staging")
+    assert main(["explain", "download-cities", *asked]) == 0
+    assert re.search(r"min_population +5000 +gitopsc.yaml:15", capsys.readouterr().out)
+
+
+def test_a_run_of_one_environment(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository.replace(
+        "runs/jobs.yaml",
+        "  secrets: [ANNOUNCE_TOKEN]",
+        "  secrets: [ANNOUNCE_TOKEN]\n  gitops: {only: [production]}",
+    )
+    review = told(capsys, repository)
+    assert [(each["verb"], each["environments"]) for each in review["consequences"]] == [
+        ("deletes", ["staging"])
+    ]
+    assert main(["compile", str(repository.root)]) == 0
+    assert not (repository.root / "deploy/manifests/staging/announce.yaml").exists()
+    assert (repository.root / "deploy/manifests/production/announce.yaml").exists()

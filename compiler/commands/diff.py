@@ -19,12 +19,18 @@ from gitopsc.commands.selection import chosen_of_both, selects
 from gitopsc.commands.terminal import wants_colour
 from gitopsc.model.compilation import Compilation
 from gitopsc.model.consequence import CLASSES, Review
-from gitopsc.model.diagnostic import has_errors
+from gitopsc.model.diagnostic import did_you_mean, has_errors, listed
 from gitopsc.model.program import Program
 from gitopsc.model.source import Tree
-from gitopsc.pipeline import review_trees
+from gitopsc.pipeline import review_environments, review_trees
 from gitopsc.report.lineage import render_mermaid
-from gitopsc.report.review import render_review, render_review_json, render_review_markdown
+from gitopsc.report.review import (
+    render_differences,
+    render_differences_json,
+    render_review,
+    render_review_json,
+    render_review_markdown,
+)
 from gitopsc.report.text import render_counts, render_text
 from gitopsc.scan import scan_revision
 from gitopsc.select import Unselected
@@ -44,6 +50,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--base", metavar="REF", help="the branch that is merged into, such as origin/main"
     )
     parser.add_argument("--head", metavar="REF", help="what is merged (default: HEAD)")
+    parser.add_argument(
+        "--env",
+        metavar="E",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="look at one environment only; of two, say what the second has otherwise than the"
+        " first (with --base, as that has it)",
+    )
     add_selection(parser)
     parser.add_argument(
         "--format",
@@ -115,6 +130,8 @@ class Unreviewed(Exception):
 
 def run(arguments: argparse.Namespace) -> int:
     try:
+        if len(arguments.env) > 1:
+            return _between_environments(arguments)
         found = reviewed(arguments)
     except (GitRefused, Unselected) as error:
         print(f"gitopsc diff: {error}", file=sys.stderr)
@@ -131,11 +148,13 @@ def reviewed(arguments: argparse.Namespace) -> Reviewed:
     """Raises GitRefused, Unselected and Unreviewed."""
     with _sides(arguments) as sides:
         choose = partial(chosen_of_both, arguments) if selects(arguments) else None
-        before, after, review = review_trees(sides.base, sides.head, sides.committed, choose)
-        if errors := [each for each in after.diagnostics if has_errors([each])]:
-            told = render_text(errors, sides.head.lines, colour=wants_colour())
-            what = "the merge" if arguments.base or arguments.head else "the working tree"
-            raise Unreviewed(f"{told}gitopsc diff: {what} does not compile\n")
+        environment = arguments.env[0] if arguments.env else None
+        before, after, review = review_trees(
+            sides.base, sides.head, sides.committed, choose, environment
+        )
+        what = "the merge" if arguments.base or arguments.head else "the working tree"
+        _check(after, sides.head, what)
+        _check_environments(arguments.env, before, after)
         warnings = [*sides.warnings]
         if errors := [each for each in before.diagnostics if has_errors([each])]:
             counts = render_counts(errors)
@@ -144,6 +163,51 @@ def reviewed(arguments: argparse.Namespace) -> Reviewed:
     if selects(arguments):
         subject = f"Of what is selected, {subject[0].lower()}{subject[1:]}"
     return Reviewed(replace(review, warnings=tuple(warnings)), subject, before, after)
+
+
+def _check(compilation: Compilation, tree: Tree, what: str) -> None:
+    """Raises Unreviewed."""
+    if errors := [each for each in compilation.diagnostics if has_errors([each])]:
+        told = render_text(errors, tree.lines, colour=wants_colour())
+        raise Unreviewed(f"{told}gitopsc diff: {what} does not compile\n")
+
+
+def _check_environments(names: Sequence[str], *sides: Compilation) -> None:
+    """Raises GitRefused."""
+    plans = [each for side in sides for plan in side.plans for each in plan.environments]
+    known = sorted({each.environment.name for each in plans})
+    for name in names:
+        if name not in known:
+            hint = did_you_mean(name, known) or f"there are {listed(known)}"
+            raise GitRefused(f"no environment is called `{name}`; {hint}")
+
+
+def _between_environments(arguments: argparse.Namespace) -> int:
+    """Raises GitRefused and Unreviewed."""
+    if len(arguments.env) > 2 or arguments.head or selects(arguments):
+        raise GitRefused(
+            "`--env` takes one or two environments, and two without `--head`, `--select`"
+        )
+    names = (arguments.env[0], arguments.env[1])
+    reading = read(arguments.path)
+    if has_errors(reading.scanned):
+        raise GitRefused(reading.scanned[0].message)
+    with ExitStack() as stack:
+        second = reading.tree
+        if arguments.base is not None:
+            second, _ = stack.enter_context(scan_revision(arguments.path, arguments.base))
+        before, after, found = review_environments(reading.tree, second, names)
+        _check(before, reading.tree, "the working tree")
+        _check(after, second, f"`{arguments.base}`")
+        _check_environments(names[:1], before)
+        _check_environments(names[1:], after)
+    if arguments.format == "json":
+        sys.stdout.write(render_differences_json(found, names))
+    elif arguments.format == "text":
+        sys.stdout.write(render_differences(found, names))
+    else:
+        raise GitRefused("two environments are compared as text or JSON")
+    return 1 if arguments.exit_code and any(each.causes for each in found) else 0
 
 
 def _touched(review: Review, programs: Sequence[Program]) -> str:

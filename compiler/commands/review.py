@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.base is None:
         print("gitopsc review: name the branch that is merged into: `--base REF`", file=sys.stderr)
         return 2
-    arguments.head, arguments.select, arguments.exclude = None, [], []
+    arguments.head, arguments.env, arguments.select, arguments.exclude = None, [], [], []
     try:
         os.makedirs(arguments.reports, exist_ok=True)
         Path(arguments.reports, ".gitignore").write_text("*\n", encoding="utf-8")

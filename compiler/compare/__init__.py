@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 
+from gitopsc.compare.causes import environment_causes, own_causes
 from gitopsc.compare.consequences import consequences
 from gitopsc.compare.demands import demands
 from gitopsc.compare.focus import Focus
 from gitopsc.compare.objects import Manifests, changed_objects, manifests_of
 from gitopsc.compare.runs import runs_of
 from gitopsc.model.compilation import Compilation
-from gitopsc.model.consequence import Review
+from gitopsc.model.consequence import Cause, Difference, Review
 
-__all__ = ("compare",)
+__all__ = ("compare", "compare_environments")
 
 
 def compare(
@@ -24,9 +25,11 @@ def compare(
     head: Compilation,
     committed: Mapping[str, bytes] = {},
     chosen: Set[str] | None = None,
+    environment: str | None = None,
 ) -> Review:
     """Neither has errors. `committed` are manifests by their paths in the tree, as the base has
-    them; none where output is kept off branches. `chosen` are the nodes that are looked at."""
+    them; none where output is kept off branches. `chosen` are the nodes that are looked at, in all
+    environments or in one."""
     names = _renamed(base, head)
     before, after = manifests_of(base), manifests_of(head)
     objects = changed_objects(before.called(names), after)
@@ -35,7 +38,7 @@ def compare(
         for (project, environment, run), each in runs_of(base).items()
     }
     is_now = runs_of(head)
-    focus = Focus(chosen, runs, is_now)
+    focus = Focus(chosen, environment, runs, is_now)
     found, unchanged, notes = consequences(runs, is_now, base, head, objects, names, focus)
     stale = changed_objects(_committed(committed, before), before) if committed else ()
     return Review(
@@ -46,6 +49,41 @@ def compare(
         notes=notes,
         stale=focus.objects(stale),
     )
+
+
+def compare_environments(
+    first: Compilation, second: Compilation, names: tuple[str, str]
+) -> tuple[Difference, ...]:
+    """What runs have otherwise in the environment of the second name than in that of the first,
+    which may be of another state; sorted, after what all runs of a project have otherwise."""
+    was, now = (
+        {
+            (project, run): each
+            for (project, environment, run), each in runs_of(side).items()
+            if environment == name
+        }
+        for side, name in zip((first, second), names, strict=True)
+    )
+    found: dict[str, list[Difference]] = {}
+    for project, run in sorted({*was, *now}):
+        old, new = was.get((project, run)), now.get((project, run))
+        told = found.setdefault(project, [])
+        if old is not None and new is not None:
+            if not told or told[0].run is not None:
+                causes = environment_causes(old.environment, new)
+                own = tuple(each for each in causes if not each.text.startswith("environment "))
+                told.insert(0, Difference(project, None, own))
+            own = tuple(each for each in own_causes(old, new) if each.reason != "upstream")
+            told.append(Difference(project, run, own))
+        elif new is not None:
+            place = new.resolved.run.descriptor.name_span
+            only = Cause("new", f"only in {names[1]}", place)
+            told.append(Difference(project, run, (only,)))
+        elif old is not None:
+            place = old.resolved.run.descriptor.name_span
+            only = Cause("removed", f"only in {names[0]}", place)
+            told.append(Difference(project, run, (only,)))
+    return tuple(each for _, told in sorted(found.items()) for each in told)
 
 
 Names = Mapping[tuple[str, str], str]

@@ -13,7 +13,9 @@ from gitopsc.model.consequence import Cause, Reason
 from gitopsc.model.credentials import masked
 from gitopsc.model.descriptor import Environment, SecretKey
 from gitopsc.model.program import Reference
+from gitopsc.model.scheduling import Scheduling
 from gitopsc.model.source import Span
+from gitopsc.model.specification import GitopsSpec
 
 _LONGEST = 60
 """Characters of a value that are told."""
@@ -44,14 +46,19 @@ _PIN = re.compile(r"([A-Za-z0-9._-]+)==([^\s;]+)$")
 def causes_of(old: ClusterRun, new: ClusterRun) -> tuple[Cause, ...]:
     """What is its own before what is made anew upstream; what only the text of a template changes
     has none."""
-    found = [
+    own = [each for each in own_causes(old, new) if each.reason != "upstream"]
+    upstream = [each for each in own_causes(old, new) if each.reason == "upstream"]
+    return tuple(dict.fromkeys((*own, *environment_causes(old.environment, new), *upstream)))
+
+
+def own_causes(old: ClusterRun, new: ClusterRun) -> tuple[Cause, ...]:
+    """Those that the run has for itself, whatever its environment is called and has for all."""
+    found = (
         *_compute_causes(old, new),
         *_resource_causes(old, new),
         *_spec_causes(old, new),
-        *_environment_causes(old.environment, new),
         *_secret_causes(old, new),
-    ]
-    found.sort(key=lambda cause: cause.reason == "upstream")
+    )
     return tuple(dict.fromkeys(found))
 
 
@@ -172,10 +179,7 @@ def _mapping_causes(
 def _place_in(owner: ClusterRun, field: str, key: str) -> Span:
     run = owner.resolved.run
     if field == "envs":
-        for index, variable in enumerate(run.spec.envs or ()):
-            if variable.name == key:
-                return run.span("envs", index, "value")
-        return run.span("profile")
+        return run.merged.variable_span(key) or run.span("profile")
     if field == "init_parameters" and run.spec.init_parameters is None:
         field = "parameters"
     return run.span(field, key)
@@ -189,8 +193,20 @@ def _resource_causes(old: ClusterRun, new: ClusterRun) -> Iterator[Cause]:
         for name in sorted({*was, *now}):
             if was.get(name) != now.get(name):
                 label = f"{_RESOURCES.get(name, name)}{what}"
-                place = new.resolved.run.span("resources")
+                place = _resource_place(new, name)
                 yield Cause("resources", _changed(label, was.get(name), now.get(name)), place)
+
+
+def _resource_place(run: ClusterRun, name: str) -> Span | None:
+    """In its profile, the run, its task, or what the settings say for all."""
+    resolved = run.resolved
+    if name in resolved.profile.requests or name in resolved.profile.limits:
+        return resolved.run.span("profile")
+    if name in (resolved.run.spec.resources or {}):
+        return resolved.run.span("resources", name)
+    if name in (run.environment.defaults.resources or {}):
+        return _setting(run, "defaults", "resources", name)
+    return resolved.run.span("resources")
 
 
 def _spec_causes(old: ClusterRun, new: ClusterRun) -> Iterator[Cause]:
@@ -203,13 +219,21 @@ def _spec_causes(old: ClusterRun, new: ClusterRun) -> Iterator[Cause]:
             yield Cause("settings", _changed(label, first, second), owner.resolved.run.span(key))
     if old.resolved.volumes != new.resolved.volumes:
         yield Cause("settings", "volumes", new.resolved.run.span("volumes"))
-    if old.resolved.scheduling != new.resolved.scheduling:
-        yield Cause("settings", "where its pods go", new.resolved.run.descriptor.name_span)
-    if was.gitops != now.gitops:
-        yield Cause("settings", "gitops", new.resolved.run.span("gitops"))
+    for field in Scheduling._fields:
+        first, second = (getattr(each.resolved.scheduling, field) for each in (old, new))
+        if first != second:
+            is_own = getattr(new.resolved.run.spec, field) is not None
+            place = new.resolved.run.span(field if is_own else "profile")
+            yield Cause("settings", _changed(field, first, second), place)
+    for field in GitopsSpec._fields:
+        first, second = (getattr(each, field, None) for each in (was.gitops, now.gitops))
+        if first != second and field != "rerun":  # which is one of what decides the result
+            place = new.resolved.run.span("gitops", field)
+            yield Cause("settings", _changed(f"gitops {field}", first, second), place)
 
 
-def _environment_causes(old: Environment, new: ClusterRun) -> Iterator[Cause]:
+def environment_causes(old: Environment, new: ClusterRun) -> Iterator[Cause]:
+    """What all runs of an environment have from it."""
     now = new.environment
     if old.name != now.name:
         text = f"environment {old.name} -> {now.name}, and records are kept by its name"

@@ -47,19 +47,17 @@ def consequences(
         if change.run is not None:
             changes.setdefault((change.project, change.environment, change.run), []).append(change)
     found: list[Consequence] = []
-    touched: set[tuple[str, str]] = set()
     arrivals = _Arrivals(before, after)
     for where in sorted({*before, *after}):
         old, new = before.get(where), after.get(where)
-        made = list(_of_run(old, new, changes.get(where, ()), arrivals))
-        found += made
-        touched |= {(where[0], where[2]) for _ in made}
+        found += _of_run(old, new, changes.get(where, ()), arrivals)
     found += _of_builds(before, after, objects)
     found += _of_claims(objects)
     found += _of_images(base, head)
     found = [each for each in found if focus.has(each)]
     before, after, objects = focus.on(before), focus.on(after), focus.objects(objects)
-    names = {(project, run) for project, _, run in after} - touched
+    names = {(project, run) for project, _, run in after}
+    names -= {(each.project, each.subject) for each in found if each.kind in _KINDS.values()}
     folded = _folded(found)
     notes = (*_of_environments(base, head, renamed), *_of_secrets(before, after))
     notes = (*notes, *_addresses(objects), *_old_data(folded), *_cut_off(before, after))

@@ -10,10 +10,17 @@ from gitopsc.model.names import cleaned
 
 
 class Focus:
-    """Without `chosen`, all of it. A claim is looked at with the runs that mount it."""
+    """Without `chosen`, all of it, or all of one environment. A claim is looked at with the runs
+    that mount it."""
 
-    def __init__(self, chosen: Set[str] | None, *sides: Mapping[Where, ClusterRun]) -> None:
+    def __init__(
+        self,
+        chosen: Set[str] | None,
+        environment: str | None,
+        *sides: Mapping[Where, ClusterRun],
+    ) -> None:
         self._chosen = chosen
+        self._environment = environment
         self._claims = {
             (where[0], volume.claim_of(cleaned(run.name)))
             for runs in map(self.on, sides)
@@ -29,10 +36,20 @@ class Focus:
     def has_run(self, project: str, name: str | None) -> bool:
         return self._chosen is None or f"{project}/run/{name}" in self._chosen
 
+    def is_in(self, environment: str) -> bool:
+        return self._environment in (None, environment)
+
     def on(self, runs: Mapping[Where, ClusterRun]) -> Mapping[Where, ClusterRun]:
-        return {where: run for where, run in runs.items() if self.has_run(where[0], where[2])}
+        return {
+            where: run
+            for where, run in runs.items()
+            if self.is_in(where[1]) and self.has_run(where[0], where[2])
+        }
 
     def has(self, consequence: Consequence) -> bool:
+        """Of a consequence in one environment."""
+        if not all(map(self.is_in, consequence.environments)):
+            return False
         if self._chosen is None:
             return True
         whose = consequence.project, consequence.subject
@@ -46,6 +63,7 @@ class Focus:
         return tuple(
             each
             for each in changes
+            if self.is_in(each.environment)
             if self.has_run(each.project, each.run)
             or (each.kind == "PersistentVolumeClaim" and (each.project, each.name) in self._claims)
         )

@@ -8,6 +8,7 @@ from gitopsc.link.builds import used_functions
 from gitopsc.link.clock import clock_problems
 from gitopsc.link.drafts import draft_runs
 from gitopsc.link.lineage import draw_lineage, order_runs, without_circles_of_code
+from gitopsc.link.overrides import override_problems
 from gitopsc.link.packages import unmet_imports
 from gitopsc.link.runs import make_run
 from gitopsc.link.symbols import declare
@@ -43,9 +44,11 @@ def link(
             problems += found
     runs = without_circles_of_code(runs)
     order, found = order_runs(runs)
+    is_whole = len(runs) + len(builds) == len(symbols.runs)
     problems += [
         *found,
-        *clock_problems(runs, is_whole=len(runs) + len(builds) == len(symbols.runs)),
+        *clock_problems(runs, is_whole=is_whole),
+        *override_problems(project, runs, is_whole=is_whole),
     ]
     program = Program(
         project,

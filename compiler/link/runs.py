@@ -100,7 +100,8 @@ def _profile_problems(project: Project, draft: Draft) -> Iterator[Diagnostic]:
     for environment in project.environments:
         known = environment.profiles
         if name not in known:
-            yield sentences.unknown_profile(name, environment.name, known, draft.merged)
+            span = draft.merged.span("profile")
+            yield sentences.unknown_profile(name, environment.name, known, span)
 
 
 def _repeated_names(draft: Draft) -> Iterator[Diagnostic]:

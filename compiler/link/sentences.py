@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from gitopsc.model.descriptor import Descriptor, FunctionDescriptor, TriggerDescriptor
+from gitopsc.model.descriptor import Descriptor, FunctionDescriptor, Override, TriggerDescriptor
 from gitopsc.model.diagnostic import (
     BAD_REFERENCE,
     CYCLE,
@@ -16,6 +16,7 @@ from gitopsc.model.diagnostic import (
     MISSING_KEY,
     NO_WATCH,
     NOT_BUILT,
+    NOT_HERE,
     OTHER_PROJECT,
     OVERRULED,
     PARAMETERS_TO_INIT,
@@ -26,9 +27,11 @@ from gitopsc.model.diagnostic import (
     TWO_PRODUCERS,
     UNFIT_VALUE,
     UNKNOWN_DATA,
+    UNKNOWN_ENVIRONMENT,
     UNKNOWN_FUNCTION,
     UNKNOWN_INPUT,
     UNKNOWN_PROFILE,
+    UNKNOWN_RUN,
     UNKNOWN_TASK,
     UNKNOWN_VERSION,
     UNMADE_OUTPUT,
@@ -156,12 +159,10 @@ def parameters_to_init(merged: Merged, *, is_used: bool) -> Diagnostic:
     return Diagnostic(PARAMETERS_TO_INIT, message, merged.span("parameters"), hint)
 
 
-def unknown_profile(
-    name: str, environment: str, known: Iterable[str], merged: Merged
-) -> Diagnostic:
+def unknown_profile(name: str, environment: str, known: Iterable[str], span: Span) -> Diagnostic:
     message = f"environment `{environment}` has no profile `{name}`"
     hint = did_you_mean(name, known) or f"write `profiles: {{{name}: ...}}` in gitopsc.yaml"
-    return Diagnostic(UNKNOWN_PROFILE, message, merged.span("profile"), hint)
+    return Diagnostic(UNKNOWN_PROFILE, message, span, hint)
 
 
 def set_twice(name: str, span: Span) -> Diagnostic:
@@ -458,3 +459,56 @@ def _of_project(path: str, function: Function) -> str:
             name = path.removeprefix(root).removesuffix(".py").removesuffix("/__init__")
             return f"its source is `{root}`: import `{path}` as `{name.replace('/', '.')}`"
     return f"`{path}` is not in its source: let `source` be a folder that has it"
+
+
+# Environments
+
+
+def unknown_run(name: str, known: Iterable[str], override: Override) -> Diagnostic:
+    names = sorted(known)
+    hint = did_you_mean(name, names) or f"there are {listed(names) or 'none'}"
+    span = override.document.key_span(*override.way)
+    return Diagnostic(UNKNOWN_RUN, f"no run is called `{name}`", span, hint)
+
+
+def unknown_environment(name: str, known: Sequence[str], span: Span) -> Diagnostic:
+    hint = did_you_mean(name, known) or f"there are {listed(known)}"
+    return Diagnostic(UNKNOWN_ENVIRONMENT, f"no environment is called `{name}`", span, hint)
+
+
+def not_here(run: Run, producer: Run, lacking: Sequence[str], read: Reference) -> Diagnostic:
+    where = listed(lacking)
+    message = f"`{run.name}` reads data of `{producer.name}`, which is not in {where}"
+    hint = f"add {where} to `gitops: {{only: [...]}}` of `{producer.name}`, or leave it out here"
+    related = (Label(producer.span("gitops", "only"), f"`{producer.name}` is here"),)
+    return Diagnostic(NOT_HERE, message, read.span, hint, related)
+
+
+def never_there(run: Run, environment: str, override: Override) -> Diagnostic:
+    message = f"`{run.name}` is not in `{environment}`, so nothing reads this"
+    span = override.document.key_span(*override.way)
+    return Diagnostic(STRAY_KEY, message, span, "remove it")
+
+
+def key_of_another_action(key: str, run: Run, override: Override) -> Diagnostic:
+    what = "job" if run.action == "job" else "service"
+    message = f"`{key}` is not of a {what}, and `{run.name}` is one"
+    return Diagnostic(UNFIT_VALUE, message, override.key_span(key), "remove it")
+
+
+def not_scheduled(run: Run, override: Override) -> Diagnostic:
+    message = f"`{run.name}` has no schedule, and is the same kind of job in all environments"
+    hint = f"write a `schedule` into `{run.name}` first, or a second run for this environment"
+    return Diagnostic(UNFIT_VALUE, message, override.span("schedule"), hint)
+
+
+def parameters_of_a_service(run: Run, override: Override) -> Diagnostic:
+    message = f"`{run.name}` is a service, whose parameters go to its init function"
+    span = override.key_span("parameters")
+    return Diagnostic(UNFIT_VALUE, message, span, "write `init_parameters`")
+
+
+def data_of_an_environment(text: str, span: Span) -> Diagnostic:
+    message = f"`{text}` is data, and what a run reads is the same in all environments"
+    hint = "write it into the run; stores differ by environment, in `stores`"
+    return Diagnostic(UNFIT_VALUE, message, span, hint)

@@ -90,6 +90,15 @@ class Consequence(NamedTuple):
     note: str = ""
 
 
+class Difference(NamedTuple):
+    """What a run has otherwise in one environment than in another; nothing where it is the same.
+    Without a run, it is of all of the project's."""
+
+    project: str
+    run: str | None
+    causes: tuple[Cause, ...]
+
+
 class Demand(NamedTuple):
     """What the pods of jobs that start together ask for, in quantities of `cpu`, `mem` and `gpu`.
     `budget` is what the settings allow, where they say, and `over` of what there is too much."""

@@ -277,12 +277,35 @@ DEFAULT_TIME_ZONE = "Etc/UTC"
 
 
 @dataclass(frozen=True, slots=True)
+class Override:
+    """What a run has otherwise in an environment; it stands at `way` in the settings."""
+
+    document: Document
+    way: Pointer
+    spec: RunSpec
+
+    def has(self, *pointer: str | int) -> bool:
+        return self.document.has(*self.way, *pointer)
+
+    def span(self, *pointer: str | int) -> Span:
+        return self.document.span(*self.way, *pointer)
+
+    def key_span(self, *pointer: str | int) -> Span:
+        return self.document.key_span(*self.way, *pointer)
+
+    def strings(self, key: str) -> Iterator[tuple[str, Span]]:
+        if self.has(key):
+            yield from self.document.part(*self.way, key).strings()
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
     """The settings for one folder of manifests, its own over the project's.
 
     `defaults` are for runs that do not say. With a `builder`, images that a run builds are built in
     the cluster. Schedules are in its time zone. With `sync_waves`, Argo CD applies runs in the
-    order of their data. `budget` is for jobs that start together, in quantities.
+    order of their data. `budget` is for jobs that start together, in quantities. `overrides` are
+    what runs have otherwise here, by their names.
     """
 
     name: str
@@ -298,6 +321,7 @@ class Environment:
     time_zone: str = DEFAULT_TIME_ZONE
     sync_waves: bool = False
     budget: Mapping[str, str] = field(default_factory=dict)
+    overrides: Mapping[str, Override] = field(default_factory=dict)
 
     def profile(self, name: str | None) -> Profile:
         """The one that a run names; linking has seen that every environment has it."""

@@ -238,6 +238,13 @@ UNKNOWN_SCHEME = Code("C432", "unknown-scheme", _WARNING, "a URL that no driver 
 DATA_AS_TEXT = Code(
     "C433", "data-as-text", _WARNING, "a parameter that its handler opens as if it were an input"
 )
+UNKNOWN_RUN = Code("C434", "unknown-run", _ERROR, "settings of a run that is not there")
+UNKNOWN_ENVIRONMENT = Code(
+    "C435", "unknown-environment", _ERROR, "an environment that the settings do not have"
+)
+NOT_HERE = Code(
+    "C436", "not-here", _ERROR, "a run in an environment without a run whose data it reads"
+)
 UNKNOWN_VERSION = Code("C416", "unknown-version", _WARNING, "a version that no descriptor has")
 
 ONE_NAME = Code("C501", "one-name", _ERROR, "two names become one in the cluster or on disk")
@@ -315,7 +322,7 @@ UNKNOWN_OWNED = Code(
 )
 
 LOCK_CODES = (NOT_LOCKED, LOCK_MISMATCH, LOCK_EDITED, NOT_FETCHED, LEFTOVER_PIN)
-"""What `gitopsc lock` mends."""
+"""What `gitopsc lock` puts right."""
 
 CODES: tuple[Code, ...] = tuple(
     sorted(value for value in list(globals().values()) if isinstance(value, Code))

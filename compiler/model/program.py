@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, get_args
 
 from gitopsc.model.descriptor import (
     DataDescriptor,
     FunctionDescriptor,
+    Override,
     Project,
     RunDescriptor,
 )
@@ -207,19 +208,40 @@ class Merged:
     descriptor: RunDescriptor
     task: RunDescriptor | None
     spec: RunSpec
+    override: Override | None = None
 
     @classmethod
     def of(cls, descriptor: RunDescriptor, task: RunDescriptor | None) -> Merged:
         spec = descriptor.spec if task is None else descriptor.spec.over(task.spec)
         return cls(descriptor, task, spec)
 
+    def overridden(self, override: Override) -> Merged:
+        """As an environment has it."""
+        return replace(self, spec=self.spec.overridden(override.spec), override=override)
+
     def span(self, key: str, *more: str | int) -> Span:
-        """The place of a value, in the run or in its task."""
+        """The place of a value, in the environment, the run or its task."""
+        if self.override is not None and self.override.has(key, *more):
+            return self.override.span(key, *more)
         return self._owner(key).span("spec", key, *more)
 
     def key_span(self, key: str, *more: str | int) -> Span:
         """The place of a key."""
+        if self.override is not None and self.override.has(key, *more):
+            return self.override.key_span(key, *more)
         return self._owner(key).key_span("spec", key, *more)
+
+    def variable_span(self, name: str) -> Span | None:
+        """The place of a variable, where one of them has it: a list has it by a number."""
+        if self.override is not None:
+            for index, variable in enumerate(self.override.spec.envs or ()):
+                if variable.name == name:
+                    return self.override.span("envs", index, "value")
+        owner = self._owner("envs")
+        for index, variable in enumerate(owner.spec.envs or ()):
+            if variable.name == name:
+                return owner.span("spec", "envs", index, "value")
+        return None
 
     def strings(self, key: str) -> Iterator[tuple[str, Span]]:
         """The strings anywhere in a value, with their places."""
@@ -252,6 +274,16 @@ class Run:
     outputs: tuple[Output, ...]
     code_inputs: tuple[Reference, ...] = ()
 
+    def overridden(self, override: Override) -> Run:
+        """As an environment has it: what its function is called with is other, too."""
+        more, init = override.spec.parameters or {}, override.spec.init_parameters or {}
+        return replace(
+            self,
+            merged=self.merged.overridden(override),
+            parameters={**self.parameters, **more},
+            init_parameters={**self.init_parameters, **init},
+        )
+
     @property
     def descriptor(self) -> RunDescriptor:
         return self.merged.descriptor
@@ -263,6 +295,11 @@ class Run:
     @property
     def reads(self) -> tuple[Reference, ...]:
         return (*self.inputs, *self.references, *self.code_inputs)
+
+    def is_in(self, environment: str) -> bool:
+        """Whether a cluster has it there."""
+        only = self.spec.gitops.only if self.spec.gitops is not None else None
+        return not self.local and (only is None or environment in only)
 
     @property
     def is_scheduled(self) -> bool:

@@ -92,5 +92,5 @@ class Resolution:
 
     @property
     def cluster_runs(self) -> tuple[ResolvedRun, ...]:
-        """Those that get objects."""
-        return tuple(resolved for resolved in self.runs if not resolved.run.local)
+        """Those that get objects here."""
+        return tuple(each for each in self.runs if each.run.is_in(self.environment.name))

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from gitopsc.model.scheduling import Scheduling, affinity_of, node_selector_of, tolerations_of
 from gitopsc.model.volume import Volume
@@ -119,12 +119,13 @@ class Quantity(NamedTuple):
 
 class GitopsSpec(NamedTuple):
     """What gitopsc adds to the platform's keys; `deadline` is in seconds. A service that does not
-    say otherwise follows what a schedule makes."""
+    say otherwise follows what a schedule makes. `only` are environments; without, it is in all."""
 
     rerun: str | None = None
     on_delete: str = "keep"
     deadline: int | None = None
     follow: bool | Literal["restart"] | None = None
+    only: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> GitopsSpec:
@@ -133,6 +134,14 @@ class GitopsSpec(NamedTuple):
             data.get("on_delete", "keep"),
             data.get("deadline"),
             data.get("follow"),
+            tuple(data["only"]) if "only" in data else None,
+        )
+
+    def overridden(self, by: GitopsSpec) -> GitopsSpec:
+        """With the keys that an environment may have otherwise."""
+        return self._replace(
+            rerun=self.rerun if by.rerun is None else by.rerun,
+            deadline=self.deadline if by.deadline is None else by.deadline,
         )
 
 
@@ -226,6 +235,23 @@ class RunSpec:
             function_copy=self.function_copy,
         )
 
+    def overridden(self, by: RunSpec) -> RunSpec:
+        """As an environment has it: of parameters, variables and resources, those that it names are
+        others, and of the rest all that it says."""
+        envs = {each.name: each for each in (*(self.envs or ()), *(by.envs or ()))}
+        gitops = self.gitops
+        if by.gitops is not None:
+            gitops = (gitops or GitopsSpec()).overridden(by.gitops)
+        return replace(
+            by.over(self),
+            parameters=_joined(self.parameters, by.parameters),
+            init_parameters=_joined(self.init_parameters, by.init_parameters),
+            resources=_joined(self.resources, by.resources),
+            envs=None if self.envs is by.envs is None else tuple(envs.values()),
+            gitops=gitops,
+            function_copy=self.function_copy,
+        )
+
     @property
     def is_merged(self) -> bool:
         """Whether the platform has written task and function into it (digitalhub.md 3.1)."""
@@ -241,6 +267,25 @@ class RunSpec:
             self.runtime_class,
             self.priority_class,
         )
+
+
+ACTIONS_OF: Mapping[str, tuple[str, ...]] = {
+    "backoff_limit": ("job",),
+    "instructions": ("build",),
+    "replicas": ("serve",),
+    "schedule": ("job",),
+    "service_name": ("serve",),
+    "service_type": ("serve",),
+}
+"""Keys of one action, which other actions' runs cannot have."""
+
+_Value = TypeVar("_Value")
+
+
+def _joined(
+    own: Mapping[str, _Value] | None, more: Mapping[str, _Value] | None
+) -> Mapping[str, _Value] | None:
+    return own if more is None else {**(own or {}), **more}
 
 
 _MERGED = tuple(each.name for each in fields(RunSpec) if each.name != "function_copy")

@@ -62,6 +62,10 @@ def _problems(program: Program, resolutions: Sequence[Resolution]) -> Iterator[D
         if not run.local:
             yield from quantity_problems(run)
             yield from path_problems(run)
+    for resolution in resolutions:
+        for resolved in resolution.cluster_runs:
+            if resolved.run.merged.override is not None:
+                yield from quantity_problems(resolved.run)
     yield from output_problems(program)
     if any(function.image is None for function in program.functions):
         for environment in project.environments:

@@ -169,6 +169,8 @@ def _variable(
 
 def _origin(resolution: Resolution, resolved: ResolvedRun, key: str, *more: str) -> str:
     merged = resolved.run.merged
+    if merged.override is not None and merged.override.has(key, *more):
+        return _at(merged.override.span(key, *more))
     for descriptor, what in ((merged.descriptor, ""), (merged.task, ", its task")):
         if descriptor is not None and _says(descriptor.written, key, *more):
             return f"{_at(descriptor.span('spec', key, *more))}{what}"
@@ -186,21 +188,23 @@ def _says(written: Any, *way: str) -> bool:
 
 
 def _variable_origin(resolved: ResolvedRun, name: str) -> str:
-    """That of the run goes before that of its task; empty where neither has it."""
+    """Empty where neither the environment, the run nor its task has it."""
     merged = resolved.run.merged
-    for descriptor, what in ((merged.descriptor, ""), (merged.task, ", its task")):
-        written = descriptor.written.get("envs", ()) if descriptor is not None else ()
-        for index, each in enumerate(written):
-            if descriptor is not None and isinstance(each, Mapping) and each.get("name") == name:
-                return f"{_at(descriptor.span('spec', 'envs', index))}{what}"
-    return ""
+    span = merged.variable_span(name)
+    if span is None:
+        return ""
+    is_of_task = merged.task is not None and span.path == merged.task.path
+    is_of_run = any(variable.name == name for variable in merged.descriptor.spec.envs or ())
+    return f"{_at(span)}{', its task' if is_of_task and not is_of_run else ''}"
 
 
 def _resource_origin(resolution: Resolution, resolved: ResolvedRun, name: str) -> str:
     if name in resolved.profile.requests:
         return _profile_place(resolution, resolved, "resources")
     if name in (resolved.run.spec.resources or {}):
-        return _origin(resolution, resolved, "resources")
+        override = resolved.run.merged.override
+        inner = (name,) if override is not None and override.has("resources", name) else ()
+        return _origin(resolution, resolved, "resources", *inner)
     return _settings_place(resolution, "defaults", "resources", name) or _OWN_DEFAULT
 
 

@@ -7,9 +7,10 @@ weighs most, with its cause and the place of it; consequences of a run stand bel
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, repeat
 from typing import Any, NamedTuple
 
-from gitopsc.model.consequence import Cause, Consequence, Demand, Review, Verb
+from gitopsc.model.consequence import Cause, Consequence, Demand, Difference, Review, Verb
 from gitopsc.model.output import readable_json
 from gitopsc.model.printable import printable
 from gitopsc.model.source import Span
@@ -279,6 +280,36 @@ def _coloured(line: str, row: _Row, cell: str) -> str:
     return f"\x1b[{code}m{cell}\x1b[0m{line[len(cell) :]}" if code else line
 
 
+def render_differences(found: Sequence[Difference], names: tuple[str, str]) -> str:
+    """What one environment has otherwise than another, in lines; what is the same at the end."""
+    many = len({each.project for each in found}) > 1
+    rows: list[tuple[str, str, str]] = []
+    for each in found:
+        run = each.run or "(all)"
+        labels = chain((f"{each.project}/{run}" if many else run,), repeat(""))
+        rows += [(label, *_cause(cause)) for label, cause in zip(labels, each.causes, strict=False)]
+    lines = [f"What {names[1]} has otherwise than {names[0]}:" + ("" if rows else " nothing.")]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+    lines += ["", *(_line(row, widths) for row in rows), ""] if rows else []
+    same = [each.run for each in found if each.run is not None and not each.causes]
+    lines += [f"the same: {_names(same)}"] if same else []
+    return "".join(f"{printable(line)}\n" for line in lines)
+
+
+def render_differences_json(found: Sequence[Difference], names: tuple[str, str]) -> str:
+    """`schemas/reports/environments.schema.json` describes it."""
+    return readable_json(
+        {
+            "version": 1,
+            "environments": [*names],
+            "runs": [
+                {"project": each.project, "run": each.run, "causes": _causes(each.causes)}
+                for each in found
+            ],
+        }
+    )
+
+
 # JSON
 
 
@@ -307,19 +338,23 @@ def _consequence(each: Consequence) -> dict[str, Any]:
         "subject": each.subject,
         "kind": each.kind,
         "environments": [*each.environments],
-        "causes": [
-            {
-                "reason": cause.reason,
-                "text": cause.text,
-                "file": cause.place.path if cause.place is not None else None,
-                "line": cause.place.line if cause.place is not None else None,
-                "makers": [*cause.makers],
-            }
-            for cause in each.causes
-        ],
+        "causes": _causes(each.causes),
         "parent": each.parent,
         "note": each.note,
     }
+
+
+def _causes(causes: Sequence[Cause]) -> list[dict[str, Any]]:
+    return [
+        {
+            "reason": cause.reason,
+            "text": cause.text,
+            "file": cause.place.path if cause.place is not None else None,
+            "line": cause.place.line if cause.place is not None else None,
+            "makers": [*cause.makers],
+        }
+        for cause in causes
+    ]
 
 
 def _object(each: Any) -> dict[str, Any]:

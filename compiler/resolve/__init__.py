@@ -31,9 +31,16 @@ _DEFAULT_RESOURCES: Mapping[str, str] = {"cpu": "100m", "mem": "256Mi", "disk": 
 def resolve(program: Program, environment: Environment) -> Resolution:
     """All runs of a program, those of laptops, too."""
     computes = Computes({}, {}, {})
-    runs = tuple(_resolved(program, environment, run, computes) for run in program.runs)
+    runs = tuple(
+        _resolved(program, environment, _here(environment, run), computes) for run in program.runs
+    )
     names = {name for build in program.builds for name in build.function.build.secrets}
     return Resolution(program, environment, runs, _secrets(program, environment, names))
+
+
+def _here(environment: Environment, run: Run) -> Run:
+    override = environment.overrides.get(run.name)
+    return run if override is None else run.overridden(override)
 
 
 def _resolved(

@@ -179,6 +179,12 @@ def written_password(key: str, span: Span) -> Diagnostic:
     return Diagnostic(CREDENTIALS, message, span, hint)
 
 
+def one_namespace(first: str, second: str, namespace: str, cluster: str, span: Span) -> Diagnostic:
+    message = f"`{first}` and `{second}` are both namespace `{namespace}` of cluster `{cluster}`"
+    hint = "give one of them another namespace, or another cluster"
+    return Diagnostic(BAD_SETTINGS, message, span, hint)
+
+
 # Locks
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from gitopsc.adapters.glob import is_pattern
@@ -15,12 +17,14 @@ from gitopsc.model.descriptor import (
     Allowance,
     Builder,
     Environment,
+    Override,
     Profile,
     SecretKey,
     SourceChoice,
 )
-from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.diagnostic import NO_CRON, Diagnostic
 from gitopsc.model.document import Document, Pointer
+from gitopsc.model.schedule import NotCron, cron_of
 from gitopsc.model.scheduling import Scheduling
 from gitopsc.model.specification import RunSpec
 from gitopsc.model.store import KNOWN_SCHEMES, Store, scheme_of
@@ -68,7 +72,7 @@ def read_settings(document: Document | None) -> tuple[Settings, list[Diagnostic]
             tuple(data.get("source", {}).get("include", ())),
             tuple(data.get("source", {}).get("exclude", ())),
         ),
-        environments=_environments(data),
+        environments=_environments(document, data),
         local=_environment("local", data, {}),
         allowed=_allowed(document, data),
     )
@@ -96,6 +100,40 @@ def _problems(document: Document) -> Iterator[Diagnostic]:
         yield from _profile_problems(document)
         yield from _store_problems(document)
         yield from _time_zone_problems(document)
+        yield from _run_problems(document)
+        yield from _cluster_problems(document)
+
+
+def _run_problems(document: Document) -> Iterator[Diagnostic]:
+    """What is wrong with what runs have otherwise, whichever runs there are."""
+    for place, runs in _of_environments(document, "runs"):
+        for name, run in runs.items():
+            if not isinstance(run, dict):
+                continue
+            yield from odd_numbers(document, (*place, name))
+            yield from repeated_names(document, (*place, name, "envs"), run.get("envs"))
+            schedule = run.get("schedule")
+            try:
+                cron_of(schedule) if isinstance(schedule, str) else None
+            except NotCron as error:
+                span = document.span(*place, name, "schedule")
+                yield Diagnostic(NO_CRON, str(error), span, error.hint)
+
+
+def _cluster_problems(document: Document) -> Iterator[Diagnostic]:
+    """Two environments that would apply one over the other."""
+    environments = document.data.get("environments")
+    seen: dict[tuple[str, str], str] = {}
+    for name, own in environments.items() if isinstance(environments, dict) else ():
+        if not isinstance(own, dict):
+            continue
+        cluster = own.get("cluster")
+        namespace = own.get("namespace", document.data.get("namespace"))
+        if isinstance(cluster, str) and isinstance(namespace, str):
+            first = seen.setdefault((cluster, namespace), name)
+            if first != name:
+                span = document.span("environments", name, "cluster")
+                yield sentences.one_namespace(first, name, namespace, cluster, span)
 
 
 def _pattern_problems(document: Document) -> Iterator[Diagnostic]:
@@ -182,9 +220,34 @@ def _allowed(document: Document | None, data: Mapping[str, Any]) -> tuple[Allowa
     )
 
 
-def _environments(data: Mapping[str, Any]) -> tuple[Environment, ...]:
+def _environments(document: Document | None, data: Mapping[str, Any]) -> tuple[Environment, ...]:
     declared = data.get("environments") or {"default": {}}
-    return tuple(_environment(name, data, declared[name] or {}) for name in sorted(declared))
+    return tuple(
+        replace(
+            _environment(name, data, declared[name] or {}),
+            overrides=_overrides(document, name, (declared[name] or {}).get("runs", {})),
+        )
+        for name in sorted(declared)
+    )
+
+
+def _overrides(
+    document: Document | None, environment: str, runs: Mapping[str, Any]
+) -> Mapping[str, Override]:
+    """What runs have otherwise there."""
+    found = {}
+    for name, written in runs.items():
+        if document is not None:
+            spec = RunSpec.of({**written, "cron": _cron(written.get("schedule"))})
+            found[name] = Override(document, ("environments", environment, "runs", name), spec)
+    return found
+
+
+def _cron(schedule: str | None) -> str | None:
+    """None where it has a problem, too, which is told."""
+    with suppress(NotCron):
+        return None if schedule is None else cron_of(schedule).expression
+    return None
 
 
 def _environment(name: str, top: Mapping[str, Any], own: Mapping[str, Any]) -> Environment:

@@ -1,0 +1,2 @@
+def make(country, year):
+    return {"made": [country, year]}
