@@ -505,3 +505,22 @@ def test_a_run_of_one_environment(
     assert main(["compile", str(repository.root)]) == 0
     assert not (repository.root / "deploy/manifests/staging/announce.yaml").exists()
     assert (repository.root / "deploy/manifests/production/announce.yaml").exists()
+
+
+def test_what_pods_have_besides(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each with its cause, and an autoscaler with what it does to pods that are there."""
+    repository.replace(
+        "gitopsc.yaml", "environments:", "pod: {service_account: cities}\nenvironments:"
+    )
+    review = told(capsys, repository)
+    assert verbs(review) == {
+        ("rolls", "cities-api"),
+        *{("new job", name) for name in ("announce", "download-cities", "summarise-countries")},
+    }
+    causes = {cause["text"] for each in review["consequences"] for cause in each["causes"]}
+    assert causes == {"new pod service account cities"}
+    repository.git("checkout", "--quiet", "--", "gitopsc.yaml")
+    repository.replace("runs/cities-api.json", '"replicas": 2', '"gitops": {"scale": {"max": 4}}')
+    said = diff(capsys, repository)
+    assert "`cities-api` in staging has 1 pod for a moment instead of 2, until its" in said
+    assert 'new gitops scale {"cpu": 80, "least": 1, "most": 4}' in said

@@ -12,6 +12,7 @@ from gitopsc.model import identity
 from gitopsc.model.consequence import Cause, Reason
 from gitopsc.model.credentials import masked
 from gitopsc.model.descriptor import Environment, SecretKey
+from gitopsc.model.pod import Pod, plain
 from gitopsc.model.program import Reference
 from gitopsc.model.scheduling import Scheduling
 from gitopsc.model.source import Span
@@ -227,9 +228,25 @@ def _spec_causes(old: ClusterRun, new: ClusterRun) -> Iterator[Cause]:
             yield Cause("settings", _changed(field, first, second), place)
     for field in GitopsSpec._fields:
         first, second = (getattr(each, field, None) for each in (was.gitops, now.gitops))
-        if first != second and field != "rerun":  # which is one of what decides the result
+        # What decides the result is told with that, and what pods have below.
+        if first != second and field not in ("rerun", "pod"):
             place = new.resolved.run.span("gitops", field)
-            yield Cause("settings", _changed(f"gitops {field}", first, second), place)
+            text = _changed(f"gitops {field}", plain(first), plain(second))
+            yield Cause("settings", text, place)
+    for field in Pod._fields:
+        first, second = (getattr(each.resolved.pod, field) for each in (old, new))
+        if first != second:
+            label = f"pod {field.replace('_', ' ')}"
+            yield Cause("settings", _changed(label, first, second), _pod_place(new, field))
+
+
+def _pod_place(run: ClusterRun, field: str) -> Span | None:
+    resolved = run.resolved
+    if getattr(resolved.profile.pod, field):
+        return resolved.run.span("profile")
+    if resolved.spec.gitops is not None and getattr(resolved.spec.gitops.pod, field):
+        return resolved.run.span("gitops", "pod", field)
+    return _setting(run, "pod", field)
 
 
 def environment_causes(old: Environment, new: ClusterRun) -> Iterator[Cause]:
@@ -243,6 +260,8 @@ def environment_causes(old: Environment, new: ClusterRun) -> Iterator[Cause]:
         ("namespace", "namespace", old.namespace, now.namespace),
         ("Kubernetes", "kubernetes", old.kubernetes, now.kubernetes),
         ("time zone", "time_zone", old.time_zone, now.time_zone),
+        ("metrics", "metrics", old.metrics, now.metrics),
+        ("network", "network", plain(old.network), plain(now.network)),
         ("builder", "build", old.builder, now.builder),
     ):
         if first != second:

@@ -60,7 +60,13 @@ def consequences(
     names -= {(each.project, each.subject) for each in found if each.kind in _KINDS.values()}
     folded = _folded(found)
     notes = (*_of_environments(base, head, renamed), *_of_secrets(before, after))
-    notes = (*notes, *_addresses(objects), *_old_data(folded), *_cut_off(before, after))
+    notes = (
+        *notes,
+        *_addresses(objects),
+        *_scaled(objects, before),
+        *_old_data(folded),
+        *_cut_off(before, after),
+    )
     notes = (*notes, *_images_to_push(folded, head))
     return folded, tuple(sorted(run for _, run in names)), notes
 
@@ -337,6 +343,19 @@ def _images_to_push(found: Sequence[Consequence], head: Compilation) -> Iterator
         if project.name in projects:
             bake = bake_command(project.folder, project.output)
             yield f"Push images before merging, for no pod starts without its own: {bake}"
+
+
+def _scaled(objects: Sequence[ObjectChange], before: Runs) -> Iterator[str]:
+    """A manifest that says no number any more says one, until the autoscaler counts."""
+    for change in objects:
+        if (change.kind, change.verb) == ("HorizontalPodAutoscaler", "created"):
+            old = before.get((change.project, change.environment, change.run or ""))
+            replicas = old.resolved.spec.replicas if old is not None else None
+            if replicas and replicas > 1:
+                yield (
+                    f"`{change.name}` in {change.environment} has 1 pod for a moment instead of"
+                    f" {replicas}, until its autoscaler counts."
+                )
 
 
 def _old_data(found: Sequence[Consequence]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from gitopsc.model.artifact import ClusterObject, ImageReference, Manifest
 from gitopsc.model.descriptor import Environment, SecretKey
 from gitopsc.model.memo import Memo, step_key
 from gitopsc.model.plan import Claim, EnvironmentPlan, ImageBuild, Plan, Workload
+from gitopsc.model.pod import DEFAULT_USER
 
 _TARGET = "targets/kubernetes"
 _SCRATCH = (("shared", "/shared"), ("home", "/home/function"), ("tmp", "/tmp"))
@@ -78,7 +79,10 @@ def _workload_manifest(
     memo: Memo,
 ) -> Manifest:
     environment = planned.environment
-    where = (environment.namespace, environment.time_zone, environment.sync_waves)
+    where = (
+        *(environment.namespace, environment.time_zone, environment.sync_waves),
+        *(environment.network, environment.metrics),
+    )
     key = step_key("workload", plan.project, where, workload, str(image))
     known = memo.recall(key)
     if known is None:
@@ -95,20 +99,42 @@ def _workload_manifest(
         compute=workload.compute,
         record=workload.record,
     )
-    others = []
-    if workload.action == "serve":
-        others.append(("Service", workload.service_name))
-    if _has_budget(workload):
-        others.append(("PodDisruptionBudget", workload.name))
     beside = [
-        ClusterObject(kind, name, environment.name, run=workload.run) for kind, name in others
+        ClusterObject(kind, name, environment.name, run=workload.run)
+        for kind, name in _beside(environment, workload)
     ]
     return Manifest(f"{workload.name}.yaml", rendered.text, (made, *beside))
 
 
+def _beside(environment: Environment, workload: Workload) -> Iterator[tuple[str, str]]:
+    """The other objects of a service, in the order of its template."""
+    if workload.action != "serve":
+        return
+    yield "Service", workload.service_name
+    if _has_budget(workload):
+        yield "PodDisruptionBudget", workload.name
+    if workload.scale is not None:
+        yield "HorizontalPodAutoscaler", workload.name
+    if workload.expose is not None:
+        yield "HTTPRoute" if workload.expose.gateway else "Ingress", workload.name
+    if environment.network is not None:
+        yield "NetworkPolicy", workload.name
+    if environment.metrics == _POD_MONITOR:
+        yield "PodMonitor", workload.name
+
+
+_POD_MONITOR = "pod-monitor"
+_SCRAPED = (
+    ("prometheus.io/path", "/metrics"),
+    ("prometheus.io/port", "8082"),
+    ("prometheus.io/scrape", "true"),
+)
+
+
 def _has_budget(workload: Workload) -> bool:
     """With one pod there is none to spare: a budget would hold up every drain, or mean nothing."""
-    return workload.action == "serve" and (workload.spec.replicas or 0) > 1
+    least = workload.spec.replicas if workload.scale is None else workload.scale.least
+    return workload.action == "serve" and (least or 0) > 1
 
 
 def _rendered(
@@ -131,7 +157,9 @@ def _rendered(
         f"{_TARGET}/pod.yaml.j2",
         workload=workload,
         image=str(image),
-        labels=pod_labels,
+        labels=[*pod_labels, *sorted(workload.pod.labels.items())],
+        annotations=_pod_annotations(environment, workload),
+        user=None if workload.pod.user == "assigned" else workload.pod.user or DEFAULT_USER,
         variables=[_variable(name, value) for name, value in workload.variables.items()],
         scratch=_scratch(workload),
     )
@@ -162,6 +190,10 @@ def _rendered(
         main_annotations=sorted([*annotations, *_lineage_annotations(workload)]),
         time_zone=environment.time_zone,
         has_budget=_has_budget(workload),
+        network=environment.network,
+        has_monitor=environment.metrics == _POD_MONITOR,
+        project=plan.project,
+        route_annotations=_route_annotations(annotations, workload),
         spec=spec,
     )
     return _Rendered(str(text), kind, name, identity.content_digest(pod.encode()))
@@ -305,6 +337,19 @@ def _annotations(environment: Environment, workload: Workload) -> list[tuple[str
     if workload.needs_server_side:
         found.append(("argocd.argoproj.io/sync-options", "ServerSideApply=true"))
     return sorted(found)
+
+
+def _pod_annotations(environment: Environment, workload: Workload) -> list[tuple[str, str]]:
+    scraped = _SCRAPED if environment.metrics == "annotations" else ()
+    is_served = workload.action == "serve"
+    return sorted({**dict(scraped if is_served else ()), **workload.pod.annotations}.items())
+
+
+def _route_annotations(
+    annotations: list[tuple[str, str]], workload: Workload
+) -> list[tuple[str, str]]:
+    own = workload.expose.annotations if workload.expose is not None else {}
+    return sorted({**own, **dict(annotations)}.items())
 
 
 def _lineage_annotations(workload: Workload) -> list[tuple[str, str]]:

@@ -17,7 +17,9 @@ from gitopsc.model.diagnostic import (
     NO_WATCH,
     NOT_BUILT,
     NOT_HERE,
+    ONE_NAME,
     OTHER_PROJECT,
+    OUT_OF_RANGE,
     OVERRULED,
     PARAMETERS_TO_INIT,
     RESTART_GAP,
@@ -512,3 +514,35 @@ def data_of_an_environment(text: str, span: Span) -> Diagnostic:
     message = f"`{text}` is data, and what a run reads is the same in all environments"
     hint = "write it into the run; stores differ by environment, in `stores`"
     return Diagnostic(UNFIT_VALUE, message, span, hint)
+
+
+# Services
+
+
+def only_of_services(key: str, run: Run) -> Diagnostic:
+    message = f"`{key}` is of services, and `{run.name}` is a job"
+    return Diagnostic(UNFIT_VALUE, message, run.merged.key_span("gitops", key), "remove it")
+
+
+def not_with_a_gateway(key: str, run: Run) -> Diagnostic:
+    message = f"`{key}` is of an Ingress, and a route of a gateway has none"
+    hint = "remove it: a gateway has its own class and certificates; or remove `gateway`"
+    return Diagnostic(UNFIT_VALUE, message, run.merged.key_span("gitops", "expose", key), hint)
+
+
+def replicas_and_scale(run: Run) -> Diagnostic:
+    message = f"`replicas` and `scale` of `{run.name}` both say how many pods there are"
+    hint = "remove `replicas`, and write the least as `scale: {min: ...}`"
+    return Diagnostic(UNFIT_VALUE, message, run.merged.key_span("replicas"), hint)
+
+
+def more_than_most(least: int, most: int, run: Run) -> Diagnostic:
+    message = f"`min` is {least}, which is more than `max`, {most}"
+    return Diagnostic(OUT_OF_RANGE, message, run.span("gitops", "scale"), "exchange them")
+
+
+def one_address(address: str, run: Run, first: Run, environment: str) -> Diagnostic:
+    message = f"`{run.name}` and `{first.name}` are both at {address} in `{environment}`"
+    related = (Label(first.span("gitops", "expose"), f"`{first.name}` is here"),)
+    hint = "give one of them another host or path"
+    return Diagnostic(ONE_NAME, message, run.span("gitops", "expose"), hint, related)

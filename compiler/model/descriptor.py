@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from gitopsc.model.document import Document, Pointer
 from gitopsc.model.lock import Lock
+from gitopsc.model.pod import Network, Pod
 from gitopsc.model.scheduling import Scheduling
 from gitopsc.model.source import Span
 from gitopsc.model.specification import (
@@ -260,6 +261,7 @@ class Profile:
     variables: Mapping[str, str] = field(default_factory=dict)
     volumes: tuple[Volume, ...] = ()
     scheduling: Scheduling = field(default_factory=Scheduling)
+    pod: Pod = field(default_factory=Pod)
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,7 +307,7 @@ class Environment:
     `defaults` are for runs that do not say. With a `builder`, images that a run builds are built in
     the cluster. Schedules are in its time zone. With `sync_waves`, Argo CD applies runs in the
     order of their data. `budget` is for jobs that start together, in quantities. `overrides` are
-    what runs have otherwise here, by their names.
+    what runs have otherwise here, by their names. `metrics` says how Prometheus finds services.
     """
 
     name: str
@@ -322,6 +324,9 @@ class Environment:
     sync_waves: bool = False
     budget: Mapping[str, str] = field(default_factory=dict)
     overrides: Mapping[str, Override] = field(default_factory=dict)
+    pod: Pod = field(default_factory=Pod)
+    network: Network | None = None
+    metrics: str | None = None
 
     def profile(self, name: str | None) -> Profile:
         """The one that a run names; linking has seen that every environment has it."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from gitopsc.model.descriptor import Environment, SecretKey
+from gitopsc.model.pod import Expose, Pod, Scale
 from gitopsc.model.program import Action, Build, Fetch, Lineage
 from gitopsc.model.scheduling import Scheduling
 from gitopsc.model.source import FunctionFile, Span
@@ -74,7 +75,7 @@ class Workload:
 
     `image` names an `Image` of the plan, or `ready_image` is the reference of one that is there.
     `settings` is the JSON text that the runner reads. `variables` are values or keys of Secrets.
-    `spec` has what the run says, with defaults.
+    `spec` has what the run says, with defaults. With a `scale`, its `replicas` count for nothing.
     `deadline` is in seconds: for a job to end, tries and waiting included, or for a service to get
     ready. `is_recreated` says that the old pods stop before new ones start; `needs_server_side`
     that the objects are too large for a client that notes in them what it has applied.
@@ -100,6 +101,9 @@ class Workload:
     disk: str
     mounts: tuple[Mount, ...]
     scheduling: Scheduling
+    pod: Pod
+    expose: Expose | None
+    scale: Scale | None
     deadline: int
     is_recreated: bool
     needs_server_side: bool

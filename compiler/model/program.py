@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 from gitopsc.model.descriptor import (
     DataDescriptor,
+    Environment,
     FunctionDescriptor,
     Override,
     Project,
@@ -274,8 +275,13 @@ class Run:
     outputs: tuple[Output, ...]
     code_inputs: tuple[Reference, ...] = ()
 
+    def within(self, environment: Environment) -> Run:
+        """As an environment has it."""
+        override = environment.overrides.get(self.name)
+        return self if override is None else self.overridden(override)
+
     def overridden(self, override: Override) -> Run:
-        """As an environment has it: what its function is called with is other, too."""
+        """What its function is called with is other, too."""
         more, init = override.spec.parameters or {}, override.spec.init_parameters or {}
         return replace(
             self,

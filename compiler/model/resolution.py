@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gitopsc.model.descriptor import Environment, Profile, SecretKey
+from gitopsc.model.pod import Pod
 from gitopsc.model.program import Program, Run
 from gitopsc.model.scheduling import Scheduling
 from gitopsc.model.source import Span
@@ -38,6 +39,7 @@ class ResolvedRun:
     volumes: tuple[Volume, ...]
     store_volumes: tuple[Volume, ...]
     scheduling: Scheduling
+    pod: Pod
     compute: str
     compute_fields: Mapping[str, Any]
     settings: Mapping[str, Any]

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, NamedTuple, TypeVar
 
+from gitopsc.model.pod import Expose, Pod, Scale
 from gitopsc.model.scheduling import Scheduling, affinity_of, node_selector_of, tolerations_of
 from gitopsc.model.volume import Volume
 
@@ -119,13 +120,17 @@ class Quantity(NamedTuple):
 
 class GitopsSpec(NamedTuple):
     """What gitopsc adds to the platform's keys; `deadline` is in seconds. A service that does not
-    say otherwise follows what a schedule makes. `only` are environments; without, it is in all."""
+    say otherwise follows what a schedule makes. `only` are environments; without, it is in all.
+    `expose` and `scale` are of services."""
 
     rerun: str | None = None
     on_delete: str = "keep"
     deadline: int | None = None
     follow: bool | Literal["restart"] | None = None
     only: tuple[str, ...] | None = None
+    pod: Pod = Pod()
+    expose: Expose | None = None
+    scale: Scale | None = None
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> GitopsSpec:
@@ -135,6 +140,9 @@ class GitopsSpec(NamedTuple):
             data.get("deadline"),
             data.get("follow"),
             tuple(data["only"]) if "only" in data else None,
+            Pod.of(data.get("pod", {})),
+            Expose.of(data["expose"]) if "expose" in data else None,
+            Scale.of(data["scale"]) if "scale" in data else None,
         )
 
     def overridden(self, by: GitopsSpec) -> GitopsSpec:
@@ -142,6 +150,9 @@ class GitopsSpec(NamedTuple):
         return self._replace(
             rerun=self.rerun if by.rerun is None else by.rerun,
             deadline=self.deadline if by.deadline is None else by.deadline,
+            pod=by.pod.over(self.pod),
+            expose=by.expose or self.expose,
+            scale=by.scale or self.scale,
         )
 
 

@@ -142,7 +142,8 @@ def _volume_problems(
     hidden = next((taken for taken in _TAKEN if _meet(path, taken)), None)
     if hidden is not None:
         yield sentences.hides(path, hidden, place)
-    replicas = resolved.spec.replicas or 0
+    scale = resolved.spec.gitops.scale if resolved.spec.gitops is not None else None
+    replicas = scale.most if scale is not None else resolved.spec.replicas or 0
     if replicas > 1 and is_for_one_node(volume):
         yield sentences.one_node(replicas, place)
     if volume.type == "image" and _number(environment.kubernetes) < _IMAGE_VOLUMES:

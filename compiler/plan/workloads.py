@@ -11,6 +11,7 @@ from gitopsc.model.plan import CACHE_VARIABLES, Workload
 from gitopsc.model.quantity import canonical
 from gitopsc.model.resolution import ResolvedRun
 from gitopsc.model.schedule import longest_gap
+from gitopsc.model.specification import GitopsSpec
 from gitopsc.plan.limits import needs_server_side
 from gitopsc.plan.names import service_name
 from gitopsc.plan.storage import is_for_one_node, mounts
@@ -31,6 +32,7 @@ _DATA_SECONDS = 7 * 86_400
 def workload_of(project: Project, resolved: ResolvedRun, wave: int) -> Workload:
     run = resolved.run
     function = run.function
+    gitops = resolved.spec.gitops or GitopsSpec()
     version = function.descriptor.id
     requests = {key: canonical(each) for key, each in resolved.requests.items()}
     limits = {key: canonical(each) for key, each in resolved.limits.items()}
@@ -57,8 +59,13 @@ def workload_of(project: Project, resolved: ResolvedRun, wave: int) -> Workload:
         deadline=_deadline(resolved),
         mounts=mounted,
         scheduling=resolved.scheduling,
+        pod=resolved.pod._replace(shm=resolved.pod.shm and canonical(resolved.pod.shm)),
+        expose=gitops.expose,
+        scale=gitops.scale,
         is_recreated=any(is_for_one_node(mount.volume) for mount in mounted),
-        needs_server_side=needs_server_side(settings, variables, mounted, resolved.scheduling),
+        needs_server_side=needs_server_side(
+            settings, variables, mounted, resolved.scheduling, resolved.pod
+        ),
         service_name=service_name(run),
         compute=resolved.compute,
         wave=wave,

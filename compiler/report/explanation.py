@@ -12,6 +12,7 @@ from gitopsc.model.artifact import ClusterObject
 from gitopsc.model.credentials import masked
 from gitopsc.model.document import Pointer
 from gitopsc.model.output import readable_json
+from gitopsc.model.pod import plain
 from gitopsc.model.printable import printable
 from gitopsc.model.program import Reference
 from gitopsc.model.resolution import Resolution, ResolvedRun
@@ -127,8 +128,9 @@ def _merged(resolution: Resolution, resolved: ResolvedRun) -> Iterator[Row]:
         elif name == "gitops":
             for inner, each in value._asdict().items():
                 origin = _origin(resolution, resolved, key, inner)
-                if each not in (None, False) and origin != _OWN_DEFAULT:
-                    yield _row(f"{key}.{inner}", each, origin)
+                is_told = each not in (None, False) and inner != "pod"
+                if is_told and origin != _OWN_DEFAULT:
+                    yield _row(f"{key}.{inner}", plain(each), origin)
         elif _OF_ACTIONS.get(name, resolved.run.action) == resolved.run.action:
             yield _row(key, value, _origin(resolution, resolved, key))
     for name, value in resolved.scheduling._asdict().items():
@@ -137,6 +139,8 @@ def _merged(resolution: Resolution, resolved: ResolvedRun) -> Iterator[Row]:
             if getattr(resolved.profile.scheduling, name):
                 origin = _profile_place(resolution, resolved, name)
             yield _row(name, value, origin)
+    for name, each in plain(resolved.pod).items():
+        yield _row(f"pod.{name}", each, _pod_origin(resolution, resolved, name))
     for name, variable in sorted(resolved.variables.items()):
         yield from _variable(resolution, resolved, name, variable)
     for name, request in resolved.requests.items():
@@ -151,6 +155,14 @@ def _merged(resolution: Resolution, resolved: ResolvedRun) -> Iterator[Row]:
         elif volume in resolved.store_volumes:
             origin = _settings_place(resolution, "stores")
         yield _row(f"volumes.{volume.name}", f"{volume.type} at {volume.mount_path}", origin)
+
+
+def _pod_origin(resolution: Resolution, resolved: ResolvedRun, name: str) -> str:
+    if getattr(resolved.profile.pod, name):
+        return _profile_place(resolution, resolved, "pod")
+    if resolved.spec.gitops is not None and getattr(resolved.spec.gitops.pod, name):
+        return _origin(resolution, resolved, "gitops", "pod", name)
+    return _settings_place(resolution, "pod", name)
 
 
 def _variable(

@@ -13,6 +13,7 @@ from typing import Any
 from gitopsc.model import identity
 from gitopsc.model.descriptor import Environment, Profile, SecretKey
 from gitopsc.model.names import cleaned
+from gitopsc.model.pod import Pod
 from gitopsc.model.program import Program, Run
 from gitopsc.model.resolution import Resolution, ResolvedRun
 from gitopsc.model.specification import GitopsSpec, RunSpec
@@ -32,15 +33,10 @@ def resolve(program: Program, environment: Environment) -> Resolution:
     """All runs of a program, those of laptops, too."""
     computes = Computes({}, {}, {})
     runs = tuple(
-        _resolved(program, environment, _here(environment, run), computes) for run in program.runs
+        _resolved(program, environment, run.within(environment), computes) for run in program.runs
     )
     names = {name for build in program.builds for name in build.function.build.secrets}
     return Resolution(program, environment, runs, _secrets(program, environment, names))
-
-
-def _here(environment: Environment, run: Run) -> Run:
-    override = environment.overrides.get(run.name)
-    return run if override is None else run.overridden(override)
 
 
 def _resolved(
@@ -96,6 +92,7 @@ def _resolved(
         volumes=volumes,
         store_volumes=environment.store_volumes,
         scheduling=profile.scheduling.over(spec.scheduling),
+        pod=_pod(environment, profile, spec),
         compute=compute,
         compute_fields=fields,
         settings=runner_settings(
@@ -103,6 +100,11 @@ def _resolved(
         ),
         record=_record(program, environment, run, compute),
     )
+
+
+def _pod(environment: Environment, profile: Profile, spec: RunSpec) -> Pod:
+    own = spec.gitops.pod if spec.gitops is not None else Pod()
+    return profile.pod.over(own.over(environment.pod))
 
 
 def _record(program: Program, environment: Environment, run: Run, compute: str) -> RecordKey | None:

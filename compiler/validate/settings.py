@@ -24,6 +24,7 @@ from gitopsc.model.descriptor import (
 )
 from gitopsc.model.diagnostic import NO_CRON, Diagnostic
 from gitopsc.model.document import Document, Pointer
+from gitopsc.model.pod import Network, Pod
 from gitopsc.model.schedule import NotCron, cron_of
 from gitopsc.model.scheduling import Scheduling
 from gitopsc.model.specification import RunSpec
@@ -272,6 +273,9 @@ def _environment(name: str, top: Mapping[str, Any], own: Mapping[str, Any]) -> E
         time_zone=own.get("time_zone", top.get("time_zone", DEFAULT_TIME_ZONE)),
         sync_waves=own.get("sync_waves", top.get("sync_waves", False)),
         budget=_quantities({**top.get("budget", {}), **own.get("budget", {})}),
+        pod=Pod.of(own.get("pod", {})).over(Pod.of(top.get("pod", {}))),
+        network=Network.of(own.get("network", top.get("network", {}))),
+        metrics=own.get("metrics", top.get("metrics")),
     )
 
 
@@ -300,4 +304,5 @@ def _profile(data: Mapping[str, Any]) -> Profile:
         variables={each["name"]: str(each["value"]) for each in data.get("envs", ())},
         volumes=tuple(map(Volume.of, data.get("volumes", ()))),
         scheduling=Scheduling.of(data),
+        pod=Pod.of(data.get("pod", {})),
     )
