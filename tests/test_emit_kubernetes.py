@@ -86,6 +86,24 @@ def test_custom_resources_are_as_their_definitions_have_them(path: Path) -> None
             Draft202012Validator(CUSTOM[each["kind"]]).validate(each)
 
 
+def test_controllers_read_what_is_written() -> None:
+    """Each object as its definition has it, and its path is a folder of the output."""
+    deploy = CASES / "platform" / "out" / "deploy"
+    repository, kustomization = objects(deploy / "controllers" / "openshift.yaml")
+    (application,) = objects(deploy / "controllers" / "production.yaml")
+    for each in (repository, kustomization, application):
+        Draft202012Validator(CUSTOM[each["kind"]]).validate(each)
+    path = application["spec"]["source"]["path"]
+    assert (deploy.parent / path / "kustomization.yaml").is_file()
+    own = kustomization["spec"]["path"].removeprefix("./services/tides/")
+    assert (deploy.parent / own / "kustomization.yaml").is_file()
+    assert kustomization["spec"]["sourceRef"]["name"] == repository["metadata"]["name"]
+    deployments = {each["name"] for each in kustomization["spec"]["healthChecks"]}
+    assert deployments == {"api", "maps"}
+    assert kustomization["spec"]["force"] is False
+    assert "finalizers" not in application["metadata"]
+
+
 def test_what_a_platform_asks_for() -> None:
     """Each object once, of the run that it is of, and nothing where nobody asks."""
     folder = CASES / "platform" / "out" / "deploy" / "manifests"

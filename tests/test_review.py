@@ -21,6 +21,7 @@ from conftest import ROOT
 from gitopsc.cli import main
 from gitopsc.model.image_state import ImageState
 from gitopsc.report.review import MARKER
+from jsonschema import Draft202012Validator
 from test_diff import Repository, repository
 
 __all__ = ("repository",)
@@ -399,10 +400,13 @@ def test_the_templates_with_a_branch_for_the_output(
     held = repository.git(
         "--git-dir", str(remote), "ls-tree", "-r", "--name-only", "deployment"
     ).split()
-    assert "manifests/staging/kustomization.yaml" in held
-    assert not any(path.startswith(("runs/", "src/", "deploy/")) for path in held)
+    assert "deploy/manifests/staging/kustomization.yaml" in held
+    assert all(path.startswith("deploy/") for path in held)
     shown = repository.git(
-        "--git-dir", str(remote), "show", "deployment:manifests/staging/summarise-countries.yaml"
+        "--git-dir",
+        str(remote),
+        "show",
+        "deployment:deploy/manifests/staging/summarise-countries.yaml",
     )
     assert 'memory: "2Gi"' in shown
 
@@ -438,3 +442,26 @@ def test_init_writes_what_a_forge_reads(
     (tmp_path / place).unlink()
     assert main(["init", "--ci", kind, str(project)]) == 0
     assert capsys.readouterr().err.count("created") == 1
+
+
+@pytest.mark.parametrize("kind", ["argocd", "flux"])
+def test_init_writes_what_a_controller_reads(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of the clone that it is in, without the login of whoever cloned it."""
+    remote = "https://ada:secret@git.example.com/team/cities.git"
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    subprocess.run(["git", "remote", "add", "origin", remote], cwd=tmp_path, check=True)
+    project = tmp_path / "services" / "cities"
+    assert main(["init", "--controller", kind, str(project)]) == 0
+    assert main(["compile", str(tmp_path)]) == 0
+    text = (project / "deploy" / "controllers" / "default.yaml").read_text()
+    assert "secret" not in text
+    assert "https://git.example.com/team/cities.git" in text
+    assert "services/cities/deploy/manifests/default" in text
+    for each in yaml.safe_load_all(text):
+        schema = ROOT / "tests" / "vendor" / "custom-resources" / f"{each['kind']}.json"
+        Draft202012Validator(json.loads(schema.read_text())).validate(each)
+    capsys.readouterr()
+    assert main(["init", "--controller", kind, str(project)]) == 1
+    assert f"write `controller: {{{kind}: " in capsys.readouterr().err

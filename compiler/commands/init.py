@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from gitopsc.adapters.clone import Clone
-from gitopsc.adapters.git import GitRefused
+from gitopsc.adapters.git import GitRefused, origin
 from gitopsc.adapters.packaged import data_folder, files_below
 from gitopsc.adapters.schema import schema_document
 from gitopsc.adapters.template import Text, render_yaml
 from gitopsc.commands.arguments import folder
 from gitopsc.commands.merging import NotSetUp, set_up
 from gitopsc.commands.reading import read
+from gitopsc.model.files import SETTINGS_FILE
 from gitopsc.model.names import project_name
 from gitopsc.model.output import readable_json
 from gitopsc.pipeline import link_tree
 
 _FOLDER = "project"
+_REPO = "https://git.example.com/<repository>"
+"""Where the clone has no remote yet."""
+
 _OUTPUT = "deploy"
 _SCHEMAS = ("descriptor", "gitopsc", "python", "python+job.run", "python+serve.run")
 
@@ -54,6 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " hooks",
     )
     parser.add_argument(
+        "--controller",
+        choices=("argocd", "flux"),
+        help="write what the controller needs, of a new project",
+    )
+    parser.add_argument(
         "--ci",
         choices=_CI,
         help="write what reviews pull requests on a forge; with `-branch`, compiles to a branch of"
@@ -63,10 +73,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     root = Path(arguments.path)
-    wants_parts = arguments.git or arguments.ci
+    wants_parts = arguments.git or arguments.ci or arguments.controller
     try:
         clone = _clone(arguments)
-        status = 0 if wants_parts and _has_project(root, clone) else _write_project(root)
+        if wants_parts and _has_project(root, clone):
+            status = _no_controller(arguments.controller)
+        else:
+            status = _write_project(root, arguments.controller, clone)
         if not status and arguments.ci:
             status = _write_ci(arguments.ci, Path(clone.root) if clone is not None else root)
         if not status and arguments.git and clone is not None:
@@ -126,8 +139,21 @@ def _unwritten(error: OSError) -> str:
     return f"`{error.filename}` cannot be written: {(error.strerror or 'the write failed').lower()}"
 
 
-def _write_project(root: Path) -> int:
-    status = _write_files(root, _files(_name(root)))
+def _no_controller(kind: str | None) -> int:
+    """Settings that are there are a person's."""
+    if kind is not None:
+        text = "argocd: {repo: <URL>}" if kind == "argocd" else "flux: {source: <GitRepository>}"
+        print(f"gitopsc: write `controller: {{{text}}}` into {SETTINGS_FILE}", file=sys.stderr)
+    return 1 if kind is not None else 0
+
+
+def _write_project(root: Path, controller: str | None, clone: Clone | None) -> int:
+    values = {"controller": controller or "", "repo": _REPO, "path": ""}
+    if clone is not None:
+        values["repo"] = _without_login(origin(clone.root) or "") or _REPO
+        here = os.path.relpath(root.resolve(), os.path.realpath(clone.root))
+        values["path"] = "" if here == "." else here
+    status = _write_files(root, _files(_name(root), values))
     if not status:
         where = "" if root == Path() else f" {root}"
         print(f"gitopsc: a new project; now run `gitopsc compile{where}`", file=sys.stderr)
@@ -153,11 +179,17 @@ def _write_files(root: Path, files: Mapping[str, str]) -> int:
     return 0
 
 
+def _without_login(url: str) -> str:
+    """Nothing of a path on this machine."""
+    url = re.sub(r"^(https?://)[^/@]+@", r"\1", url)
+    return url if re.match(r"https?://|ssh://|[\w.-]+@", url) else ""
+
+
 def _is_in_the_way(folder: Path) -> bool:
     return (folder.exists() or folder.is_symlink()) and not folder.is_dir()
 
 
-def _files(name: str) -> dict[str, str]:
+def _files(name: str, values: Mapping[str, str]) -> dict[str, str]:
     """Path below the project's folder -> text."""
     folder = data_folder("templates") / _FOLDER
     files: dict[str, str] = {}
@@ -166,7 +198,7 @@ def _files(name: str) -> dict[str, str]:
         if path.suffix == ".j2":
             template = f"{_FOLDER}/{relative}"
             files[relative.removesuffix(".j2")] = render_yaml(
-                template, name=name, output=Text("deploy")
+                template, name=name, output=Text(_OUTPUT), **values
             )
         else:
             files[relative] = path.read_text(encoding="utf-8")

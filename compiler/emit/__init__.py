@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from gitopsc.emit import kubernetes
+from gitopsc.emit.controllers import controller_manifest
 from gitopsc.emit.images import BuiltImage, bake_file, build_image, runner
 from gitopsc.emit.reports import lineage_report
 from gitopsc.model.artifact import Emission, Manifest
@@ -42,6 +43,8 @@ def emit(plan: Plan, memo: Memo | None = None) -> Emission:
             path = f"{folder}/{manifest.name}"
             files[path] = manifest.text.encode()
             objects += [made._replace(path=path) for made in manifest.objects]
+        if (controller := controller_manifest(plan, planned)) is not None:
+            files[controller[0]] = controller[1].encode()
     files["reports/lineage.json"] = readable_json(lineage_report(plan)).encode()
     owned = "".join(f"{path}\n" for path in sorted(files))
     files[OWNERSHIP_LIST] = owned.encode()

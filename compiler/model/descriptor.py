@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from gitopsc.model.controller import Controller
 from gitopsc.model.document import Document, Pointer
 from gitopsc.model.lock import Lock
 from gitopsc.model.pod import Network, Pod
@@ -327,6 +328,7 @@ class Environment:
     pod: Pod = field(default_factory=Pod)
     network: Network | None = None
     metrics: str | None = None
+    controller: Controller | None = None
 
     def profile(self, name: str | None) -> Profile:
         """The one that a run names; linking has seen that every environment has it."""

@@ -15,12 +15,13 @@ _WRITTEN = re.compile(
     r"|images/runner/gitopsc_runner/.+"
     r"|images/[a-z0-9-]+/(?:Dockerfile|Dockerfile\.dockerignore|requirements\.txt|source/.+)"
     r"|manifests/[^/]+/[^/]+\.yaml"
+    r"|controllers/[^/]+\.yaml"
     r"|reports/[^/]+\.json"
 )
 _CONFLICT = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")
 
 _MANIFEST_MARK = "# Compiled from "
-"""How the first line of a run's manifest begins."""
+"""How the first line of a run's manifest begins, and that of a controller's object."""
 
 _KUSTOMIZATION_MARK = (
     "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nmetadata:\n  name: "
@@ -76,6 +77,8 @@ def _marks(path: str) -> Iterator[tuple[str, str]]:
     if top == "manifests":
         yield path, _MANIFEST_MARK
         yield f"{folder}/kustomization.yaml", _KUSTOMIZATION_MARK
+    elif top == "controllers":
+        yield path, _MANIFEST_MARK
     elif top == "reports":
         yield path, _REPORT_MARK
     elif path == "images/docker-bake.json":

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from gitopsc.adapters.glob import is_pattern
 from gitopsc.adapters.schema import property_names, violations
+from gitopsc.model.controller import controller_of
 from gitopsc.model.credentials import names_secret
 from gitopsc.model.descriptor import (
     DEFAULT_KUBERNETES,
@@ -276,6 +277,7 @@ def _environment(name: str, top: Mapping[str, Any], own: Mapping[str, Any]) -> E
         pod=Pod.of(own.get("pod", {})).over(Pod.of(top.get("pod", {}))),
         network=Network.of(own.get("network", top.get("network", {}))),
         metrics=own.get("metrics", top.get("metrics")),
+        controller=controller_of(own.get("controller", top.get("controller", {}))),
     )
 
 

@@ -1,0 +1,34 @@
+"""EnvironmentPlan -> the object of the controller that applies its manifests.
+
+It lies beside the manifests, and not among them: nothing applies itself.
+"""
+
+from __future__ import annotations
+
+from gitopsc.adapters.template import Text, render_yaml
+from gitopsc.model.controller import ArgoCD
+from gitopsc.model.files import SETTINGS_FILE
+from gitopsc.model.plan import EnvironmentPlan, Plan
+
+
+def controller_manifest(plan: Plan, planned: EnvironmentPlan) -> tuple[str, Text] | None:
+    """Its path in the output, and its text; None where the settings name no controller."""
+    environment = planned.environment
+    controller = environment.controller
+    if controller is None:
+        return None
+    kind = "argocd" if isinstance(controller, ArgoCD) else "flux"
+    file = f"controllers/{environment.name}.yaml"
+    inside = f"{controller.path}/{plan.output}" if controller.path else plan.output
+    folder = f"{inside}/manifests/{environment.name}"
+    text = render_yaml(
+        f"controllers/{kind}.yaml.j2",
+        settings=Text(SETTINGS_FILE),
+        file=Text(f"{plan.output}/{file}"),
+        name=f"{plan.project}-{environment.name}",
+        controller=controller,
+        path=folder if kind == "argocd" else f"./{folder}",
+        namespace=environment.namespace,
+        services=[each.name for each in planned.workloads if each.action == "serve"],
+    )
+    return file, text
