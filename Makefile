@@ -41,7 +41,8 @@ checkov: .venv/checkov/run  ## a policy checker over all output; tests/checkov.y
 page: .venv/page  ## the lineage page in a browser: Chromium, or the one that GITOPSC_CHROMIUM names
 	GITOPSC_CHROMIUM="$${GITOPSC_CHROMIUM:-$$(command -v chromium || command -v google-chrome)}" $(BIN)/pytest -q tests/test_page.py
 
-pictures: .venv/page  ## docs/pictures, out of what the tests of the page draw
+pictures: .venv/page  ## docs/pictures, out of what the tests of the page draw, and what a terminal shows
+	$(BIN)/python docs/terminal_picture.py
 	GITOPSC_PICTURES=docs/pictures GITOPSC_CHROMIUM="$${GITOPSC_CHROMIUM:-$$(command -v chromium || command -v google-chrome)}" $(BIN)/pytest -q tests/test_page.py
 
 sdk: .venv/dev .venv/sdk/run  ## the platform's real SDK beside the runner's stand-in of it
@@ -53,7 +54,7 @@ merges: .venv/dev  ## 200 random pairs of branches, merged, rebased and picked
 images:  ## builds the sample's images; BUILDER and FLAGS say by what and how
 	$(PYTHON) .ci/build_images.py sample-project --builder "$(BUILDER)" --flags "$(FLAGS)"
 
-benchmarks: .venv/dev  ## the tables of figures in the README
+benchmarks: .venv/dev  ## the tables of docs/figures.md
 	$(BIN)/python benchmarks/figures.py
 	$(BIN)/python benchmarks/figures.py --sizes 1000,3000 --project-size 3000
 	$(BIN)/python benchmarks/runner.py

@@ -30,6 +30,7 @@ COMMANDS = {
     "diff": "say what merging a change does in clusters",
     "review": "check a pull request in CI, and say in it what merging does",
     "images": "list the images that pods start, and which a registry lacks",
+    "requirements": "list what a cluster must have: Secrets, accounts, classes",
     "run": "run a job or a service on this machine",
     "status": "say how runs have ended, and what they made",
     "data": "say where data lies, show its beginning, or copy it",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from gitopsc.emit import kubernetes
 from gitopsc.emit.controllers import controller_manifest
 from gitopsc.emit.images import BuiltImage, bake_file, build_image, runner
-from gitopsc.emit.reports import lineage_report
+from gitopsc.emit.reports import lineage_report, requirements_report
 from gitopsc.model.artifact import Emission, Manifest
 from gitopsc.model.files import OWNERSHIP_LIST
 from gitopsc.model.memo import Memo
@@ -46,6 +46,8 @@ def emit(plan: Plan, memo: Memo | None = None) -> Emission:
         if (controller := controller_manifest(plan, planned)) is not None:
             files[controller[0]] = controller[1].encode()
     files["reports/lineage.json"] = readable_json(lineage_report(plan)).encode()
+    required = readable_json(requirements_report(plan))
+    files["reports/requirements.json"] = required.encode()
     owned = "".join(f"{path}\n" for path in sorted(files))
     files[OWNERSHIP_LIST] = owned.encode()
     return Emission(

@@ -103,6 +103,7 @@ class _Drawing:
     def __init__(self, symbols: Symbols, runs: Iterable[Run]) -> None:
         self._symbols = symbols
         self._read = sorted({(read.key.type, read.key.name) for run in runs for read in run.reads})
+        self._names = {run.name for run in runs}
         self._nodes: set[Node] = set()
         self._edges: set[Edge] = set()
 
@@ -132,6 +133,9 @@ class _Drawing:
             Edge(node.id, f"function/{function.unique_name}", "run_of", "function", span),
             Edge(node.id, _image_node(function).id, "consumes", "function", span),
         }
+        for called in sorted(run.calls & self._names):
+            edge = Edge(node.id, _run_node(called).id, "consumes", "service", run.span("envs"))
+            self._edges.add(edge)
         name = run.name if run.descriptor.is_scheduler else run.descriptor.trigger
         if name is not None:
             trigger = Node(f"trigger/{name}", "trigger", name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from gitopsc.model.address import named_services
 from gitopsc.model.descriptor import Descriptor, FunctionDescriptor, Override, TriggerDescriptor
 from gitopsc.model.diagnostic import (
     BAD_REFERENCE,
@@ -546,3 +547,27 @@ def one_address(address: str, run: Run, first: Run, environment: str) -> Diagnos
     related = (Label(first.span("gitops", "expose"), f"`{first.name}` is here"),)
     hint = "give one of them another host or path"
     return Diagnostic(ONE_NAME, message, run.span("gitops", "expose"), hint, related)
+
+
+def not_a_service(name: str, is_there: bool, services: Sequence[str], run: Run) -> Diagnostic:
+    message = f"`{name}` is a job, and has no address" if is_there else f"no run is called `{name}`"
+    hint = did_you_mean(name, services) or f"services here: {listed(sorted(services))}"
+    if not services:
+        hint = "there is no service in this project"
+    code = UNFIT_VALUE if is_there else UNKNOWN_RUN
+    return Diagnostic(code, message, _call_span(run, name), hint)
+
+
+def service_not_here(run: Run, called: Run, lacking: Sequence[str]) -> Diagnostic:
+    message = f"`{run.name}` calls `{called.name}`, which is not in {listed(lacking)}"
+    hint = f"add it to `gitops: {{only: [...]}}` of `{called.name}`, or leave it out here"
+    related = (Label(called.descriptor.name_span, f"`{called.name}` is here"),)
+    return Diagnostic(NOT_HERE, message, _call_span(run, called.name), hint, related)
+
+
+def _call_span(run: Run, name: str) -> Span:
+    for key in ("envs", "parameters", "init_parameters"):
+        for text, span in run.merged.strings(key):
+            if name in named_services(text):
+                return span
+    return run.descriptor.name_span

@@ -22,6 +22,27 @@ def serving_problems(project: Project, runs: Mapping[str, Run]) -> Iterator[Diag
             if gitops is not None and gitops.scale is not None:
                 yield from _scale_problems(run, gitops.scale)
         yield from _one_address(environment, here)
+    for run in runs.values():
+        for name in sorted(run.calls):
+            yield from _call_problems(project, runs, run, name)
+
+
+def _call_problems(
+    project: Project, runs: Mapping[str, Run], run: Run, name: str
+) -> Iterator[Diagnostic]:
+    """`${service:<run>}` is of a service that is where the run is."""
+    called = runs.get(name)
+    if called is None or called.action != "serve":
+        services = [each.name for each in runs.values() if each.action == "serve"]
+        yield sentences.not_a_service(name, called is not None, services, run)
+        return
+    lacking = [
+        each.name
+        for each in project.environments
+        if run.is_in(each.name) and not called.is_in(each.name)
+    ]
+    if lacking:
+        yield sentences.service_not_here(run, called, lacking)
 
 
 def _expose_problems(run: Run, expose: Expose) -> Iterator[Diagnostic]:

@@ -52,7 +52,7 @@ def no_source(function: FunctionDescriptor) -> Diagnostic:
 
 def not_covered(method: str, span: Span) -> Diagnostic:
     message = f"gitopsc's runner has no `project.{method}`: the call will raise an error"
-    hint = "see The SDK in the README; with `digitalhub` required, it needs a platform"
+    hint = "see The SDK in docs/handlers.md; with `digitalhub` required, it needs a platform"
     return Diagnostic(NOT_COVERED, message, span, hint)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, get_args
 
+from gitopsc.model.address import named_services
 from gitopsc.model.descriptor import (
     DataDescriptor,
     Environment,
@@ -16,6 +17,7 @@ from gitopsc.model.descriptor import (
 )
 from gitopsc.model.files import LOCK_FILE, SETTINGS_FILE
 from gitopsc.model.lock import RequirementsPin, SourcePin
+from gitopsc.model.names import cleaned
 from gitopsc.model.reference import StoreKey
 from gitopsc.model.remote import Remote
 from gitopsc.model.source import FunctionFile, Span
@@ -306,6 +308,20 @@ class Run:
         """Whether a cluster has it there."""
         only = self.spec.gitops.only if self.spec.gitops is not None else None
         return not self.local and (only is None or environment in only)
+
+    @property
+    def service_name(self) -> str:
+        """A run's name may start with a digit, as an id does; a Service's may not."""
+        if self.spec.service_name is not None:
+            return cleaned(self.spec.service_name)
+        name = cleaned(self.name)
+        return f"s-{name}" if name[:1].isdigit() else name
+
+    @property
+    def calls(self) -> frozenset[str]:
+        """Runs whose addresses its values name."""
+        variables = [variable.value for variable in self.spec.envs or ()]
+        return frozenset(named_services([variables, self.parameters, self.init_parameters]))
 
     @property
     def is_scheduled(self) -> bool:

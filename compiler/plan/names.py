@@ -21,14 +21,6 @@ _RESERVED_IMAGES = {"runner": "the runner's own folder", "docker-bake": "the bak
 _RESERVED_RUNS = {"kustomization": "the list of manifests"}
 
 
-def service_name(run: Run) -> str:
-    """A run's name may start with a digit, as an id does; a Service's may not."""
-    if run.spec.service_name is not None:
-        return cleaned(run.spec.service_name)
-    name = cleaned(run.name)
-    return f"s-{name}" if name[:1].isdigit() else name
-
-
 def name_problems(program: Program) -> Iterator[Diagnostic]:
     """What is called the same as something else, or what a cluster or a disk cannot hold."""
     functions = [(each.unique_name, each.descriptor.name_span) for each in program.functions]
@@ -67,7 +59,7 @@ def _service_problems(runs: Iterable[Run]) -> Iterator[Diagnostic]:
     for run in sorted(runs, key=lambda each: cleaned(each.name)):
         if run.action != "serve":
             continue
-        name, written = service_name(run), run.spec.service_name
+        name, written = run.service_name, run.spec.service_name
         span = run.descriptor.name_span if written is None else run.span("service_name")
         other = first.setdefault(name, run)
         is_bad = len(name) > _SERVICE_NAME_LIMIT or not name[:1].isalpha()

@@ -13,7 +13,6 @@ from gitopsc.model.resolution import ResolvedRun
 from gitopsc.model.schedule import longest_gap
 from gitopsc.model.specification import GitopsSpec
 from gitopsc.plan.limits import needs_server_side
-from gitopsc.plan.names import service_name
 from gitopsc.plan.storage import is_for_one_node, mounts
 
 _JOB_SECONDS = 7 * 86_400
@@ -66,7 +65,7 @@ def workload_of(project: Project, resolved: ResolvedRun, wave: int) -> Workload:
         needs_server_side=needs_server_side(
             settings, variables, mounted, resolved.scheduling, resolved.pod
         ),
-        service_name=service_name(run),
+        service_name=run.service_name,
         compute=resolved.compute,
         wave=wave,
         source=project.relative(run.descriptor.path),

@@ -13,15 +13,28 @@ from gitopsc.model.source import Span
 Lines = Callable[[str], list[str]]
 """Path of a file -> its lines, empty when there are none to show."""
 
-_COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.NOTE: "36"}
+_COLOURS = {Severity.ERROR: "1;31", Severity.WARNING: "1;33", Severity.NOTE: "1;36"}
+_BOLD, _DIM, _HINT = "1", "2", "36"
 _WIDTH = 100
 
 
 def render_text(diagnostics: Iterable[Diagnostic], lines: Lines, *, colour: bool = False) -> str:
-    """A file is split into lines once, however many problems it has."""
+    """A blank line is between two. A file is split into lines once, however many it has."""
     found = list(diagnostics)
     known = cache(_without_private(found, lines))
-    return "".join(_render(each, known, colour) for each in found)
+    return "\n".join(_render(each, known, _painted if colour else _plain) for each in found)
+
+
+Paint = Callable[[str, str], str]
+"""A text and a colour -> what a terminal shows of it."""
+
+
+def _plain(text: str, _: str) -> str:
+    return text
+
+
+def _painted(text: str, colour: str) -> str:
+    return f"\x1b[{colour}m{text}\x1b[0m"
 
 
 def _without_private(diagnostics: Iterable[Diagnostic], lines: Lines) -> Lines:
@@ -54,30 +67,33 @@ def render_counts(diagnostics: Sequence[Diagnostic]) -> str:
     )
 
 
-def _render(diagnostic: Diagnostic, lines: Lines, colour: bool) -> str:
+def _render(diagnostic: Diagnostic, lines: Lines, paint: Paint) -> str:
     code = diagnostic.code
-    kind = f"{diagnostic.severity.value}[{code.id}]"
-    if colour:
-        kind = f"\x1b[1;{_COLOURS[diagnostic.severity]}m{kind}\x1b[0m"
-    text = f"{_place(diagnostic.span)}: {kind}: {printable(diagnostic.message)}\n"
-    text += _excerpt(diagnostic.span, lines)
+    colour = _COLOURS[diagnostic.severity]
+    kind = paint(f"{diagnostic.severity.value}[{code.id}]", colour)
+    place = paint(_place(diagnostic.span, lines), _BOLD)
+    text = f"{place}: {kind}: {printable(diagnostic.message)}\n"
+    text += _excerpt(diagnostic.span, lines, paint, colour)
     for label in diagnostic.related:
-        text += f"  {_place(label.span)}: {printable(label.text)}\n"
-        text += _excerpt(label.span, lines)
+        text += f"  {paint(_place(label.span, lines), _BOLD)}: {printable(label.text)}\n"
+        text += _excerpt(label.span, lines, paint, _DIM)
     if diagnostic.allowed is not None:
         text += f"  allowed: {printable(diagnostic.allowed)}\n"
     elif diagnostic.hint:
-        text += f"  hint: {printable(diagnostic.hint)}\n"
+        text += f"  {paint('hint', _HINT)}: {printable(diagnostic.hint)}\n"
     return text
 
 
-def _place(span: Span) -> str:
-    """No line begins with `::`, which a workflow of GitHub takes for a command."""
-    path = f"./{span.path}" if span.path.startswith(":") else span.path
-    return f"{printable(path)}:{span.line}:{span.column}"
+def _place(span: Span, lines: Lines) -> str:
+    """No line begins with `::`, which a workflow of GitHub takes for a command. A folder has no
+    lines, and what is about a file as a whole is on none."""
+    path = printable(f"./{span.path}" if span.path.startswith(":") else span.path)
+    if (span.line, span.column) == (1, 1) and not lines(span.path):
+        return path
+    return f"{path}:{span.line}:{span.column}"
 
 
-def _excerpt(span: Span, lines: Lines) -> str:
+def _excerpt(span: Span, lines: Lines, paint: Paint, colour: str) -> str:
     source = lines(span.path)
     if not source or span.line > len(source):
         return ""
@@ -89,7 +105,8 @@ def _excerpt(span: Span, lines: Lines) -> str:
     shown = printable(_masked(line, cut, cut + _WIDTH, around[: _NEAR * 1000]))
     width = max(1, min(end, cut + _WIDTH, len(line)) - start)
     number = f"  {span.line} | "
-    return f"{number}{shown}\n{' ' * (len(number) + start - cut)}{'^' * width}\n"
+    caret = f"{' ' * (len(number) + start - cut)}{paint('^' * width, colour)}"
+    return f"{paint(f'{number}{shown}', _DIM)}\n{caret}\n"
 
 
 def _masked(line: str, start: int, end: int, around: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from gitopsc.model import identity
+from gitopsc.model.address import PORT, address_of, with_addresses
 from gitopsc.model.descriptor import Environment, Profile, SecretKey
 from gitopsc.model.names import cleaned
 from gitopsc.model.pod import Pod
@@ -32,17 +33,35 @@ _DEFAULT_RESOURCES: Mapping[str, str] = {"cpu": "100m", "mem": "256Mi", "disk": 
 def resolve(program: Program, environment: Environment) -> Resolution:
     """All runs of a program, those of laptops, too."""
     computes = Computes({}, {}, {})
+    addresses = _addresses(program, environment)
     runs = tuple(
-        _resolved(program, environment, run.within(environment), computes) for run in program.runs
+        _resolved(program, environment, run.within(environment), computes, addresses)
+        for run in program.runs
     )
     names = {name for build in program.builds for name in build.function.build.secrets}
     return Resolution(program, environment, runs, _secrets(program, environment, names))
 
 
+def _addresses(program: Program, environment: Environment) -> Mapping[str, str]:
+    """Of services, by their runs. On a laptop one service listens at a time."""
+    if environment is program.project.local:
+        return {run.name: f"http://127.0.0.1:{PORT}" for run in program.runs}
+    return {
+        run.name: address_of(run.service_name, environment.namespace)
+        for run in program.runs
+        if run.action == "serve"
+    }
+
+
 def _resolved(
-    program: Program, environment: Environment, run: Run, computes: Computes
+    program: Program,
+    environment: Environment,
+    run: Run,
+    computes: Computes,
+    addresses: Mapping[str, str],
 ) -> ResolvedRun:
-    """`computes` has the digests of all runs that this one reads from, and gets its own.
+    """`computes` has the digests of all runs that this one reads from, and gets its own. What
+    decides a result is which service is called, and not its address.
 
     Without a store that pods share, data that only code asks for is left out: the code may handle
     that it is missing.
@@ -69,6 +88,8 @@ def _resolved(
     fields = compute_fields(run, spec, own_variables, secrets, claims, computes)
     compute = identity.compute_digest(fields)
     computes.add(run, spec, compute)
+    run = _calling(run, addresses)
+    written, own_variables = (with_addresses(each, addresses) for each in (written, own_variables))
     requests = {
         **_DEFAULT_RESOURCES,
         **{name: quantity.request for name, quantity in defaults.items()},
@@ -99,6 +120,16 @@ def _resolved(
             program, environment, run, compute, computes, {**store_secrets, **own_secrets}, requests
         ),
         record=_record(program, environment, run, compute),
+    )
+
+
+def _calling(run: Run, addresses: Mapping[str, str]) -> Run:
+    if not run.calls:
+        return run
+    return replace(
+        run,
+        parameters=with_addresses(run.parameters, addresses),
+        init_parameters=with_addresses(run.init_parameters, addresses),
     )
 
 

@@ -1,0 +1,95 @@
+"""`gitopsc requirements`: a folder -> what clusters must have before its manifests are applied."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gitopsc.commands.arguments import add_path
+from gitopsc.commands.reading import read
+from gitopsc.commands.terminal import wants_colour
+from gitopsc.model.compilation import Compilation
+from gitopsc.model.diagnostic import did_you_mean, has_errors, in_order, listed
+from gitopsc.model.output import readable_json
+from gitopsc.model.printable import printable
+from gitopsc.model.requirement_list import required
+from gitopsc.pipeline import compile_tree
+from gitopsc.report.table import table
+from gitopsc.report.text import render_counts, render_text
+
+DESCRIPTION = (
+    "List what a cluster must have before the manifests of PATH are applied: Secrets with their"
+    " keys, service accounts, classes, claims, custom resources."
+)
+
+_WORDS = {
+    "claims": "claim",
+    "custom_resources": "custom resource",
+    "gateways": "gateway",
+    "images": "image",
+    "ingress_classes": "ingress class",
+    "priority_classes": "priority class",
+    "runtime_classes": "runtime class",
+    "secrets": "secret",
+    "service_accounts": "service account",
+    "storage_classes": "storage class",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_path(parser)
+    parser.add_argument("--environment", metavar="E", help="only those of one environment")
+    parser.add_argument(
+        "--format", choices=("text", "json"), default="text", help="for people, or JSON"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    reading = read(arguments.path)
+    compilation = Compilation()
+    found = [*reading.scanned]
+    if not has_errors(found):
+        compilation = compile_tree(reading.tree)
+        found += reading.placed(compilation.diagnostics)
+    if has_errors(found):
+        errors = [each for each in in_order(found) if has_errors([each])]
+        sys.stderr.write(render_text(errors, reading.lines, colour=wants_colour()))
+        print(f"gitopsc: {render_counts(errors)}; nothing was listed", file=sys.stderr)
+        return 1
+    asked = arguments.environment
+    projects = {
+        plan.project: {name: each for name, each in required(plan).items() if asked in (None, name)}
+        for plan in compilation.plans
+    }
+    known = sorted({each.environment.name for p in compilation.plans for each in p.environments})
+    if asked is not None and asked not in known:
+        hint = did_you_mean(asked, known) or f"there are {listed(known)}"
+        print(f"gitopsc: no environment is called `{asked}`; {hint}", file=sys.stderr)
+        return 2
+    if arguments.format == "json":
+        sys.stdout.write(readable_json({"version": 1, "projects": projects}))
+    else:
+        sys.stdout.writelines(f"{printable(line)}\n" for line in _lines(projects))
+    return 0
+
+
+def _lines(projects: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Iterator[str]:
+    for project, environments in projects.items():
+        for environment, needs in environments.items():
+            where = f", namespace {needs['namespace']}" if needs["namespace"] else ""
+            yield f"{project} in {environment}{where}"
+            rows = [*_rows(needs)] or [("nothing", "", "")]
+            yield from (f"  {line}" for line in table(rows, texts=range(3)))
+
+
+def _rows(needs: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    for kind, word in _WORDS.items():
+        found = needs.get(kind, ())
+        if kind == "secrets" and found:
+            yield from ((word, name, ", ".join(keys)) for name, keys in found.items())
+        elif kind == "gateways":
+            yield from ((word, each["name"], each["namespace"] or "") for each in found)
+        elif kind != "secrets":
+            yield from ((word, name, "") for name in found)

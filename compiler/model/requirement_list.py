@@ -1,0 +1,87 @@
+"""What a cluster must have before an environment is applied: nothing of it is in the manifests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gitopsc.model.descriptor import SecretKey
+from gitopsc.model.plan import EnvironmentPlan, Plan, Workload
+
+_CUSTOM = {
+    "route": "httproutes.gateway.networking.k8s.io",
+    "monitor": "podmonitors.monitoring.coreos.com",
+}
+
+Item = tuple[str, str, str]
+"""A kind, a name, and the key of a Secret or the namespace of a Gateway, or nothing."""
+
+
+def required(plan: Plan) -> Mapping[str, Any]:
+    """By environment and kind, sorted; images that are built are listed by `gitopsc images`."""
+    return {
+        planned.environment.name: {
+            "namespace": planned.environment.namespace,
+            **_grouped(sorted({*_items(planned)})),
+        }
+        for planned in plan.environments
+    }
+
+
+def _grouped(items: list[Item]) -> Mapping[str, Any]:
+    found: dict[str, Any] = {}
+    for kind, name, more in items:
+        if kind == "secrets":
+            keys = found.setdefault(kind, {}).setdefault(name, [])
+            keys += [more] if more else []
+        elif kind == "gateways":
+            found.setdefault(kind, []).append({"name": name, "namespace": more or None})
+        else:
+            found.setdefault(kind, []).append(name)
+    return found
+
+
+def _items(planned: EnvironmentPlan) -> Iterator[Item]:
+    environment = planned.environment
+    made = {claim.name for claim in planned.claims}
+    for workload in planned.workloads:
+        yield from _of_workload(workload)
+        for mount in workload.mounts:
+            if mount.claim is not None and mount.claim not in made:
+                yield "claims", mount.claim, ""
+            if mount.volume.storage_class is not None:
+                yield "storage_classes", mount.volume.storage_class, ""
+        if workload.action == "serve" and environment.metrics == "pod-monitor":
+            yield "custom_resources", _CUSTOM["monitor"], ""
+    for build in planned.builds:
+        for secret in build.secrets.values():
+            yield "secrets", secret.name, secret.key
+        if build.registry_secret is not None:
+            yield "secrets", build.registry_secret, ".dockerconfigjson"
+
+
+def _of_workload(workload: Workload) -> Iterator[Item]:
+    for value in workload.variables.values():
+        if isinstance(value, SecretKey):
+            yield "secrets", value.name, value.key
+    pod, scheduling = workload.pod, workload.scheduling
+    for name in pod.image_pull_secrets:
+        yield "secrets", name, ".dockerconfigjson"
+    for kind, name_ in (
+        ("service_accounts", pod.service_account),
+        ("priority_classes", scheduling.priority_class),
+        ("runtime_classes", scheduling.runtime_class),
+        ("images", workload.ready_image),
+    ):
+        if name_ is not None:
+            yield kind, name_, ""
+    expose = workload.expose
+    if expose is not None and expose.gateway is not None:
+        yield "gateways", expose.gateway.name, expose.gateway.namespace or ""
+        yield "custom_resources", _CUSTOM["route"], ""
+    elif expose is not None:
+        if expose.class_name is not None:
+            yield "ingress_classes", expose.class_name, ""
+        if expose.tls is not None:
+            yield "secrets", expose.tls, "tls.crt"
+            yield "secrets", expose.tls, "tls.key"
