@@ -4,13 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 INPUTS ?= 100000
 
-.PHONY: demo test lint types pytest golden fuzz fuzz-guided checkov page pictures sdk merges images benchmarks clean
+.PHONY: docs demo test lint types pytest golden fuzz fuzz-guided checkov page pictures sdk merges images benchmarks clean
 
-demo: .venv/run
-	$(BIN)/gitopsc compile sample-project
-	@echo; echo "What came out (sample-project/deploy):"; cd sample-project/deploy && find . -type f | sort
-	@echo; echo "A Job (manifests/staging/announce.yaml):"; cat sample-project/deploy/manifests/staging/announce.yaml
-	@echo; echo "The lineage (gitopsc graph sample-project):"; $(BIN)/gitopsc graph sample-project
+demo: .venv/run  ## compile, one line changed and what that does, the jobs and the service, here
+	@sh docs/demo.sh $(CURDIR)/$(BIN)/gitopsc
 
 test: lint types pytest
 
@@ -45,6 +42,9 @@ pictures: .venv/page  ## docs/pictures, out of what the tests of the page draw, 
 	$(BIN)/python docs/terminal_picture.py
 	GITOPSC_PICTURES=docs/pictures GITOPSC_CHROMIUM="$${GITOPSC_CHROMIUM:-$$(command -v chromium || command -v google-chrome)}" $(BIN)/pytest -q tests/test_page.py
 
+docs: .venv/docs/run  ## the documentation as a site with search, in .venv/site
+	NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs build --strict --quiet
+
 sdk: .venv/dev .venv/sdk/run  ## the platform's real SDK beside the runner's stand-in of it
 	GITOPSC_SDK=.venv/sdk/bin/python $(BIN)/pytest -q tests/test_sdk_beside.py
 
@@ -68,6 +68,11 @@ clean:
 
 .venv/run: .venv/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/docs/run: pyproject.toml
+	$(PYTHON) -m venv .venv/docs
+	.venv/docs/bin/python -m pip install --quiet --disable-pip-version-check --editable . 'mkdocs-material>=9.5'
 	@touch $@
 
 .venv/checkov/run:

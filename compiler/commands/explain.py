@@ -109,7 +109,15 @@ def _explain_run(arguments: argparse.Namespace) -> int:
 
 
 def _example(code: Code) -> str:
-    """The document or the commands that lead to the diagnostic, and what is said of it."""
+    found = example_of(code)
+    if found is None:
+        return ""
+    shown, report = found
+    return f"\nFor example:\n\n{_indented(shown)}\ngitopsc says:\n\n{_indented(report)}"
+
+
+def example_of(code: Code) -> tuple[str, str] | None:
+    """The document or the commands that lead to a diagnostic, and what is said of it."""
     folder = data_folder("errors")
     reports = sorted(folder.glob("*.txt"), key=lambda path: (path.stem != code.slug, path.name))
     for path in reports:
@@ -117,14 +125,13 @@ def _example(code: Code) -> str:
         if report is not None:
             script = path.with_suffix(".sh")
             source = path.with_suffix(".yaml")
+            shown = ""
             if script.is_file():
                 shown = script.read_text(encoding="utf-8")
             elif source.is_file():
                 shown = _document(source.read_text(encoding="utf-8", errors="replace"), code)
-            else:
-                shown = ""
-            return f"\nFor example:\n\n{_indented(shown)}\ngitopsc says:\n\n{_indented(report)}"
-    return ""
+            return shown, report
+    return None
 
 
 def _part(report: str, code: Code) -> str | None:

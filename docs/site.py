@@ -1,0 +1,127 @@
+"""Hooks of MkDocs: the reference, out of the schemas, the command line and the diagnostics.
+
+`make docs` builds the site; what is in docs/ is to be read on a forge as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from gitopsc.cli import COMMANDS, parser
+from gitopsc.commands.explain import example_of
+from gitopsc.model.diagnostic import CODES
+
+ROOT = Path(__file__).resolve().parents[1]
+OUTSIDE = {
+    "SECURITY.md": "security.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changes.md",
+    "compiler/ARCHITECTURE.md": "architecture.md",
+}
+
+
+def on_files(files: Any, config: Any) -> Any:
+    from mkdocs.structure.files import File
+
+    pages = {target: (ROOT / source).read_text() for source, target in OUTSIDE.items()}
+    for path, text in {**pages, **dict(_reference())}.items():
+        files.append(File.generated(config, path, content=text))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Links to what lies outside of docs/ lead to its page."""
+    up = "../" * page.file.src_uri.count("/")
+    for source, target in OUTSIDE.items():
+        for written in (f"](../{source}", f"](../../{source}", f"]({source}"):
+            markdown = markdown.replace(written, f"]({up}{target}")
+    return markdown.replace("](../tests/", "](https://git.example.com/gitopsc/tests/")
+
+
+def _reference() -> Iterator[tuple[str, str]]:
+    rows = []
+    for code in CODES:
+        rows.append(f"| [{code.id}]({code.id}.md) | {code.severity.value} | {code.summary} |")
+        text = f"# {code.id}: {code.summary}\n\n`{code.slug}`, {_article(code.severity.value)}.\n\n"
+        found = example_of(code)
+        if found is not None:
+            source, report = found
+            text += f"What leads to it:\n\n```\n{source.rstrip()}\n```\n\n"
+            text += (
+                f"What gitopsc says, with what to type instead:\n\n```\n{report.rstrip()}\n```\n"
+            )
+        yield f"reference/codes/{code.id}.md", text
+    heads = ["| code | | what it is |", "|---|---|---|"]
+    text = "\n".join(["# Diagnostics", "", *heads, *rows])
+    yield "reference/codes/README.md", f"{text}\n"
+    yield "reference/commands.md", _commands()
+    for path in sorted((ROOT / "schemas").glob("*.schema.json")):
+        name = path.name.removesuffix(".schema.json")
+        if name not in ("definitions", "lock"):
+            yield f"reference/{name}.md", _schema(json.loads(path.read_text()))
+
+
+def _article(word: str) -> str:
+    return f"an {word}" if word[0] in "aeiou" else f"a {word}"
+
+
+def _commands() -> str:
+    text = "# Command line\n\n"
+    (subparsers,) = [
+        each for each in parser(*COMMANDS)._actions if isinstance(each, argparse._SubParsersAction)
+    ]
+    for name, command in subparsers.choices.items():
+        usage = re.sub(r"\s+", " ", command.format_usage().removeprefix("usage: "))
+        text += f"## {name}\n\n{command.description}\n\n```\n{usage.strip()}\n```\n\n"
+        rows = []
+        for action in command._actions:
+            names = (
+                ", ".join(f"`{each}`" for each in action.option_strings) or f"`{action.metavar}`"
+            )
+            rows.append(f"| {names} | {_cell(action.help or '')} |")
+        text += "\n".join(["| | |", "|---|---|", *rows]) + "\n\n"
+    return text
+
+
+def _schema(schema: Mapping[str, Any]) -> str:
+    shared = json.loads((ROOT / "schemas" / "definitions.schema.json").read_text())["$defs"]
+    text = f"# {schema['title']}\n\n{schema['description']}\n\n"
+    rows = [*_rows(schema, {**shared, **schema.get("$defs", {})}, "")]
+    text += "\n".join(["| key | type | what it is |", "|---|---|---|", *rows]) + "\n\n"
+    for example in schema.get("examples", ()):
+        text += f"```json\n{json.dumps(example, indent=2)}\n```\n\n"
+    return text
+
+
+def _rows(schema: Mapping[str, Any], known: Mapping[str, Any], way: str) -> Iterator[str]:
+    for key, value in schema.get("properties", {}).items():
+        value = _resolved(value, known)
+        kind = value.get("type", "")
+        kind = ", ".join(kind) if isinstance(kind, list) else kind
+        described = value.get("description", "")
+        if "default" in value:
+            described += f" Default: `{json.dumps(value['default'])}`."
+        if key in schema.get("required", ()):
+            described += " Required."
+        yield f"| `{way}{key}` | {kind} | {_cell(described)} |"
+        if way.count(".") < 3:
+            yield from _rows(value, known, f"{way}{key}.")
+            more = value.get("additionalProperties")
+            if isinstance(more, dict):
+                yield from _rows(_resolved(more, known), known, f"{way}{key}.*.")
+
+
+def _resolved(value: Mapping[str, Any], known: Mapping[str, Any]) -> Mapping[str, Any]:
+    while "$ref" in value:
+        rest = {key: each for key, each in value.items() if key != "$ref"}
+        value = {**known.get(value["$ref"].rpartition("/")[2], {}), **rest}
+    return value
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ").replace("%%", "%")
