@@ -478,7 +478,7 @@ def _ref_problems(project: Project, descriptor: Descriptor) -> Iterator[Diagnost
             kind, metadata = entry.get("kind"), entry.get("metadata")
             ref = metadata.get("ref") if isinstance(metadata, dict) else None
             if not isinstance(kind, str):
-                message = f"item {index + 1} of `{key}` has no kind, so nobody knows what it is"
+                message = f"item {index + 1} of `{key}` has no kind"
                 span = descriptor.span("spec", key, index)
                 yield Diagnostic(MISSING_KEY, message, span, "write `kind: python`, for example")
             elif kind in COMPILED_KINDS and not _is_here(project, descriptor, entry, ref):

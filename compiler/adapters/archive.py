@@ -46,9 +46,9 @@ def unpack(content: bytes) -> tuple[FunctionFile, ...]:
     except BadArchive:
         raise
     except RuntimeError:
-        raise BadArchive("it is encrypted, or packed in a way that nobody reads") from None
+        raise BadArchive("it is encrypted, or packed in an unsupported way") from None
     except Exception:  # whatever the readers of four formats raise for damaged bytes
-        raise BadArchive("it is no whole zip archive") from None
+        raise BadArchive("it is not a whole zip archive") from None
     return tuple(sorted(files, key=lambda each: each.path))
 
 

@@ -40,7 +40,7 @@ def _from_http(url: str) -> bytes:
     except TimeoutError:
         raise DownloadFailed("it takes too long") from None
     except HTTPException:
-        raise DownloadFailed("the server's answer is none of HTTP") from None
+        raise DownloadFailed("the answer of the server is not HTTP") from None
     except (OSError, ValueError):
         raise DownloadFailed("the connection broke") from None
 

@@ -646,7 +646,7 @@ class RemoteRepository:
             try:
                 str(each.path).encode()
             except UnicodeEncodeError:
-                raise RemoteRefused("the name of a file in it is no text") from None
+                raise RemoteRefused("the name of a file in it is not text") from None
             content = each.data_stream.read() if each.type == "blob" else b""
             yield str(each.path), f"{each.mode:06o}", content
 

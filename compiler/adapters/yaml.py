@@ -364,7 +364,7 @@ class _Builder:
         """A scalar's value by the YAML 1.2 core schema; what JSON lacks becomes a fault."""
         text: str = event.value
         if not text.isascii() and _HALF.search(text):
-            self._fault(NOT_JSON_VALUE, "half of a surrogate pair is no character", event)
+            self._fault(NOT_JSON_VALUE, "half of a surrogate pair is not a character", event)
             return ""
         tag = event.tag
         if tag is None or tag == "!":
@@ -376,7 +376,7 @@ class _Builder:
         if name not in _TAG_TYPES:
             self._unknown_tag(event)
         elif type(value) not in _TAG_TYPES[name]:
-            self._fault(NOT_JSON_VALUE, f"`{text[:40]}` is no {name}", event)
+            self._fault(NOT_JSON_VALUE, f"`{text[:40]}` is not of the type {name}", event)
         return value
 
     def _plain(self, event: Any, text: str) -> Any:

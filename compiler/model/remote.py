@@ -135,7 +135,7 @@ def remote_of(text: str) -> Remote:
         split = urlsplit(text)
         _ = split.port  # which is read only now
     except ValueError:
-        raise NotRemote("this is no URL", "write `<scheme>://<host>[:<port>]/<path>`") from None
+        raise NotRemote("this is not a URL", "write `<scheme>://<host>[:<port>]/<path>`") from None
     scheme = split.scheme.lower()
     _check_credentials(split, scheme)
     if scheme in _ELSEWHERE:
@@ -154,7 +154,7 @@ def remote_of(text: str) -> Remote:
         name = posixpath.basename(split.path)
         if not name.endswith(".py"):
             hint = "write `zip+https://` for an archive, `git+https://` for a repository"
-            raise NotRemote("this URL is no Python file", hint)
+            raise NotRemote("this URL is not of a Python file", hint)
         return Remote("file", f"{scheme}://{host}{split.path}{query}")
     raise NotRemote(
         f"no source is fetched from `{scheme}://`",
