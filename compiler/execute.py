@@ -13,7 +13,9 @@ from typing import Any
 
 from gitopsc.adapters.child import run_child
 from gitopsc.adapters.packaged import RUNTIME, runner_program, runner_requirements
-from gitopsc.adapters.virtual_environment import NotPrepared, Requirements, prepared
+from gitopsc.adapters.runner import THIS_VERSION, Unanswered, ask
+from gitopsc.adapters.virtual_environment import NotPrepared, Requirements, is_prepared, prepared
+from gitopsc.model.inquiry import Question, RunReport
 from gitopsc.model.local_run import (
     Ended,
     Event,
@@ -22,6 +24,7 @@ from gitopsc.model.local_run import (
     Preparing,
     Printed,
     Status,
+    made_of,
     settings_here,
 )
 from gitopsc.model.program import Function
@@ -113,7 +116,15 @@ class _Execution:
 
     async def _run(self, resolved: ResolvedRun) -> Ended:
         run = resolved.run
-        python = await self._python(run.function, run.name)
+        requirements = self._requirements(run.function)
+        if not is_prepared(run.function.python_version, requirements):
+            before = await self._done_before(resolved)
+            if before is not None:
+                return before
+        event = Preparing(run.name, run.function.python_version, run.function.requirements)
+        python = await prepared(
+            run.function.python_version, requirements, lambda: self._told(event)
+        )
         made: Mapping[str, Mapping[str, Any]] = {}
         status: Status | None = "done" if run.action == "serve" else None
         reason: str | None = None
@@ -163,24 +174,42 @@ class _Execution:
             return Ended(run.name, "waiting", 0.0, {}, reason)
         return Ended(run.name, "failed", 0.0, {}, _failure(code))
 
+    async def _done_before(self, resolved: ResolvedRun) -> Ended | None:
+        """What the store says, before a large environment is made for nothing.
+
+        Of what the clock starts the runner decides: it knows the ticks.
+        """
+        run = resolved.run
+        settings = settings_here(resolved, self._wanted.store, self._wanted.folder)
+        if run.action != "job" or run.name in self._wanted.again or "schedule" in settings:
+            return None
+        question = Question({"runs": [settings], "waits": False}, self._wanted.schemes)
+        event = Preparing(run.name, THIS_VERSION, ())
+        try:
+            answer = await ask(question, lambda: self._told(event))
+        except Unanswered:
+            return None  # the runner says why, when it starts
+        (said,) = answer["runs"]
+        report = RunReport.of(said)
+        if report.state != "done" or not all(each.is_there for each in report.outputs):
+            return None
+        return Ended(run.name, "done before", 0.0, made_of(said["record"]))
+
     def _flags(self, name: str) -> list[str]:
         flags = ["--with-parent", "--no-wait", "--drain", "0", "--host", _HOST]
         flags += ["--port", str(self._wanted.port), "--health-port", "0"]
         flags += ["--interval", str(_LOOK_SECONDS)]
         return [*flags, "--again"] if name in self._wanted.again else flags
 
-    async def _python(self, function: Function, name: str) -> str:
-        """The Python of an environment with what the image would have."""
+    def _requirements(self, function: Function) -> list[Requirements]:
+        """What the image would have."""
         runner = runner_requirements(RUNTIME, self._wanted.schemes)
         if function.packages is None:
-            requirements = [Requirements.of((*runner, *function.requirements))]
-        else:
-            requirements = [Requirements(function.packages.packages, is_hashed=True)]
-            # A store of this laptop may need a driver that those of the project do not.
-            more = sorted({*runner} - {*function.packages.runner})
-            requirements += [Requirements.of(more)] if more else []
-        event = Preparing(name, function.python_version, function.requirements)
-        return await prepared(function.python_version, requirements, lambda: self._told(event))
+            return [Requirements.of((*runner, *function.requirements))]
+        locked = Requirements(function.packages.packages, is_hashed=True)
+        # A store of this laptop may need a driver that those of the project do not.
+        more = sorted({*runner} - {*function.packages.runner})
+        return [locked, Requirements.of(more)] if more else [locked]
 
     def _variables(self, resolved: ResolvedRun, source: str) -> Mapping[str, str]:
         inherited = {key: each for key, each in os.environ.items() if key not in _FOREIGN}

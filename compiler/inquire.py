@@ -1,59 +1,17 @@
-"""Questions -> what a store says: the runner asks, in a virtual environment with its drivers."""
+"""Questions -> what a store says."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import sys
-import tempfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gitopsc.adapters.child import run_child
-from gitopsc.adapters.packaged import (
-    RUNTIME,
-    collector_program,
-    runner_program,
-    runner_requirements,
-)
-from gitopsc.adapters.virtual_environment import NotPrepared, Requirements, prepared
+from gitopsc.adapters.runner import Unanswered, ask
 from gitopsc.model.inquiry import Question
 
 __all__ = ("Unanswered", "inquire")
 
 
-class Unanswered(Exception):
-    """The store does not say; the message says why."""
-
-
 def inquire(question: Question, began: Callable[[], None]) -> Mapping[str, Any]:
     """Calls `began` when an environment is made first. Raises Unanswered."""
-    try:
-        return asyncio.run(_asked(question, began))
-    except NotPrepared as error:
-        raise Unanswered(f"{error}\n  hint: {error.hint}") from None
-
-
-async def _asked(question: Question, began: Callable[[], None]) -> Mapping[str, Any]:
-    needed = [*runner_requirements(RUNTIME, question.schemes), *question.requirements]
-    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    python = await prepared(version, [Requirements.of(needed)], began)
-    said: list[str] = []
-    printed: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="gitopsc-") as folder:
-        path = os.path.join(folder, "question.json")
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump(question.content, file)
-        program = [runner_program(), "--inquire"]
-        if question.collects:
-            program = [collector_program()]
-        code = await run_child([python, *program, path], printed.append, heard=said.append)
-    if code == 0 and said:
-        answer: Mapping[str, Any] = json.loads(said[-1])
-        return answer
-    for line in said:
-        reason = json.loads(line)["with"].get("error")
-        if reason:
-            raise Unanswered(str(reason))
-    raise Unanswered("\n".join(printed[-5:]) or f"the runner ended with exit code {code}")
+    return asyncio.run(ask(question, began))

@@ -265,6 +265,29 @@ def test_what_was_made_is_not_made_again(project: Path) -> None:
     assert err == ""
 
 
+def test_records_are_read_before_an_environment_is_made(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (project / "all.yaml").read_text()
+    wanted = '"requirements": ["iniconfig>=2"], "python_version"'
+    (project / "all.yaml").write_text(text.replace('"python_version"', wanted, 1))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    environments = tmp_path / "cache" / "gitopsc" / "environments"
+    first, err = run("one", str(project))
+    assert "iniconfig" in err
+    for environment in environments.iterdir():  # and the one that has asked, too
+        shutil.rmtree(environment) if environment.is_dir() else environment.unlink()
+    again, err = run("one", str(project))
+    assert "iniconfig" not in err
+    assert statuses(again) == {"one": "done before"}
+    assert again.split()[-2:] == first.split()[-2:]
+    assert len([*environments.glob("*/gitopsc-ready")]) == 1
+    assert statuses(run("one", str(project))[0]) == {"one": "done before"}
+    out, err = run("one", str(project), "--force")
+    assert "iniconfig" in err
+    assert statuses(out) == {"one": "done"}
+
+
 def test_parameters(project: Path, tmp_path: Path) -> None:
     _, err = run("one", str(project), "--param", "word=b", "--param", "many=2")
     assert "first says b str" in err

@@ -54,31 +54,47 @@ async def prepared(
 
     Calls `began` when there is something to do. Raises NotPrepared.
     """
-    key = [python_version, platform.machine(), sys.platform, *(each.text for each in files)]
-    name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
-    folder = os.path.join(_home(), f"{python_version}-{name}")
-    python = os.path.join(folder, "bin", "python")
-    ready = os.path.join(folder, _READY)
+    folder = _folder(python_version, files)
+    python = _python(folder)
     try:
         os.makedirs(os.path.dirname(folder), mode=0o700, exist_ok=True)
         if not is_private(os.lstat(_home())):
             message = f"{_home()}: another user may write there, so nothing in it is run"
             raise NotPrepared(message, "set XDG_CACHE_HOME to a folder of your own")
-        if os.path.exists(ready) and os.path.exists(python):
+        if _is_whole(folder):
             return python
         with open(f"{folder}.lock", "wb") as lock:
             await _locked(lock)
-            if not (os.path.exists(ready) and os.path.exists(python)):
+            if not _is_whole(folder):
                 began()
                 shutil.rmtree(folder, ignore_errors=True)
                 await _make(folder, python_version, files)
-                with open(ready, "wb"):
+                with open(os.path.join(folder, _READY), "wb"):
                     pass
     except OSError as error:
         reason = error.strerror or str(error)
         hint = "make room, or set XDG_CACHE_HOME to a folder that can be written"
         raise NotPrepared(f"{folder}: {reason}", hint) from None
     return python
+
+
+def is_prepared(python_version: str, files: Sequence[Requirements]) -> bool:
+    """Whether it is there already."""
+    return _is_whole(_folder(python_version, files))
+
+
+def _folder(python_version: str, files: Sequence[Requirements]) -> str:
+    key = [python_version, platform.machine(), sys.platform, *(each.text for each in files)]
+    name = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
+    return os.path.join(_home(), f"{python_version}-{name}")
+
+
+def _python(folder: str) -> str:
+    return os.path.join(folder, "bin", "python")
+
+
+def _is_whole(folder: str) -> bool:
+    return os.path.exists(os.path.join(folder, _READY)) and os.path.exists(_python(folder))
 
 
 def _home() -> str:
@@ -103,7 +119,7 @@ async def _make(folder: str, version: str, files: Sequence[Requirements]) -> Non
         f"Python {version} is not on this machine",
         hint,
     )
-    python = os.path.join(folder, "bin", "python")
+    python = _python(folder)
     await _install([uv, "pip", "install", "--quiet", "--python", python], folder, files)
 
 
@@ -123,7 +139,7 @@ async def _make_with_pip(folder: str, version: str, files: Sequence[Requirements
         raise NotPrepared(f"Python {version} is not on this machine", hint)
     hint = f"fix the Python at {base}, or install uv"
     await _run([base, "-m", "venv", folder], f"Python {version} makes no environment", hint)
-    python = os.path.join(folder, "bin", "python")
+    python = _python(folder)
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     await _install(pip, folder, files)
 

@@ -64,6 +64,18 @@ class Ended(NamedTuple):
 Event = Preparing | Printed | Logged | Ended
 
 
+def made_of(record: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """The runner's summary of a record, which it keeps as JSON."""
+    outputs, metrics = {}, {}
+    for name, entity in sorted(record["outputs"].items()):
+        key = f"store://{record['project']}/{entity['type']}/{entity['kind']}/{entity['name']}"
+        outputs[name] = f"{key}:{entity['version']}"
+        if entity["metrics"]:
+            metrics[entity["name"]] = entity["metrics"]
+    metrics |= record["metrics"]
+    return {"outputs": outputs, "results": record["results"], "metrics": metrics}
+
+
 def settings_here(resolved: ResolvedRun, store: str, folder: str) -> Mapping[str, Any]:
     """Those of a pod, with the store of this machine, and with paths of it.
 
