@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import glob
 import json
 import os
 import signal
@@ -30,6 +31,7 @@ from gitopsc.model.local_run import (
 from gitopsc.model.program import Function
 from gitopsc.model.resolution import ResolvedRun
 
+_HERE = "file://"
 _HOST = "127.0.0.1"
 _LATER = 75
 _LOOK_SECONDS = 1
@@ -183,6 +185,8 @@ class _Execution:
         settings = settings_here(resolved, self._wanted.store, self._wanted.folder)
         if run.action != "job" or run.name in self._wanted.again or "schedule" in settings:
             return None
+        if self._wanted.store.startswith(_HERE) and not self._has_stored(run.name):
+            return None
         question = Question({"runs": [settings], "waits": False}, self._wanted.schemes)
         event = Preparing(run.name, THIS_VERSION, ())
         try:
@@ -194,6 +198,11 @@ class _Execution:
         if report.state != "done" or not all(each.is_there for each in report.outputs):
             return None
         return Ended(run.name, "done before", 0.0, made_of(said["record"]))
+
+    def _has_stored(self, name: str) -> bool:
+        """Whether a store of this machine has any record of a run."""
+        place = self._wanted.store.removeprefix(_HERE)
+        return any(glob.iglob(os.path.join(glob.escape(place), "*", "*", "records", name, "*")))
 
     def _flags(self, name: str) -> list[str]:
         flags = ["--with-parent", "--no-wait", "--drain", "0", "--host", _HOST]

@@ -198,7 +198,11 @@ def _files(name: str, values: Mapping[str, str]) -> dict[str, str]:
         if path.suffix == ".j2":
             template = f"{_FOLDER}/{relative}"
             files[relative.removesuffix(".j2")] = render_yaml(
-                template, name=name, output=Text(_OUTPUT), **values
+                template,
+                name=name,
+                output=Text(_OUTPUT),
+                python_version=_python_version(),
+                **values,
             )
         else:
             files[relative] = path.read_text(encoding="utf-8")
@@ -206,6 +210,13 @@ def _files(name: str, values: Mapping[str, str]) -> dict[str, str]:
         text = readable_json(schema_document(schema))
         files[f".gitopsc/schemas/{schema}.schema.json"] = text
     return files
+
+
+def _python_version() -> str:
+    """The Python that runs this, so that `gitopsc run` finds it; the newest where that is newer."""
+    known: list[str] = schema_document("python")["$defs"]["definitions.pythonVersion"]["enum"]
+    own = f"PYTHON{sys.version_info[0]}_{sys.version_info[1]}"
+    return own if own in known else known[-1]
 
 
 def _name(root: Path) -> str:

@@ -9,12 +9,13 @@ import argparse
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from gitopsc.commands.arguments import add_store
 from gitopsc.commands.reading import Reading
 from gitopsc.commands.terminal import wants_colour
 from gitopsc.model.descriptor import Environment
-from gitopsc.model.diagnostic import did_you_mean, has_errors, in_order, listed
+from gitopsc.model.diagnostic import Diagnostic, did_you_mean, has_errors, in_order, listed
 from gitopsc.model.files import LOCAL_STORE
 from gitopsc.model.names import cleaned
 from gitopsc.model.program import Program, Run
@@ -27,38 +28,71 @@ class Refused(Exception):
     """What was asked for cannot be done; the message says why, and what to type instead."""
 
 
-def programs_of(reading: Reading, nothing: str) -> tuple[Program, ...] | None:
-    """None when there are errors, which are reported; `nothing` says what was not done then."""
-    found = [*reading.scanned]
-    programs: tuple[Program, ...] = ()
-    if not has_errors(found):
-        programs, problems = link_tree(reading.tree)
-        found += reading.placed(problems)
-    diagnostics = in_order(found)
-    errors = [each for each in diagnostics if has_errors([each])]
-    paths = [each.span.path.removeprefix(reading.prefix) for each in errors]
-    broken = {_owner(path, programs) for path in paths}
-    sound = tuple(each for each in programs if each.project.prefix not in broken)
-    if not programs and not errors:
-        print(
-            f"gitopsc: no project with a descriptor is in {reading.root}; {nothing}",
-            file=sys.stderr,
-        )
-        return None
-    if errors and not sound:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What links of a folder, and the errors in it, with their places in its tree."""
+
+    reading: Reading
+    programs: tuple[Program, ...]
+    errors: tuple[Diagnostic, ...]
+
+    def errors_of(self, program: Program) -> tuple[Diagnostic, ...]:
+        """Those of one project."""
+        prefix = program.project.prefix
+        return tuple(each for each in self.errors if _owner(each, self.programs) == prefix)
+
+    def report(self, errors: Sequence[Diagnostic], nothing: str) -> None:
+        """`nothing` says what was not done for them."""
+        reading = self.reading
+        text = render_text(reading.placed(errors), reading.lines, colour=wants_colour())
+        sys.stderr.write(text)
+        print(f"gitopsc: {render_counts(errors)}; {nothing}", file=sys.stderr)
+
+    def leave_out(self) -> None:
+        """Says which files have errors, where there are some."""
+        if self.errors:
+            paths = {each.span.path for each in self.reading.placed(self.errors)}
+            words = f"left out for errors in {listed(sorted(paths))}: see `gitopsc validate`"
+            print(f"gitopsc: {words}", file=sys.stderr)
+
+
+def found_in(reading: Reading, nothing: str) -> Found | None:
+    """None where nothing is to be done, which is reported; `nothing` says what."""
+    if has_errors(reading.scanned):
+        errors = in_order(each for each in reading.scanned if has_errors([each]))
         sys.stderr.write(render_text(errors, reading.lines, colour=wants_colour()))
         print(f"gitopsc: {render_counts(errors)}; {nothing}", file=sys.stderr)
         return None
+    programs, problems = link_tree(reading.tree)
+    errors = in_order(each for each in problems if has_errors([each]))
+    found = Found(reading, programs, tuple(errors))
+    if programs:
+        return found
     if errors:
-        files = listed(sorted({each.span.path for each in errors}))
-        print(f"gitopsc: left out for errors in {files}: see `gitopsc validate`", file=sys.stderr)
+        found.report(errors, nothing)
+    else:
+        words = f"no project with a descriptor is in {reading.root}; {nothing}"
+        print(f"gitopsc: {words}", file=sys.stderr)
+    return None
+
+
+def programs_of(reading: Reading, nothing: str) -> tuple[Program, ...] | None:
+    """Those of projects without errors. None when there are none, which is reported."""
+    found = found_in(reading, nothing)
+    if found is None:
+        return None
+    sound = tuple(each for each in found.programs if not found.errors_of(each))
+    if not sound:
+        found.report(found.errors, nothing)
+        return None
+    found.leave_out()
     return sound
 
 
-def _owner(path: str, programs: Iterable[Program]) -> str:
-    """The prefix of the nearest project around a file."""
-    prefixes = (each.project.prefix for each in programs if path.startswith(each.project.prefix))
-    return max(prefixes, key=len, default="")
+def _owner(error: Diagnostic, programs: Iterable[Program]) -> str:
+    """The prefix of the nearest project around it."""
+    prefixes = (each.project.prefix for each in programs)
+    return max((each for each in prefixes if error.span.path.startswith(each)), key=len, default="")
 
 
 def asked_run(programs: Iterable[Program], text: str) -> tuple[Program, Run]:

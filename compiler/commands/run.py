@@ -12,8 +12,9 @@ from typing import Any
 
 from gitopsc.adapters.git import GitRefused
 from gitopsc.commands.arguments import add_path, add_selection, add_state_base, add_store, port
-from gitopsc.commands.programs import Refused, asked_run, folder_of, local_store, programs_of
-from gitopsc.commands.reading import Reading, read
+from gitopsc.commands.blocking import blocking
+from gitopsc.commands.programs import Found, Refused, asked_run, folder_of, found_in, local_store
+from gitopsc.commands.reading import read
 from gitopsc.commands.selection import chosen, own_ids, selects
 from gitopsc.commands.terminal import wants_colour
 from gitopsc.execute import execute
@@ -39,6 +40,9 @@ DESCRIPTION = (
     "Run the job or the service NAME here, in a virtual environment with its Python version and"
     " requirements. What the store has as done is not done again."
 )
+
+
+_NOTHING = "nothing was run"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,26 +76,35 @@ def run(arguments: argparse.Namespace) -> int:
     if selects(arguments) and arguments.name and os.path.isdir(arguments.name):
         arguments.name, arguments.path = None, arguments.name
     reading = read(arguments.path)
-    programs = programs_of(reading, "nothing was run")
-    if programs is None:
+    found = found_in(reading, _NOTHING)
+    if found is None:
         return 1
     if not arguments.name and not selects(arguments):
-        sys.stdout.write(_listing(programs))
+        sys.stdout.write(_listing(found.programs))
+        found.leave_out()
         return 0
     try:
-        program, asked = _asked(arguments, programs, reading)
+        program, asked = _asked(arguments, found)
         folder = folder_of(arguments.path, program)
         if arguments.param:
             program = _with_parameters(program, asked, arguments.param)
         names = {each.name for each in asked}
         wanted = _wanted(program, names, with_upstream=arguments.upstream)
+        errors = [*blocking((each.run for each in wanted), program, found.errors_of(program))]
+        if errors:
+            found.report(errors, _NOTHING)
+            return 1
         _check_secrets(wanted)
         store = local_store(arguments.store, folder)
         if arguments.store is None:
             _make_store(os.path.join(folder, LOCAL_STORE))
     except Refused as refusal:
+        if found.errors:  # which may be why
+            found.report(found.errors, str(refusal))
+            return 1
         print(f"gitopsc: {refusal}", file=sys.stderr)
         return 2
+    found.leave_out()
     for warning in _left_out(wanted):
         print(f"gitopsc: {warning}", file=sys.stderr)
     local = LocalRuns(
@@ -119,31 +132,29 @@ def _listing(programs: Sequence[Program]) -> str:
     return "".join(f"{line}\n" for line in table(rows, texts=(0, 1, 2)))
 
 
-def _asked(
-    arguments: argparse.Namespace, programs: Sequence[Program], reading: Reading
-) -> tuple[Program, tuple[Run, ...]]:
+def _asked(arguments: argparse.Namespace, found: Found) -> tuple[Program, tuple[Run, ...]]:
     """Of one project: one run, or the selected ones, of which one may be a service.
     Raises Refused."""
     if not selects(arguments):
-        program, run = asked_run(programs, arguments.name)
+        program, run = asked_run(found.programs, arguments.name)
         return program, (run,)
     if arguments.name:
         raise Refused(f"name a run (`{arguments.name}`) or select some: one of both")
     try:
-        kept = chosen(arguments, programs, reading.tree)
+        kept = chosen(arguments, found.programs, found.reading.tree)
     except (Unselected, GitRefused) as error:
         raise Refused(str(error)) from None
-    found = []
-    for program in programs:
+    selected = []
+    for program in found.programs:
         own = own_ids(program, kept)
-        found.append((program, tuple(run for run in program.runs if f"run/{run.name}" in own)))
-    found = [each for each in found if each[1]]
-    if not found:
+        runs = tuple(run for run in program.runs if f"run/{run.name}" in own)
+        selected += [(program, runs)] if runs else []
+    if not selected:
         raise Refused("no run is among what is selected")
-    if len(found) > 1:
-        projects = listed(program.project.name for program, _ in found)
+    if len(selected) > 1:
+        projects = listed(program.project.name for program, _ in selected)
         raise Refused(f"runs of several projects are selected ({projects}): name the folder of one")
-    program, runs = found[0]
+    program, runs = selected[0]
     services = [run.name for run in runs if run.action == "serve"]
     if len(services) > 1:
         reason = "only one can listen: leave out others with `--exclude`"
