@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -151,6 +153,25 @@ def test_completion_of_bash_completes(capsys: pytest.CaptureFixture[str], tmp_pa
         )
         done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True)
         assert wanted in {each.strip().rstrip("/") for each in done.stdout.split()}
+
+
+def test_completion_of_bash_knows_the_runs(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "gitopsc.bash"
+    script.write_text(out(capsys, "completion", "bash"))
+    assert main(["init", str(tmp_path / "project")]) == 0
+    program = tmp_path / "gitopsc"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m gitopsc "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    for command in ("run", "status"):
+        ask = (
+            f"cd {tmp_path}/project; source {script}; COMP_WORDS=(gitopsc {command} he); "
+            f"COMP_CWORD=2; _shtab_gitopsc gitopsc he {command}; printf '%s\\n' ${{COMPREPLY[@]}}"
+        )
+        done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=True)
+        assert "hello-world" in done.stdout.split()
 
 
 # validate, and reports for machines

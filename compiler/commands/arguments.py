@@ -6,6 +6,9 @@ import argparse
 import os
 from datetime import datetime
 
+RUN = "RUN"
+"""What stands for the name of a run; shells complete it."""
+
 
 def add_path(parser: argparse.ArgumentParser) -> None:
     """A folder to read, which `cli` finds when none is given."""

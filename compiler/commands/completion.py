@@ -7,8 +7,14 @@ from collections.abc import Iterator
 
 import shtab
 from gitopsc.adapters.schema import schema_titles
+from gitopsc.commands.arguments import RUN
 from gitopsc.commands.explain import CODE_OR_RUN
+from gitopsc.commands.schema import SCHEMA
 from gitopsc.model.diagnostic import CODES
+
+_RUNS = "gitopsc run 2>/dev/null | tail -n +2 | cut -d\\  -f1"
+"""Prints the names of all runs here. It has no quotes, which shells would read twice."""
+
 
 DESCRIPTION = "Print a script that completes gitopsc's commands and options in SHELL."
 
@@ -25,8 +31,10 @@ def run(arguments: argparse.Namespace) -> int:
             action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
         elif action.metavar == CODE_OR_RUN:
             action.choices = [code.id for code in CODES]
-        elif action.dest == "name":
+        elif action.metavar == SCHEMA:
             action.choices = list(schema_titles())
+        elif action.metavar == RUN:
+            action.complete = shtab.cmd(_RUNS)  # type: ignore[attr-defined]
     print(shtab.complete(arguments.parser, arguments.shell))
     return 0
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from gitopsc.adapters.git import GitRefused
-from gitopsc.commands.arguments import add_path, add_selection, add_state_base, add_store, port
+from gitopsc.commands.arguments import RUN, add_path, add_selection, add_state_base, add_store, port
 from gitopsc.commands.blocking import blocking
 from gitopsc.commands.programs import Found, Refused, asked_run, folder_of, found_in, local_store
 from gitopsc.commands.reading import read
@@ -37,7 +37,7 @@ from gitopsc.resolve import resolve
 from gitopsc.select import Unselected
 
 DESCRIPTION = (
-    "Run the job or the service NAME here, in a virtual environment with its Python version and"
+    "Run the job or the service RUN here, in a virtual environment with its Python version and"
     " requirements. What the store has as done is not done again."
 )
 
@@ -48,7 +48,7 @@ _NOTHING = "nothing was run"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "name",
-        metavar="NAME",
+        metavar=RUN,
         nargs="?",
         help="a run, or `<project>/<run>`; without, all are listed",
     )

@@ -10,12 +10,14 @@ from gitopsc.adapters.schema import schema_document, schema_titles
 from gitopsc.model.diagnostic import did_you_mean
 from gitopsc.model.output import readable_json
 
-DESCRIPTION = "Print the JSON Schema NAME, complete in itself. Without NAME, list all."
+SCHEMA = "SCHEMA"
+
+DESCRIPTION = "Print a JSON Schema, complete in itself. Without SCHEMA, list all."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "name", nargs="?", metavar="NAME", help="a kind, `descriptor` for all kinds, or `gitopsc`"
+        "name", nargs="?", metavar=SCHEMA, help="a kind, `descriptor` for all kinds, or `gitopsc`"
     )
     parser.add_argument(
         "-o", "--output", metavar="DIR", help="write it, or without NAME all, as files there"

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from gitopsc.commands.arguments import add_path_option
+from gitopsc.commands.arguments import RUN, add_path_option
 from gitopsc.commands.programs import (
     Refused,
     add_place,
@@ -39,7 +39,7 @@ DESCRIPTION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "name", nargs="*", metavar="NAME", help="a run, or `<project>/<run>` (default: all)"
+        "name", nargs="*", metavar=RUN, help="a run, or `<project>/<run>` (default: all)"
     )
     add_path_option(parser)
     add_place(parser)
