@@ -30,6 +30,7 @@ from gitopsc.model.local_run import (
 )
 from gitopsc.model.program import Function
 from gitopsc.model.resolution import ResolvedRun
+from gitopsc.model.traceback import Places
 
 _HERE = "file://"
 _HOST = "127.0.0.1"
@@ -130,13 +131,14 @@ class _Execution:
         made: Mapping[str, Mapping[str, Any]] = {}
         status: Status | None = "done" if run.action == "serve" else None
         reason: str | None = None
+        failure: str | None = None
         is_stopped = False
 
         def told(line: str) -> None:
-            self._told(Printed(run.name, line))
+            self._told(Printed(run.name, known.named(line)))
 
         def heard(line: str) -> None:
-            nonlocal made, reason, status, is_stopped
+            nonlocal failure, made, reason, status, is_stopped
             logged = _logged(run.name, line)
             if logged is None:
                 return
@@ -147,12 +149,18 @@ class _Execution:
                 is_stopped = True
             if logged.message == "waiting":
                 reason = str(logged.details.get("reason"))
+            if logged.level == "error" and "exit_code" in logged.details:
+                failure = logged.message
+            if "traceback" in logged.details:
+                trace = known.traced(str(logged.details["traceback"]), runner_program())
+                logged = logged._replace(details={**logged.details, "traceback": trace})
             self._told(logged)
 
         with tempfile.TemporaryDirectory(prefix=f"gitopsc-{run.name}-") as folder:
             source = os.path.join(folder, "function")
             shared = os.path.join(folder, "shared")
             settings = os.path.join(folder, "run.json")
+            known = Places(source, self._origins(run.function))
             os.mkdir(shared)
             _write_source(run.function, source)
             with open(settings, "w", encoding="utf-8") as file:
@@ -174,7 +182,8 @@ class _Execution:
             return Ended(run.name, "stopped", 0.0, {})
         if code == _LATER:
             return Ended(run.name, "waiting", 0.0, {}, reason)
-        return Ended(run.name, "failed", 0.0, {}, _failure(code))
+        words = _failure(code) if failure is None else f"{failure} ({_failure(code)})"
+        return Ended(run.name, "failed", 0.0, {}, words)
 
     async def _done_before(self, resolved: ResolvedRun) -> Ended | None:
         """What the store says, before a large environment is made for nothing.
@@ -198,6 +207,17 @@ class _Execution:
         if report.state != "done" or not all(each.is_there for each in report.outputs):
             return None
         return Ended(run.name, "done before", 0.0, made_of(said["record"]))
+
+    def _origins(self, function: Function) -> Mapping[str, str]:
+        """The files of its source, as somebody would type them here."""
+        folder, prefix = self._wanted.folder, self._wanted.prefix
+        found = {}
+        for file in function.files:
+            if file.origin is not None:
+                path = os.path.join(folder, file.origin.removeprefix(prefix))
+                relative = os.path.relpath(path)
+                found[file.path] = path if relative.startswith("..") else relative
+        return found
 
     def _has_stored(self, name: str) -> bool:
         """Whether a store of this machine has any record of a run."""

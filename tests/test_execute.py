@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -324,9 +325,13 @@ def test_what_cannot_be_run(project: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_functions_that_fail(project: Path) -> None:
     out, err = run("fails", str(project), expect=1)
     assert "ValueError: on purpose: ***" in err
+    assert re.search(
+        r'call last\):\n  File "[^\n"]*demo project/main.py", line \d+, in fails\n', err
+    )
+    assert "the function raised (exit code 1)" in err
     assert "hush-hush" not in out + err
     assert statuses(out) == {"fails": "failed"}
-    assert "SystemExit(0)" in run("leaves", str(project), expect=1)[1]
+    assert "SystemExit: 0" in run("leaves", str(project), expect=1)[1]
     assert "which cannot be stored" in run("lambdas", str(project), expect=1)[1]
     assert "EOFError" in run("asks", str(project), expect=1)[1]
     out, err = run("floods", str(project))

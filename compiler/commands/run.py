@@ -110,6 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
     local = LocalRuns(
         runs=wanted,
         folder=folder,
+        prefix=program.project.prefix,
         store=store,
         schemes=schemes_of(settings_here(each, store, folder) for each in wanted),
         again=frozenset(each.run.name for each in wanted) if arguments.force else frozenset(),
@@ -296,12 +297,11 @@ class _Telling:
             words += f" (health and metrics: http://127.0.0.1:{health}/metrics); Ctrl-C ends it"
             return [self._bold(words)]
         lines = [f"{event.level}: {event.message}"]
-        for key, value in details.items():
-            if key == "traceback":
-                lines += str(value).rstrip().split("\n")
-            elif key not in ("exit_code", "function"):
-                lines.append(f"  {key}: {value}")
-        return lines
+        told = {"exit_code", "function", "traceback"}
+        if "traceback" in details:  # which ends in the error
+            lines = str(details["traceback"]).splitlines()
+            told.add("error")
+        return lines + [f"  {key}: {value}" for key, value in details.items() if key not in told]
 
     def _dim(self, text: str) -> str:
         return f"\x1b[2m{text}\x1b[0m" if self._colour else text

@@ -15,12 +15,14 @@ Status = Literal["done", "done before", "failed", "waiting", "not started", "sto
 class LocalRuns(NamedTuple):
     """Runs to do here, each after those it waits for.
 
-    `folder` is the project's on disk; `again` names those that are done whatever the records say.
-    `schemes` are those of the URLs that the runner opens. A service listens on `port`.
+    `folder` is the project's on disk, and `prefix` how its paths begin in the tree; `again` names
+    those that are done whatever the records say. `schemes` are those of the URLs that the runner
+    opens. A service listens on `port`.
     """
 
     runs: tuple[ResolvedRun, ...]
     folder: str
+    prefix: str
     store: str
     schemes: tuple[str, ...]
     again: frozenset[str]
