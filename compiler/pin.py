@@ -290,7 +290,7 @@ def _requirements(
             packages, names = locked(written, runner, version, before)
         except NoUv:
             message = "requirements are locked by uv, which is not on this machine"
-            hint = "install `gitopsc[lock]`, or run `gitopsc lock --no-requirements`"
+            hint = "install uv, or run `gitopsc lock --no-requirements`"
             problems.append(Diagnostic(UNRESOLVED, message, span, hint))
             return None
         except Unresolved as error:
