@@ -47,6 +47,66 @@ _TYPE_WORDS = {
 }
 
 
+_DEADLINE = "write `gitops: {deadline: 1800}`, in seconds"
+_DEPENDS = "a run waits for the data that it reads: write `inputs: {<argument>: store://...}`"
+_EXPOSE = "write `gitops: {expose: {host: ...}}`"
+_HANDLER = "a run calls its function: write `handler` in the function's `source`"
+_LIMITS = "write `resources: {cpu: 500m, mem: 2Gi}`"
+_NAMESPACE = "write `environments: {<environment>: {namespace: ...}}` in gitopsc.yaml"
+_POD = "write it under `gitops: {pod: {...}}`"
+_RESTARTED = "remove it: a service that ends is started again"
+_SCALE = "write `gitops: {scale: {min: 1, max: 3, cpu: 80}}`"
+_SCHEDULE = "write a `kind: scheduler`"
+_TRIES = "write `backoff_limit: 3`: so often is a failed job tried again"
+_VARIABLES = "write `envs: [{name: LEVEL, value: debug}]`"
+
+_WORDS_OF_OTHERS: Mapping[str, Mapping[str, str]] = {
+    "python+": {
+        "after": _DEPENDS,
+        "annotations": _POD,
+        "args": _HANDLER,
+        "command": _HANDLER,
+        "dependencies": _DEPENDS,
+        "depends_on": _DEPENDS,
+        "entrypoint": _HANDLER,
+        "environment": _VARIABLES,
+        "imagePullSecrets": _POD,
+        "labels": _POD,
+        "limits": _LIMITS,
+        "memory": _LIMITS,
+        "namespace": _NAMESPACE,
+        "needs": _DEPENDS,
+        "requests": _LIMITS,
+        "serviceAccountName": _POD,
+        "service_account": _POD,
+        "upstream": _DEPENDS,
+        "variables": _VARIABLES,
+    },
+    "python+job": {
+        "activeDeadlineSeconds": _DEADLINE,
+        "backoffLimit": _TRIES,
+        "cron": _SCHEDULE,
+        "max_retries": _TRIES,
+        "retries": _TRIES,
+        "retry": _TRIES,
+        "timeout": _DEADLINE,
+    },
+    "python+serve": {
+        "autoscaling": _SCALE,
+        "host": _EXPOSE,
+        "ingress": _EXPOSE,
+        "max_replicas": _SCALE,
+        "min_replicas": _SCALE,
+        "retries": _RESTARTED,
+        "retry": _RESTARTED,
+    },
+}
+"""What other tools call a key of a run, and what to write instead, by how its kind begins."""
+
+_BYTES = re.compile(r"(\d+(?:\.\d+)?) ?([kKmMgGtT])(i?)[bB]")
+"""A size as people write it, and Kubernetes does not."""
+
+
 def shape_problems(document: Document, schema: str) -> list[Diagnostic]:
     """What the reader of the file found wrong, and what the schema refuses elsewhere."""
     known = {fault.span for fault in document.faults}
@@ -120,8 +180,13 @@ def _unknown_key(
     if key == "<<":
         hint = "YAML 1.2 has no merge keys; repeat the keys"
     elif violation.pointer == ("spec",):
-        hint = _other_home(schema, key) or hint
+        hint = _other_home(schema, key) or _other_word(schema, key) or hint
     return Diagnostic(UNKNOWN_KEY, f"unknown key `{key}`", span, hint)
+
+
+def _other_word(schema: str, key: str) -> str | None:
+    found = (each for kind, each in _WORDS_OF_OTHERS.items() if schema.startswith(kind))
+    return next((words[key] for words in found if key in words), None)
 
 
 def _other_home(schema: str, key: str) -> str | None:
@@ -218,7 +283,9 @@ def _wrong_value(document: Document, violation: Violation) -> Diagnostic:
         return _not_one_of(place, violation.found, choices, violation.schema, span)
     code: Code
     code, message, hint = _bound(violation) or _other_value(violation)
-    return Diagnostic(code, message, span, violation.schema.get("x-hint") or hint)
+    return Diagnostic(
+        code, message, span, _quantity_hint(violation) or violation.schema.get("x-hint") or hint
+    )
 
 
 def _bound(violation: Violation) -> tuple[Code, str, str | None] | None:
@@ -255,6 +322,15 @@ def _other_value(violation: Violation) -> tuple[Code, str, str | None]:
         expected = violation.expected
         return WRONG_VALUE, f"{place} must be `{expected}`, not {found}", f"write `{expected}`"
     return WRONG_VALUE, f"{place} cannot be {found}", None
+
+
+def _quantity_hint(violation: Violation) -> str | None:
+    """`2GB` is `2G`, and so on."""
+    size = _BYTES.fullmatch(violation.found) if isinstance(violation.found, str) else None
+    if violation.pointer[-1:] not in (("mem",), ("disk",), ("size",)) or size is None:
+        return None
+    unit = size[2].upper() if size[3] or size[2] not in "kK" else "k"
+    return f"write `{size[1]}{unit}{size[3]}`"
 
 
 def _not_one_of(
