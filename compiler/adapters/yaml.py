@@ -52,6 +52,7 @@ _WORDS: Final[dict[str, bool | None]] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+_BEFORE_ANOTHER = "write `---` on a line before it, if it begins another descriptor"
 _HALF = re.compile("[\ud800-\udfff]")
 _CORE_TAG = "tag:yaml.org,2002:"
 _TAG_TYPES: Final[dict[str, tuple[type, ...]]] = {
@@ -253,11 +254,12 @@ class _Builder:
         if key in frame.container and len(self.faults) < FAULT_LIMIT:
             first = Document(self.path, frame.container, self.positions, frame.node).key_span(key)
             frame.repeated = (key, len(self.faults))
+            begins = key == "kind" and len(self.stack) == 1
             self._fault(
                 DUPLICATE_KEY,
                 f"`{key}` is here twice",
                 event,
-                hint="keep one of the two",
+                hint=_BEFORE_ANOTHER if begins else "keep one of the two",
                 related=(Label(first, "first here"),),
             )
         frame.key = _REPEATED if key in frame.container else key

@@ -132,6 +132,7 @@ def foreign_kind(kind: str, documents: Sequence[Document]) -> Diagnostic:
 
 def _meant_kind(kind: str) -> str | None:
     """The kind of a Python function, task or run that one is misspelt."""
+    kind = kind.lower()
     if re.split(r"[+:]", kind)[0] in {*OTHER_RUNTIMES, *_OTHER_WORDS}:
         return None
     close = get_close_matches(kind, sorted(COMPILED_KINDS), n=1, cutoff=_NEAR_KIND)
