@@ -78,6 +78,7 @@ DOORS = {
     "boto3": "adapters/download.py",
     "botocore": "adapters/download.py",
     "uv": "adapters/uv.py",
+    "watchfiles": "adapters/watching.py",
     "marshal": "adapters/memory.py",
     "pickle": "adapters/processes.py",
     "tree_sitter": " ".join(

@@ -249,6 +249,28 @@ def test_a_service_with_its_upstream(project: Path) -> None:
     assert ".gitopsc" not in listed.stdout
 
 
+def test_a_service_is_started_again_when_a_file_changes(project: Path) -> None:
+    run("three", str(project), "--upstream")
+    with Serving("api", str(project), "--upstream", "--reload") as serving:
+        assert serving.ask() == ["a2", "3", "w"]
+        main = project / "main.py"
+        main.write_text(main.read_text().replace("return context.answer", "return ['new']"))
+        assert serving.process.stderr is not None
+        while "starting again" not in serving.said or "serving on" not in serving.said[-200:]:
+            line = serving.process.stderr.readline()
+            assert line, serving.said
+            serving.said += line
+        assert serving.ask() == ["new"]
+        (project / "all.yaml").write_text("kind: python\nname: [\n")
+        while "nothing was run" not in serving.said:
+            line = serving.process.stderr.readline()
+            assert line, serving.said
+            serving.said += line
+    assert "main.py has changed: starting again" in serving.said
+    with pytest.raises(OSError, match="refused"):
+        serving.ask()
+
+
 def test_what_was_made_is_not_made_again(project: Path) -> None:
     out, err = run("three", str(project), expect=1)
     assert statuses(out) == {"three": "waiting"}

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from gitopsc.adapters.git import GitRefused
+from gitopsc.adapters.watching import run_again
 from gitopsc.commands.arguments import RUN, add_path, add_selection, add_state_base, add_store, port
 from gitopsc.commands.blocking import blocking
 from gitopsc.commands.programs import Found, Refused, asked_run, folder_of, found_in, local_store
@@ -69,12 +70,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port", type=port, default=8080, help="where a service listens (default: 8080)"
     )
+    parser.add_argument(
+        "--reload", action="store_true", help="start again whenever a file of PATH changes"
+    )
     parser.add_argument("--force", action="store_true", help="do again what is done")
 
 
 def run(arguments: argparse.Namespace) -> int:
     if selects(arguments) and arguments.name and os.path.isdir(arguments.name):
         arguments.name, arguments.path = None, arguments.name
+    if arguments.reload:
+        return _again_and_again(arguments.path)
     reading = read(arguments.path)
     found = found_in(reading, _NOTHING)
     if found is None:
@@ -119,6 +125,18 @@ def run(arguments: argparse.Namespace) -> int:
     ended = execute(local, _Telling([each.run.name for each in wanted]).told)
     sys.stdout.write(_table(ended))
     return _status(ended, asked)
+
+
+def _again_and_again(path: str) -> int:
+    """Each time in a process of its own, with the same arguments."""
+    words = [word for word in sys.argv[1:] if word != "--reload"]
+
+    def told(changed: str) -> None:
+        where = os.path.relpath(changed)
+        print(f"gitopsc: {where} has changed: starting again", file=sys.stderr, flush=True)
+
+    run_again(path, words, (os.path.dirname(LOCAL_STORE),), told)
+    return 0
 
 
 def _listing(programs: Sequence[Program]) -> str:

@@ -1,0 +1,31 @@
+"""A folder -> a command of gitopsc that is started again whenever something in there changes."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Sequence
+
+_SECONDS = 30
+"""That a command has to end in, before it is killed."""
+
+
+def run_again(
+    folder: str, words: Sequence[str], ignored: Iterable[str], told: Callable[[str], None]
+) -> None:
+    """Until SIGINT or SIGTERM comes. `ignored` are names of folders besides those of Git, editors
+    and tools; `told` gets the path of what has changed, the first of several."""
+    from watchfiles import DefaultFilter, run_process  # which starts threads, for this alone
+
+    logging.getLogger("watchfiles").setLevel(logging.ERROR)
+    watched = DefaultFilter(ignore_dirs=(*DefaultFilter.ignore_dirs, *ignored))
+    run_process(
+        folder,
+        target=shlex.join([sys.executable, "-m", "gitopsc", *words]),
+        target_type="command",
+        callback=lambda changes: told(min(path for _, path in changes)),
+        watch_filter=watched,
+        debounce=400,
+        sigint_timeout=_SECONDS,
+    )
