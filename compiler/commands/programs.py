@@ -28,6 +28,10 @@ class Refused(Exception):
     """What was asked for cannot be done; the message says why, and what to type instead."""
 
 
+class NoSuchRun(Refused):
+    """No run has that name, or it is in what has errors."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """What links of a folder, and the errors in it, with their places in its tree."""
@@ -118,7 +122,7 @@ def asked_run(programs: Iterable[Program], text: str) -> tuple[Program, Run]:
     hint = hint or f"there are {listed(known) or 'none'}"
     if os.path.isdir(text):
         hint = "it is a folder, whose place is after the run's name, or after `--path`"
-    raise Refused(f"no run is called `{text}`; {hint}")
+    raise NoSuchRun(f"no run is called `{text}`; {hint}")
 
 
 def add_place(parser: argparse.ArgumentParser) -> None:

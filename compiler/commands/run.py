@@ -14,7 +14,15 @@ from gitopsc.adapters.git import GitRefused
 from gitopsc.adapters.watching import run_again
 from gitopsc.commands.arguments import RUN, add_path, add_selection, add_state_base, add_store, port
 from gitopsc.commands.blocking import blocking
-from gitopsc.commands.programs import Found, Refused, asked_run, folder_of, found_in, local_store
+from gitopsc.commands.programs import (
+    Found,
+    NoSuchRun,
+    Refused,
+    asked_run,
+    folder_of,
+    found_in,
+    local_store,
+)
 from gitopsc.commands.reading import read
 from gitopsc.commands.selection import chosen, own_ids, selects
 from gitopsc.commands.terminal import wants_colour
@@ -105,7 +113,7 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.store is None:
             _make_store(os.path.join(folder, LOCAL_STORE))
     except Refused as refusal:
-        if found.errors:  # which may be why
+        if found.errors and isinstance(refusal, NoSuchRun):
             found.report(found.errors, str(refusal))
             return 1
         print(f"gitopsc: {refusal}", file=sys.stderr)
