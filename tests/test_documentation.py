@@ -7,6 +7,7 @@ import argparse
 import os
 import re
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -84,7 +85,7 @@ def test_descriptors_and_settings_are_valid(path: Path) -> None:
         for data in yaml.safe_load_all(text):
             if is_settings(data):
                 assert violations("gitopsc", data) == [], text
-            elif isinstance(data, dict) and "kind" in data:
+            elif isinstance(data, dict) and "kind" in data and "apiVersion" not in data:
                 assert violations(data["kind"].replace(":", "."), data) == [], text
 
 
@@ -103,6 +104,27 @@ def test_a_page_to_follow(path: Path, tmp_path: Path) -> None:
     finally:
         reader.leave()
     assert reader.typed >= 4
+
+
+def test_kustomize_on_top(tmp_path: Path) -> None:
+    """Of the recipes, over the output of the sample."""
+    shutil.copytree(ROOT / "sample-project" / "deploy", tmp_path / "deploy")
+    (overlay,) = [
+        text
+        for _, _, text in blocks(ROOT / "docs" / "recipes.md", "yaml")
+        if "Kustomization" in text
+    ]
+    (tmp_path / "overlay").mkdir()
+    (tmp_path / "overlay" / "kustomization.yaml").write_text(overlay)
+    kubectl = Path(sys.executable).parent / "kubectl"
+    command = [kubectl, "kustomize", tmp_path / "overlay"]
+    built = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    policies = {
+        each["metadata"]["name"]: each["spec"]["template"]["spec"].get("dnsPolicy")
+        for each in yaml.safe_load_all(built)
+        if each["kind"] == "Deployment"
+    }
+    assert policies.pop("cities-api") == "ClusterFirst"
 
 
 class Reader:
