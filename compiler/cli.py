@@ -97,6 +97,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
+class _Version(argparse.Action):
+    """Looks only when it is asked."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from gitopsc.adapters.installed import came_from
+
+        where = came_from()
+        print(f"gitopsc {__version__} ({where})" if where else f"gitopsc {__version__}")
+        parser.exit()
+
+
 def parser(*names: str) -> argparse.ArgumentParser:
     """All commands, and the arguments of those that are named: only these are imported."""
     root = argparse.ArgumentParser(
@@ -105,7 +116,9 @@ def parser(*names: str) -> argparse.ArgumentParser:
         epilog=_EXIT_CODES,
         allow_abbrev=False,
     )
-    root.add_argument("--version", action="version", version=f"gitopsc {__version__}")
+    root.add_argument(
+        "--version", action=_Version, nargs=0, help="show the version and where it came from"
+    )
     commands = root.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, epilog=_EXIT_CODES, allow_abbrev=False)

@@ -85,7 +85,7 @@ DOORS = {
         f"adapters/{each}.py" for each in ("python", "python_expressions", "python_statements")
     ),
     "tree_sitter_python": "adapters/python.py",
-    "importlib": "cli.py adapters/time_zones.py",
+    "importlib": "cli.py adapters/installed.py adapters/time_zones.py",
 }
 """The importers of each library: one, but for running programs."""
 

@@ -6,7 +6,9 @@ the tests, so nothing is downloaded.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import site
 import subprocess
@@ -16,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, SAMPLE
+from gitopsc.adapters.installed import described
 
 CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
 
@@ -86,10 +89,37 @@ def test_an_installed_command_compiles(way: str, repository: Path, tmp_path: Pat
     expected = repository if way == "editable" else tmp_path / "venv"
     assert Path(where.strip()).is_relative_to(expected)
     command = [python, "-m", "gitopsc", "--version"]
-    assert subprocess.run(command, cwd=tmp_path, env=CLEAN, check=False).returncode == 0
+    done = subprocess.run(
+        command, cwd=tmp_path, env=CLEAN, check=True, capture_output=True, text=True
+    )
+    came_from = {
+        "checkout": rf"file://{repository}",
+        "wheel": r"file://\S+\.whl",
+        "editable": rf"file://{repository}, editable",
+        "git": rf"git\+file://{repository} at [0-9a-f]{{12}}",
+    }
+    assert re.fullmatch(rf"gitopsc \S+ \({came_from[way]}\)\n", done.stdout)
     if way != "editable":
         (packages,) = (tmp_path / "venv").glob("lib/python*/site-packages")
         installed = {path.name for path in packages.iterdir()} - {"__pycache__"}
         assert {name.split("-")[0] for name in installed} == {"borrowed.pth", "gitopsc"}
         code = {path.relative_to(ROOT / "compiler") for path in (ROOT / "compiler").rglob("*.py")}
         assert code <= {path.relative_to(packages / "gitopsc") for path in packages.rglob("*.py")}
+
+
+@pytest.mark.parametrize(
+    ("direct", "said"),
+    [
+        (
+            {
+                "url": "https://ada:hush@git.example.com/gitopsc",
+                "vcs_info": {"vcs": "git", "commit_id": "0123456789abcdef0123456789abcdef01234567"},
+            },
+            "git+https://git.example.com/gitopsc at 0123456789ab",
+        ),
+        ({"url": "https://example.com/g.whl", "archive_info": {}}, "https://example.com/g.whl"),
+        ({"url": "file:///src", "dir_info": {}}, "file:///src"),
+    ],
+)
+def test_where_it_came_from(direct: dict[str, object], said: str) -> None:
+    assert described(json.dumps(direct)) == said
