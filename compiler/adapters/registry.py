@@ -26,9 +26,6 @@ _ACCEPTED = ", ".join(
         "docker.distribution.manifest.v2",
     )
 )
-_HUB = "docker.io"
-_HUB_HOST = "registry-1.docker.io"
-_HUB_LOGIN = "https://index.docker.io/v1/"
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
 """Registries of this machine, which Docker, too, asks without TLS."""
 
@@ -74,11 +71,12 @@ def _status(container: Any) -> int:
     oras' own requests are tried again for two minutes; who asks here is waiting.
     """
     import requests
+    from oras.defaults import registry as hub  # what images without a host are of
 
     is_local = container.registry.rpartition(":")[0] in _LOCAL
     asked, login = copy(container), copy(container)
-    if container.registry == _HUB:
-        asked.registry, login.registry = _HUB_HOST, _HUB_LOGIN
+    if container.registry == hub.index_name:
+        asked.registry, login.registry = hub.default_v2_registry["host"], hub.index_server
         asked.namespace = container.namespace or "library"
     url = f"{'http' if is_local else 'https'}://{asked.manifest_url()}"
     headers = {"Accept": _ACCEPTED}
