@@ -158,7 +158,7 @@ def test_pods_meet_the_restricted_standard(path: Path) -> None:
     pod = workload(objects(path))["template"]["spec"]
     assert pod["securityContext"]["runAsNonRoot"] is True
     user = pod["securityContext"].get("runAsUser")
-    assert user == 65532 or (is_asked(path) and user in (None, 1001))
+    assert user == 65532 or (is_asked(path) and user in (None, 20001))
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert pod["automountServiceAccountToken"] is False
     loosening = {"hostNetwork", "hostPID", "hostIPC", "hostUsers", "initContainers"}
