@@ -89,7 +89,7 @@ CASES = {
         "makes",
         None,
     ),
-    "what is no run": ("other.yaml", "spec: {}", "spec: 3", "makes", 1),
+    "data that is invalid": ("other.yaml", "spec: {}", "spec: 3", "makes", 1),
     "a kind that is unknown": ("other.yaml", "python+job:run", "python+jub:run", "makes", 0),
 }
 

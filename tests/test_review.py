@@ -415,7 +415,7 @@ def test_workflows_are_valid(tmp_path: Path) -> None:
     """By actionlint, where it is installed."""
     actionlint = shutil.which("actionlint", path=str(BIN))
     if actionlint is None:
-        pytest.skip("there is no actionlint")
+        pytest.skip("actionlint is not installed")
     folder = tmp_path / ".github" / "workflows"
     folder.mkdir(parents=True)
     for path in TEMPLATES.glob("github*.yml"):

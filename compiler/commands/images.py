@@ -9,17 +9,13 @@ from typing import NamedTuple
 
 from gitopsc.adapters.registry import NoOras, states_of
 from gitopsc.commands.arguments import add_path
-from gitopsc.commands.reading import read
-from gitopsc.commands.terminal import wants_colour
+from gitopsc.commands.programs import Refused, check_environment, compilation_of
 from gitopsc.model.artifact import ImageReference, bake_command
 from gitopsc.model.compilation import Compilation
-from gitopsc.model.diagnostic import did_you_mean, has_errors, in_order, listed
 from gitopsc.model.image_state import ImageState
 from gitopsc.model.output import readable_json
 from gitopsc.model.printable import printable
-from gitopsc.pipeline import compile_tree
 from gitopsc.report.table import table
-from gitopsc.report.text import render_counts, render_text
 
 DESCRIPTION = (
     "List the images that the pods of PATH start, with their runs. With --missing, ask their"
@@ -51,25 +47,13 @@ class _Image(NamedTuple):
 
 
 def run(arguments: argparse.Namespace) -> int:
-    reading = read(arguments.path)
-    compilation = Compilation()
-    found = [*reading.scanned]
-    if not has_errors(found):
-        compilation = compile_tree(reading.tree)
-        found += reading.placed(compilation.diagnostics)
-    if has_errors(found):
-        errors = [each for each in in_order(found) if has_errors([each])]
-        sys.stderr.write(render_text(errors, reading.lines, colour=wants_colour()))
-        print(f"gitopsc: {render_counts(errors)}; no image was listed", file=sys.stderr)
+    compilation = compilation_of(arguments.path, "no image was listed")
+    if compilation is None:
         return 1
-    planned = (each for plan in compilation.plans for each in plan.environments)
-    known = sorted({each.environment.name for each in planned})
-    if arguments.environment is not None and arguments.environment not in known:
-        hint = (
-            did_you_mean(arguments.environment, sorted(known))
-            or f"there are {listed(sorted(known))}"
-        )
-        print(f"gitopsc: no environment `{arguments.environment}`; {hint}", file=sys.stderr)
+    try:
+        check_environment(compilation, arguments.environment)
+    except Refused as refusal:
+        print(f"gitopsc: {refusal}", file=sys.stderr)
         return 2
     images = list(_images(compilation, arguments.environment))
     states = {each.reference: ImageState(each.reference, "unknown") for each in images}

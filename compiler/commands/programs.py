@@ -1,6 +1,6 @@
 """A folder named on the command line -> its programs, and what of them is asked for.
 
-What `run`, `status` and `data` have in common.
+What the commands that ask for runs, and for what they come to, have in common.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gitopsc.commands.arguments import add_store
-from gitopsc.commands.reading import Reading
+from gitopsc.commands.reading import Reading, read
 from gitopsc.commands.terminal import wants_colour
+from gitopsc.model.compilation import Compilation
 from gitopsc.model.descriptor import Environment
 from gitopsc.model.diagnostic import Diagnostic, did_you_mean, has_errors, in_order, listed
 from gitopsc.model.files import LOCAL_STORE
 from gitopsc.model.names import cleaned
 from gitopsc.model.program import Program, Run
 from gitopsc.model.store import DEFAULT, scheme_of
-from gitopsc.pipeline import link_tree
+from gitopsc.pipeline import compile_tree, link_tree
 from gitopsc.report.text import render_counts, render_text
 
 
@@ -47,10 +48,7 @@ class Found:
 
     def report(self, errors: Sequence[Diagnostic], nothing: str) -> None:
         """`nothing` says what was not done for them."""
-        reading = self.reading
-        text = render_text(reading.placed(errors), reading.lines, colour=wants_colour())
-        sys.stderr.write(text)
-        print(f"gitopsc: {render_counts(errors)}; {nothing}", file=sys.stderr)
+        _report(self.reading, self.reading.placed(errors), nothing)
 
     def leave_out(self) -> None:
         """Says which files have errors, where there are some."""
@@ -63,9 +61,7 @@ class Found:
 def found_in(reading: Reading, nothing: str) -> Found | None:
     """None where nothing is to be done, which is reported; `nothing` says what."""
     if has_errors(reading.scanned):
-        errors = in_order(each for each in reading.scanned if has_errors([each]))
-        sys.stderr.write(render_text(errors, reading.lines, colour=wants_colour()))
-        print(f"gitopsc: {render_counts(errors)}; {nothing}", file=sys.stderr)
+        _report(reading, reading.scanned, nothing)
         return None
     programs, problems = link_tree(reading.tree)
     errors = in_order(each for each in problems if has_errors([each]))
@@ -78,6 +74,35 @@ def found_in(reading: Reading, nothing: str) -> Found | None:
         words = f"no project with a descriptor is in {reading.root}; {nothing}"
         print(f"gitopsc: {words}", file=sys.stderr)
     return None
+
+
+def compilation_of(path: str, nothing: str) -> Compilation | None:
+    """None where there are errors, which are reported; `nothing` says what was not done."""
+    reading = read(path)
+    compilation = Compilation()
+    found = [*reading.scanned]
+    if not has_errors(found):
+        compilation = compile_tree(reading.tree)
+        found += reading.placed(compilation.diagnostics)
+    if not has_errors(found):
+        return compilation
+    _report(reading, found, nothing)
+    return None
+
+
+def check_environment(compilation: Compilation, name: str | None) -> None:
+    """Raises Refused where none of the projects has one of that name."""
+    planned = (each for plan in compilation.plans for each in plan.environments)
+    known = sorted({each.environment.name for each in planned})
+    if name is not None and name not in known:
+        hint = did_you_mean(name, known) or f"there are {listed(known)}"
+        raise Refused(f"no environment is called `{name}`; {hint}")
+
+
+def _report(reading: Reading, found: Iterable[Diagnostic], nothing: str) -> None:
+    errors = in_order(each for each in found if has_errors([each]))
+    sys.stderr.write(render_text(errors, reading.lines, colour=wants_colour()))
+    print(f"gitopsc: {render_counts(errors)}; {nothing}", file=sys.stderr)
 
 
 def programs_of(reading: Reading, nothing: str) -> tuple[Program, ...] | None:

@@ -8,16 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gitopsc.commands.arguments import add_path
-from gitopsc.commands.reading import read
-from gitopsc.commands.terminal import wants_colour
-from gitopsc.model.compilation import Compilation
-from gitopsc.model.diagnostic import did_you_mean, has_errors, in_order, listed
+from gitopsc.commands.programs import Refused, check_environment, compilation_of
 from gitopsc.model.output import readable_json
 from gitopsc.model.printable import printable
 from gitopsc.model.requirement_list import required
-from gitopsc.pipeline import compile_tree
 from gitopsc.report.table import table
-from gitopsc.report.text import render_counts, render_text
 
 DESCRIPTION = (
     "List what a cluster must have before the manifests of PATH are applied: Secrets with their"
@@ -47,27 +42,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    reading = read(arguments.path)
-    compilation = Compilation()
-    found = [*reading.scanned]
-    if not has_errors(found):
-        compilation = compile_tree(reading.tree)
-        found += reading.placed(compilation.diagnostics)
-    if has_errors(found):
-        errors = [each for each in in_order(found) if has_errors([each])]
-        sys.stderr.write(render_text(errors, reading.lines, colour=wants_colour()))
-        print(f"gitopsc: {render_counts(errors)}; nothing was listed", file=sys.stderr)
+    compilation = compilation_of(arguments.path, "nothing was listed")
+    if compilation is None:
         return 1
+    try:
+        check_environment(compilation, arguments.environment)
+    except Refused as refusal:
+        print(f"gitopsc: {refusal}", file=sys.stderr)
+        return 2
     asked = arguments.environment
     projects = {
         plan.project: {name: each for name, each in required(plan).items() if asked in (None, name)}
         for plan in compilation.plans
     }
-    known = sorted({each.environment.name for p in compilation.plans for each in p.environments})
-    if asked is not None and asked not in known:
-        hint = did_you_mean(asked, known) or f"there are {listed(known)}"
-        print(f"gitopsc: no environment is called `{asked}`; {hint}", file=sys.stderr)
-        return 2
     if arguments.format == "json":
         sys.stdout.write(readable_json({"version": 1, "projects": projects}))
     else:
