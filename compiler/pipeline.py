@@ -131,6 +131,7 @@ def compile_part(
     if not has_errors(diagnostics):
         for program, planned in plans:
             emission = emit(planned, memo)
+            diagnostics += emission.problems
             diagnostics += admit(planned, emission.files, tree.previous)
             emitted.append((_short(program), emission))
     if has_errors(diagnostics):

@@ -61,6 +61,8 @@ LAYERS = ("model", "adapters", "report", " ".join(STAGES), "pipeline", "commands
 DOORS = {
     "detect_secrets": "adapters/credential_formats.py",
     "jinja2": "adapters/template.py",
+    "jsonpatch": "adapters/json_patch.py",
+    "jsonpointer": "adapters/json_patch.py",
     "jsonschema": "adapters/schema.py",
     "jsonschema_rs": "adapters/schema.py",
     "networkx": "adapters/graph.py",

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 RUNTIME = "python"
 """The one runtime there is; each has a folder below `templates/runtimes/`."""
@@ -64,6 +64,35 @@ def known_packages(runtime: str) -> Packages:
     file = data_folder("templates") / "runtimes" / runtime / "packages.json"
     known = json.loads(file.read_bytes())
     return Packages(known["modules"], known["requires"])
+
+
+class Field(NamedTuple):
+    """A field of a type of Kubernetes: of which type, in a `list` or a `mapping`. Items of a list
+    that merges are known `by` a key, or are themselves what they are known by. Some versions do not
+    have it."""
+
+    type: str
+    home: str | None = None
+    by: str | None = None
+    required: bool = False
+    since: str | None = None
+    until: str | None = None
+
+
+@cache
+def kubernetes_fields() -> Mapping[str, Mapping[str, Field]]:
+    """Of every type in the objects that gitopsc makes, as Kubernetes publishes them."""
+    file = data_folder("templates") / "targets" / "kubernetes" / "fields.json"
+    return {
+        name: {key: _field(each) for key, each in fields.items()}
+        for name, fields in json.loads(file.read_bytes()).items()
+    }
+
+
+def _field(data: str | dict[str, Any]) -> Field:
+    if isinstance(data, str):
+        return Field(data)
+    return Field(home=data.pop("in", None), **data)
 
 
 def runner_program() -> str:

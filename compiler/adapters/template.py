@@ -39,6 +39,11 @@ def render_html(template: str, **values: Any) -> Text:
     return Text(_environment(_html_text).get_template(template).render(values))
 
 
+def yaml_document(value: Mapping[str, Any]) -> Text:
+    """A mapping of any shape as a document of its own, with its keys in their order."""
+    return Text("".join(f"{line}\n" for line in _lines(value, is_sorted=False)))
+
+
 def _html_text(value: Any) -> str:
     return value if isinstance(value, Text) else html.escape(str(value))
 
@@ -90,25 +95,31 @@ def _yaml_block(value: Any, width: int) -> Text:
     return _block(Text("".join(f"{line}\n" for line in _lines(value))), width)
 
 
-def _lines(value: Any) -> Iterator[str]:
+def _lines(value: Any, *, is_sorted: bool = True) -> Iterator[str]:
     if isinstance(value, Mapping) and value:
-        for key in sorted(value):
-            yield from _entry(f"{yaml_scalar(key)}:", value[key])
+        for key in sorted(value) if is_sorted else value:
+            yield from _entry(f"{yaml_scalar(key)}:", value[key], is_sorted=is_sorted)
     elif isinstance(value, (list, tuple)) and value:
         for item in value:
-            first, *rest = _lines(item)
+            first, *rest = _lines(item, is_sorted=is_sorted)
             yield f"- {first}"
-            yield from (f"  {line}" for line in rest)
+            yield from (_indented(line) for line in rest)
     else:
         yield _leaf(value)
 
 
-def _entry(key: str, value: Any) -> Iterator[str]:
+def _entry(key: str, value: Any, *, is_sorted: bool) -> Iterator[str]:
     if isinstance(value, (Mapping, list, tuple)) and value:
         yield key
-        yield from (f"  {line}" for line in _lines(value))
+        yield from (_indented(line) for line in _lines(value, is_sorted=is_sorted))
+    elif isinstance(value, str) and "\n" in value and not is_sorted:
+        yield from f"{key} {_literal(value, 2)}".split("\n")
     else:
         yield f"{key} {_leaf(value)}"
+
+
+def _indented(line: str) -> str:
+    return f"  {line}" if line else ""
 
 
 def _leaf(value: Any) -> str:

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from gitopsc.emit import kubernetes
 from gitopsc.emit.controllers import controller_manifest
 from gitopsc.emit.images import BuiltImage, bake_file, build_image, runner
+from gitopsc.emit.patches import unmatched_patches
 from gitopsc.emit.reports import lineage_report, requirements_report
-from gitopsc.model.artifact import Emission, Manifest
+from gitopsc.model.artifact import ClusterObject, Emission, Manifest
+from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.files import OWNERSHIP_LIST
 from gitopsc.model.memo import Memo
 from gitopsc.model.output import OutputFile, readable_json
@@ -27,7 +29,8 @@ _TARGETS: Mapping[str, _Target] = {"kubernetes": kubernetes.manifests}
 def emit(plan: Plan, memo: Memo | None = None) -> Emission:
     """All files of a project's output, sorted by path, the list of them included."""
     files: dict[str, bytes] = {}
-    objects = []
+    objects: list[ClusterObject] = []
+    problems: list[Diagnostic] = []
     memo = memo or Memo()
     images = {image.name: build_image(plan, image, memo) for image in plan.images}
     if images:
@@ -43,8 +46,10 @@ def emit(plan: Plan, memo: Memo | None = None) -> Emission:
             path = f"{folder}/{manifest.name}"
             files[path] = manifest.text.encode()
             objects += [made._replace(path=path) for made in manifest.objects]
+            problems += manifest.problems
         if (controller := controller_manifest(plan, planned)) is not None:
             files[controller[0]] = controller[1].encode()
+    problems += unmatched_patches(plan, objects)
     files["reports/lineage.json"] = readable_json(lineage_report(plan)).encode()
     required = readable_json(requirements_report(plan))
     files["reports/requirements.json"] = required.encode()
@@ -53,4 +58,5 @@ def emit(plan: Plan, memo: Memo | None = None) -> Emission:
     return Emission(
         files=tuple(OutputFile(path, files[path]) for path in sorted(files)),
         objects=tuple(objects),
+        problems=tuple(problems),
     )

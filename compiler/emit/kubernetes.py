@@ -9,10 +9,13 @@ from typing import Any, NamedTuple
 
 from gitopsc.adapters.template import Text, render_yaml
 from gitopsc.emit.images import PLATFORM, BuiltImage, builder_secrets, runner
+from gitopsc.emit.patches import Patched, joined, patched
 from gitopsc.model import identity
 from gitopsc.model.artifact import ClusterObject, ImageReference, Manifest
 from gitopsc.model.descriptor import Environment, SecretKey
+from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.memo import Memo, step_key
+from gitopsc.model.names import cleaned
 from gitopsc.model.plan import Claim, EnvironmentPlan, ImageBuild, Plan, Workload
 from gitopsc.model.pod import DEFAULT_USER
 
@@ -79,7 +82,7 @@ def _workload_manifest(
     memo: Memo,
 ) -> Manifest:
     environment = planned.environment
-    where = (
+    where: tuple[object, ...] = (
         *(environment.namespace, environment.time_zone, environment.sync_waves),
         *(environment.network, environment.metrics),
     )
@@ -88,7 +91,9 @@ def _workload_manifest(
     if known is None:
         known = tuple(_rendered(plan, planned, workload, image))
         memo.keep(key, known)
-    rendered = _Rendered(*known)
+    rendered, problems = _patched(
+        environment, workload.run, _Rendered(*known), _job_fields(workload)
+    )
     made = ClusterObject(
         rendered.kind,
         rendered.name,
@@ -103,7 +108,39 @@ def _workload_manifest(
         ClusterObject(kind, name, environment.name, run=workload.run)
         for kind, name in _beside(environment, workload)
     ]
-    return Manifest(f"{workload.name}.yaml", rendered.text, (made, *beside))
+    return Manifest(f"{workload.name}.yaml", rendered.text, (made, *beside), problems)
+
+
+def _patched(
+    environment: Environment, run: str, rendered: _Rendered, fields: Mapping[str, Any]
+) -> tuple[_Rendered, tuple[Diagnostic, ...]]:
+    """With the settings' patches. What they change in a Job's pods is in its name, too, beside the
+    `fields` that are."""
+    if not any(each.is_for(each.kind, run) for each in environment.patches):
+        return rendered, ()
+    parts, problems = patched(rendered.text, environment.patches, run, environment.kubernetes)
+    texts = []
+    for part in parts:
+        if isinstance(part, Patched) and part.kind == rendered.kind:
+            if part.pod is not None:
+                digest = identity.content_digest(part.pod.encode())
+                rendered = rendered._replace(pod_template=digest)
+            if part.kind == "Job" and (part.pod is not None or part.fixed):
+                pod = part.pod or rendered.pod_template
+                changed = {**fields, "patched": part.fixed, "pod": pod}
+                part = part.renamed(_job_name(run, changed))
+                rendered = rendered._replace(name=part.name)
+        texts.append(part.text if isinstance(part, Patched) else part)
+    return rendered._replace(text=joined(texts)), problems
+
+
+def _job_name(run: str, fields: Mapping[str, Any]) -> str:
+    return f"{cleaned(run)}-{identity.object_digest(fields)[:10]}"
+
+
+def _job_fields(workload: Workload) -> Mapping[str, Any]:
+    """What a Job's name is made of beside its pods."""
+    return {"compute": workload.compute, "retries": bool(workload.spec.backoff_limit)}
 
 
 def _beside(environment: Environment, workload: Workload) -> Iterator[tuple[str, str]]:
@@ -173,12 +210,7 @@ def _rendered(
         kind, template = "CronJob", "cronjob"
     elif is_job:
         kind, template = "Job", "job"
-        fields = {
-            "compute": workload.compute,
-            "pod": pod,
-            "retries": bool(workload.spec.backoff_limit),
-        }
-        name += f"-{identity.object_digest(fields)[:10]}"
+        name = _job_name(workload.run, {**_job_fields(workload), "pod": pod})
     annotations = _annotations(environment, workload)
     text = render_yaml(
         f"{_TARGET}/{template}.yaml.j2",
@@ -240,7 +272,7 @@ def _build_manifest(
         config_name=config_name,
         files=files,
     )
-    name = f"{build.name}-{identity.object_digest({'pod': pod})[:10]}"
+    name = _job_name(build.run, {"pod": pod})
     labels = _recommended_labels(plan, "build", build.name, build.application)
     text = render_yaml(
         f"{_TARGET}/build.yaml.j2",
@@ -256,12 +288,14 @@ def _build_manifest(
         blobs=[each for each in files if each["is_binary"]],
         pod=pod,
     )
+    rendered = _Rendered(str(text), "Job", name, "")
+    rendered, problems = _patched(planned.environment, build.run, rendered, {})
     environment = planned.environment.name
     objects = (
-        ClusterObject("Job", name, environment, run=build.name, image=build.client_image),
+        ClusterObject("Job", rendered.name, environment, run=build.name, image=build.client_image),
         ClusterObject("ConfigMap", config_name, environment, run=build.name),
     )
-    return Manifest(f"{build.name}.yaml", text, objects)
+    return Manifest(f"{build.name}.yaml", rendered.text, objects, problems)
 
 
 def _key_of(path: str) -> str:

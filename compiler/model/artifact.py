@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.output import OutputFile
 from gitopsc.model.store import RecordKey
 
@@ -39,18 +40,22 @@ class ClusterObject(NamedTuple):
 
 
 class Manifest(NamedTuple):
-    """A file of an environment, with the objects in it; `name` is below its folder."""
+    """A file of an environment, with the objects in it; `name` is below its folder. `problems` are
+    those of patches."""
 
     name: str
     text: str
     objects: tuple[ClusterObject, ...] = ()
+    problems: tuple[Diagnostic, ...] = ()
 
 
 class Emission(NamedTuple):
-    """The files of a project's output, sorted by path, and the objects in its manifests."""
+    """The files of a project's output, sorted by path, and the objects in its manifests. With
+    `problems` among them that are errors, they are not to be used."""
 
     files: tuple[OutputFile, ...]
     objects: tuple[ClusterObject, ...]
+    problems: tuple[Diagnostic, ...] = ()
 
 
 def bake_command(folder: str, output: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from gitopsc.model.controller import Controller
 from gitopsc.model.document import Document, Pointer
 from gitopsc.model.lock import Lock
+from gitopsc.model.patch import Patch
 from gitopsc.model.pod import Network, Pod
 from gitopsc.model.scheduling import Scheduling
 from gitopsc.model.source import Span
@@ -308,7 +309,8 @@ class Environment:
     `defaults` are for runs that do not say. With a `builder`, images that a run builds are built in
     the cluster. Schedules are in its time zone. With `sync_waves`, Argo CD applies runs in the
     order of their data. `budget` is for jobs that start together, in quantities. `overrides` are
-    what runs have otherwise here, by their names. `metrics` says how Prometheus finds services.
+    what runs have otherwise here, by their names. `metrics` says how Prometheus finds services;
+    `patches` are applied in their order.
     """
 
     name: str
@@ -329,6 +331,7 @@ class Environment:
     network: Network | None = None
     metrics: str | None = None
     controller: Controller | None = None
+    patches: tuple[Patch, ...] = ()
 
     def profile(self, name: str | None) -> Profile:
         """The one that a run names; linking has seen that every environment has it."""

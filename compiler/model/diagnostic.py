@@ -245,6 +245,13 @@ UNKNOWN_ENVIRONMENT = Code(
 NOT_HERE = Code(
     "C436", "not-here", _ERROR, "a run in an environment without a run whose data it reads"
 )
+UNMATCHED_PATCH = Code("C437", "unmatched-patch", _ERROR, "a patch of an object that is not made")
+PATCH_MISFIT = Code(
+    "C438", "patch-misfit", _ERROR, "a patch that makes what Kubernetes does not have"
+)
+PATCH_OF_IDENTITY = Code(
+    "C439", "patch-of-identity", _ERROR, "a patch of what an object is known by"
+)
 UNKNOWN_VERSION = Code("C416", "unknown-version", _WARNING, "a version that no descriptor has")
 
 ONE_NAME = Code("C501", "one-name", _ERROR, "two names become one in the cluster or on disk")

@@ -43,9 +43,15 @@ COMPUTE_FIELDS: Final[Mapping[str, Any]] = {
 `code_outputs` stays empty.
 """
 
-OBJECT_FIELDS: Final[Mapping[str, Any]] = {"compute": None, "pod": None, "retries": False}
-"""The compute digest, the text of the pod template, and whether a failure is tried again: what
-Kubernetes lets nobody change on a live Job. Not its deadline, nor how often it is tried."""
+OBJECT_FIELDS: Final[Mapping[str, Any]] = {
+    "compute": None,
+    "patched": {},
+    "pod": None,
+    "retries": False,
+}
+"""The compute digest, the text of the pod template, whether a failure is tried again, and what else
+patches have changed: what Kubernetes lets nobody change on a live Job. Not its deadline, nor how
+often it is tried."""
 
 
 def compute_digest(fields: Mapping[str, Any]) -> str:

@@ -156,7 +156,7 @@ class Plan:
     """A project's images, and its workloads in each environment.
 
     `prefix` is what a place in the tree starts with, and a path in the project does not. `schemes`
-    are those of the URLs that the runner opens.
+    are those of the URLs that the runner opens. One that `is_part` lacks what was not chosen.
     """
 
     project: str
@@ -166,6 +166,7 @@ class Plan:
     images: tuple[Image, ...]
     environments: tuple[EnvironmentPlan, ...]
     lineage: Lineage
+    is_part: bool = False
 
     def only(self, kept: Container[str]) -> Plan:
         """The part of some nodes of the lineage, with the images that it needs."""
@@ -178,4 +179,6 @@ class Plan:
             if image.name in needed or f"function/{image.version}" in kept
         )
         lineage = self.lineage.only(kept)
-        return replace(self, images=images, environments=environments, lineage=lineage)
+        return replace(
+            self, images=images, environments=environments, lineage=lineage, is_part=True
+        )

@@ -161,6 +161,11 @@ def not_a_pattern(pattern: str, span: Span) -> Diagnostic:
     return Diagnostic(WRONG_VALUE, message, span, hint)
 
 
+def merge_or_json(span: Span) -> Diagnostic:
+    hint = "write `merge:` with what is different, or `json:` with a list of operations"
+    return Diagnostic(BAD_SETTINGS, "a patch is a merge or a list of operations", span, hint)
+
+
 def url_or_claim(store: str, span: Span) -> Diagnostic:
     message = f"store `{store}` needs a `url` or a `claim`, and one of them only"
     hint = "write `url: s3://<bucket>/<folder>`, or `claim: {name: <claim>}`"

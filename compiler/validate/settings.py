@@ -25,6 +25,7 @@ from gitopsc.model.descriptor import (
 )
 from gitopsc.model.diagnostic import NO_CRON, Diagnostic
 from gitopsc.model.document import Document, Pointer
+from gitopsc.model.patch import Patch
 from gitopsc.model.pod import Network, Pod
 from gitopsc.model.schedule import NotCron, cron_of
 from gitopsc.model.scheduling import Scheduling
@@ -104,6 +105,7 @@ def _problems(document: Document) -> Iterator[Diagnostic]:
         yield from _time_zone_problems(document)
         yield from _run_problems(document)
         yield from _cluster_problems(document)
+        yield from _patch_problems(document)
 
 
 def _run_problems(document: Document) -> Iterator[Diagnostic]:
@@ -155,6 +157,16 @@ def _profile_problems(document: Document) -> Iterator[Diagnostic]:
             yield from odd_numbers(document, (*place, name))
             variables = profile.get("envs") if isinstance(profile, dict) else None
             yield from repeated_names(document, (*place, name, "envs"), variables)
+
+
+def _patch_problems(document: Document) -> Iterator[Diagnostic]:
+    """A patch merges, or is a list of operations."""
+    for home in _homes(document):
+        place: Pointer = (*home, "patches")
+        patches = document.part(*place).data if document.has(*place) else None
+        for index, patch in enumerate(patches if isinstance(patches, list) else ()):
+            if isinstance(patch, dict) and ("merge" in patch) == ("json" in patch):
+                yield sentences.merge_or_json(document.span(*place, index))
 
 
 def _store_problems(document: Document) -> Iterator[Diagnostic]:
@@ -228,6 +240,10 @@ def _environments(document: Document | None, data: Mapping[str, Any]) -> tuple[E
         replace(
             _environment(name, data, declared[name] or {}),
             overrides=_overrides(document, name, (declared[name] or {}).get("runs", {})),
+            patches=(
+                *_patches(document, ("patches",), data),
+                *_patches(document, ("environments", name, "patches"), declared[name] or {}),
+            ),
         )
         for name in sorted(declared)
     )
@@ -243,6 +259,12 @@ def _overrides(
             spec = RunSpec.of({**written, "cron": _cron(written.get("schedule"))})
             found[name] = Override(document, ("environments", environment, "runs", name), spec)
     return found
+
+
+def _patches(document: Document | None, way: Pointer, data: Mapping[str, Any]) -> Iterator[Patch]:
+    for index, patch in enumerate(data.get("patches", ())):
+        if document is not None:
+            yield Patch.of(patch, document, (*way, index))
 
 
 def _cron(schedule: str | None) -> str | None:

@@ -1,0 +1,249 @@
+"""Manifests and the settings' patches -> the objects as they are patched.
+
+A strategic merge is that of Kubernetes: lists whose items have a key are merged by it, other lists
+are replaced, null deletes, and `$patch` says `delete` or `replace` of a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
+from typing import Any, NamedTuple
+
+from gitopsc.adapters.template import Text, yaml_document
+from gitopsc.adapters.yaml import read_documents
+from gitopsc.emit import sentences
+from gitopsc.emit.fields import field_of, misfits, type_of
+from gitopsc.model.artifact import ClusterObject
+from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.document import Pointer
+from gitopsc.model.patch import Misfit, Patch
+from gitopsc.model.plan import Plan
+
+_BETWEEN = "\n---\n"
+
+_TEMPLATES: Sequence[Pointer] = (
+    ("spec", "template"),
+    ("spec", "jobTemplate", "spec", "template"),
+)
+"""Where objects have what their pods are made from."""
+
+_IDENTITY: Sequence[Pointer] = (
+    ("apiVersion",),
+    ("kind",),
+    ("metadata", "name"),
+    ("metadata", "namespace"),
+    *(("metadata", "labels", f"gitopsc/{name}") for name in ("project", "run")),
+    ("spec", "selector"),
+    ("spec", "scaleTargetRef"),
+    *(
+        (*template, "metadata", *rest)
+        for template in _TEMPLATES
+        for rest in (
+            ("labels", "gitopsc/project"),
+            ("labels", "gitopsc/run"),
+            ("labels", "gitopsc/service"),
+            ("annotations", "gitopsc/run.json"),
+        )
+    ),
+)
+"""What objects, pods and controllers know each other by."""
+
+_FIXED = (
+    *("backoffLimitPerIndex", "completionMode", "completions", "managedBy", "podFailurePolicy"),
+    *("scheduling", "selector", "successPolicy"),
+)
+"""Besides its template, what of a Job's spec Kubernetes lets nobody change."""
+
+
+class Patched(NamedTuple):
+    """An object before and after its patches; `header` are the comments that its text begins with.
+    Both are the same where no patch is for it."""
+
+    header: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+
+    @property
+    def kind(self) -> str:
+        return str(self.after["kind"])
+
+    @property
+    def name(self) -> str:
+        return str(self.after["metadata"]["name"])
+
+    @property
+    def text(self) -> Text:
+        return Text(f"{self.header}{yaml_document(self.after)}")
+
+    @property
+    def pod(self) -> Text | None:
+        """What its pods are made from, if patches have changed that."""
+        for way in _TEMPLATES:
+            if _at(self.before, way) != _at(self.after, way):
+                return yaml_document(_at(self.after, way))
+        return None
+
+    @property
+    def fixed(self) -> Mapping[str, Any]:
+        """What of a Job patches have changed, and nobody can change on a live one."""
+        was, is_now = self.before["spec"], self.after["spec"]
+        return {key: is_now.get(key) for key in _FIXED if was.get(key) != is_now.get(key)}
+
+    def renamed(self, name: str) -> Patched:
+        metadata = {**self.after["metadata"], "name": name}
+        return self._replace(after={**self.after, "metadata": metadata})
+
+
+def patched(
+    text: str, patches: Iterable[Patch], run: str, version: str
+) -> tuple[tuple[str | Patched, ...], tuple[Diagnostic, ...]]:
+    """The objects of a run's manifest, each as its text, or as data where a patch is for it."""
+    found: list[str | Patched] = []
+    problems: list[Diagnostic] = []
+    for part in text.split(_BETWEEN):
+        data = _data(part)
+        own = [each for each in patches if each.is_for(data["kind"], run)]
+        if not own:
+            found.append(part)
+            continue
+        after: Mapping[str, Any] = data
+        for patch in own:
+            after, wrong = _applied(patch, after, run, version)
+            problems += wrong
+        lines = part.split("\n")
+        header = "".join(f"{line}\n" for line in lines if line.startswith("# Compiled from"))
+        found.append(Patched(f"{header}# Patched by the settings.\n", data, after))
+    return tuple(found), tuple(problems)
+
+
+def joined(texts: Iterable[str]) -> Text:
+    return Text(_BETWEEN.join(text.removesuffix("\n") for text in texts) + "\n")
+
+
+def unmatched_patches(plan: Plan, objects: Iterable[ClusterObject]) -> Iterator[Diagnostic]:
+    """A patch of all environments that matches in none, or one of an environment that does not."""
+    if plan.is_part:
+        return
+    objects = tuple(objects)
+    patches = {
+        each.way: (each, environment.environment.name)
+        for environment in plan.environments
+        for each in environment.environment.patches
+    }
+    for patch, environment in patches.values():
+        there = [each for each in objects if not patch.is_own or each.environment == environment]
+        if not any(patch.is_for(each.kind, each.run) for each in there):
+            of_kind = (each.run for each in there if each.kind == patch.kind)
+            kinds = {each.kind for each in there if each.run is not None}
+            yield sentences.unmatched(patch, kinds, (run for run in of_kind if run is not None))
+
+
+def _data(text: str) -> dict[str, Any]:
+    documents, _ = read_documents("", text)
+    data: dict[str, Any] = documents[0].data
+    return data
+
+
+def _applied(
+    patch: Patch, data: Mapping[str, Any], run: str, version: str
+) -> tuple[Mapping[str, Any], list[Diagnostic]]:
+    if patch.merge is not None:
+        after, problems = _with_merge(patch, patch.merge, data, version)
+    else:
+        after, problems = _with_operations(patch, data, run, version)
+    if problems:
+        return data, problems
+    return after, [*_identity_problems(patch, data, after)]
+
+
+def _with_merge(
+    patch: Patch, merge: Mapping[str, Any], data: Mapping[str, Any], version: str
+) -> tuple[Mapping[str, Any], list[Diagnostic]]:
+    if "$patch" in merge:
+        return data, [sentences.of_whole(patch)]
+    known = type_of(patch.kind)
+    wrong = list(misfits(known, merge, version, is_patch=True)) if known else []
+    if wrong:
+        return data, [sentences.misfit(patch, each, version, each.pointer) for each in wrong]
+    data = _merged(known, data, merge)
+    wrong = list(misfits(known, data, version, is_patch=False)) if known else []
+    return data, [
+        sentences.misfit(patch, each, version, tuple(takewhile(_is_key, each.pointer)))
+        for each in wrong
+    ]
+
+
+def _is_key(step: str | int) -> bool:
+    """An item of a list that was merged may stand elsewhere in the patch."""
+    return isinstance(step, str)
+
+
+def _with_operations(
+    patch: Patch, data: Mapping[str, Any], run: str, version: str
+) -> tuple[Mapping[str, Any], list[Diagnostic]]:
+    from gitopsc.adapters.json_patch import NotApplicable, applied  # few settings have them
+
+    known = type_of(patch.kind)
+    after: Any = data
+    for index, operation in enumerate(patch.operations):
+        try:
+            after = applied(operation, after)
+        except NotApplicable as error:
+            return data, [sentences.not_applicable(patch, index, str(error), run)]
+        is_whole = isinstance(after, dict)
+        wrong = [] if is_whole else [Misfit((), "type", "mapping")]
+        if known and is_whole:
+            wrong = list(misfits(known, after, version, is_patch=False))
+        if wrong:
+            return data, [sentences.misfit(patch, each, version, (), index) for each in wrong]
+    return after, []
+
+
+def _merged(known: str | None, data: Mapping[str, Any], merge: Mapping[str, Any]) -> dict[str, Any]:
+    """New keys come last, sorted, so that their order in the settings changes nothing."""
+    if merge.get("$patch") == "replace":
+        data = {}
+    found = dict(data)
+    for key in sorted(merge.keys() - {"$patch"}):
+        own, new = found.get(key), merge[key]
+        field = field_of(known, key) if known else None
+        inner = field.type if field is not None and field.home is None else None
+        if new is None or new == {"$patch": "delete"}:
+            found.pop(key, None)
+        elif isinstance(new, dict):
+            found[key] = _merged(inner, own if isinstance(own, dict) else {}, new)
+        elif isinstance(new, list) and field is not None and field.by is not None:
+            found[key] = _merged_items(field.type, field.by, own or [], new)
+        else:
+            found[key] = new
+    return found
+
+
+def _merged_items(item: str, by: str, own: Sequence[Any], new: Sequence[Any]) -> list[Any]:
+    """Known by their key, or by themselves."""
+    if not by:
+        return list(dict.fromkeys((*own, *new)))
+    if {"$patch": "replace"} in new:
+        own, new = (), [each for each in new if each != {"$patch": "replace"}]
+    found = {each[by]: each for each in own}
+    for each in new:
+        if each.get("$patch") == "delete":
+            found.pop(each[by], None)
+        else:
+            found[each[by]] = _merged(item, found.get(each[by], {}), each)
+    return list(found.values())
+
+
+def _identity_problems(
+    patch: Patch, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Iterator[Diagnostic]:
+    for pointer in _IDENTITY:
+        if _at(before, pointer) != _at(after, pointer):
+            yield sentences.of_identity(patch, pointer)
+
+
+def _at(data: Any, pointer: Pointer) -> Any:
+    for step in pointer:
+        data = data.get(step) if isinstance(data, dict) else None
+    return data

@@ -1,0 +1,72 @@
+"""A change of an object that gitopsc makes, as settings ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from gitopsc.model.document import Document, Pointer
+from gitopsc.model.names import cleaned
+from gitopsc.model.source import Span
+
+
+class Misfit(NamedTuple):
+    """A part of an object or of a patch, and `why` Kubernetes does not have it: its `type` is
+    another one, the type has no such field (but the `known`, or in versions `since` or `until`
+    one), a field is missing, or an item has no key of that type."""
+
+    pointer: Pointer
+    why: Literal["directive", "missing", "type", "unknown", "unnamed"]
+    type: str
+    known: Sequence[str] = ()
+    since: str | None = None
+    until: str | None = None
+
+
+class Patch(NamedTuple):
+    """Of the objects of a kind, of one run or of all: a strategic merge, or JSON `operations`. It
+    stands at `way` in the settings."""
+
+    kind: str
+    run: str | None
+    merge: Mapping[str, Any] | None
+    operations: Sequence[Mapping[str, Any]]
+    document: Document
+    way: Pointer
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any], document: Document, way: Pointer) -> Patch:
+        """`data` is what the schema accepts."""
+        target = data["target"]
+        return cls(
+            target["kind"],
+            target.get("run"),
+            data.get("merge"),
+            data.get("json", ()),
+            document,
+            way,
+        )
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it stands in one environment's settings."""
+        return self.way[0] == "environments"
+
+    def is_for(self, kind: str, run: str | None) -> bool:
+        """Of an object; a run may be written as it is, or as the cluster has it."""
+        if kind != self.kind or run is None:
+            return False
+        return self.run is None or cleaned(self.run) == cleaned(run)
+
+    def span(self, *pointer: str | int) -> Span:
+        """The place of a value, or of the nearest thing around it."""
+        return self.document.span(*self._there(pointer))
+
+    def key_span(self, *pointer: str | int) -> Span:
+        """The place of a key, or of the nearest thing around it."""
+        return self.document.key_span(*self._there(pointer))
+
+    def _there(self, pointer: Pointer) -> Pointer:
+        while pointer and not self.document.has(*self.way, *pointer):
+            pointer = pointer[:-1]
+        return (*self.way, *pointer)
