@@ -370,3 +370,26 @@ def test_manifests_say_what_clusters_need(repository: Path) -> None:
     }
     assert all(len(each["computes"]) == 1 for each in found.values())
     assert not [*_committed(str(repository), "HEAD~1")]
+
+
+def test_shards_stay_until_their_run_is_done(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    for run, is_done in (("open", False), ("closed", True)):
+        file = tmp_path / "x.csv"
+        file.write_text(run)
+        entity = Entity("dataitem", "table", run, "c", shop.store.keep_data(file, "dataitem", run))
+        file.unlink()
+        shop.store.keep_shard(Record("shop", "prod", run, "f", "c", {"out": entity}), 0)
+        if is_done:
+            shop.done(run, "c", 40, content="whole")
+    shop.age(40)
+    runs = {name: {"computes": ["c"], "scheduled": False} for name in ("open", "closed")}
+    settings = {"action": "job", "compute": "", "environment": "prod", "function": ""}
+    settings |= {"handler": "", "module": "", "project": "shop", "run": ""}
+    settings |= {"stores": {"default": {"url": f"file://{tmp_path}"}}}
+    question = {"settings": settings, "runs": runs, "versions": []}
+    collected({**question, "keep_seconds": MANY, "delete": True}, NOW)
+    assert shop.store.shard("open", "c", 0) is not None
+    assert shop.store.has_all_of(shop.store.shard("open", "c", 0))
+    assert shop.store.shard("closed", "c", 0) is None
+    assert shop.store.has_all_of(shop.store.record("closed", "c"))

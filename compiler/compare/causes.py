@@ -228,16 +228,28 @@ def _spec_causes(old: ClusterRun, new: ClusterRun) -> Iterator[Cause]:
             yield Cause("settings", _changed(field, first, second), place)
     for field in GitopsSpec._fields:
         first, second = (getattr(each, field, None) for each in (was.gitops, now.gitops))
-        # What decides the result is told with that, and what pods have below.
-        if first != second and field not in ("rerun", "pod"):
+        # What decides the result is told with that, and what profiles have, too, below.
+        if first != second and field not in ("completions", "pod", "queue", "rerun"):
             place = new.resolved.run.span("gitops", field)
             text = _changed(f"gitops {field}", plain(first), plain(second))
             yield Cause("settings", text, place)
+    if old.resolved.queue != new.resolved.queue:
+        text = _changed("queue", old.resolved.queue, new.resolved.queue)
+        yield Cause("settings", text, _queue_place(new))
     for field in Pod._fields:
         first, second = (getattr(each.resolved.pod, field) for each in (old, new))
         if first != second:
             label = f"pod {field.replace('_', ' ')}"
             yield Cause("settings", _changed(label, first, second), _pod_place(new, field))
+
+
+def _queue_place(run: ClusterRun) -> Span | None:
+    resolved = run.resolved
+    if resolved.profile.queue is not None:
+        return resolved.run.span("profile")
+    if resolved.spec.gitops is not None and resolved.spec.gitops.queue is not None:
+        return resolved.run.span("gitops", "queue")
+    return _setting(run, "queue")
 
 
 def _pod_place(run: ClusterRun, field: str) -> Span | None:

@@ -55,4 +55,7 @@ def _together(runs: Sequence[ClusterRun]) -> Iterator[Sequence[ClusterRun]]:
 
 
 def _sum(runs: Sequence[ClusterRun], resource: str) -> Decimal:
-    return sum((amount(run.resolved.requests.get(resource, "0")) for run in runs), Decimal())
+    return sum(
+        (amount(run.resolved.requests.get(resource, "0")) * run.pods_at_once for run in runs),
+        Decimal(),
+    )

@@ -27,6 +27,14 @@ class ClusterRun(NamedTuple):
     def name(self) -> str:
         return self.resolved.name
 
+    @property
+    def pods_at_once(self) -> int:
+        """Of a job: its shards that run together."""
+        gitops = self.resolved.spec.gitops
+        if gitops is None or gitops.completions is None:
+            return 1
+        return min(gitops.completions, gitops.parallelism or gitops.completions)
+
 
 def runs_of(compilation: Compilation) -> Mapping[Where, ClusterRun]:
     """Those that get objects."""

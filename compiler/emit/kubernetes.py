@@ -28,6 +28,9 @@ _BUILD_SECONDS = 7 * 86_400
 _AS_IT_IS = ("kustomize.toolkit.fluxcd.io/substitute", "disabled")
 """Flux would take `$` in an object for variables of its own."""
 
+_QUEUE = "kueue.x-k8s.io/queue-name"
+"""Kueue suspends a Job that has it, until there is room: no manifest ever says `suspend`."""
+
 _KEY = 253
 """Longest key of a ConfigMap."""
 
@@ -140,7 +143,11 @@ def _job_name(run: str, fields: Mapping[str, Any]) -> str:
 
 def _job_fields(workload: Workload) -> Mapping[str, Any]:
     """What a Job's name is made of beside its pods."""
-    return {"compute": workload.compute, "retries": bool(workload.spec.backoff_limit)}
+    return {
+        "compute": workload.compute,
+        "queue": workload.queue,
+        "retries": bool(workload.spec.backoff_limit),
+    }
 
 
 def _beside(environment: Environment, workload: Workload) -> Iterator[tuple[str, str]]:
@@ -212,12 +219,13 @@ def _rendered(
         kind, template = "Job", "job"
         name = _job_name(workload.run, {**_job_fields(workload), "pod": pod})
     annotations = _annotations(environment, workload)
+    queued = [(_QUEUE, workload.queue)] if kind == "Job" and workload.queue is not None else []
     text = render_yaml(
         f"{_TARGET}/{template}.yaml.j2",
         workload=workload,
         name=name,
         namespace=environment.namespace,
-        labels=sorted([*own, *recommended]),
+        labels=sorted([*own, *recommended, *queued]),
         annotations=annotations,
         main_annotations=sorted([*annotations, *_lineage_annotations(workload)]),
         time_zone=environment.time_zone,

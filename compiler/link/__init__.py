@@ -12,6 +12,7 @@ from gitopsc.link.overrides import override_problems
 from gitopsc.link.packages import unmet_imports
 from gitopsc.link.runs import make_run
 from gitopsc.link.serving import serving_problems
+from gitopsc.link.shards import shard_problems
 from gitopsc.link.symbols import declare
 from gitopsc.link.triggers import with_triggered
 from gitopsc.model.descriptor import Project
@@ -51,6 +52,7 @@ def link(
         *clock_problems(runs, is_whole=is_whole),
         *override_problems(project, runs, is_whole=is_whole),
         *serving_problems(project, runs),
+        *shard_problems(project, runs),
     ]
     program = Program(
         project,

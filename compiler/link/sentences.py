@@ -525,6 +525,31 @@ def only_of_services(key: str, run: Run) -> Diagnostic:
     return Diagnostic(UNFIT_VALUE, message, run.merged.key_span("gitops", key), "remove it")
 
 
+def only_of_jobs(key: str, run: Run) -> Diagnostic:
+    message = f"`{key}` is of jobs, and `{run.name}` is a service"
+    hint = "remove it" if key == "queue" else "remove it; a service has `replicas` or `scale`"
+    return Diagnostic(UNFIT_VALUE, message, run.merged.key_span("gitops", key), hint)
+
+
+def parallel_without_shards(run: Run) -> Diagnostic:
+    message = f"`parallelism` says how many shards run at once, and `{run.name}` has none"
+    hint = "add `completions`, the number of all shards"
+    return Diagnostic(UNFIT_VALUE, message, run.merged.key_span("gitops", "parallelism"), hint)
+
+
+def more_than_all(parallelism: int, completions: int, run: Run) -> Diagnostic:
+    message = f"`parallelism` is {parallelism}, and there are {completions} shards"
+    hint = f"write {completions} or less, or leave it out"
+    return Diagnostic(OUT_OF_RANGE, message, run.span("gitops", "parallelism"), hint)
+
+
+def shards_by_the_clock(run: Run, clocks: Sequence[str]) -> Diagnostic:
+    why = f"reads what the schedule of {listed(clocks)} makes" if clocks else "has a schedule"
+    message = f"`{run.name}` {why}, so its shards could belong to different ticks"
+    hint = "remove `completions`" + (", or read data of a job without a schedule" if clocks else "")
+    return Diagnostic(UNFIT_VALUE, message, run.merged.key_span("gitops", "completions"), hint)
+
+
 def not_with_a_gateway(key: str, run: Run) -> Diagnostic:
     message = f"`{key}` is of an Ingress, and a route of a gateway has none"
     hint = "remove it: a gateway has its own class and certificates; or remove `gateway`"

@@ -264,6 +264,7 @@ class Profile:
     volumes: tuple[Volume, ...] = ()
     scheduling: Scheduling = field(default_factory=Scheduling)
     pod: Pod = field(default_factory=Pod)
+    queue: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +311,7 @@ class Environment:
     the cluster. Schedules are in its time zone. With `sync_waves`, Argo CD applies runs in the
     order of their data. `budget` is for jobs that start together, in quantities. `overrides` are
     what runs have otherwise here, by their names. `metrics` says how Prometheus finds services;
-    `patches` are applied in their order.
+    `patches` are applied in their order. Jobs wait in a `queue`, if there is one.
     """
 
     name: str
@@ -332,6 +333,7 @@ class Environment:
     metrics: str | None = None
     controller: Controller | None = None
     patches: tuple[Patch, ...] = ()
+    queue: str | None = None
 
     def profile(self, name: str | None) -> Profile:
         """The one that a run names; linking has seen that every environment has it."""

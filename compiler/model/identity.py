@@ -21,6 +21,7 @@ COMPUTE_FIELDS: Final[Mapping[str, Any]] = {
     "claims": {},
     "code_inputs": {},
     "code_outputs": {},
+    "completions": None,
     "envs": {},
     "handler": None,
     "image": None,
@@ -47,11 +48,12 @@ OBJECT_FIELDS: Final[Mapping[str, Any]] = {
     "compute": None,
     "patched": {},
     "pod": None,
+    "queue": None,
     "retries": False,
 }
-"""The compute digest, the text of the pod template, whether a failure is tried again, and what else
-patches have changed: what Kubernetes lets nobody change on a live Job. Not its deadline, nor how
-often it is tried."""
+"""The compute digest, the text of the pod template, whether a failure is tried again, what else
+patches have changed, and Kueue's queue: what nobody may change on a live Job. Not its deadline, nor
+how often it is tried."""
 
 
 def compute_digest(fields: Mapping[str, Any]) -> str:

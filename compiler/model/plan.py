@@ -80,7 +80,8 @@ class Workload:
     ready. `is_recreated` says that the old pods stop before new ones start; `needs_server_side`
     that the objects are too large for a client that notes in them what it has applied.
     `source` is the descriptor's path in the project; `reads` and `writes` are keys of data;
-    `record` is where a job finds out that it is done.
+    `record` is where a job finds out that it is done. It may be done in `completions`, of which
+    `parallelism` at once, and wait in a `queue`.
     """
 
     name: str
@@ -114,6 +115,9 @@ class Workload:
     reads: tuple[str, ...]
     writes: tuple[str, ...]
     record: RecordKey | None
+    completions: int | None = None
+    parallelism: int | None = None
+    queue: str | None = None
 
 
 class ImageBuild(NamedTuple):

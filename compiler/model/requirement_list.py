@@ -11,6 +11,7 @@ from gitopsc.model.plan import EnvironmentPlan, Plan, Workload
 _CUSTOM = {
     "route": "httproutes.gateway.networking.k8s.io",
     "monitor": "podmonitors.monitoring.coreos.com",
+    "queue": "localqueues.kueue.x-k8s.io",
 }
 
 Item = tuple[str, str, str]
@@ -72,9 +73,12 @@ def _of_workload(workload: Workload) -> Iterator[Item]:
         ("priority_classes", scheduling.priority_class),
         ("runtime_classes", scheduling.runtime_class),
         ("images", workload.ready_image),
+        ("queues", workload.queue),
     ):
         if name_ is not None:
             yield kind, name_, ""
+    if workload.queue is not None:
+        yield "custom_resources", _CUSTOM["queue"], ""
     expose = workload.expose
     if expose is not None and expose.gateway is not None:
         yield "gateways", expose.gateway.name, expose.gateway.namespace or ""

@@ -25,7 +25,7 @@ class ResolvedRun:
     and `limits` are of `cpu`, `mem`, `gpu` and `disk`. `volumes` are sorted by name;
     `store_volumes` are those of them that stores bring. `compute` is the digest of
     `compute_fields`; `settings` is what the runner reads, as JSON. `record` is where a job
-    finds out that it is done; without a store it does not.
+    finds out that it is done; without a store it does not. A job may wait in a `queue`.
     """
 
     run: Run
@@ -44,6 +44,7 @@ class ResolvedRun:
     compute_fields: Mapping[str, Any]
     settings: Mapping[str, Any]
     record: RecordKey | None
+    queue: str | None = None
 
     @property
     def name(self) -> str:
@@ -60,8 +61,8 @@ class ResolvedRun:
             return function.span("spec", "source", _OF_SOURCE[field])
         if field in _OF_FUNCTION:
             return function.span("spec", field)
-        if field == "rerun":
-            return self.run.span("gitops", "rerun")
+        if field in ("completions", "rerun"):
+            return self.run.span("gitops", field)
         if field == "references":
             return next((read.span for read in self.run.references), self.run.descriptor.name_span)
         if field == "claims":

@@ -121,7 +121,8 @@ class Quantity(NamedTuple):
 class GitopsSpec(NamedTuple):
     """What gitopsc adds to the platform's keys; `deadline` is in seconds. A service that does not
     say otherwise follows what a schedule makes. `only` are environments; without, it is in all.
-    `expose` and `scale` are of services."""
+    `expose` and `scale` are of services; `completions`, of which `parallelism` at once, and `queue`
+    of jobs."""
 
     rerun: str | None = None
     on_delete: str = "keep"
@@ -131,6 +132,9 @@ class GitopsSpec(NamedTuple):
     pod: Pod = Pod()
     expose: Expose | None = None
     scale: Scale | None = None
+    completions: int | None = None
+    parallelism: int | None = None
+    queue: str | None = None
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> GitopsSpec:
@@ -143,6 +147,9 @@ class GitopsSpec(NamedTuple):
             Pod.of(data.get("pod", {})),
             Expose.of(data["expose"]) if "expose" in data else None,
             Scale.of(data["scale"]) if "scale" in data else None,
+            data.get("completions"),
+            data.get("parallelism"),
+            data.get("queue"),
         )
 
     def overridden(self, by: GitopsSpec) -> GitopsSpec:
@@ -153,6 +160,9 @@ class GitopsSpec(NamedTuple):
             pod=by.pod.over(self.pod),
             expose=by.expose or self.expose,
             scale=by.scale or self.scale,
+            completions=by.completions or self.completions,
+            parallelism=by.parallelism or self.parallelism,
+            queue=by.queue or self.queue,
         )
 
 

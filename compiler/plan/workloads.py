@@ -72,6 +72,9 @@ def workload_of(project: Project, resolved: ResolvedRun, wave: int) -> Workload:
         reads=tuple(sorted({str(read.key) for read in run.reads})),
         writes=tuple(sorted(str(output.key) for output in run.outputs)),
         record=resolved.record,
+        completions=gitops.completions,
+        parallelism=gitops.parallelism or gitops.completions,
+        queue=resolved.queue,
     )
 
 

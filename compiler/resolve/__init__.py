@@ -120,6 +120,7 @@ def _resolved(
             program, environment, run, compute, computes, {**store_secrets, **own_secrets}, requests
         ),
         record=_record(program, environment, run, compute),
+        queue=_queue(environment, profile, spec) if run.action == "job" else None,
     )
 
 
@@ -136,6 +137,11 @@ def _calling(run: Run, addresses: Mapping[str, str]) -> Run:
 def _pod(environment: Environment, profile: Profile, spec: RunSpec) -> Pod:
     own = spec.gitops.pod if spec.gitops is not None else Pod()
     return profile.pod.over(own.over(environment.pod))
+
+
+def _queue(environment: Environment, profile: Profile, spec: RunSpec) -> str | None:
+    own = spec.gitops.queue if spec.gitops is not None else None
+    return profile.queue or own or environment.queue
 
 
 def _record(program: Program, environment: Environment, run: Run, compute: str) -> RecordKey | None:

@@ -49,6 +49,7 @@ def compute_fields(
         "claims": claims,
         "code_inputs": {read.written: read_version(read, computes) for read in run.code_inputs},
         "code_outputs": {},
+        "completions": spec.gitops and spec.gitops.completions,
         "envs": variables,
         "handler": function.handler,
         "image": function.image,

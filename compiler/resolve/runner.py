@@ -36,6 +36,7 @@ def runner_settings(
         "action": run.action,
         "clocks": clocks,
         "compute": compute,
+        "count": run.spec.gitops and run.spec.gitops.completions,
         "environment": environment.name,
         "follow": _follow(run) if clocks and run.action == "serve" else None,
         "function": function.name,

@@ -299,6 +299,7 @@ def _environment(name: str, top: Mapping[str, Any], own: Mapping[str, Any]) -> E
         pod=Pod.of(own.get("pod", {})).over(Pod.of(top.get("pod", {}))),
         network=Network.of(own.get("network", top.get("network", {}))),
         metrics=own.get("metrics", top.get("metrics")),
+        queue=own.get("queue", top.get("queue")),
         controller=controller_of(own.get("controller", top.get("controller", {}))),
     )
 
@@ -329,4 +330,5 @@ def _profile(data: Mapping[str, Any]) -> Profile:
         volumes=tuple(map(Volume.of, data.get("volumes", ()))),
         scheduling=Scheduling.of(data),
         pod=Pod.of(data.get("pod", {})),
+        queue=data.get("queue"),
     )

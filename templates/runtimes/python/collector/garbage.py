@@ -136,8 +136,10 @@ class _Needs:
             of_kind.setdefault(file.parts[0], []).append(file)
         kept = set()
         data = set()
+        done = {file.parts[1:] for file in of_kind.get("records", ())}
         rules: Mapping[str, Callable[[_Stored], bool]] = {
             "records": self._is_needed_record,
+            "shards": lambda file: self._is_needed_shard(file, done),
             "ticks": self._is_needed_tick,
             "versions": lambda file: (*file.parts[1:3], file.name) in self._versions,
         }
@@ -171,6 +173,13 @@ class _Needs:
         if run is None:
             return False
         return file.name in run["computes"] or (run["scheduled"] and self._is_late(file))
+
+    def _is_needed_shard(self, file: _Stored, done: set[tuple[str, ...]]) -> bool:
+        """Until the record of its run is there, which has all that the shards have made."""
+        run, compute = self._runs.get(file.parts[1]), file.parts[2]
+        if run is None or compute not in run["computes"]:
+            return False
+        return (file.parts[1], f"{compute}.json") not in done
 
     def _is_needed_tick(self, file: _Stored) -> bool:
         """The newest, what came lately, and what made data that is still meant."""
@@ -210,7 +219,7 @@ class _Needs:
         return data if isinstance(data, dict) else None
 
 
-_ORDER = ("ticks", "records", "versions", *_OF_A_RUN, "data")
+_ORDER = ("ticks", "shards", "records", "versions", *_OF_A_RUN, "data")
 """What names data goes before it, so that a kill leaves nothing that names what is gone."""
 
 

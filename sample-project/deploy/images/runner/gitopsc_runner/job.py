@@ -22,6 +22,7 @@ from gitopsc_runner.outcome import DONE, UNUSABLE, Overdue, Stopped, StoreFailed
 from gitopsc_runner.project import Project
 from gitopsc_runner.sdk import install, undecorated
 from gitopsc_runner.settings import Settings
+from gitopsc_runner.shards import gathered, own_shards
 from gitopsc_runner.store import Record, Store
 from gitopsc_runner.upstream import JOB, Upstream, find_upstream, name_of_record
 
@@ -55,6 +56,8 @@ def run_job(attempt: Attempt, source: Path) -> int:
     Raises Waiting when data upstream is not there in time, before anything of the function is
     touched; Stopped when SIGTERM came before the handler was done, though it has caught that.
     """
+    if attempt.settings.count is not None:
+        return _run_shards(attempt, attempt.settings.count, source)
     settings, store, logger = attempt.settings, attempt.store, attempt.logger
     again = attempt.again
     with tried_again():
@@ -69,17 +72,9 @@ def run_job(attempt: Attempt, source: Path) -> int:
             done = store.record(settings.run, name)
             if done is not None and _is_done(attempt, store, done):
                 return DONE
-        begun = attempt.now()
-        if store is not None:
-            job = os.environ.get(JOB, "")
-            store.keep_begun(settings.run, {"at": begun, "compute": settings.compute, "job": job})
-    record = replace(
-        _called(attempt, upstream, source),
-        parameters=settings.parameters,
-        reads=upstream.versions(settings),
-        begun=begun,
-        seconds=attempt.now() - begun,
-    )
+        _keep_begun(attempt)
+    record = _done_now(attempt, upstream, source)
+    begun = record.begun or attempt.now()
     if store is not None:
         tick = attempt.tick
         if tick is None or name != settings.compute:
@@ -87,6 +82,67 @@ def run_job(attempt: Attempt, source: Path) -> int:
         store.keep_tick(settings.run, int(begun) if tick is None else tick, record, attempt.now())
     logger.info_with("done", **summary(record))
     return DONE
+
+
+def _run_shards(attempt: Attempt, count: int, source: Path) -> int:
+    """The shard of this pod, or all of them, one after the other, where nobody says which.
+
+    Each has a record of its own, and who finds those of all writes the record of the run. A shard
+    that is done is not done again; a shard that fails fails the Job.
+    """
+    settings, store, logger = attempt.settings, attempt.store, attempt.logger
+    again = attempt.again
+    with tried_again():
+        if store is not None and not again and (done := _done_at(attempt, store)) is not None:
+            if _is_done(attempt, store, done):
+                return DONE
+            again = True
+        upstream = _wait_a_while(attempt)
+        _keep_begun(attempt)
+    for index in own_shards(count):
+        if store is not None and not attempt.again:
+            with tried_again():
+                if _shard(settings, store, index) is not None:
+                    logger.info_with("shard done already", index=index)
+                    continue
+        record = _done_now(attempt, upstream, source, index)
+        if store is not None:
+            store.keep_shard(record, index)
+        logger.info_with("shard done", index=index, **summary(record))
+    if store is None:
+        return DONE
+    shards = (_shard(settings, store, index) for index in range(count))
+    made = [shard for shard in shards if shard is not None]
+    if len(made) == count:
+        record = store.keep_record(gathered(store, made), settings.compute, again=again)
+        store.keep_tick(settings.run, int(record.begun or 0), record, attempt.now())
+        logger.info_with("done", **summary(record))
+    return DONE
+
+
+def _shard(settings: Settings, store: Store, index: int) -> Record | None:
+    """If all that it has made is there."""
+    shard = store.shard(settings.run, settings.compute, index)
+    return shard if shard is not None and store.has_all_of(shard) else None
+
+
+def _keep_begun(attempt: Attempt) -> None:
+    if attempt.store is not None:
+        settings, job = attempt.settings, os.environ.get(JOB, "")
+        begun = {"at": attempt.now(), "compute": settings.compute, "job": job}
+        attempt.store.keep_begun(settings.run, begun)
+
+
+def _done_now(attempt: Attempt, upstream: Upstream, source: Path, index: int = 0) -> Record:
+    """Calls the functions, and times them."""
+    begun = attempt.now()
+    return replace(
+        _called(attempt, upstream, source, index),
+        parameters=attempt.settings.parameters,
+        reads=upstream.versions(attempt.settings),
+        begun=begun,
+        seconds=attempt.now() - begun,
+    )
 
 
 @contextmanager
@@ -121,7 +177,7 @@ def _is_done(attempt: Attempt, store: Store, done: Record) -> bool:
     return True
 
 
-def _called(attempt: Attempt, upstream: Upstream, source: Path) -> Record:
+def _called(attempt: Attempt, upstream: Upstream, source: Path, index: int) -> Record:
     """Everything of the function happens in here."""
     settings, logger = attempt.settings, attempt.logger
     project = Project(settings, attempt.store, upstream, attempt.tick)
@@ -132,6 +188,7 @@ def _called(attempt: Attempt, upstream: Upstream, source: Path) -> Record:
     handler, decorated = undecorated(find_function(module, settings, settings.handler))
     context = nuclio_sdk.Context(logger=logger)
     context.project, context.run, context.root = project, run, Path.cwd()
+    context.index, context.count = index, settings.count or 1
     offered = {
         "context": context,
         "event": nuclio_sdk.Event(body=dict(settings.parameters)),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,23 @@ def write_table(frame: Any, folder: Path, name: str) -> tuple[Path, Mapping[str,
         hint = "" if as_parquet else "; with `pyarrow` among the requirements it is Parquet"
         raise Unusable(message + hint) from error
     return path, {}
+
+
+def read_tables(
+    files: Sequence[str],
+    form: str,
+    engine: str | None,
+    types: Mapping[str, str],
+    **options: Any,
+) -> Any:
+    """One data frame of files that have the same columns."""
+    frames = [read_table(file, form, engine, types, **options) for file in files]
+    if len(frames) == 1:
+        return frames[0]
+    library = sys.modules[type(frames[0]).__module__.partition(".")[0]]
+    if library.__name__ == "pandas":
+        return library.concat(frames, ignore_index=True)
+    return library.concat(frames)
 
 
 def read_table(

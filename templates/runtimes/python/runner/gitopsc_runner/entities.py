@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from gitopsc_runner.outcome import Unusable
 from gitopsc_runner.store import Entity, Place, is_inside
-from gitopsc_runner.table import FORMATS, read_table
+from gitopsc_runner.table import FORMATS, read_tables
 
 _DEEPEST = 50
 COVERAGE = "see `The SDK` in gitopsc's README for what is"
@@ -317,21 +317,30 @@ class Dataitem(Material):
     def as_df(
         self, file_format: str | None = None, engine: str | None = None, **options: Any
     ) -> Any:
-        """A data frame of pandas or polars. The format is told by the file's name, if not here."""
+        """A data frame of pandas or polars. The format is told by the file's name, if not here.
+
+        A folder of tables of one format is one table, in the order of their names.
+        """
         place = self._there()
-        if not place.system.isfile(place.path):
+        names = self._names(place)
+        forms = {Path(name).suffix.removeprefix(".").lower() for name in names}
+        if not place.system.isfile(place.path) and not (len(forms) == 1 and forms <= {*FORMATS}):
             hint = "read its files below `as_file()`"
             raise Unusable(f"dataitem `{self.name}` is a folder: {hint}")
-        form = file_format or Path(place.path).suffix.removeprefix(".").lower()
+        form = file_format or next(iter(forms), "")
         if form not in FORMATS:
             known = " or ".join(f"file_format='{each}'" for each in FORMATS)
             raise Unusable(f"dataitem `{self.name}` has an unknown format: {form!r}; write {known}")
+        types = self.entity.types
         if "file" in place.system.protocol:
-            return read_table(place.path, form, engine, self.entity.types, **options)
+            files = [place.path]
+            if not place.system.isfile(place.path):
+                files = [os.path.join(place.path, name) for name in names]
+            return read_tables(files, form, engine, types, **options)
         with tempfile.TemporaryDirectory() as folder:
             self._fetch(Path(folder))
-            file = os.path.join(folder, Path(place.path).name)
-            return read_table(file, form, engine, self.entity.types, **options)
+            files = [os.path.join(folder, name) for name in names]
+            return read_tables(files, form, engine, types, **options)
 
 
 class Model(Material, Measured):

@@ -27,7 +27,8 @@ class Settings:
     what the handler returns by name. `stores` are the places that data is in, `default` where
     outputs go. `secrets` are variables whose values are never logged, each with the Secret and the
     key (`<name>/<key>`) that a cluster has it in. A job waits for data upstream for `wait` seconds
-    before it ends, to be tried again later. `deadline` is in seconds; a cluster has its own.
+    before it ends, to be tried again later. `deadline` is in seconds; a cluster has its own. A job
+    with a `count` is done in so many shards.
 
     The clock starts a run with a `schedule`, and the producers among `clocks`: each has the
     `schedule`, and `retries` if it is tried again after a failure. All are in `time_zone`. What a
@@ -44,6 +45,7 @@ class Settings:
     project: str
     run: str
     clocks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    count: int | None = None
     deadline: int | None = None
     follow: str | None = None
     init: str | None = None

@@ -3,6 +3,7 @@
     <store>/<project>/<environment>/data/<type>/<name>/<16 hex of the content>/<files>
     <store>/<project>/<environment>/versions/<type>/<name>/<version>.json
     <store>/<project>/<environment>/records/<run>/<compute>.json
+    <store>/<project>/<environment>/shards/<run>/<compute>/<index>.json
     <store>/<project>/<environment>/ticks/<run>/<tick>.json, latest.json and manual/<job>.json
     <store>/<project>/<environment>/begun/<run>.json and failures/<run>.json
     <store>/<project>/<environment>/serving/<run>.json
@@ -183,6 +184,11 @@ class Store:
         path = f"{self.root}/records/{run}/{name}.json"
         return None if (data := self._read(path)) is None else self._record(path, data)
 
+    def shard(self, run: str, compute: str, index: int) -> Record | None:
+        """What one shard of a run has made."""
+        path = f"{self.root}/shards/{run}/{compute}/{index}.json"
+        return None if (data := self._read(path)) is None else self._record(path, data)
+
     def tick(self, run: str, tick: int) -> Tick | None:
         """What a run made at that tick."""
         return self._tick(run, str(tick))
@@ -266,6 +272,11 @@ class Store:
         self.forget_failure(record.run)
         return record
 
+    def keep_shard(self, record: Record, index: int) -> None:
+        """Nothing else finds it: it is no version of any data."""
+        path = f"{self.root}/shards/{record.run}/{record.compute}/{index}.json"
+        self._put(path, asdict(record))
+
     def keep_tick(self, run: str, tick: int, record: Record, now: float) -> None:
         """Makes `record` what a run has at a tick; it is the newest unless a newer one is there."""
         last = newest = None
@@ -302,6 +313,21 @@ class Store:
             for relative, file in files:
                 self._write(f"{self.root}/{path}/{relative}", file)
         return path if source.is_dir() else f"{path}/{source.name}"
+
+    def gather(self, paths: Sequence[tuple[int, str]], type_: str, name: str) -> str:
+        """One folder of what shards have stored, each with its number; gives its path for an
+        Entity. Paths have digests of contents, so the same shards give the same path."""
+        digest = hashlib.sha256(json.dumps(list(paths)).encode()).hexdigest()
+        folder = f"data/{type_}/{name}/{digest[:16]}"
+        with _told(self.address.url):
+            for index, path in paths:
+                source = f"{self.root}/{path}"
+                for file in sorted(self._system.find(source)):
+                    own = file.removeprefix(source).lstrip("/") or path.rpartition("/")[2]
+                    is_one = file.rstrip("/") == source.rstrip("/")
+                    inside = f"{index:05}-{own}" if is_one else f"{index:05}/{own}"
+                    self._copy(file, f"{self.root}/{folder}/{inside}")
+        return folder
 
     def place(self, path: str) -> Place:
         """Where the data of an Entity with a relative path is."""
@@ -375,13 +401,27 @@ class Store:
         if self._is_local:
             _write_locally(path, content)
             return
+        with self._whole(path) as target:
+            if isinstance(content, bytes):
+                self._system.pipe_file(target, content)
+            else:
+                self._system.put_file(str(content), target)
+
+    def _copy(self, source: str, path: str) -> None:
+        """The same of a file that is in the store."""
+        if self._is_local:
+            _write_locally(path, Path(source))
+            return
+        with self._whole(path) as target:
+            self._system.cp_file(source, target)
+
+    @contextmanager
+    def _whole(self, path: str) -> Iterator[str]:
+        """Where to write what is to appear at a path in one step."""
         target = path if self._has_whole_files else f"{path}.{uuid.uuid4().hex}.part"
         if not self._has_whole_files:  # which have no folders, and would make a bucket
             self._system.makedirs(target.rpartition("/")[0], exist_ok=True)
-        if isinstance(content, bytes):
-            self._system.pipe_file(target, content)
-        else:
-            self._system.put_file(str(content), target)
+        yield target
         if target != path:
             self._system.mv(target, path)
 
