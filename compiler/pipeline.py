@@ -162,6 +162,8 @@ def _taken(planned: Plan) -> Iterator[Taken]:
                     yield Taken(*where, "Service", workload.service_name)
             yield from (Taken(*where, "run", build.name) for build in environment.builds)
             yield from (Taken(*where, "claim", claim.name) for claim in environment.claims)
+            for secret in environment.external_secrets:
+                yield Taken(*where, "external secret", secret.name)
 
 
 def compile_parts(

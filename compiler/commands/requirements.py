@@ -21,12 +21,15 @@ DESCRIPTION = (
 
 _WORDS = {
     "claims": "claim",
+    "cluster_secret_stores": "cluster secret store",
     "custom_resources": "custom resource",
     "gateways": "gateway",
     "images": "image",
     "ingress_classes": "ingress class",
     "priority_classes": "priority class",
+    "queues": "queue of Kueue",
     "runtime_classes": "runtime class",
+    "secret_stores": "secret store",
     "secrets": "secret",
     "service_accounts": "service account",
     "storage_classes": "storage class",

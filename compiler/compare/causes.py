@@ -301,7 +301,9 @@ def _secret_causes(old: ClusterRun, new: ClusterRun) -> Iterator[Cause]:
     was, now = old.resolved.variables, new.resolved.variables
     for name in sorted(was.keys() & now.keys()):
         first, second = was[name], now[name]
-        if first != second and isinstance(first, SecretKey) and isinstance(second, SecretKey):
+        if not (isinstance(first, SecretKey) and isinstance(second, SecretKey)):
+            continue
+        if (first.name, first.key) != (second.name, second.key):
             text = f"secret {name} in {first.name}/{first.key} -> {second.name}/{second.key}"
             yield Cause("settings", text, _setting(new, "secrets", name))
 

@@ -10,7 +10,7 @@ from gitopsc.compare.focus import Focus
 from gitopsc.compare.runs import ClusterRun, Where
 from gitopsc.model.artifact import ImageReference, bake_command
 from gitopsc.model.compilation import Compilation
-from gitopsc.model.consequence import VERBS, Cause, Consequence, ObjectChange, Verb
+from gitopsc.model.consequence import VERBS, Cause, Consequence, ObjectChange, Subject, Verb
 from gitopsc.model.descriptor import SecretKey
 
 _KINDS: Mapping[str, Literal["job", "schedule", "service"]] = {
@@ -52,7 +52,7 @@ def consequences(
         old, new = before.get(where), after.get(where)
         found += _of_run(old, new, changes.get(where, ()), arrivals)
     found += _of_builds(before, after, objects)
-    found += _of_claims(objects)
+    found += _of_shared(objects)
     found += _of_images(base, head)
     found = [each for each in found if focus.has(each)]
     before, after, objects = focus.on(before), focus.on(after), focus.objects(objects)
@@ -229,20 +229,27 @@ def _of_builds(before: Runs, after: Runs, objects: Sequence[ObjectChange]) -> It
                 yield Consequence(verb, change.project, run, "build", place, note="in the cluster")
 
 
-def _of_claims(objects: Sequence[ObjectChange]) -> Iterator[Consequence]:
+def _of_shared(objects: Sequence[ObjectChange]) -> Iterator[Consequence]:
+    """Of what no single run has: claims, and Secrets that are fetched."""
     verbs: Mapping[str, tuple[Verb, str]] = {
         "kept": ("keeps", "nothing names it any more, and nothing prunes it"),
         "patched": ("patches", ""),
-        "pruned": ("deletes", "with its data"),
+        "pruned": ("deletes", ""),
         "refused": ("refused", ""),
     }
+    kinds: Mapping[str, tuple[Subject, str]] = {
+        "ExternalSecret": ("external secret", "with its Secret"),
+        "PersistentVolumeClaim": ("claim", "with its data"),
+    }
     for change in objects:
-        if change.kind == "PersistentVolumeClaim" and change.verb in verbs:
+        if change.kind in kinds and change.verb in verbs:
             verb, note = verbs[change.verb]
+            kind, gone = kinds[change.kind]
             fields = ", ".join(change.fields)
             causes = (Cause("settings", fields),) if fields else ()
             where = (change.environment,)
-            yield Consequence(verb, change.project, change.name, "claim", where, causes, None, note)
+            note = gone if verb == "deletes" else note
+            yield Consequence(verb, change.project, change.name, kind, where, causes, None, note)
 
 
 def _of_images(base: Compilation, head: Compilation) -> Iterator[Consequence]:

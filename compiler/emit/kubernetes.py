@@ -14,9 +14,17 @@ from gitopsc.model import identity
 from gitopsc.model.artifact import ClusterObject, ImageReference, Manifest
 from gitopsc.model.descriptor import Environment, SecretKey
 from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.files import SETTINGS_FILE
 from gitopsc.model.memo import Memo, step_key
 from gitopsc.model.names import cleaned
-from gitopsc.model.plan import Claim, EnvironmentPlan, ImageBuild, Plan, Workload
+from gitopsc.model.plan import (
+    Claim,
+    EnvironmentPlan,
+    ExternalSecret,
+    ImageBuild,
+    Plan,
+    Workload,
+)
 from gitopsc.model.pod import DEFAULT_USER
 
 _TARGET = "targets/kubernetes"
@@ -56,6 +64,12 @@ def manifests(
         names.append(name)
         made = ClusterObject("PersistentVolumeClaim", claim.name, planned.environment.name)
         yield Manifest(name, _claim(plan, planned, claim), (made,))
+    for secret in planned.external_secrets:
+        # With a dot, which no run has in its name.
+        name = f"external-secret.{secret.name}.yaml"
+        names.append(name)
+        made = ClusterObject("ExternalSecret", secret.name, planned.environment.name)
+        yield Manifest(name, _external_secret(plan, planned, secret), (made,))
     for build in planned.builds:
         manifest = _build_manifest(plan, planned, build, images[build.image])
         names.append(manifest.name)
@@ -343,13 +357,30 @@ def _claim(plan: Plan, planned: EnvironmentPlan, claim: Claim) -> Text:
         claim=claim,
         name=claim.name,
         namespace=planned.environment.namespace,
-        labels=[
-            ("app.kubernetes.io/managed-by", "gitopsc"),
-            ("app.kubernetes.io/part-of", plan.project),
-            ("gitopsc/project", plan.project),
-        ],
+        labels=_project_labels(plan),
         annotations=sorted(annotations),
     )
+
+
+def _external_secret(plan: Plan, planned: EnvironmentPlan, secret: ExternalSecret) -> Text:
+    """What it fetches is there before what reads it."""
+    return render_yaml(
+        f"{_TARGET}/external-secret.yaml.j2",
+        secret=secret,
+        settings=Text(SETTINGS_FILE),
+        namespace=planned.environment.namespace,
+        labels=_project_labels(plan),
+        annotations=[*_wave(planned.environment, -1), _AS_IT_IS],
+    )
+
+
+def _project_labels(plan: Plan) -> list[tuple[str, str]]:
+    """Of what several runs share."""
+    return [
+        ("app.kubernetes.io/managed-by", "gitopsc"),
+        ("app.kubernetes.io/part-of", plan.project),
+        ("gitopsc/project", plan.project),
+    ]
 
 
 def _own_labels(plan: Plan, name: str) -> list[tuple[str, str]]:

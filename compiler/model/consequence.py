@@ -36,6 +36,17 @@ _BUDGET = "over-budget"
 CLASSES = (*VERBS, _DATA, _BUDGET)
 """What a change may be called by, so that it fails or gets a label."""
 
+Subject = Literal[
+    "build",
+    "claim",
+    "environment",
+    "external secret",
+    "image",
+    "job",
+    "schedule",
+    "service",
+]
+
 Reason = Literal[
     "new",
     "removed",
@@ -83,7 +94,7 @@ class Consequence(NamedTuple):
     verb: Verb
     project: str
     subject: str
-    kind: Literal["job", "service", "schedule", "build", "claim", "image", "environment"]
+    kind: Subject
     environments: tuple[str, ...]
     causes: tuple[Cause, ...] = ()
     parent: str | None = None

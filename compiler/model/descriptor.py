@@ -246,12 +246,35 @@ class Entities(NamedTuple):
     data: tuple[DataDescriptor, ...] = ()
 
 
+class ExternalKey(NamedTuple):
+    """Where the External Secrets Operator has a value: a `property` of what is at `path` in a
+    store, of the namespace or of the cluster."""
+
+    store: str
+    is_of_cluster: bool
+    path: str
+    property: str | None
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> ExternalKey:
+        """`data` is what the schema accepts, with one store."""
+        store = data.get("store", data.get("cluster_store", ""))
+        return cls(store, "store" not in data, data["path"], data.get("property"))
+
+
 @dataclass(frozen=True, slots=True)
 class SecretKey:
-    """Where a cluster keeps the value of a platform secret: a key of a Secret."""
+    """Where a cluster keeps the value of a platform secret: a key of a Secret. It may be fetched
+    from an `external` store."""
 
     name: str
     key: str
+    external: ExternalKey | None = None
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> SecretKey:
+        external = data.get("external")
+        return cls(data["name"], data["key"], external and ExternalKey.of(external))
 
 
 @dataclass(frozen=True, slots=True)

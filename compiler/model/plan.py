@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from gitopsc.model.descriptor import Environment, SecretKey
+from gitopsc.model.descriptor import Environment, ExternalKey, SecretKey
 from gitopsc.model.pod import Expose, Pod, Scale
 from gitopsc.model.program import Action, Build, Fetch, Lineage
 from gitopsc.model.scheduling import Scheduling
@@ -67,6 +67,15 @@ class Claim(NamedTuple):
     wave: int
     source: str
     place: Span
+
+
+class ExternalSecret(NamedTuple):
+    """A Secret to be fetched: its keys, and what a store calls each."""
+
+    name: str
+    store: str
+    is_of_cluster: bool
+    keys: tuple[tuple[str, ExternalKey], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +151,30 @@ class EnvironmentPlan:
     workloads: tuple[Workload, ...]
     claims: tuple[Claim, ...]
     builds: tuple[ImageBuild, ...]
+
+    @property
+    def secret_keys(self) -> Iterator[SecretKey]:
+        """All that its pods read, as often as they do."""
+        for workload in self.workloads:
+            for value in workload.variables.values():
+                if isinstance(value, SecretKey):
+                    yield value
+        for build in self.builds:
+            yield from build.secrets.values()
+
+    @property
+    def external_secrets(self) -> tuple[ExternalSecret, ...]:
+        """Those of the Secrets that somebody else keeps, sorted by name."""
+        found: dict[str, dict[str, ExternalKey]] = {}
+        for each in self.secret_keys:
+            if each.external is not None:
+                found.setdefault(each.name, {})[each.key] = each.external
+        made = []
+        for name, keys in sorted(found.items()):
+            first = next(iter(keys.values()))
+            listed = tuple(sorted(keys.items()))
+            made.append(ExternalSecret(name, first.store, first.is_of_cluster, listed))
+        return tuple(made)
 
     def only(self, kept: Container[str]) -> EnvironmentPlan:
         """The runs among some nodes of the lineage, with the claims that they mount."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gitopsc.model.descriptor import SecretKey
 from gitopsc.model.plan import EnvironmentPlan, Plan, Workload
 
 _CUSTOM = {
     "route": "httproutes.gateway.networking.k8s.io",
     "monitor": "podmonitors.monitoring.coreos.com",
+    "secret": "externalsecrets.external-secrets.io",
     "queue": "localqueues.kueue.x-k8s.io",
 }
 
@@ -54,17 +54,19 @@ def _items(planned: EnvironmentPlan) -> Iterator[Item]:
                 yield "storage_classes", mount.volume.storage_class, ""
         if workload.action == "serve" and environment.metrics == "pod-monitor":
             yield "custom_resources", _CUSTOM["monitor"], ""
-    for build in planned.builds:
-        for secret in build.secrets.values():
+    for secret in planned.secret_keys:
+        if secret.external is None:
             yield "secrets", secret.name, secret.key
+    for external in planned.external_secrets:
+        kind = "cluster_secret_stores" if external.is_of_cluster else "secret_stores"
+        yield kind, external.store, ""
+        yield "custom_resources", _CUSTOM["secret"], ""
+    for build in planned.builds:
         if build.registry_secret is not None:
             yield "secrets", build.registry_secret, ".dockerconfigjson"
 
 
 def _of_workload(workload: Workload) -> Iterator[Item]:
-    for value in workload.variables.values():
-        if isinstance(value, SecretKey):
-            yield "secrets", value.name, value.key
     pod, scheduling = workload.pod, workload.scheduling
     for name in pod.image_pull_secrets:
         yield "secrets", name, ".dockerconfigjson"

@@ -161,6 +161,18 @@ def not_a_pattern(pattern: str, span: Span) -> Diagnostic:
     return Diagnostic(WRONG_VALUE, message, span, hint)
 
 
+def store_or_cluster_store(span: Span) -> Diagnostic:
+    message = "an external secret needs a `store` or a `cluster_store`, and one of them only"
+    hint = "write `store:` for a SecretStore of the namespace"
+    return Diagnostic(BAD_SETTINGS, message, span, hint)
+
+
+def two_origins(name: str, span: Span) -> Diagnostic:
+    message = f"the keys of Secret `{name}` are not all from one place"
+    hint = "give those of another store, or of none, a Secret with another name"
+    return Diagnostic(BAD_SETTINGS, message, span, hint)
+
+
 def merge_or_json(span: Span) -> Diagnostic:
     hint = "write `merge:` with what is different, or `json:` with a list of operations"
     return Diagnostic(BAD_SETTINGS, "a patch is a merge or a list of operations", span, hint)

@@ -106,6 +106,7 @@ def _problems(document: Document) -> Iterator[Diagnostic]:
         yield from _run_problems(document)
         yield from _cluster_problems(document)
         yield from _patch_problems(document)
+        yield from _secret_problems(document)
 
 
 def _run_problems(document: Document) -> Iterator[Diagnostic]:
@@ -167,6 +168,28 @@ def _patch_problems(document: Document) -> Iterator[Diagnostic]:
         for index, patch in enumerate(patches if isinstance(patches, list) else ()):
             if isinstance(patch, dict) and ("merge" in patch) == ("json" in patch):
                 yield sentences.merge_or_json(document.span(*place, index))
+
+
+def _secret_problems(document: Document) -> Iterator[Diagnostic]:
+    """The operator owns a whole Secret, and fetches it from one store."""
+    for home in _homes(document):
+        found: dict[str, tuple[Pointer, Mapping[str, Any]]] = {}
+        for place in dict.fromkeys(((), home)):
+            way: Pointer = (*place, "secrets")
+            secrets = document.part(*way).data if document.has(*way) else None
+            for name, secret in secrets.items() if isinstance(secrets, dict) else ():
+                if isinstance(secret, dict) and isinstance(secret.get("name"), str):
+                    found[name] = (*way, name), secret
+        origins: dict[str, Any] = {}
+        for way, secret in found.values():
+            external = secret.get("external")
+            stores = None
+            if isinstance(external, dict):
+                stores = external.get("store"), external.get("cluster_store")
+                if (stores[0] is None) == (stores[1] is None):
+                    yield sentences.store_or_cluster_store(document.span(*way, "external"))
+            if origins.setdefault(secret["name"], stores) != stores:
+                yield sentences.two_origins(secret["name"], document.span(*way, "name"))
 
 
 def _store_problems(document: Document) -> Iterator[Diagnostic]:
@@ -282,7 +305,7 @@ def _environment(name: str, top: Mapping[str, Any], own: Mapping[str, Any]) -> E
         namespace=own.get("namespace", top.get("namespace")),
         target=own.get("target", top.get("target", DEFAULT_TARGET)),
         kubernetes=own.get("kubernetes", top.get("kubernetes", DEFAULT_KUBERNETES)),
-        secrets={key: SecretKey(each["name"], each["key"]) for key, each in secrets.items()},
+        secrets={key: SecretKey.of(each) for key, each in secrets.items()},
         defaults=_defaults(top.get("defaults", {}), own.get("defaults", {})),
         profiles={
             profile: _profile(each)
