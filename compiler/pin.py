@@ -1,4 +1,4 @@
-"""Project -> its pins: fetches what is not pinned yet, and has requirements resolved.
+"""Project -> its pins: fetches what is not pinned yet, has requirements resolved, asks for images.
 
 The only stage that uses the network, for `gitopsc lock` alone. A pin that still fits is kept.
 """
@@ -19,6 +19,7 @@ from gitopsc.adapters.git import (
     remote_repository,
 )
 from gitopsc.adapters.packaged import RUNTIME, runner_requirements
+from gitopsc.adapters.registry import NoOras, state_of
 from gitopsc.adapters.requirement import (
     is_hashable,
     normalised,
@@ -40,7 +41,13 @@ from gitopsc.model.diagnostic import (
     Label,
     listed,
 )
-from gitopsc.model.lock import FunctionPin, RequirementsPin, SourcePin, files_digest
+from gitopsc.model.lock import (
+    BasePin,
+    FunctionPin,
+    RequirementsPin,
+    SourcePin,
+    files_digest,
+)
 from gitopsc.model.remote import Access, NotRemote, Remote, https_host, is_remote, remote_of
 from gitopsc.model.source import MOST_BYTES, FunctionFile, Span, is_source, path_fault
 
@@ -66,14 +73,16 @@ def pin(
     present: Container[str],
     upgraded: Container[str] | None,
     with_requirements: bool,
+    with_images: bool,
 ) -> tuple[dict[str, FunctionPin], tuple[Diagnostic, ...]]:
-    """Pins by their key, sorted.
+    """Pins by their key, sorted. Base images that are not pinned yet are only `with_images`.
 
     Sources whose digest is in `present` are on this machine and not fetched again. Functions that
     are called as in `upgraded` get new pins; all of them, when that is None.
     """
     problems: Problems = _repeated(project)
-    results = _Results(access, present, {}, {})
+    known = {} if upgraded is None else _known_bases(project, upgraded)
+    results = _Results(access, present, {}, {}, known)
     pins = {}
     runner = runner_requirements(RUNTIME, project.schemes)
     for key, descriptor in _built(project):
@@ -86,8 +95,9 @@ def pin(
         requirements = _requirements(
             results, descriptor, old.requirements, runner, with_requirements, problems
         )
-        if source or requirements:
-            pins[key] = FunctionPin(source, requirements)
+        base = _base(results, descriptor, old.base, with_images, problems)
+        if source or requirements or base:
+            pins[key] = FunctionPin(source, requirements, base)
     return dict(sorted(pins.items())), tuple(problems)
 
 
@@ -134,6 +144,7 @@ class _Results(NamedTuple):
     present: Container[str]
     remotes: dict[tuple[Remote, str | None], Fetched | _Refusal]
     resolved: dict[tuple[tuple[str, ...], tuple[str, ...], str, str], RequirementsPin]
+    bases: dict[str, BasePin | None]
 
 
 # Sources
@@ -308,3 +319,50 @@ def _place(descriptor: FunctionDescriptor, name: str | None) -> Span | None:
         if name is not None and requirement_name(text) == name:
             return descriptor.requirement_span(index)
     return None
+
+
+# Base images
+
+
+def _known_bases(project: Project, upgraded: Container[str]) -> dict[str, BasePin | None]:
+    """What other functions start from: one image is one thing in a project."""
+    known: dict[str, BasePin | None] = {}
+    for key, descriptor in _built(project):
+        pin = project.lock.pins.get(key, FunctionPin()).base
+        if pin is not None and descriptor.name not in upgraded and pin.written == descriptor.base:
+            known[pin.written] = pin
+    return known
+
+
+def _base(
+    results: _Results,
+    descriptor: FunctionDescriptor,
+    old: BasePin | None,
+    with_images: bool,
+    problems: Problems,
+) -> BasePin | None:
+    written = descriptor.base
+    if old is not None and old.written == written:
+        return old
+    if not with_images or "@" in written:
+        return None
+    if written not in results.bases:
+        key = "base_image" if descriptor.spec.base_image else "python_version"
+        span = descriptor.span("spec", key)
+        try:
+            state = state_of(written)
+        except NoOras:
+            message = "registries are asked with oras, which is not on this machine"
+            hint = "install `gitopsc[images]`, or leave out `--images`"
+            problems.append(Diagnostic(FETCH_FAILED, message, span, hint))
+            results.bases[written] = None
+            return None
+        if state.digest is None:
+            reason = state.reason or "its registry does not have it"
+            if state.state == "there":
+                reason = "its registry does not say which digest it has"
+            message = f"the base image `{written}` cannot be pinned: {reason}"
+            hint = "correct the name, or write its digest: `<image>@sha256:...`"
+            problems.append(Diagnostic(FETCH_FAILED, message, span, hint))
+        results.bases[written] = None if state.digest is None else BasePin(written, state.digest)
+    return results.bases[written]

@@ -213,6 +213,7 @@ def lock_tree(
     check: bool,
     upgraded: Container[str] | None,
     with_requirements: bool,
+    with_images: bool,
     access: Access,
 ) -> tuple[tuple[tuple[Project, Mapping[str, FunctionPin]], ...], tuple[Diagnostic, ...]]:
     """The pins that each project is to have; for a `check` those it has, and what is wrong then.
@@ -237,6 +238,7 @@ def lock_tree(
                 present={content for content in contents if content is not None},
                 upgraded=upgraded,
                 with_requirements=with_requirements,
+                with_images=with_images,
             )
             _, checked = load(replace(project, lock=Lock(pins)), tree)
             diagnostics = [

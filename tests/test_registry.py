@@ -27,6 +27,7 @@ class Registry(BaseHTTPRequestHandler):
     there: set[str]
     login: str
     seen: list[tuple[str, str | None]]
+    digest = "sha256:" + "0" * 64
 
     def do_HEAD(self) -> None:
         self.seen.append((self.path, self.headers.get("Authorization")))
@@ -41,6 +42,8 @@ class Registry(BaseHTTPRequestHandler):
             self.send_header("Www-Authenticate", challenge)
         elif self.path == "/v2/" or self.path in self.there:
             self.send_response(200)
+            if self.digest:
+                self.send_header("Docker-Content-Digest", self.digest)
         elif "broken" in self.path:
             self.send_response(500)
         else:
@@ -192,3 +195,80 @@ def test_without_oras(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     monkeypatch.setitem(sys.modules, "oras", None)
     assert main(["images", str(SAMPLE), "--missing"]) == 2
     assert "install `gitopsc[images]`" in capsys.readouterr().err
+
+
+def locked(root: Path, *options: str) -> int:
+    return main(["lock", str(root), "--no-requirements", *options])
+
+
+def test_base_images_are_pinned(
+    tmp_path: Path, registry: tuple[str, type[Registry]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Asked for once each; kept while they fit; told when they do not; in the Dockerfile, and in
+    no compute digest."""
+    host, kind = registry
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "gitopsc.yaml").write_text(f"project: demo\nregistry: {host}/geo\n")
+    base = f"{host}/bases/python:3.11"
+    function = (
+        "kind: python\nname: {}\nspec:\n  python_version: PYTHON3_11\n  base_image: {}\n"
+        "  source: {{code: 'def run(): ...', handler: run}}\n---\n"
+        "kind: python+job:run\nname: {}-run\nspec: {{function: {}}}\n"
+    )
+    for name in ("one", "two"):
+        text = function.format(name, base, name, name)
+        (root / f"{name}.yaml").write_text(text)
+    assert main(["compile", str(root)]) == 0
+    before = (root / "deploy/manifests/default/one-run.yaml").read_text()
+    assert locked(root, "--images") == 1
+    assert "cannot be pinned: its registry does not have it" in capsys.readouterr().err
+    kind.there.add("/v2/bases/python/manifests/3.11")
+    kind.seen.clear()
+    assert locked(root, "--images") == 0
+    assert len(kind.seen) == 1
+    assert (root / "gitopsc.lock").read_text().count(f'digest: "{kind.digest}"') == 2
+    assert main(["compile", str(root)]) == 0
+    dockerfile = (root / "deploy/images/one/Dockerfile").read_text()
+    assert f"FROM {base}@{kind.digest}\n" in dockerfile
+    after = (root / "deploy/manifests/default/one-run.yaml").read_text()
+    compute = [line for text in (before, after) for line in text.splitlines() if "compute" in line]
+    assert len(set(compute)) == 2  # the annotation and the setting, each the same twice
+    assert before != after
+
+    kind.seen.clear()
+    digest, kind.digest = kind.digest, "sha256:" + "1" * 64
+    assert locked(root) == 0
+    assert locked(root, "--images") == 0
+    assert kind.seen == []
+    assert digest in (root / "gitopsc.lock").read_text()
+    assert locked(root, "--images", "--upgrade") == 0
+    assert (root / "gitopsc.lock").read_text().count(kind.digest) == 2
+    capsys.readouterr()
+    (root / "one.yaml").write_text(function.format("one", f"{base}-slim", "one", "one"))
+    assert main(["compile", str(root)]) == 1
+    assert "one.yaml:5:15: error[C602]" in capsys.readouterr().err
+    assert locked(root) == 0
+    assert (root / "gitopsc.lock").read_text().count(kind.digest) == 1
+    assert main(["compile", str(root)]) == 0
+
+
+@pytest.mark.parametrize("digest", ["", "sha256:short", "md5:" + "0" * 64])
+def test_a_registry_that_does_not_say_what_it_has(
+    digest: str,
+    tmp_path: Path,
+    registry: tuple[str, type[Registry]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    host, kind = registry
+    kind.digest = digest
+    kind.there.add("/v2/bases/python/manifests/3.11")
+    (tmp_path / "gitopsc.yaml").write_text("project: demo\n")
+    (tmp_path / "all.yaml").write_text(
+        "kind: python\nname: one\nspec:\n  python_version: PYTHON3_11\n"
+        f"  base_image: {host}/bases/python:3.11\n"
+        "  source: {code: 'def run(): ...', handler: run}\n"
+    )
+    assert locked(tmp_path, "--images") == 1
+    assert "its registry does not say which digest it has" in capsys.readouterr().err
+    assert not (tmp_path / "gitopsc.lock").exists()

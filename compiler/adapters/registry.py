@@ -1,4 +1,4 @@
-"""References of images -> whether their registries have them, by asking with oras.
+"""References of images -> whether their registries have them, and as what, by asking with oras.
 
 Each registry is given the credentials that Docker or Podman keep for it, and no other's.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
@@ -14,6 +15,8 @@ from functools import partial
 from typing import Any
 
 from gitopsc.model.image_state import ImageState
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 _AT_ONCE = 8
 _SECONDS = 20
@@ -45,6 +48,11 @@ def states_of(references: Iterable[str]) -> Iterator[ImageState]:
         yield from pool.map(partial(_state, Container), references)
 
 
+def state_of(reference: str) -> ImageState:
+    """Raises NoOras."""
+    return next(states_of([reference]))
+
+
 def _state(parsed: Callable[[str], Any], reference: str) -> ImageState:
     from requests.exceptions import RequestException
 
@@ -53,7 +61,7 @@ def _state(parsed: Callable[[str], Any], reference: str) -> ImageState:
     container = parsed(reference)
     host = container.registry
     try:
-        status = _status(container)
+        status, digest = _answer(container)
     except (RequestException, OSError, ValueError) as error:
         return ImageState(reference, "unknown", f"{host} cannot be asked: {_reason(error)}")
     if status == 404:
@@ -62,11 +70,12 @@ def _state(parsed: Callable[[str], Any], reference: str) -> ImageState:
         return ImageState(reference, "unknown", f"{host} asks for a login: `docker login {host}`")
     if status != 200:
         return ImageState(reference, "unknown", f"{host} answers {status}")
-    return ImageState(reference, "there")
+    return ImageState(reference, "there", digest=digest if _DIGEST.fullmatch(digest) else None)
 
 
-def _status(container: Any) -> int:
-    """What a registry answers, who is told who asks where it wants to know.
+def _answer(container: Any) -> tuple[int, str]:
+    """The status and the digest in a registry's answer, which is told who asks where it wants to
+    know.
 
     oras' own requests are tried again for two minutes; who asks here is waiting.
     """
@@ -86,7 +95,7 @@ def _status(container: Any) -> int:
         if answer.status_code == 401:
             headers = _introduced(answer, headers, login, session, is_local=is_local)
             answer = session.head(url, headers=headers, allow_redirects=True)
-        return answer.status_code
+        return answer.status_code, answer.headers.get("Docker-Content-Digest", "")
 
 
 def _introduced(

@@ -56,6 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="keep the requirements that are locked and fit, and lock no others",
     )
+    parser.add_argument(
+        "--images", action="store_true", help="pin base images by their digests, too"
+    )
     add_format(parser)
 
 
@@ -69,6 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
             check=arguments.check,
             upgraded=None if arguments.upgrade == [] else arguments.upgrade or (),
             with_requirements=not arguments.no_requirements,
+            with_images=arguments.images,
             access=Access(token_hosts(arguments.path), _tell_host),
         )
         problems += reading.placed(found)

@@ -11,7 +11,7 @@ from gitopsc.load.code import read_code
 from gitopsc.load.handler import read_handler, with_code
 from gitopsc.load.imports import foreign_imports
 from gitopsc.load.modules import Modules
-from gitopsc.load.requirements import bad_requirements, locked_packages
+from gitopsc.load.requirements import bad_requirements, locked_packages, pinned_base
 from gitopsc.load.source import Sources, Unavailable, find_source, module_of, platform_refusal
 from gitopsc.model.descriptor import FunctionDescriptor, Project
 from gitopsc.model.diagnostic import Diagnostic
@@ -61,6 +61,10 @@ def _function(
     if isinstance(packages, Diagnostic):
         problems.append(packages)
         packages = None
+    base = pinned_base(descriptor, sources.project.lock, key)
+    if isinstance(base, Diagnostic):
+        problems.append(base)
+        base = None
     if refusal := platform_refusal(descriptor):
         problems.append(refusal)
     source = find_source(sources, descriptor)
@@ -99,6 +103,7 @@ def _function(
         fetch=source.fetch,
         content=source.content,
         packages=packages,
+        base_digest=base.digest if base is not None else None,
         signatures=handler.signatures,
         imports=tuple(
             each._replace(path=_own_path(sources, each.name))

@@ -1,4 +1,4 @@
-"""A function's requirements -> what they were locked to, and what is wrong with them."""
+"""A function's requirements and base image -> what they were locked to, and what is wrong."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from gitopsc.adapters.requirement import excluded_pin, normalised, requirement_f
 from gitopsc.load import sentences
 from gitopsc.model.descriptor import FunctionDescriptor
 from gitopsc.model.diagnostic import Diagnostic
-from gitopsc.model.lock import FunctionPin, Lock, RequirementsPin
+from gitopsc.model.lock import BasePin, FunctionPin, Lock, RequirementsPin
 
 
 def bad_requirements(function: FunctionDescriptor, runner: tuple[str, ...]) -> Iterator[Diagnostic]:
@@ -38,3 +38,12 @@ def locked_packages(
     if is_same:
         return sentences.python_changed(function.name, lock, key, span)
     return sentences.requirements_changed(function.name, lock, key, span)
+
+
+def pinned_base(function: FunctionDescriptor, lock: Lock, key: str) -> BasePin | Diagnostic | None:
+    """Nothing says that a base image has to be pinned; but a pin is of the one that is meant."""
+    pin = lock.pins.get(key, FunctionPin()).base
+    if pin is None or function.spec.image is not None or pin.written == function.base:
+        return pin if function.spec.image is None else None
+    span = function.span("spec", "base_image" if function.spec.base_image else "python_version")
+    return sentences.base_changed(function.name, lock, key, span)

@@ -160,6 +160,11 @@ def runner_changed(function: str, lock: Lock, key: str, span: Span) -> Diagnosti
     return _mismatch(message, lock, key, span)
 
 
+def base_changed(function: str, lock: Lock, key: str, span: Span) -> Diagnostic:
+    message = f"the base image of `{function}` was pinned when it was another one"
+    return _mismatch(message, lock, key, span)
+
+
 def _mismatch(message: str, lock: Lock, key: str, span: Span) -> Diagnostic:
     """A lock that is not written yet has no places."""
     related = (Label(lock.spans[key], "pinned here"),) if key in lock.spans else ()

@@ -156,6 +156,11 @@ class FunctionDescriptor(Descriptor):
         return version.removeprefix("PYTHON").replace("_", ".")
 
     @property
+    def base(self) -> str:
+        """The image that its image starts from."""
+        return self.spec.base_image or f"python:{self.python_version}-slim"
+
+    @property
     def source(self) -> SourceSpec:
         """That of a valid function."""
         return self.spec.source or SourceSpec("")

@@ -1,4 +1,5 @@
-"""What `gitopsc.lock` says: which content each remote source is, which packages are installed.
+"""What `gitopsc.lock` says: which content each remote source is, which packages are installed, and
+which base image is meant.
 
 The file has one block for each function. A block ends in a digest of itself: one that was edited,
 or merged from two, is told from one that `gitopsc lock` wrote.
@@ -47,9 +48,18 @@ class RequirementsPin(NamedTuple):
     packages: str
 
 
+class BasePin(NamedTuple):
+    """The image that a function's image starts from, as it is named, and its digest (`sha256:` and
+    64 hex digits)."""
+
+    written: str
+    digest: str
+
+
 class FunctionPin(NamedTuple):
     source: SourcePin | None = None
     requirements: RequirementsPin | None = None
+    base: BasePin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +102,8 @@ def block_of(pin: FunctionPin) -> dict[str, Any]:
             "decides": list(requirements.names),
             "packages": requirements.packages,
         }
+    if (base := pin.base) is not None:
+        block["base"] = {"from": base.written, "digest": base.digest}
     return {**block, "check": _check(block)}
 
 
@@ -100,7 +112,7 @@ def pin_of(block: Mapping[str, Any]) -> FunctionPin | None:
     rest = {key: each for key, each in block.items() if key != "check"}
     if block["check"] != _check(rest):
         return None
-    source, requirements = block.get("source"), block.get("requirements")
+    source, requirements, base = (block.get(key) for key in ("source", "requirements", "base"))
     return FunctionPin(
         source
         and SourcePin(
@@ -118,6 +130,7 @@ def pin_of(block: Mapping[str, Any]) -> FunctionPin | None:
             tuple(requirements["decides"]),
             requirements["packages"],
         ),
+        base and BasePin(base["from"], base["digest"]),
     )
 
 

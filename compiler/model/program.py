@@ -105,7 +105,7 @@ class Function:
     `origin` is the file or folder of the project that the source is; None for inline text.
     `archive` is the zip archive that `files` were in; `fetch` says what the builder brings besides
     them, and `content` is the digest of a source that was pinned. `packages` are what the
-    requirements were locked to.
+    requirements were locked to, and `base_digest` the digest that its base image was.
     `signatures` are those of the handler and the init function, where reading can tell them;
     `imports` the modules of others that it needs. `is_newest` says that no other version is the one
     that a bare name means. `data` is what its code names, `init_assigns` a variable of a module
@@ -129,6 +129,7 @@ class Function:
     fetch: Fetch | None = None
     content: str | None = None
     packages: RequirementsPin | None = None
+    base_digest: str | None = None
     build: Build = field(default_factory=Build)
     is_newest: bool = True
     data: tuple[DataUse, ...] = ()
@@ -146,7 +147,12 @@ class Function:
     @property
     def base(self) -> str:
         """The image that its image starts from."""
-        return self.base_image or self.default_base
+        return self.descriptor.base
+
+    @property
+    def pinned_base(self) -> str:
+        """With the digest, where the lock has one."""
+        return self.base if self.base_digest is None else f"{self.base}@{self.base_digest}"
 
     @property
     def made(self) -> tuple[DataUse, ...]:

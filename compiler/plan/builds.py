@@ -25,7 +25,7 @@ def image_of(function: Function) -> Image:
         repository=cleaned(function.name),
         function=function.name,
         version=function.unique_name,
-        base=function.base,
+        base=function.pinned_base,
         build=function.build,
         requirements=function.requirements,
         packages=function.packages.packages if function.packages else None,
