@@ -1,5 +1,5 @@
-"""The stages in order: divide, parse, validate, normalize, load, screen, link, resolve, plan, emit,
-admit, combine.
+"""The stages in order: divide, parse, validate, normalize, load, screen, link, resolve, plan,
+excuse, emit, admit, combine.
 
 Scan is before, write after. One error anywhere means that nothing is emitted. Every stage still
 runs on what it can, so that one compile shows every problem.
@@ -18,6 +18,7 @@ from gitopsc.combine import combine
 from gitopsc.compare import compare, compare_environments
 from gitopsc.divide import divide
 from gitopsc.emit import emit
+from gitopsc.excuse import excuse
 from gitopsc.link import link
 from gitopsc.load import load
 from gitopsc.model.artifact import Emission
@@ -115,14 +116,15 @@ def compile_part(
     plans: list[tuple[Program, Plan]] = []
     for front in read.fronts:
         before = (*read.diagnostics, *front.diagnostics)
-        diagnostics += screen(front.project, front.functions.values(), tree, before)
+        screened = screen(front.project, front.functions.values(), tree, before)
         program, binding = link(front.project, front.functions)
         sound = not has_errors((*before, *binding))
         resolutions = [resolve(program, each) for each in front.project.environments]
         planned, limits = plan(program, resolutions, sound=sound)
         programs.append(program)
         resolved += resolutions
-        diagnostics += [*binding, *limits]
+        diagnostics += binding
+        diagnostics += excuse(front.project, (*screened, *limits), is_whole=sound)
         if planned is not None:
             if kept is not None:
                 planned = planned.only(kept.get(front.project.prefix, ()))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 
 from gitopsc.adapters.credential_formats import (
     PRIVATE_KEY,
@@ -17,14 +16,12 @@ from gitopsc.adapters.credential_formats import (
     credentials_in,
     may_hold_credentials,
 )
-from gitopsc.adapters.glob import matcher
 from gitopsc.model.credentials import is_placeholder, may_name_secrets, names_literal_secret
 from gitopsc.model.descriptor import Project
 from gitopsc.model.diagnostic import (
     CREDENTIAL_IN_SOURCE,
     LITERAL_CREDENTIAL,
     TELLING_NAME,
-    UNUSED_ALLOWANCE,
     Diagnostic,
     Severity,
 )
@@ -50,10 +47,7 @@ Problems = list[Diagnostic]
 def screen(
     project: Project, functions: Iterable[Function], tree: Tree, told: Iterable[Diagnostic] = ()
 ) -> tuple[Diagnostic, ...]:
-    """Those that the settings allow are notes; an allowance that nothing needs is a warning.
-
-    A place where an error was `told` has no second one.
-    """
+    """A place where an error was `told` has no second one."""
     known = {each.span for each in told if each.severity is Severity.ERROR}
     found: Problems = []
     documents = list(_documents(project))
@@ -67,8 +61,7 @@ def screen(
     if any(_may_hold("\n".join(text for _, _, text in sources))):
         for function, file, text in sources:
             found += _in_source(function, file, text)
-    new = [each for each in found if each.span not in known]
-    return tuple(_without_allowed(project, new))
+    return tuple(each for each in found if each.span not in known)
 
 
 def _documents(project: Project) -> Iterator[Document]:
@@ -190,20 +183,3 @@ def _place(function: Function, file: FunctionFile, text: str, start: int, end: i
     column = start - (text.rfind("\n", 0, start) + 1) + 1
     length = len(text[start:end].partition("\n")[0])
     return Span(file.origin, line, column, line, column + length)
-
-
-def _without_allowed(project: Project, found: Problems) -> Iterator[Diagnostic]:
-    allowances = [(each, matcher([each.pattern])) for each in project.allowed]
-    used = set()
-    for problem in found:
-        path = project.relative(problem.span.path)
-        for allowance, matches in allowances:
-            if allowance.code == problem.code.id and matches(path):
-                used.add(allowance)
-                problem = replace(problem, allowed=allowance.reason)
-                break
-        yield problem
-    for allowance, _ in allowances:
-        if allowance not in used:
-            message = f"nothing in `{allowance.pattern}` is {allowance.code}"
-            yield Diagnostic(UNUSED_ALLOWANCE, message, allowance.span, "remove the entry")

@@ -24,6 +24,7 @@ STAGES = (
         "link",
         "resolve",
         "plan",
+        "excuse",
         "emit",
         "admit",
         "combine",
@@ -34,10 +35,11 @@ STAGES = (
         "compare",
         "execute",
         "inquire",
+        "rewrite",
         "select",
     ),
 )
-PURE = (*STAGES[1:13], "pipeline", "model", "report")
+PURE = (*STAGES[1:14], "pipeline", "model", "report")
 """What touches no file, no clock, no environment and no random source."""
 
 LOOKS = {

@@ -284,6 +284,31 @@ CHANGES: Mapping[str, tuple[tuple[str, str, str], ...]] = {
             "name: alone\nspec: {function: download, schedule: '@daily'}",
         ),
     ),
+    "exception": (
+        (
+            "gitopsc.yaml",
+            "environments:",
+            "policies: {requests: [mem]}\n"
+            "allow: [{code: C804, path: all.yaml, reason: measured in March}]\nenvironments:",
+        ),
+    ),
+    "patch": (
+        (
+            "gitopsc.yaml",
+            "environments:",
+            "patches:\n- target: {kind: Deployment}\n  merge: {spec: {minReadySeconds: 9}}\n"
+            "- target: {kind: Job, run: alone}\n"
+            "  merge: {spec: {template: {spec: {hostname: alone}}}}\nenvironments:",
+        ),
+    ),
+    "queue": (("gitopsc.yaml", "environments:", "queue: batch\nenvironments:"),),
+    "shards": (
+        (
+            "all.yaml",
+            "spec: {function: download}",
+            "spec: {function: download, gitops: {completions: 9}}",
+        ),
+    ),
     "label": (("all.yaml", "name: alone\n", "name: alone\nmetadata: {labels: [team:geo]}\n"),),
 }
 

@@ -12,6 +12,7 @@ from gitopsc.model import identity
 from gitopsc.model.consequence import Cause, Reason
 from gitopsc.model.credentials import masked
 from gitopsc.model.descriptor import Environment, SecretKey
+from gitopsc.model.patch import Patch
 from gitopsc.model.pod import Pod, plain
 from gitopsc.model.program import Reference
 from gitopsc.model.scheduling import Scheduling
@@ -280,12 +281,33 @@ def environment_causes(old: Environment, new: ClusterRun) -> Iterator[Cause]:
             shown = ("", "") if key == "build" else (first, second)
             text = _changed(label, *shown) if key != "build" else "where images are built"
             yield Cause("settings", text, _setting(new, key))
+    yield from _patch_causes(old, new)
     stores = {name: store.url for name, store in old.stores.items()}
     for name in sorted({*stores, *now.stores}):
         url = now.stores[name].url if name in now.stores else None
         if stores.get(name) != url:
             text = _changed(f"store {name}", stores.get(name), url)
             yield Cause("settings", text, _setting(new, "stores", name))
+
+
+def _patch_causes(old: Environment, new: ClusterRun) -> Iterator[Cause]:
+    """What settings change in its objects."""
+    run, main = new.resolved.name, new.main.kind
+    jobs = ("CronJob", "Job")
+
+    def own(patch: Patch) -> bool:
+        is_of_kind = patch.kind == main if main in jobs else patch.kind not in jobs
+        return is_of_kind and patch.is_for(patch.kind, run)
+
+    was, now = (
+        {each.says: each for each in environment.patches if own(each)}
+        for environment in (old, new.environment)
+    )
+    for says in sorted(now.keys() - was.keys()):
+        yield Cause("settings", f"patch of its {now[says].kind}", now[says].span())
+    for says in sorted(was.keys() - now.keys()):
+        if was[says].kind not in {now[each].kind for each in now.keys() - was.keys()}:
+            yield Cause("settings", f"no patch of its {was[says].kind} any more", _setting(new))
 
 
 def _setting(run: ClusterRun, *way: str) -> Span | None:

@@ -67,7 +67,7 @@ def consequences(
         *_old_data(folded),
         *_cut_off(before, after),
     )
-    notes = (*notes, *_images_to_push(folded, head))
+    notes = (*notes, *_images_to_push(folded, head), *_excused(base, head))
     return folded, tuple(sorted(run for _, run in names)), notes
 
 
@@ -250,6 +250,20 @@ def _of_shared(objects: Sequence[ObjectChange]) -> Iterator[Consequence]:
             where = (change.environment,)
             note = gone if verb == "deletes" else note
             yield Consequence(verb, change.project, change.name, kind, where, causes, None, note)
+
+
+def _excused(base: Compilation, head: Compilation) -> Iterator[str]:
+    """What the settings newly let pass, and why."""
+    known, found = (
+        {
+            (each.code.id, each.span.path, each.allowed)
+            for each in side.diagnostics
+            if each.allowed is not None
+        }
+        for side in (base, head)
+    )
+    for code, path, reason in sorted(found - known, key=str):
+        yield f"`allow` lets {code} in {path} pass: {reason}"
 
 
 def _of_images(base: Compilation, head: Compilation) -> Iterator[Consequence]:

@@ -13,6 +13,7 @@ from gitopsc.model.document import Document, Pointer
 from gitopsc.model.lock import Lock
 from gitopsc.model.patch import Patch
 from gitopsc.model.pod import Network, Pod
+from gitopsc.model.policy import Policies
 from gitopsc.model.scheduling import Scheduling
 from gitopsc.model.source import Span
 from gitopsc.model.specification import (
@@ -362,6 +363,7 @@ class Environment:
     controller: Controller | None = None
     patches: tuple[Patch, ...] = ()
     queue: str | None = None
+    policies: Policies = field(default_factory=Policies)
 
     def profile(self, name: str | None) -> Profile:
         """The one that a run names; linking has seen that every environment has it."""

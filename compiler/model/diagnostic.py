@@ -1,7 +1,7 @@
 """A problem in somebody's input, as a value: code, sentence, place, hint, related places.
 
 Codes are declared here once, by stage (C1xx scan, C2xx parse, C3xx validate, C4xx link, C5xx plan,
-C6xx lock, C7xx write), and never used again for something else.
+C6xx lock, C7xx write, C8xx policies), and never used again for something else.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from gitopsc.model.credentials import masked
+from gitopsc.model.fix import Fix
 from gitopsc.model.source import Span
 
 _LONGEST_MESSAGE = 2_000
@@ -46,7 +47,7 @@ class Diagnostic:
     """One problem. `message` is one sentence in lower case without a full stop.
 
     What stands at the place of a `private` one is shown to nobody. `allowed` is why the settings
-    let it pass; it is a note then.
+    let it pass; it is a note then. `fix` is what puts it right without a thought.
     """
 
     code: Code
@@ -56,6 +57,7 @@ class Diagnostic:
     related: tuple[Label, ...] = ()
     private: bool = False
     allowed: str | None = None
+    fix: Fix | None = None
 
     @property
     def severity(self) -> Severity:
@@ -327,6 +329,13 @@ KEPT_FILE = Code(
 UNKNOWN_OWNED = Code(
     "C707", "unknown-owned", _ERROR, "a line of the list of owned files that gitopsc did not write"
 )
+
+NO_DIGEST = Code("C801", "no-digest", _ERROR, "an image whose name says no digest")
+FOREIGN_IMAGE = Code("C802", "foreign-image", _ERROR, "an image of a registry that is not allowed")
+FOREIGN_BASE = Code("C803", "foreign-base", _ERROR, "a base image that is not allowed")
+NOT_ASKED = Code("C804", "not-asked", _ERROR, "a run that asks for no amount of a resource")
+MISSING_LABEL = Code("C805", "missing-label", _ERROR, "pods without a label that all must have")
+OTHER_PULL_POLICY = Code("C806", "other-pull-policy", _ERROR, "pods with another pull policy")
 
 LOCK_CODES = (NOT_LOCKED, LOCK_MISMATCH, LOCK_EDITED, NOT_FETCHED, LEFTOVER_PIN)
 """What `gitopsc lock` puts right."""

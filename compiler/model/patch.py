@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -51,6 +52,13 @@ class Patch(NamedTuple):
     def is_own(self) -> bool:
         """Whether it stands in one environment's settings."""
         return self.way[0] == "environments"
+
+    @property
+    def says(self) -> str:
+        """The same for two that are the same."""
+        return json.dumps(
+            [self.kind, self.run, self.merge, list(self.operations)], sort_keys=True, default=str
+        )
 
     def is_for(self, kind: str, run: str | None) -> bool:
         """Of an object; a run may be written as it is, or as the cluster has it."""

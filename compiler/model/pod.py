@@ -18,6 +18,7 @@ class Pod(NamedTuple):
     image_pull_secrets: tuple[str, ...] = ()
     user: int | Literal["assigned"] | None = None
     shm: str | None = None
+    pull_policy: str | None = None
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Pod:
@@ -29,6 +30,7 @@ class Pod(NamedTuple):
             tuple(data.get("image_pull_secrets", ())),
             data.get("user"),
             None if data.get("shm") is None else str(data["shm"]),
+            data.get("pull_policy"),
         )
 
     def over(self, other: Pod) -> Pod:
@@ -41,6 +43,7 @@ class Pod(NamedTuple):
             tuple(secrets),
             self.user or other.user,
             self.shm or other.shm,
+            self.pull_policy or other.pull_policy,
         )
 
 

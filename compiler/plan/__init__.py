@@ -20,6 +20,7 @@ from gitopsc.plan.limits import (
     schedule_problems,
 )
 from gitopsc.plan.names import name_problems
+from gitopsc.plan.policies import policy_problems
 from gitopsc.plan.storage import claims, mount_problems
 from gitopsc.plan.stores import path_problems, store_problems
 from gitopsc.plan.workloads import workload_of
@@ -58,6 +59,7 @@ def _problems(program: Program, resolutions: Sequence[Resolution]) -> Iterator[D
             yield from schedule_problems(resolution.environment, resolved.run)
         yield from build_problems(resolution)
         yield from store_problems(resolution)
+        yield from policy_problems(resolution)
     for run in program.runs:
         if not run.local:
             yield from quantity_problems(run)

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gitopsc.model.descriptor import Descriptor, Environment, Project
 from gitopsc.model.diagnostic import (
     BAD_NAME,
     CLAIM_CONFLICT,
+    FOREIGN_BASE,
+    FOREIGN_IMAGE,
     LARGE_CONTEXT,
     LOCAL_DATA,
+    MISSING_LABEL,
     MOUNT_CLASH,
     NEEDS_STORE,
     NEWER_KUBERNETES,
     NO_BUILDER,
+    NO_DIGEST,
     NO_RECORD,
     NO_REGISTRY,
+    NOT_ASKED,
     NOT_BUILT,
     ONE_NAME,
     ONE_NODE,
+    OTHER_PULL_POLICY,
     OUTPUT_HOLDS_INPUT,
     OVER_LIMIT,
     PLATFORM_REFUSES,
@@ -28,7 +36,9 @@ from gitopsc.model.diagnostic import (
     Diagnostic,
     Label,
     did_you_mean,
+    listed,
 )
+from gitopsc.model.fix import Fix
 from gitopsc.model.program import BuildRun, Function, Run
 from gitopsc.model.reference import StoreKey
 from gitopsc.model.source import Span
@@ -257,3 +267,51 @@ def unknown_scheme(run: Run, path: str, scheme: str, span: Span) -> Diagnostic:
     message = f"`{run.name}` reads `{path}`, and no driver is known for `{scheme}://`"
     hint = did_you_mean(scheme, KNOWN_SCHEMES) or "put the data where fsspec opens it, as in S3"
     return Diagnostic(UNKNOWN_SCHEME, message, span, hint)
+
+
+# Policies
+
+
+def no_digest(image: str, span: Span, hint: str) -> Diagnostic:
+    message = f"`{image}` names a tag, which may be another image tomorrow"
+    return Diagnostic(NO_DIGEST, message, span, hint)
+
+
+def foreign_image(image: str, what: str, allowed: Sequence[str], span: Span) -> Diagnostic:
+    message = f"`{image}` ({what}) is of a registry that `policies` do not allow"
+    return Diagnostic(FOREIGN_IMAGE, message, span, f"allowed: {listed(allowed)}")
+
+
+def foreign_base(image: str, allowed: Sequence[str], span: Span) -> Diagnostic:
+    message = f"the base image `{image}` is not one that `policies` allow"
+    return Diagnostic(FOREIGN_BASE, message, span, f"allowed: {listed(allowed)}")
+
+
+def no_request(run: Run, name: str, amount: str, fix: Fix | None) -> Diagnostic:
+    message = f"`{run.name}` asks for no {_RESOURCES[name]}, and gets the default"
+    hint = f"write `resources: {{{name}: {amount}}}`, which is what it has"
+    return Diagnostic(NOT_ASKED, message, run.descriptor.name_span, hint, fix=fix)
+
+
+def no_limit(run: Run, name: str) -> Diagnostic:
+    message = f"`{run.name}` has no limit of {_RESOURCES[name]}"
+    hint = f"write `resources: {{limits: {{{name}: ...}}}}` into a profile of it"
+    return Diagnostic(NOT_ASKED, message, run.descriptor.name_span, hint)
+
+
+def missing_label(run: Run, label: str) -> Diagnostic:
+    message = f"the pods of `{run.name}` have no label `{label}`"
+    hint = f"write `pod: {{labels: {{{label}: ...}}}}` into the settings, or under `gitops`"
+    return Diagnostic(MISSING_LABEL, message, run.descriptor.name_span, hint)
+
+
+def other_pull_policy(
+    run: Run, found: str | None, wanted: str, span: Span, fix: Fix | None
+) -> Diagnostic:
+    what = f"the pull policy `{found}`" if found is not None else "the cluster's own pull policy"
+    message = f"the pods of `{run.name}` have {what}"
+    hint = f"write `pod: {{pull_policy: {wanted}}}`"
+    return Diagnostic(OTHER_PULL_POLICY, message, span, hint, fix=fix)
+
+
+_RESOURCES = {"cpu": "CPU", "mem": "memory"}

@@ -27,6 +27,7 @@ from gitopsc.model.diagnostic import (
     did_you_mean,
 )
 from gitopsc.model.files import SETTINGS_FILE
+from gitopsc.model.fix import Fix
 from gitopsc.model.names import cleaned
 from gitopsc.model.source import Span
 from gitopsc.model.store import KNOWN_SCHEMES
@@ -73,7 +74,8 @@ def other_runtime(kind: str, places: Sequence[Span]) -> Diagnostic:
 def unknown_kind(kind: str, meant: str, places: Sequence[Span]) -> Diagnostic:
     message = f"unknown kind `{kind}`"
     hint = f"did you mean `{meant}`?"
-    return Diagnostic(UNKNOWN_KIND, message, places[0], hint, _and_here(places))
+    fix = Fix("replace", places[0], meant)
+    return Diagnostic(UNKNOWN_KIND, message, places[0], hint, _and_here(places), fix=fix)
 
 
 def foreign_kind(kind: str, meant: str | None, places: Sequence[Span]) -> Diagnostic:

@@ -27,6 +27,7 @@ from gitopsc.model.diagnostic import NO_CRON, Diagnostic
 from gitopsc.model.document import Document, Pointer
 from gitopsc.model.patch import Patch
 from gitopsc.model.pod import Network, Pod
+from gitopsc.model.policy import Policies
 from gitopsc.model.schedule import NotCron, cron_of
 from gitopsc.model.scheduling import Scheduling
 from gitopsc.model.specification import RunSpec
@@ -323,6 +324,7 @@ def _environment(name: str, top: Mapping[str, Any], own: Mapping[str, Any]) -> E
         network=Network.of(own.get("network", top.get("network", {}))),
         metrics=own.get("metrics", top.get("metrics")),
         queue=own.get("queue", top.get("queue")),
+        policies=Policies.of({**top.get("policies", {}), **own.get("policies", {})}),
         controller=controller_of(own.get("controller", top.get("controller", {}))),
     )
 

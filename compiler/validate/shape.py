@@ -32,6 +32,7 @@ from gitopsc.model.diagnostic import (
     listed,
 )
 from gitopsc.model.document import Document, Pointer
+from gitopsc.model.fix import Fix
 from gitopsc.model.source import Span
 
 SETTINGS_SCHEMA = "gitopsc"
@@ -181,7 +182,10 @@ def _unknown_key(
         hint = "YAML 1.2 has no merge keys; repeat the keys"
     elif violation.pointer == ("spec",):
         hint = _other_home(schema, key) or _other_word(schema, key) or hint
-    return Diagnostic(UNKNOWN_KEY, f"unknown key `{key}`", span, hint)
+    fix = None
+    if near is not None and hint == near and (meant := near.split("`")[1]) not in violation.found:
+        fix = Fix("replace", span, meant)
+    return Diagnostic(UNKNOWN_KEY, f"unknown key `{key}`", span, hint, fix=fix)
 
 
 def _other_word(schema: str, key: str) -> str | None:
@@ -247,19 +251,22 @@ def _wrong_type(document: Document, violation: Violation) -> Diagnostic:
     found = violation.found
     message = f"{_place(violation.pointer)} must be {wanted}, not {_kind_word(found)}"
     hint = violation.schema.get("x-hint")
+    fix = None
     if "integer" in types and "string" not in types and isinstance(found, float):
         hint = hint or "write a whole number"
     elif "string" in types and isinstance(found, (bool, int, float)):
         hint = f'quote it: "{plain(found)}"'
+        fix = Fix("quote", span)
         if plain(found) not in violation.schema.get("enum", (plain(found),)):
             hint = f"YAML reads a number here; {_enum_hint(violation.schema, found)}"
+            fix = None
     elif types == ["boolean"]:
         hint = "write `true` or `false`, without quotes"
     elif types == ["array"] and isinstance(found, str):
         hint = f"write `[{found}]`" if len(found) < 40 else "put `- ` before it"
     elif examples := violation.schema.get("examples"):
         hint = f"write for example `{_flow(examples[0])}`"
-    return Diagnostic(WRONG_TYPE, message, span, hint)
+    return Diagnostic(WRONG_TYPE, message, span, hint, fix=fix)
 
 
 def _enum_hint(schema: Mapping[str, Any], found: object) -> str | None:
@@ -384,7 +391,7 @@ def odd_numbers(document: Document, pointer: Pointer) -> list[Diagnostic]:
             message = f"YAML reads this as the number {value}"
             hint = "quote it, as it is meant"
             span = document.span(*place, index, "value")
-            found.append(Diagnostic(WRONG_TYPE, message, span, hint))
+            found.append(Diagnostic(WRONG_TYPE, message, span, hint, fix=Fix("quote", span)))
     return found
 
 

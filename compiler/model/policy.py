@@ -1,0 +1,47 @@
+"""What runs of an environment must keep to, as the settings say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+
+class Policies(NamedTuple):
+    """Nothing of it is asked for where nothing is said. `registries` and `base_images` are what
+    images may come from and start from; `requests` and `limits` are of `cpu` and `mem`; `labels`
+    are keys of pods' labels."""
+
+    registries: tuple[str, ...] = ()
+    base_images: tuple[str, ...] = ()
+    digests: bool = False
+    requests: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    pull_policy: str | None = None
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> Policies:
+        """`data` is what the schema accepts."""
+        return cls(
+            registries=tuple(data.get("registries", ())),
+            base_images=tuple(data.get("base_images", ())),
+            digests=data.get("digests", False),
+            requests=tuple(data.get("requests", ())),
+            limits=tuple(data.get("limits", ())),
+            labels=tuple(data.get("labels", ())),
+            pull_policy=data.get("pull_policy"),
+        )
+
+    def allows_registry(self, image: str) -> bool:
+        name = image.partition("@")[0]
+        return not self.registries or any(
+            name == each or name.startswith((f"{each}/", f"{each}:")) for each in self.registries
+        )
+
+    def allows_base(self, image: str) -> bool:
+        name = image.partition("@")[0]
+        return not self.base_images or any(
+            re.fullmatch(".*".join(map(re.escape, each.split("*"))), name)
+            for each in self.base_images
+        )

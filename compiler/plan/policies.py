@@ -1,0 +1,136 @@
+"""Resolved runs and the settings' policies -> what does not keep to them, at its line.
+
+What is the same in several environments is told for each; only the first is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.fix import Fix
+from gitopsc.model.program import Function
+from gitopsc.model.resolution import Resolution, ResolvedRun
+from gitopsc.model.source import Span
+from gitopsc.plan import sentences
+
+
+def policy_problems(resolution: Resolution) -> Iterator[Diagnostic]:
+    environment = resolution.environment
+    runs = resolution.cluster_runs
+    functions = {each.run.function.version: each.run.function for each in runs}
+    for _, function in sorted(functions.items(), key=str):
+        yield from _image_problems(resolution, function)
+    builder = environment.builder
+    if builder is not None and any(each.image is None for each in functions.values()):
+        place = _place(resolution, "build")
+        yield from _named_problems(resolution, builder.client_image, "the builder's image", place)
+    for resolved in runs:
+        places = {
+            volume.name: resolved.run.span("volumes", index)
+            for index, volume in enumerate(resolved.run.spec.volumes or ())
+        }
+        for volume in resolved.volumes:
+            if volume.image is not None:
+                place = places.get(volume.name) or resolved.run.span("profile")
+                what = f"volume `{volume.name}`"
+                yield from _named_problems(resolution, volume.image, what, place)
+        yield from _resource_problems(resolution, resolved)
+        yield from _pod_problems(resolution, resolved)
+
+
+def _image_problems(resolution: Resolution, function: Function) -> Iterator[Diagnostic]:
+    environment, policies = resolution.environment, resolution.environment.policies
+    descriptor = function.descriptor
+    if function.image is not None:
+        place = descriptor.span("spec", "image")
+        yield from _named_problems(resolution, function.image, f"`{function.name}`", place)
+        return
+    key = "base_image" if function.base_image is not None else "python_version"
+    place = descriptor.span("spec", key)
+    base = function.pinned_base
+    if not policies.allows_base(base):
+        yield sentences.foreign_base(base, policies.base_images, place)
+    elif not policies.base_images and not policies.allows_registry(base):
+        yield sentences.foreign_image(base, "the base image", policies.registries, place)
+    if policies.digests and "@" not in base:
+        yield sentences.no_digest(base, place, "run `gitopsc lock --images`")
+    own = environment.registry
+    if own is not None and not policies.allows_registry(own):
+        place = _place(resolution, "registry")
+        yield sentences.foreign_image(own, "what is built here", policies.registries, place)
+
+
+def _named_problems(
+    resolution: Resolution, image: str, what: str, place: Span
+) -> Iterator[Diagnostic]:
+    policies = resolution.environment.policies
+    if not policies.allows_registry(image):
+        yield sentences.foreign_image(image, what, policies.registries, place)
+    if policies.digests and "@" not in image:
+        yield sentences.no_digest(image, place, "write `<image>@sha256:<digest>`")
+
+
+def _resource_problems(resolution: Resolution, resolved: ResolvedRun) -> Iterator[Diagnostic]:
+    """What nobody has said is a default of ours."""
+    policies, run = resolution.environment.policies, resolved.run
+    written = {*(run.spec.resources or {}), *resolved.profile.requests}
+    written |= {*(resolution.environment.defaults.resources or {})}
+    for name in policies.requests:
+        if name not in written:
+            amount = resolved.requests[name]
+            yield sentences.no_request(run, name, amount, _fix(resolved, name, amount))
+    for name in policies.limits:
+        if name not in resolved.limits:
+            yield sentences.no_limit(run, name)
+
+
+def _fix(resolved: ResolvedRun, name: str, amount: str) -> Fix | None:
+    """Written into the run itself, before what stands there second."""
+    document = resolved.run.descriptor.document
+    if document.has("spec", "resources"):
+        there = document.part("spec", "resources").data
+        if isinstance(there, dict) and there:
+            span = document.key_span("spec", "resources", next(iter(there)))
+            return Fix("insert", span, f"{name}: {amount}")
+        return None
+    keys = [*document.part("spec").data] if document.has("spec") else []
+    if len(keys) == 0:
+        return None
+    span = document.key_span("spec", keys[min(1, len(keys) - 1)])
+    return Fix("insert", span, f"resources: {{{name}: {amount}}}")
+
+
+def _pod_problems(resolution: Resolution, resolved: ResolvedRun) -> Iterator[Diagnostic]:
+    policies, run, pod = resolution.environment.policies, resolved.run, resolved.pod
+    for label in policies.labels:
+        if label not in pod.labels:
+            yield sentences.missing_label(run, label)
+    if policies.pull_policy not in (None, pod.pull_policy):
+        wanted = str(policies.pull_policy)
+        is_own = run.spec.gitops is not None and run.spec.gitops.pod.pull_policy is not None
+        place = run.span("gitops", "pod", "pull_policy") if is_own else run.descriptor.name_span
+        fix = None if pod.pull_policy is not None else _pull_policy_fix(resolution, wanted)
+        yield sentences.other_pull_policy(run, pod.pull_policy, wanted, place, fix)
+
+
+def _pull_policy_fix(resolution: Resolution, wanted: str) -> Fix | None:
+    """Into the settings, for all runs."""
+    settings = resolution.program.project.settings
+    if settings is None or not isinstance(settings.data, dict):
+        return None
+    if isinstance(settings.data.get("pod"), dict):
+        span = settings.key_span("pod", next(iter(settings.data["pod"])))
+        return Fix("insert", span, f"pull_policy: {wanted}")
+    span = settings.key_span(
+        "policies" if "policies" in settings.data else next(iter(settings.data))
+    )
+    return Fix("insert", span, f"pod: {{pull_policy: {wanted}}}")
+
+
+def _place(resolution: Resolution, key: str) -> Span:
+    settings = resolution.program.project.settings
+    for home in (("environments", resolution.environment.name), ()):
+        if settings is not None and settings.has(*home, key):
+            return settings.span(*home, key)
+    return resolution.program.project.place

@@ -1,0 +1,162 @@
+"""`gitopsc validate --fix`: what it writes, and that it touches nothing else."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+import yaml
+from conftest import ROOT
+from gitopsc.cli import main
+from gitopsc.model.fix import Fix
+from gitopsc.model.source import Span
+from gitopsc.rewrite import rewrite
+
+ERRORS = sorted((ROOT / "tests" / "errors").glob("*.yaml"))
+SETTINGS = """\
+# ours
+project: demo   # called so
+registry: registry.example.com
+stores: {default: s3://demo/data}
+profiles: {big: {}}
+policies: {requests: [cpu, mem], pull_policy: Always}
+"""
+FUNCTION = "kind: python\nname: f\nspec:\n  python_version: PYTHON3_11\n"
+FUNCTION += "  source: {code: 'def f(x=1): ...', handler: f}\n"
+
+CASES: Mapping[str, tuple[str, str]] = {
+    "block": (
+        "kind: python+job:run\nname: a\nspec:\n  function: f  # which\n  # and\n  profile: big\n",
+        "kind: python+job:run\nname: a\nspec:\n  function: f  # which\n  # and\n"
+        "  resources: {mem: 256Mi, cpu: 100m}\n  profile: big\n",
+    ),
+    "one key": (
+        "kind: python+job:run\nname: a\nspec:\n    function: f\n",
+        "kind: python+job:run\nname: a\nspec:\n    resources: {mem: 256Mi, cpu: 100m}\n"
+        "    function: f\n",
+    ),
+    "flow": (
+        "{kind: python+job:run, name: a, spec: {function: f, envs: [{name: A, value: 012}]}}\n",
+        "{kind: python+job:run, name: a, spec: {function: f, resources: {mem: 256Mi, cpu: 100m},"
+        ' envs: [{name: A, value: "012"}]}}\n',
+    ),
+    "flow over lines": (
+        "kind: python+job:run\nname: a\nspec: {\n  function: f,\n  envs: []\n}\n",
+        "kind: python+job:run\nname: a\nspec: {\n  function: f,\n"
+        "  resources: {mem: 256Mi, cpu: 100m},\n  envs: []\n}\n",
+    ),
+    "in a list": (
+        "- kind: python+job:run\n  name: a\n  spec:\n    function: f\n    paramters: {x: é}\n",
+        "- kind: python+job:run\n  name: a\n  spec:\n    function: f\n"
+        "    resources: {mem: 256Mi, cpu: 100m}\n    parameters: {x: é}\n",
+    ),
+    "one of two": (
+        "kind: python+job:run\nname: a\nspec:\n  function: f\n  resources:\n    mem: 1Gi  # x\n",
+        "kind: python+job:run\nname: a\nspec:\n  function: f\n  resources:\n"
+        "    cpu: 100m\n    mem: 1Gi  # x\n",
+    ),
+    "windows": (
+        "kind: pyton+job:run\r\nname: a\r\nspec:\r\n  function: f\r\n  secrets: []\r\n",
+        "kind: python+job:run\r\nname: a\r\nspec:\r\n  function: f\r\n"
+        "  resources: {mem: 256Mi, cpu: 100m}\r\n  secrets: []\r\n",
+    ),
+}
+
+
+def project(folder: Path, run: str) -> Path:
+    subprocess.run(["git", "init", "-q", folder], check=True)
+    (folder / "gitopsc.yaml").write_text(
+        SETTINGS.replace("policies", "profiles: {big: {}}\npolicies")
+    )
+    (folder / "f.yaml").write_text(FUNCTION)
+    (folder / "run.yaml").write_bytes(run.encode())
+    return folder
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_written(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before, after = CASES[name]
+    folder = project(tmp_path, before)
+    assert main(["validate", "--fix", str(folder)]) == 0, capsys.readouterr().err
+    assert "fixed 2 files; " in capsys.readouterr().err
+    assert (folder / "run.yaml").read_bytes().decode() == after
+    settings = (folder / "gitopsc.yaml").read_text()
+    assert "\npod: {pull_policy: Always}\npolicies:" in settings
+    assert settings.startswith("# ours\nproject: demo   # called so\n")
+    assert main(["validate", "--fix", str(folder)]) == 0
+    assert "fixed" not in capsys.readouterr().err
+    assert (folder / "run.yaml").read_bytes().decode() == after
+
+
+@pytest.mark.parametrize("path", ERRORS, ids=lambda path: path.stem)
+def test_twice_is_once_and_comments_stay(
+    path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On every mistake that is known."""
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    before = path.read_bytes()
+    for name in ("all.yaml", "gitopsc.yaml"):
+        (tmp_path / name).write_bytes(b"project: demo\n" if name == "gitopsc.yaml" else before)
+    main(["validate", "--fix", str(tmp_path)])
+    once = (tmp_path / "all.yaml").read_bytes()
+    main(["validate", "--fix", str(tmp_path)])
+    assert (tmp_path / "all.yaml").read_bytes() == once
+    assert re.findall(rb"(?m)^\s*#.*$", once) == re.findall(rb"(?m)^\s*#.*$", before)
+    was, now = (text.decode("utf-8", "replace").splitlines() for text in (before, once))
+    changed = [line for line in difflib.ndiff(was, now) if line[:2] == "- "]
+    errors = capsys.readouterr().err.count("error[")
+    assert len(changed) <= 3 or errors, changed
+
+
+def test_what_is_no_yaml_afterwards_is_not_done() -> None:
+    texts = {"a.yaml": "a: b\n", "a.json": '{"a": 1}\n'}
+    fixes = [
+        Fix("replace", Span("a.yaml", 1, 1, 1, 2), "'"),
+        Fix("quote", Span("a.json", 1, 7, 1, 8)),
+        Fix("replace", Span("gone.yaml", 1, 1, 1, 2), "x"),
+    ]
+    assert rewrite(texts, fixes) == {}
+    anchored = {"a.yaml": "a: &x 012\nb: *x\n"}
+    assert rewrite(anchored, [Fix("quote", Span("a.yaml", 1, 4, 1, 10))]) == {}
+
+
+def test_all_places_of_a_file_at_once() -> None:
+    text = "a: 012\nb: {c: 013}\n"
+    fixes = [
+        Fix("quote", Span("a.yaml", 1, 4, 1, 7)),
+        Fix("quote", Span("a.yaml", 2, 8, 2, 11)),
+        Fix("insert", Span("a.yaml", 2, 1, 2, 2), "x: 1"),
+        Fix("insert", Span("a.yaml", 2, 5, 2, 6), "y: 2"),
+    ]
+    found = rewrite({"a.yaml": text}, fixes)["a.yaml"]
+    assert found == 'a: "012"\nx: 1\nb: {y: 2, c: "013"}\n'
+    assert yaml.safe_load(found) == {"a": "012", "x": 1, "b": {"y": 2, "c": "013"}}
+
+
+def test_a_file_that_cannot_be_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = project(tmp_path, CASES["block"][0])
+
+    def refuse(*_: object) -> NoReturn:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("gitopsc.commands.validate.replace_file", refuse)
+    assert main(["validate", "--fix", str(folder)]) == 1
+    assert "error[C703]: no space left on device" in capsys.readouterr().err
+    assert (folder / "run.yaml").read_text() == CASES["block"][0]
+
+
+def test_a_link_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = project(tmp_path, CASES["block"][0])
+    (folder / "real").write_text((folder / "run.yaml").read_text())
+    (folder / "run.yaml").unlink()
+    (folder / "run.yaml").symlink_to("real")
+    assert main(["validate", "--fix", str(folder)]) == 1
+    assert "it is a link, and is not replaced" in capsys.readouterr().err
+    assert (folder / "run.yaml").is_symlink()
