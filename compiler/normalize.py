@@ -19,6 +19,7 @@ from gitopsc.model.descriptor import (
     COMPILED_KINDS,
     DATA_TYPES,
     FUNCTION_KEYS,
+    FUNCTION_KINDS,
     OTHER_RUNTIMES,
     RUN_KINDS,
     TASK_KINDS,
@@ -30,6 +31,8 @@ from gitopsc.model.descriptor import (
     Project,
     RunDescriptor,
     TriggerDescriptor,
+    action_of,
+    runtime_of,
 )
 from gitopsc.model.diagnostic import (
     BAD_REQUIREMENT,
@@ -54,6 +57,7 @@ from gitopsc.model.schedule import NotCron, cron_of
 from gitopsc.model.source import Span, Tree, Unreadable
 from gitopsc.model.specification import (
     ACTIONS_OF,
+    KEYS_OF_CONTAINERS,
     DataSpec,
     FunctionSpec,
     RunSpec,
@@ -83,7 +87,7 @@ def normalize(project: Project, tree: Tree) -> tuple[Project, tuple[Diagnostic, 
     for descriptor in project.descriptors:
         if descriptor.kind == "project":
             problems += _ref_problems(project, descriptor)
-        if descriptor.kind == "python":
+        if descriptor.kind in FUNCTION_KINDS:
             function = descriptor if id(descriptor) not in inline else None
         if id(descriptor) in copies:
             continue
@@ -105,7 +109,7 @@ def _typed(descriptor: Descriptor) -> Descriptor:
     kind = descriptor.kind
     fields = {field.name: getattr(descriptor, field.name) for field in dataclass_fields(Descriptor)}
     written, valid = descriptor.written, descriptor.valid
-    if kind == "python":
+    if kind in FUNCTION_KINDS:
         return FunctionDescriptor(
             **fields, spec=FunctionSpec.of(written) if valid else FunctionSpec()
         )
@@ -219,7 +223,7 @@ _Older = dict[str, list[Span]]
 
 def _without_strangers(descriptor: Descriptor, problems: Problems) -> Descriptor:
     """Without keys of another action: a `python+run` and a template may have them all."""
-    action = descriptor.kind.removeprefix("python+").removesuffix(":run")
+    action = action_of(descriptor.kind)
     strange = [
         key
         for key, actions in ACTIONS_OF.items()
@@ -230,6 +234,9 @@ def _without_strangers(descriptor: Descriptor, problems: Problems) -> Descriptor
         message = f"`{key}` is not of a {action}, and nothing reads it"
         span = descriptor.key_span("spec", key)
         problems.append(Diagnostic(STRAY_KEY, message, span, "remove it"))
+    is_trigger = descriptor.document.data["kind"] in TRIGGER_KINDS  # of either runtime
+    if runtime_of(descriptor.kind) == "python" and not is_trigger:
+        strange += KEYS_OF_CONTAINERS  # which schemas have told of
     spec = {key: value for key, value in descriptor.written.items() if key not in strange}
     return replace(descriptor, written=spec)
 
@@ -274,7 +281,10 @@ def _completed(descriptors: Sequence[Descriptor]) -> Problems:
     done = sorted(
         run.name_span
         for run in descriptors
-        if run.kind == "python+job:run" and run.valid and not run.written.get("local_execution")
+        if action_of(run.kind) == "job"
+        and run.kind in RUN_KINDS
+        and run.valid
+        and not run.written.get("local_execution")
         if run.document.has("status", "state")
         if run.document.data["status"]["state"] == "COMPLETED"
     )
@@ -306,7 +316,7 @@ def _task(
             problems.append(Diagnostic(MISSING_KEY, message, span, hint))
             return replace(descriptor, valid=False)
         version = f":{function.id}" if function.id is not None else ""
-        spec["function"] = f"python://{project.name}/{function.name}{version}"
+        spec["function"] = f"{function.kind}://{project.name}/{function.name}{version}"
     return replace(descriptor, written={**template, **spec}, homes=homes)
 
 
@@ -315,14 +325,15 @@ def _task(
 
 def _merged_functions(descriptors: Sequence[Descriptor]) -> Iterator[Descriptor]:
     """A run that the platform has built says all of its function, which need not be here."""
-    functions = (function for function in descriptors if function.kind == "python")
+    functions = (function for function in descriptors if function.kind in FUNCTION_KINDS)
     known = {(function.name, function.id) for function in functions}
     names = {name for name, _ in known}
     unversioned = {name for name, version in known if version is None}
     runs = (run for run in descriptors if run.kind in RUN_KINDS and run.valid)
     for run in sorted(runs, key=attrgetter("name")):
         key = FunctionKey.parse(run.written.get("function", ""))
-        is_whole = {"source", "python_version"} <= run.written.keys()
+        runtime = runtime_of(run.kind)
+        is_whole = _WHOLE[runtime] <= run.written.keys()
         if key is None or not is_whole or (key.name, key.id) in known:
             continue
         if key.name in (names if key.id is None else unversioned):
@@ -330,8 +341,12 @@ def _merged_functions(descriptors: Sequence[Descriptor]) -> Iterator[Descriptor]
         known.add((key.name, key.id))
         spec = {name: run.written[name] for name in FUNCTION_KEYS if name in run.written}
         yield Descriptor(
-            "python", key.name, key.id, run.document, spec, homes=run.homes, is_copy=True
+            runtime, key.name, key.id, run.document, spec, homes=run.homes, is_copy=True
         )
+
+
+_WHOLE: Mapping[str, set[str]] = {"container": {"image"}, "python": {"source", "python_version"}}
+"""Keys of a function without which it is none."""
 
 
 # Triggers
@@ -352,9 +367,9 @@ def _triggered(descriptor: Descriptor, problems: Problems) -> Descriptor:
     """A scheduler is a run that the clock starts: the template, its function and its task."""
     spec = dict(descriptor.written)
     task = TaskKey.parse(spec.get("task", ""))
-    if task is not None and task.kind != "python+job":
+    if task is not None and action_of(task.kind) != "job":
         message = f"a CronJob starts jobs, and this is for `{task.kind}`"
-        hint = "name a `python+job` task"
+        hint = f"name a `{runtime_of(task.kind)}+job` task"
         problems.append(Diagnostic(UNFIT_VALUE, message, descriptor.span("spec", "task"), hint))
         return replace(descriptor, valid=False)
     if _template(descriptor).get("local_execution"):
@@ -381,9 +396,11 @@ def _started(trigger: Descriptor) -> Descriptor:
     """The job of a trigger: what its template says, and the function and task that it names."""
     spec = dict(trigger.written)
     template = spec.pop("template", None) or {}
+    named = (str(spec.get(key, "")) for key in ("task", "function"))
+    is_container = any(each.startswith(("container+", "container:")) for each in named)
     return replace(
         trigger,
-        kind="python+job:run",
+        kind="container+job:run" if is_container else "python+job:run",
         written={**template, **spec},
         homes=(("spec",), ("spec", "template")),
     )
@@ -394,7 +411,7 @@ def _of_trigger(trigger: Descriptor) -> RunDescriptor | None:
     filled in once data is known."""
     task = TaskKey.parse(trigger.written.get("task", ""))
     is_local = _template(trigger).get("local_execution")
-    if is_local or (task is not None and task.kind != "python+job"):
+    if is_local or (task is not None and action_of(task.kind) != "job"):
         return None
     unheard: Problems = []
     run = _one_spelling(_without_strangers(_started(trigger), unheard), {})

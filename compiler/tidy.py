@@ -17,6 +17,7 @@ from gitopsc.adapters.template import render_yaml
 from gitopsc.model.descriptor import (
     DATA_TYPES,
     FUNCTION_KEYS,
+    FUNCTION_KINDS,
     INLINE_MODULE,
     RUN_KINDS,
     TASK_KINDS,
@@ -30,8 +31,8 @@ from gitopsc.model.reference import FunctionKey, StoreKey, TaskKey
 from gitopsc.model.remote import is_remote
 from gitopsc.model.source import FunctionFile, Tree
 
-_DROPPED_KEYS = ("cron", "fs_group", "run_as_group", "run_as_user", "service_ports")
-"""What nothing reads, and what `schedule` has become."""
+_DROPPED_KEYS = ("cron",)
+"""What `schedule` has become."""
 
 _ADMINISTRATION = frozenset(
     (
@@ -50,7 +51,7 @@ def tidy(project: Project, tree: Tree, *, keeps_images: bool) -> tuple[FunctionF
     image is to be kept.
     """
     found = [descriptor for descriptor in project.descriptors if descriptor.valid]
-    functions = [descriptor for descriptor in found if descriptor.kind == "python"]
+    functions = [descriptor for descriptor in found if descriptor.kind in FUNCTION_KINDS]
     counts = _Counts(
         project,
         keeps_images,
@@ -64,7 +65,7 @@ def tidy(project: Project, tree: Tree, *, keeps_images: bool) -> tuple[FunctionF
     files: dict[str, list[str]] = {}
     contents: dict[str, FunctionFile] = {}
     for descriptor in found:
-        if descriptor.kind == "python":
+        if descriptor.kind in FUNCTION_KINDS:
             text, source = _function(counts, descriptor)
             folder = _function_folder(counts, descriptor)
             files.setdefault(f"{folder}/function.yaml", []).insert(0, text)
@@ -136,6 +137,10 @@ def _function(counts: _Counts, descriptor: Descriptor) -> tuple[str, FunctionFil
             del spec["image"]
         if descriptor.spec.requirements:
             spec["requirements"] = [*descriptor.spec.requirements]  # of a file, what is in it
+    many = counts.versions[descriptor.name] > 1
+    if descriptor.kind == "container":
+        spec = {key: value for key, value in spec.items() if key not in ("base_image", "source")}
+        return _rendered(descriptor.kind, descriptor, spec, with_id=many, with_age=many), None
     source = {key: value for key, value in spec["source"].items() if key != "lang"}
     text = source.pop("code", None)
     encoded = source.pop("base64", None)
@@ -146,7 +151,6 @@ def _function(counts: _Counts, descriptor: Descriptor) -> tuple[str, FunctionFil
         file = FunctionFile(path, content)
         source = {"source": path, **source}
     spec["source"] = source
-    many = counts.versions[descriptor.name] > 1
     return _rendered("python", descriptor, spec, with_id=many, with_age=many), file
 
 
@@ -154,6 +158,8 @@ def _local_files(
     project: Project, tree: Tree, descriptor: Descriptor, folder: str
 ) -> Iterator[FunctionFile]:
     """What a source in the project is: where it was, or beside its descriptor, as it was found."""
+    if descriptor.kind == "container":
+        return
     written = descriptor.written["source"].get("source")
     if written is None or is_remote(written):
         return

@@ -30,7 +30,13 @@ RUNNER = ROOT / "templates/runtimes/python/runner"
 BUILDS = [path for path in WRITTEN if "component: build" in path.read_text()]
 PATCHED = [path for path in WRITTEN if CASES / "patches" in path.parents]
 EXTERNAL = [path for path in WRITTEN if path.name.startswith("external-secret.")]
-MANIFESTS = [path for path in WRITTEN if path not in (*CLAIMS, *BUILDS, *PATCHED, *EXTERNAL)]
+CONTAINERS = [
+    path
+    for path in WRITTEN
+    if CASES / "containers" in path.parents and path.stem != "index" and path not in CLAIMS
+]
+OTHERS = (*CLAIMS, *BUILDS, *PATCHED, *EXTERNAL, *CONTAINERS)
+MANIFESTS = [path for path in WRITTEN if path not in OTHERS]
 DOCKERFILES = sorted(path for root in (SAMPLE, CASES) for path in root.rglob("images/*/Dockerfile"))
 
 
@@ -134,6 +140,30 @@ def test_what_a_platform_asks_for() -> None:
     pod = workload(objects(folder / "openshift" / "api.yaml"))["template"]["spec"]
     assert not {"runAsUser", "runAsGroup", "fsGroup"} & pod["securityContext"].keys()
     assert pod["securityContext"]["runAsNonRoot"] is True
+
+
+@pytest.mark.parametrize("path", CONTAINERS, ids=name)
+def test_containers_of_others_meet_the_restricted_standard(path: Path) -> None:
+    """But for what nobody here knows of them: they may write to their own root."""
+    found = objects(path)
+    pod = workload(found)["template"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert pod["automountServiceAccountToken"] is False
+    mounts = {each["name"] for each in container.get("volumeMounts", ())}
+    assert mounts == {each["name"] for each in pod.get("volumes", ())}
+    assert "run.json" not in path.read_text()
+    ports = {each["name"]: each["containerPort"] for each in container.get("ports", ())}
+    (service,) = [each for each in found if each["kind"] == "Service"] or [None]
+    assert bool(ports) == (service is not None)
+    if service is not None:
+        assert {each["targetPort"] for each in service["spec"]["ports"]} == {*ports.values()}
+        assert container["readinessProbe"]["tcpSocket"]["port"] in ports
 
 
 def test_the_checker_itself_as_a_command() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 from conftest import ROOT
+from gitopsc.cli import main
 from test_runner import free_port, get
 
 VERSION = f"PYTHON{sys.version_info[0]}_{sys.version_info[1]}"
@@ -472,3 +474,22 @@ def test_requirements_that_no_one_has(project: Path) -> None:
     assert "the requirements cannot be installed" in err
     assert "nothing-of-this-name-1234" in err
     assert statuses(out) == {"one": "failed", "three": "not started"}
+
+
+def test_a_container_is_started_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(ROOT / "tests/cases/containers/repo", tmp_path, dirs_exist_ok=True)
+    assert main(["run", "tiles", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert "`tiles` is a container, and `gitopsc run` runs Python functions" in told
+    assert "docker run --rm --publish 80:8000 --publish 9000:9000 registry.example.com" in told
+    assert main(["run", "scenes", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    words = shlex.split(told.partition("by hand: ")[2])
+    assert words[:5] == ["docker", "run", "--rm", "--env", "TMPDIR=/app/files"]
+    assert words[5:9] == ["--env", "CDSE_PASSWORD", "--entrypoint", "python"]
+    assert words[-1] == '{"cloudCover": "[0,20]", "price": "$(cost)"}'
+    monkeypatch.chdir(tmp_path)
+    assert main(["run"]) == 0
+    assert capsys.readouterr().out.split() == ["run", "is", "a", "of", "index", "service", "index"]

@@ -146,7 +146,7 @@ def asked_run(programs: Iterable[Program], text: str) -> tuple[Program, Run]:
     hint = f"did you mean {listed(alike)}?" if alike else did_you_mean(name, known)
     hint = hint or f"there are {listed(known) or 'none'}"
     if os.path.isdir(text):
-        hint = "it is a folder, whose place is after the run's name, or after `--path`"
+        hint = "it is a folder: write the name of a run before it"
     raise NoSuchRun(f"no run is called `{text}`; {hint}")
 
 

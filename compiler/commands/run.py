@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -104,6 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
             program = _with_parameters(program, asked, arguments.param)
         names = {each.name for each in asked}
         wanted = _wanted(program, names, with_upstream=arguments.upstream)
+        _check_runtime(wanted)
         errors = [*blocking((each.run for each in wanted), program, found.errors_of(program))]
         if errors:
             found.report(errors, _NOTHING)
@@ -153,6 +155,8 @@ def _listing(programs: Sequence[Program]) -> str:
     rows = [("run", "is a", "of")]
     for program in programs:
         for run in program.runs:
+            if run.function.is_container:
+                continue
             name = f"{program.project.name}/{run.name}" if many else run.name
             kind = "service" if run.action == "serve" else "job"
             rows.append((name, kind, run.function.name))
@@ -237,6 +241,30 @@ def _wanted(program: Program, asked: Set[str], *, with_upstream: bool) -> tuple[
         if resolved.name in names and with_upstream:
             names |= {read.producer for read in resolved.run.reads if read.producer}
     return tuple(each for each in found if each.run.name in names)
+
+
+def _check_runtime(wanted: Iterable[ResolvedRun]) -> None:
+    """What starts a container on this machine is no part of gitopsc."""
+    for each in wanted:
+        if each.run.function.is_container:
+            what = f"`{each.run.name}` is a container, and `gitopsc run` runs Python functions"
+            raise Refused(f"{what}; by hand: {shlex.join(_by_docker(each))}")
+
+
+def _by_docker(resolved: ResolvedRun) -> Iterator[str]:
+    """Its volumes are left out: they are of a cluster. Secrets are those of the environment."""
+    spec, function = resolved.spec, resolved.run.function.descriptor.spec
+    yield from ("docker", "run", "--rm")
+    for name, value in sorted(resolved.own_variables.items()):
+        yield from ("--env", f"{name}={value}")
+    for name in resolved.secrets:
+        yield from ("--env", name)
+    for each in spec.service_ports or ():
+        yield from ("--publish", f"{each.port}:{each.target}")
+    if function.command is not None:
+        yield from ("--entrypoint", function.command)
+    yield str(resolved.run.function.image)
+    yield from spec.args or ()
 
 
 def _check_secrets(wanted: Iterable[ResolvedRun]) -> None:

@@ -25,7 +25,6 @@ _OF_A_DEPLOYMENT: Mapping[str, Verb] = {
     "rolled": "rolls",
     "scaled": "scales",
 }
-_NO_RECORD = "it has no store, so it is done again even where it was done before"
 _TICK = ("spec.schedule", "spec.timeZone")
 
 Runs = Mapping[Where, ClusterRun]
@@ -144,8 +143,13 @@ def _verb(old: ClusterRun, new: ClusterRun, changes: Sequence[ObjectChange]) -> 
     if main is None or main.verb == "patched":
         return "patches", ""
     if new.resolved.record is None:
-        return "runs", _NO_RECORD
+        return "runs", _without_record(new)
     return ("new job" if old.resolved.record == new.resolved.record else "runs"), ""
+
+
+def _without_record(new: ClusterRun) -> str:
+    why = "a container keeps no record" if new.resolved.run.function.is_container else ""
+    return f"{why or 'it has no store'}, so it is done again even where it was done before"
 
 
 def _addressed(changes: Sequence[ObjectChange]) -> str:
@@ -160,14 +164,14 @@ def _addressed(changes: Sequence[ObjectChange]) -> str:
 def _started(new: ClusterRun, *causes: Cause) -> Consequence:
     note = ""
     if new.main.kind == "Job" and new.resolved.record is None:
-        note = _NO_RECORD
+        note = _without_record(new)
     return _made(_NEW[new.main.kind], new, causes, note)
 
 
 def _ended(old: ClusterRun, cause: Cause) -> Consequence:
     notes = {
         "CronJob": "what it made stays in the store",
-        "Deployment": "its address is gone",
+        "Deployment": "its address is gone" if old.resolved.run.has_address else "",
         "Job": "what it made stays in the store",
     }
     return _made("deletes", old, (cause,), notes[old.main.kind])

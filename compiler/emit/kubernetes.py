@@ -168,17 +168,23 @@ def _beside(environment: Environment, workload: Workload) -> Iterator[tuple[str,
     """The other objects of a service, in the order of its template."""
     if workload.action != "serve":
         return
-    yield "Service", workload.service_name
-    if _has_budget(workload):
+    if workload.ports:
+        yield "Service", workload.service_name
+    if workload.has_budget:
         yield "PodDisruptionBudget", workload.name
     if workload.scale is not None:
         yield "HorizontalPodAutoscaler", workload.name
     if workload.expose is not None:
         yield "HTTPRoute" if workload.expose.gateway else "Ingress", workload.name
-    if environment.network is not None:
+    if environment.network is not None and workload.ports:
         yield "NetworkPolicy", workload.name
-    if environment.metrics == _POD_MONITOR:
+    if _has_monitor(environment, workload):
         yield "PodMonitor", workload.name
+
+
+def _has_monitor(environment: Environment, workload: Workload) -> bool:
+    """The runner has metrics; what others have, nobody here knows."""
+    return environment.metrics == _POD_MONITOR and workload.container is None
 
 
 _POD_MONITOR = "pod-monitor"
@@ -187,12 +193,6 @@ _SCRAPED = (
     ("prometheus.io/port", "8082"),
     ("prometheus.io/scrape", "true"),
 )
-
-
-def _has_budget(workload: Workload) -> bool:
-    """With one pod there is none to spare: a budget would hold up every drain, or mean nothing."""
-    least = workload.spec.replicas if workload.scale is None else workload.scale.least
-    return workload.action == "serve" and (least or 0) > 1
 
 
 def _rendered(
@@ -217,9 +217,12 @@ def _rendered(
         image=str(image),
         labels=[*pod_labels, *sorted(workload.pod.labels.items())],
         annotations=_pod_annotations(environment, workload),
-        user=None if workload.pod.user == "assigned" else workload.pod.user or DEFAULT_USER,
+        **_identity(workload),
         variables=[_variable(name, value) for name, value in workload.variables.items()],
         scratch=_scratch(workload),
+        arguments=[_unexpanded(each) for each in workload.container.args]
+        if workload.container is not None
+        else [],
     )
     spec_template = "job-spec.yaml.j2" if is_job else "deployment-spec.yaml.j2"
     spec = render_yaml(
@@ -243,9 +246,8 @@ def _rendered(
         annotations=annotations,
         main_annotations=sorted([*annotations, *_lineage_annotations(workload)]),
         time_zone=environment.time_zone,
-        has_budget=_has_budget(workload),
         network=environment.network,
-        has_monitor=environment.metrics == _POD_MONITOR,
+        has_monitor=_has_monitor(environment, workload),
         project=plan.project,
         route_annotations=_route_annotations(annotations, workload),
         spec=spec,
@@ -414,7 +416,7 @@ def _annotations(environment: Environment, workload: Workload) -> list[tuple[str
 
 def _pod_annotations(environment: Environment, workload: Workload) -> list[tuple[str, str]]:
     scraped = _SCRAPED if environment.metrics == "annotations" else ()
-    is_served = workload.action == "serve"
+    is_served = workload.action == "serve" and workload.container is None
     return sorted({**dict(scraped if is_served else ()), **workload.pod.annotations}.items())
 
 
@@ -436,8 +438,23 @@ def _lineage_annotations(workload: Workload) -> list[tuple[str, str]]:
     return [(key, each) for key, each in annotations.items() if 0 < len(each) <= _ANNOTATION]
 
 
+def _identity(workload: Workload) -> Mapping[str, int | None]:
+    """Whose processes those of its pods are; what says nothing leaves it to the cluster."""
+    own = workload.container
+    user = own.user if own is not None else None
+    if user is None and workload.pod.user != "assigned":
+        user = workload.pod.user or DEFAULT_USER
+    return {
+        "user": user,
+        "group": (own and own.group) or user,
+        "fs_group": (own and own.fs_group) or user,
+    }
+
+
 def _scratch(workload: Workload) -> list[tuple[str, str]]:
     """Folders that can be written; a volume of the run takes the place of the one it is at."""
+    if workload.container is not None:
+        return []
     taken = {mount.volume.mount_path for mount in workload.mounts}
     return [(name, path) for name, path in _SCRATCH if path not in taken]
 

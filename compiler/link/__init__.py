@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from gitopsc.link.builds import used_functions
 from gitopsc.link.clock import clock_problems
+from gitopsc.link.containers import container_problems
 from gitopsc.link.drafts import draft_runs
 from gitopsc.link.lineage import draw_lineage, order_runs, without_circles_of_code
 from gitopsc.link.overrides import override_problems
@@ -53,6 +54,7 @@ def link(
         *override_problems(project, runs, is_whole=is_whole),
         *serving_problems(project, runs),
         *shard_problems(project, runs),
+        *container_problems(project, runs),
     ]
     program = Program(
         project,

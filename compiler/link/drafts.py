@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from gitopsc.link import sentences
 from gitopsc.link.symbols import FunctionFound, Symbols, find_function, version_of
-from gitopsc.model.descriptor import RunDescriptor
+from gitopsc.model.descriptor import RunDescriptor, action_of, runtime_of
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.program import Action, FunctionVersion, Merged, Reference
 from gitopsc.model.reference import TaskKey
 
 _ACTIONS: Mapping[str, Action | None] = {
-    "python+build": None,
-    "python+job": "job",
-    "python+serve": "serve",
+    "build": None,
+    "deploy": "serve",
+    "job": "job",
+    "serve": "serve",
 }
 
 
@@ -51,6 +53,7 @@ def draft_runs(symbols: Symbols) -> tuple[list[Draft], list[Diagnostic]]:
 
 def draft_run(symbols: Symbols, run: RunDescriptor) -> tuple[Draft | None, list[Diagnostic]]:
     """None when its function or task is not found."""
+    run = _of_its_runtime(symbols, run)
     kind = run.kind.removesuffix(":run")
     problems = list(_task_problems(symbols, run, kind))
     task = None
@@ -67,6 +70,8 @@ def draft_run(symbols: Symbols, run: RunDescriptor) -> tuple[Draft | None, list[
         problems += found.problems(symbols, owner.spec.function, (run, "function"))
     if found.function is None:
         return None, problems
+    if found.function.kind != runtime_of(kind):
+        return None, [*problems, sentences.other_runtime(found.function, run)]
     if task is None:
         task = symbols.task_of(kind, version_of(found.function))
     elif owner is run and not _is_of(symbols, task, found):
@@ -74,7 +79,17 @@ def draft_run(symbols: Symbols, run: RunDescriptor) -> tuple[Draft | None, list[
     merged = Merged.of(run, task)
     if merged.spec.service_type == "ExternalName":
         return None, [*problems, sentences.external_name(merged)]
-    return Draft(run.name, _ACTIONS[kind], version_of(found.function), merged), problems
+    return Draft(run.name, _ACTIONS[action_of(kind)], version_of(found.function), merged), problems
+
+
+def _of_its_runtime(symbols: Symbols, run: RunDescriptor) -> RunDescriptor:
+    """A trigger says what it starts, and not of which runtime that is."""
+    if not (run.is_scheduler or run.trigger) or run.spec.function is None:
+        return run
+    function = find_function(symbols, run.spec.function).function
+    if function is None or function.kind == runtime_of(run.kind):
+        return run
+    return replace(run, kind=f"{function.kind}+{action_of(run.kind)}:run")
 
 
 def _is_of(symbols: Symbols, task: RunDescriptor, meant: FunctionFound) -> bool:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from gitopsc.model.address import named_services
-from gitopsc.model.descriptor import Descriptor, FunctionDescriptor, Override, TriggerDescriptor
+from gitopsc.model.descriptor import (
+    Descriptor,
+    FunctionDescriptor,
+    Override,
+    RunDescriptor,
+    TriggerDescriptor,
+    action_of,
+)
 from gitopsc.model.diagnostic import (
     BAD_REFERENCE,
     CYCLE,
@@ -520,8 +527,47 @@ def data_of_an_environment(text: str, span: Span) -> Diagnostic:
 # Services
 
 
+def other_runtime(function: FunctionDescriptor, run: RunDescriptor) -> Diagnostic:
+    message = f"`{function.name}` is a function of kind `{function.kind}`, and this a `{run.kind}`"
+    hint = f"write `kind: {function.kind}+{action_of(run.kind)}:run`"
+    related = (Label(function.name_span, f"`{function.name}` is here"),)
+    return Diagnostic(UNFIT_VALUE, message, run.span("kind"), hint, related)
+
+
+def args_of_python(run: Run) -> Diagnostic:
+    message = f"`args` are of containers, and `{run.function.name}` is a Python function"
+    hint = "write `parameters: {<argument>: <value>}`"
+    return Diagnostic(UNFIT_VALUE, message, run.merged.key_span("args"), hint)
+
+
+def no_ports(run: Run) -> Diagnostic:
+    message = f"`{run.name}` is a service, and nothing says on which ports its container listens"
+    hint = (
+        "add `service_ports: [{port: 80, target_port: 8080}]`, or make it a `container+deploy:run`"
+    )
+    return Diagnostic(MISSING_KEY, message, run.descriptor.name_span, hint)
+
+
+def one_port(port: int, index: int, run: Run) -> Diagnostic:
+    message = f"port {port} is there twice"
+    return Diagnostic(SET_TWICE, message, run.span("service_ports", index), "keep one")
+
+
+def requests_are_not_counted(run: Run) -> Diagnostic:
+    message = f"nobody counts the requests of `{run.name}`, which is a container of its own"
+    span = run.merged.key_span("gitops", "scale", "concurrency")
+    return Diagnostic(UNFIT_VALUE, message, span, "write `cpu: 80` instead")
+
+
+def key_as_text(reference: Reference, run: Run) -> Diagnostic:
+    message = f"the container of `{run.name}` gets this key as it is: only Python gets the data"
+    hint = "write where the data lies, such as `s3://<bucket>/<path>`"
+    return Diagnostic(DATA_AS_TEXT, message, reference.span, hint)
+
+
 def only_of_services(key: str, run: Run) -> Diagnostic:
-    message = f"`{key}` is of services, and `{run.name}` is a job"
+    what = "a job" if run.action == "job" else "a deployment that nothing reaches"
+    message = f"`{key}` is of services, and `{run.name}` is {what}"
     return Diagnostic(UNFIT_VALUE, message, run.merged.key_span("gitops", key), "remove it")
 
 
@@ -575,7 +621,7 @@ def one_address(address: str, run: Run, first: Run, environment: str) -> Diagnos
 
 
 def not_a_service(name: str, is_there: bool, services: Sequence[str], run: Run) -> Diagnostic:
-    message = f"`{name}` is a job, and has no address" if is_there else f"no run is called `{name}`"
+    message = f"`{name}` has no address" if is_there else f"no run is called `{name}`"
     hint = did_you_mean(name, services) or f"services here: {listed(sorted(services))}"
     if not services:
         hint = "there is no service in this project"

@@ -32,8 +32,8 @@ def _call_problems(
 ) -> Iterator[Diagnostic]:
     """`${service:<run>}` is of a service that is where the run is."""
     called = runs.get(name)
-    if called is None or called.action != "serve":
-        services = [each.name for each in runs.values() if each.action == "serve"]
+    if called is None or not called.has_address:
+        services = [each.name for each in runs.values() if each.has_address]
         yield sentences.not_a_service(name, called is not None, services, run)
         return
     lacking = [
@@ -46,7 +46,7 @@ def _call_problems(
 
 
 def _expose_problems(run: Run, expose: Expose) -> Iterator[Diagnostic]:
-    if run.action != "serve":
+    if not run.has_address:
         yield sentences.only_of_services("expose", run)
     if expose.gateway is not None:
         for key, value in (("class", expose.class_name), ("tls", expose.tls)):
@@ -68,7 +68,7 @@ def _one_address(environment: Environment, runs: list[Run]) -> Iterator[Diagnost
     seen: dict[tuple[str, str], Run] = {}
     for run in runs:
         expose = run.spec.gitops.expose if run.spec.gitops is not None else None
-        if expose is not None and run.action == "serve":
+        if expose is not None and run.has_address:
             address = expose.host, expose.path.rstrip("/") or "/"
             first = seen.setdefault(address, run)
             if first is not run:

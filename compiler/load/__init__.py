@@ -8,6 +8,7 @@ from gitopsc.adapters.packaged import RUNTIME, runner_requirements
 from gitopsc.adapters.requirement import normalised
 from gitopsc.load import sentences
 from gitopsc.load.code import read_code
+from gitopsc.load.containers import container
 from gitopsc.load.handler import read_handler, with_code
 from gitopsc.load.imports import foreign_imports
 from gitopsc.load.modules import Modules
@@ -53,6 +54,8 @@ def _function(
     sources: Sources, descriptor: FunctionDescriptor
 ) -> tuple[Function | None, list[Diagnostic]]:
     spec = descriptor.spec
+    if descriptor.kind == "container":
+        return container(descriptor), []
     key = sources.keys[descriptor.name, descriptor.id]
     runner = runner_requirements(RUNTIME, sources.project.schemes)
     is_built = spec.image is None

@@ -34,7 +34,7 @@ def with_addresses(value: Any, addresses: Mapping[str, str]) -> Any:
     return value
 
 
-def address_of(service: str, namespace: str | None) -> str:
+def address_of(service: str, namespace: str | None, port: int) -> str:
     """In its cluster: from any namespace, where that is known, else from its own."""
     host = f"{service}.{namespace}.svc" if namespace else service
-    return f"http://{host}:{PORT}"
+    return f"http://{host}:{port}"

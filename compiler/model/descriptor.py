@@ -38,20 +38,32 @@ DATA_TYPES: Mapping[str, str] = {
 }
 """Kind of a data entity -> its type in `store://<project>/<type>/<kind>/<name>`."""
 
-TASK_KINDS = frozenset(("python+build", "python+job", "python+serve"))
+FUNCTION_KINDS = frozenset(("container", "python"))
+"""Each is a runtime."""
+
+TASK_KINDS = frozenset(
+    (
+        *("container+deploy", "container+job", "container+serve"),
+        *("python+build", "python+job", "python+serve"),
+    )
+)
 RUN_KINDS = frozenset((*(f"{kind}:run" for kind in TASK_KINDS), "python+run"))
 TRIGGER_KINDS = frozenset(("lifecycle", "scheduler"))
 
 _OWN_TAG = re.compile("[0-9a-f]{16}")
 
-FUNCTION_KEYS = ("base_image", "image", "python_version", "requirements", "source")
+FUNCTION_KEYS = (
+    *("base_image", "command", "image", "image_pull_policy"),
+    *("python_version", "requirements", "source"),
+)
 """What the platform writes of a function into its runs (digitalhub.md section 3.1)."""
 
 INLINE_MODULE = "main.py"
 """Where the platform puts inline source that names no path (digitalhub.md section 1.2)."""
 
 COMPILED_KINDS = (
-    frozenset(("project", "python", "secret"))
+    frozenset(("project", "secret"))
+    | FUNCTION_KINDS
     | TASK_KINDS
     | RUN_KINDS
     | TRIGGER_KINDS
@@ -61,7 +73,6 @@ COMPILED_KINDS = (
 
 OTHER_RUNTIMES = frozenset(
     (
-        "container",
         "dbt",
         "flower-app",
         "flower-client",
@@ -191,6 +202,16 @@ class FunctionDescriptor(Descriptor):
         if span.end_line - span.line < (code or "").count("\n"):
             return span
         return Span(span.path, span.line + line, 1, span.line + line, 1)
+
+
+def runtime_of(kind: str) -> str:
+    """Of a function, a task or a run, by its kind."""
+    return kind.partition("+")[0]
+
+
+def action_of(kind: str) -> str:
+    """Of a task or a run, by its kind."""
+    return kind.partition("+")[2].removesuffix(":run")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,13 @@ VERSION: Final = 2
 
 COMPUTE_FIELDS: Final[Mapping[str, Any]] = {
     "action": "job",
+    "args": [],
     "base_image": None,
     "build": None,
     "claims": {},
     "code_inputs": {},
     "code_outputs": {},
+    "command": None,
     "completions": None,
     "envs": {},
     "handler": None,

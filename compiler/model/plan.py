@@ -78,6 +78,25 @@ class ExternalSecret(NamedTuple):
     keys: tuple[tuple[str, ExternalKey], ...]
 
 
+class Port(NamedTuple):
+    """A port of a Service. `target` is that of the container, by its number or its name."""
+
+    name: str
+    port: int
+    target: int | str
+
+
+class ContainerStart(NamedTuple):
+    """How a container of its own is started, where the runner is not: with a command instead of its
+    image's entrypoint, as which user. It writes to its own root, as far as that user may."""
+
+    command: str | None
+    args: tuple[str, ...]
+    user: int | None
+    group: int | None
+    fs_group: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class Workload:
     """A run in a cluster. `name` and `application` (its function's) are fit for Kubernetes.
@@ -90,7 +109,8 @@ class Workload:
     that the objects are too large for a client that notes in them what it has applied.
     `source` is the descriptor's path in the project; `reads` and `writes` are keys of data;
     `record` is where a job finds out that it is done. It may be done in `completions`, of which
-    `parallelism` at once, and wait in a `queue`.
+    `parallelism` at once, and wait in a `queue`. A service is reached through its `ports`. What is
+    no function of Python is a `container`, without settings and disk.
     """
 
     name: str
@@ -127,6 +147,14 @@ class Workload:
     completions: int | None = None
     parallelism: int | None = None
     queue: str | None = None
+    ports: tuple[Port, ...] = ()
+    container: ContainerStart | None = None
+
+    @property
+    def has_budget(self) -> bool:
+        """With one pod there is none to spare: a budget would hold up drains, or mean nothing."""
+        least = self.spec.replicas if self.scale is None else self.scale.least
+        return self.action == "serve" and (least or 0) > 1
 
 
 class ImageBuild(NamedTuple):

@@ -14,6 +14,7 @@ from gitopsc.model.descriptor import (
     Override,
     Project,
     RunDescriptor,
+    action_of,
 )
 from gitopsc.model.files import LOCK_FILE, SETTINGS_FILE
 from gitopsc.model.lock import RequirementsPin, SourcePin
@@ -139,6 +140,11 @@ class Function:
     @property
     def version(self) -> FunctionVersion:
         return self.name, self.descriptor.id
+
+    @property
+    def is_container(self) -> bool:
+        """Whether an image is all that is known of it."""
+        return self.descriptor.kind == "container"
 
     @property
     def default_base(self) -> str:
@@ -327,7 +333,13 @@ class Run:
     def calls(self) -> frozenset[str]:
         """Runs whose addresses its values name."""
         variables = [variable.value for variable in self.spec.envs or ()]
-        return frozenset(named_services([variables, self.parameters, self.init_parameters]))
+        values = [variables, self.spec.args or (), self.parameters, self.init_parameters]
+        return frozenset(named_services(values))
+
+    @property
+    def has_address(self) -> bool:
+        """Whether a Service leads to its pods."""
+        return self.action == "serve" and action_of(self.descriptor.kind) != "deploy"
 
     @property
     def is_scheduled(self) -> bool:

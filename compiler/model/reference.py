@@ -6,8 +6,8 @@ import re
 from typing import NamedTuple
 
 _STORE_KEY = re.compile(r"store://([^/\s]+)/([^/\s]+)/([^/\s]+)/([^:/\s]+)(?::([^/\s]+))?")
-_FUNCTION_KEY = re.compile(r"python://([^/\s]+)/([^:/\s]+)(?::([^/\s]+))?")
-_TASK_KEY = re.compile(r"(python\+[a-z]+)://([^/\s]+)/([^:/\s]+)")
+_FUNCTION_KEY = re.compile(r"(?:container|python)://([^/\s]+)/([^:/\s]+)(?::([^/\s]+))?")
+_TASK_KEY = re.compile(r"((?:container|python)\+[a-z]+)://([^/\s]+)/([^:/\s]+)")
 
 
 class StoreKey(NamedTuple):
@@ -30,7 +30,7 @@ class StoreKey(NamedTuple):
 
 
 class FunctionKey(NamedTuple):
-    """`python://<project>/<name>[:<id>]`, or a bare name: a function of this project."""
+    """`<runtime>://<project>/<name>[:<id>]`, or a bare name: a function of this project."""
 
     project: str | None
     name: str

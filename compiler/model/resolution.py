@@ -78,7 +78,7 @@ _OF_SOURCE = {
     "module": "handler",
     "source": "source",
 }
-_OF_FUNCTION = ("base_image", "image", "python_version", "requirements")
+_OF_FUNCTION = ("base_image", "command", "image", "python_version", "requirements")
 
 
 @dataclass(frozen=True, slots=True)

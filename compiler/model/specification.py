@@ -79,10 +79,12 @@ class FunctionSpec:
     requirements: tuple[str, ...] | None = None
     base_image: str | None = None
     image: str | None = None
+    command: str | None = None
+    image_pull_policy: str | None = None
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> FunctionSpec:
-        """`data` is what the schema of `python` accepts."""
+        """`data` is what the schema of a function accepts."""
         requirements = data.get("requirements")
         return cls(
             source=SourceSpec.of(data["source"]) if "source" in data else None,
@@ -90,6 +92,8 @@ class FunctionSpec:
             requirements=None if requirements is None else tuple(requirements),
             base_image=data.get("base_image"),
             image=data.get("image"),
+            command=data.get("command"),
+            image_pull_policy=data.get("image_pull_policy"),
         )
 
 
@@ -100,6 +104,17 @@ class Variable(NamedTuple):
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Variable:
         return cls(data["name"], str(data["value"]))
+
+
+class ServicePort(NamedTuple):
+    """A port of a Service, and that of the container behind it."""
+
+    port: int
+    target: int
+
+    @classmethod
+    def of(cls, data: Mapping[str, Any]) -> ServicePort:
+        return cls(data["port"], data.get("target_port", data["port"]))
 
 
 class Quantity(NamedTuple):
@@ -196,6 +211,11 @@ class RunSpec:
     replicas: int | None = None
     service_type: str | None = None
     service_name: str | None = None
+    service_ports: tuple[ServicePort, ...] | None = None
+    args: tuple[str, ...] | None = None
+    run_as_user: int | None = None
+    run_as_group: int | None = None
+    fs_group: int | None = None
     instructions: tuple[str, ...] | None = None
     gitops: GitopsSpec | None = None
     function_copy: FunctionSpec = FunctionSpec()
@@ -230,6 +250,11 @@ class RunSpec:
             replicas=data.get("replicas"),
             service_type=data.get("service_type"),
             service_name=data.get("service_name"),
+            service_ports=made("service_ports", lambda ports: tuple(map(ServicePort.of, ports))),
+            args=made("args", tuple),
+            run_as_user=data.get("run_as_user"),
+            run_as_group=data.get("run_as_group"),
+            fs_group=data.get("fs_group"),
             instructions=made("instructions", tuple),
             gitops=made("gitops", GitopsSpec.of),
             function_copy=FunctionSpec.of(data),
@@ -293,12 +318,15 @@ class RunSpec:
 ACTIONS_OF: Mapping[str, tuple[str, ...]] = {
     "backoff_limit": ("job",),
     "instructions": ("build",),
-    "replicas": ("serve",),
+    "replicas": ("deploy", "serve"),
     "schedule": ("job",),
     "service_name": ("serve",),
     "service_type": ("serve",),
 }
 """Keys of one action, which other actions' runs cannot have."""
+
+KEYS_OF_CONTAINERS = ("args", "fs_group", "run_as_group", "run_as_user", "service_ports")
+"""Keys of runs and tasks that only containers have; in those of Python, nothing reads them."""
 
 _Value = TypeVar("_Value")
 

@@ -251,6 +251,13 @@ def no_record(environment: str, store: Store | None, project: Project) -> Diagno
     return Diagnostic(NO_RECORD, message, project.place, _store_hint(store))
 
 
+def no_record_of_containers(names: Sequence[str], first: Run) -> Diagnostic:
+    what = f"job {listed(names)} keeps" if len(names) == 1 else f"jobs {listed(names, 5)} keep"
+    message = f"{what} no record, as containers do: one that is created again runs again"
+    hint = "make it one that may run twice, or a `python+job:run`, which keeps a record"
+    return Diagnostic(NO_RECORD, message, first.descriptor.name_span, hint)
+
+
 def _store_hint(store: Store | None) -> str:
     if store is not None:
         return f"`{store.url}` is another place in each pod: write a URL or a `claim`"

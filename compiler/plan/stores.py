@@ -15,11 +15,13 @@ from gitopsc.plan import sentences
 
 def store_problems(resolution: Resolution) -> Iterator[Diagnostic]:
     """Pods share what one of them makes only in a store; records of what is done are there, too."""
+    yield from _container_problems(resolution)
     environment = resolution.environment
     store = environment.stores.get(DEFAULT)
     if store is not None and store.is_shared:
         return
-    runs = [resolved.run for resolved in resolution.cluster_runs]
+    own = [resolved.run for resolved in resolution.cluster_runs]
+    runs = [run for run in own if not run.function.is_container]
     for run in runs:
         shared = next(_shared_data(run), None)
         if shared is not None:
@@ -27,6 +29,18 @@ def store_problems(resolution: Resolution) -> Iterator[Diagnostic]:
             yield sentences.needs_store(run, verb, key, environment.name, store, place)
     if any(run.action == "job" for run in runs):
         yield sentences.no_record(environment.name, store, resolution.program.project)
+
+
+def _container_problems(resolution: Resolution) -> Iterator[Diagnostic]:
+    """Nothing in a container of its own writes a record."""
+    jobs = [
+        each.run
+        for each in resolution.cluster_runs
+        if each.run.function.is_container and each.run.action == "job"
+        if not each.run.is_scheduled
+    ]
+    if jobs:
+        yield sentences.no_record_of_containers(sorted(run.name for run in jobs), jobs[0])
 
 
 def path_problems(run: Run) -> Iterator[Diagnostic]:

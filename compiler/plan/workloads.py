@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gitopsc.model.address import PORT
 from gitopsc.model.descriptor import Project, SecretKey
 from gitopsc.model.names import cleaned
 from gitopsc.model.output import readable_json
-from gitopsc.model.plan import CACHE_VARIABLES, Workload
+from gitopsc.model.plan import CACHE_VARIABLES, ContainerStart, Port, Workload
 from gitopsc.model.quantity import canonical
 from gitopsc.model.resolution import ResolvedRun
 from gitopsc.model.schedule import longest_gap
@@ -36,7 +37,7 @@ def workload_of(project: Project, resolved: ResolvedRun, wave: int) -> Workload:
     requests = {key: canonical(each) for key, each in resolved.requests.items()}
     limits = {key: canonical(each) for key, each in resolved.limits.items()}
     mounted = mounts(resolved)
-    settings = readable_json(resolved.settings)
+    settings = "" if function.is_container else readable_json(resolved.settings)
     variables = _variables(project, resolved)
     return Workload(
         name=cleaned(run.name),
@@ -75,6 +76,31 @@ def workload_of(project: Project, resolved: ResolvedRun, wave: int) -> Workload:
         completions=gitops.completions,
         parallelism=gitops.parallelism or gitops.completions,
         queue=resolved.queue,
+        ports=_ports(resolved),
+        container=_container(resolved) if function.is_container else None,
+    )
+
+
+def _ports(resolved: ResolvedRun) -> tuple[Port, ...]:
+    """The runner has one, by name."""
+    if not resolved.run.has_address:
+        return ()
+    if not resolved.run.function.is_container:
+        return (Port("http", PORT, "http"),)
+    return tuple(
+        Port("http" if index == 0 else f"port-{each.port}", each.port, each.target)
+        for index, each in enumerate(resolved.spec.service_ports or ())
+    )
+
+
+def _container(resolved: ResolvedRun) -> ContainerStart:
+    spec = resolved.spec
+    return ContainerStart(
+        resolved.run.function.descriptor.spec.command,
+        spec.args or (),
+        spec.run_as_user,
+        spec.run_as_group,
+        spec.fs_group,
     )
 
 
@@ -92,8 +118,11 @@ def _deadline(resolved: ResolvedRun) -> int:
 
 def _variables(project: Project, resolved: ResolvedRun) -> Mapping[str, str | SecretKey]:
     """An image that is built has those of caches itself."""
-    is_ready = resolved.run.function.image is not None
+    function = resolved.run.function
+    is_ready = function.image is not None and not function.is_container
     variables: dict[str, str | SecretKey] = {**(CACHE_VARIABLES if is_ready else {})}
+    if function.is_container:  # to whom no runner tells it
+        variables["RUN_ID"] = cleaned(resolved.name)
     variables |= resolved.variables
     variables["PROJECT_NAME"] = project.name  # as on the platform, whose own variables win
     return {name: variables[name] for name in sorted(variables)}

@@ -47,10 +47,15 @@ def _addresses(program: Program, environment: Environment) -> Mapping[str, str]:
     if environment is program.project.local:
         return {run.name: f"http://127.0.0.1:{PORT}" for run in program.runs}
     return {
-        run.name: address_of(run.service_name, environment.namespace)
+        run.name: address_of(run.service_name, environment.namespace, _port(run))
         for run in program.runs
-        if run.action == "serve"
+        if run.has_address
     }
+
+
+def _port(run: Run) -> int:
+    ports = run.spec.service_ports or ()
+    return ports[0].port if ports else PORT
 
 
 def _resolved(
@@ -83,13 +88,15 @@ def _resolved(
     own_limits = {
         name: quantity.limit for name, quantity in resources.items() if quantity.limit is not None
     }
-    volumes = _volumes(environment, spec, profile)
+    volumes = _volumes(environment, spec, profile, run)
     claims = _claims(environment, run, volumes)
     fields = compute_fields(run, spec, own_variables, secrets, claims, computes)
     compute = identity.compute_digest(fields)
     computes.add(run, spec, compute)
     run = _calling(run, addresses)
     written, own_variables = (with_addresses(each, addresses) for each in (written, own_variables))
+    if spec.args is not None:
+        spec = replace(spec, args=tuple(with_addresses(spec.args, addresses)))
     requests = {
         **_DEFAULT_RESOURCES,
         **{name: quantity.request for name, quantity in defaults.items()},
@@ -102,7 +109,7 @@ def _resolved(
         profile=profile,
         own_variables=own_variables,
         variables={
-            **store_secrets,
+            **({} if run.function.is_container else store_secrets),
             **written,
             **own_secrets,
             **profile.variables,
@@ -113,10 +120,12 @@ def _resolved(
         volumes=volumes,
         store_volumes=environment.store_volumes,
         scheduling=profile.scheduling.over(spec.scheduling),
-        pod=_pod(environment, profile, spec),
+        pod=_pod(environment, profile, spec, run),
         compute=compute,
         compute_fields=fields,
-        settings=runner_settings(
+        settings={}
+        if run.function.is_container
+        else runner_settings(
             program, environment, run, compute, computes, {**store_secrets, **own_secrets}, requests
         ),
         record=_record(program, environment, run, compute),
@@ -134,9 +143,10 @@ def _calling(run: Run, addresses: Mapping[str, str]) -> Run:
     )
 
 
-def _pod(environment: Environment, profile: Profile, spec: RunSpec) -> Pod:
+def _pod(environment: Environment, profile: Profile, spec: RunSpec, run: Run) -> Pod:
     own = spec.gitops.pod if spec.gitops is not None else Pod()
-    return profile.pod.over(own.over(environment.pod))
+    image = Pod(pull_policy=run.function.descriptor.spec.image_pull_policy)
+    return profile.pod.over(own.over(image.over(environment.pod)))
 
 
 def _queue(environment: Environment, profile: Profile, spec: RunSpec) -> str | None:
@@ -146,15 +156,18 @@ def _queue(environment: Environment, profile: Profile, spec: RunSpec) -> str | N
 
 def _record(program: Program, environment: Environment, run: Run, compute: str) -> RecordKey | None:
     store = environment.stores.get(DEFAULT)
-    if store is None or run.action != "job":
+    if store is None or run.action != "job" or run.function.is_container:
         return None
     name = LATEST if run.is_scheduled else compute
     return RecordKey(store.url, program.project.name, environment.name, cleaned(run.name), name)
 
 
-def _volumes(environment: Environment, spec: RunSpec, profile: Profile) -> tuple[Volume, ...]:
+def _volumes(
+    environment: Environment, spec: RunSpec, profile: Profile, run: Run
+) -> tuple[Volume, ...]:
     """A profile's win over the run's of the same name, and those of stores over both."""
-    given = (*(spec.volumes or ()), *profile.volumes, *environment.store_volumes)
+    stores = () if run.function.is_container else environment.store_volumes
+    given = (*(spec.volumes or ()), *profile.volumes, *stores)
     volumes = {cleaned(volume.name): volume for volume in given}
     return tuple(volumes[name] for name in sorted(volumes))
 

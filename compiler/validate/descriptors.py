@@ -122,6 +122,8 @@ def foreign_kind(kind: str, documents: Sequence[Document]) -> Diagnostic:
     places = sorted(document.span("kind") for document in documents)
     if re.split(r"[+:]", kind)[0] in OTHER_RUNTIMES:
         return sentences.other_runtime(kind, places)
+    if kind.startswith("container+build"):
+        return sentences.container_build(kind, places)
     if (meant := _meant_kind(kind)) is not None:
         return sentences.unknown_kind(kind, meant, places)
     close = get_close_matches(kind, sorted(COMPILED_KINDS), n=1, cutoff=_NEAR_KIND)

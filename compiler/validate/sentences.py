@@ -71,6 +71,12 @@ def other_runtime(kind: str, places: Sequence[Span]) -> Diagnostic:
     return Diagnostic(FOREIGN_KIND, message, places[0])
 
 
+def container_build(kind: str, places: Sequence[Span]) -> Diagnostic:
+    message = f"gitopsc builds no container functions; {_they(places)} ignored (`{kind}`)"
+    hint = "build the image where it is made, and write it as `image` of the function"
+    return Diagnostic(FOREIGN_KIND, message, places[0], hint, _and_here(places))
+
+
 def unknown_kind(kind: str, meant: str, places: Sequence[Span]) -> Diagnostic:
     message = f"unknown kind `{kind}`"
     hint = f"did you mean `{meant}`?"

@@ -1,0 +1,38 @@
+"""Runs of containers in environments -> what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from gitopsc.link import sentences
+from gitopsc.model.descriptor import Project
+from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.program import Run
+
+
+def container_problems(project: Project, runs: Mapping[str, Run]) -> Iterator[Diagnostic]:
+    """What is the same in several environments is told for each; only the first is kept."""
+    for run in runs.values():
+        if run.spec.args is not None and not run.function.is_container:
+            yield sentences.args_of_python(run)
+    containers = [run for run in runs.values() if run.function.is_container]
+    for run in containers:
+        for reference in run.reads:
+            yield sentences.key_as_text(reference, run)
+    for environment in project.environments:
+        for run in containers:
+            if run.is_in(environment.name):
+                yield from _problems(run.within(environment))
+
+
+def _problems(run: Run) -> Iterator[Diagnostic]:
+    if run.has_address:
+        if not run.spec.service_ports:
+            yield sentences.no_ports(run)
+        ports = [each.port for each in run.spec.service_ports or ()]
+        for index, port in enumerate(ports):
+            if port in ports[:index]:
+                yield sentences.one_port(port, index, run)
+    scale = run.spec.gitops.scale if run.spec.gitops is not None else None
+    if scale is not None and scale.concurrency is not None:
+        yield sentences.requests_are_not_counted(run)

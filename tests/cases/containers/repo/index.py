@@ -1,0 +1,2 @@
+def serve(context, event):
+    return "index"
