@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal
 
 from gitopsc.compare.causes import causes_of
 from gitopsc.compare.focus import Focus
@@ -13,19 +12,14 @@ from gitopsc.model.compilation import Compilation
 from gitopsc.model.consequence import VERBS, Cause, Consequence, ObjectChange, Subject, Verb
 from gitopsc.model.descriptor import SecretKey
 
-_KINDS: Mapping[str, Literal["job", "schedule", "service"]] = {
-    "CronJob": "schedule",
-    "Deployment": "service",
-    "Job": "job",
-}
-_NEW: Mapping[str, Verb] = {"CronJob": "schedules", "Deployment": "starts", "Job": "runs"}
+_NEW: Mapping[str, Verb] = {"job": "runs", "schedule": "schedules", "service": "starts"}
 _OF_A_DEPLOYMENT: Mapping[str, Verb] = {
     "created": "starts",
     "refused": "refused",
     "rolled": "rolls",
     "scaled": "scales",
 }
-_TICK = ("spec.schedule", "spec.timeZone")
+_TICK = ("spec.schedule", "spec.schedules", "spec.timeZone", "spec.timezone")
 
 Runs = Mapping[Where, ClusterRun]
 
@@ -56,7 +50,7 @@ def consequences(
     found = [each for each in found if focus.has(each)]
     before, after, objects = focus.on(before), focus.on(after), focus.objects(objects)
     names = {(project, run) for project, _, run in after}
-    names -= {(each.project, each.subject) for each in found if each.kind in _KINDS.values()}
+    names -= {(each.project, each.subject) for each in found if each.kind in _NEW}
     folded = _folded(found)
     notes = (*_of_environments(base, head, renamed), *_of_secrets(before, after))
     notes = (
@@ -111,31 +105,44 @@ def _of_run(
         yield _started(new, arrivals.new(new))
     elif old is not None and new is None:
         yield _ended(old, arrivals.removed(old))
-    elif old is not None and new is not None and old.main.kind != new.main.kind:
+    elif old is not None and new is not None and old.kind != new.kind:
         causes = causes_of(old, new) or (_kind_cause(new),)
-        if old.main.kind == "Deployment":
+        if old.kind == "service":
             yield _ended(old, causes[0])
         yield _started(new, *causes)
+    elif old is not None and new is not None and _is_beside(old, new):
+        if new.resolved.record is None:
+            place = new.resolved.run.descriptor.name_span
+            cause = Cause("settings", "another run of its Workflow changes", place)
+            yield _made("runs", new, (cause,), _without_record(new))
     elif old is not None and new is not None and changes:
         verb, note = _verb(old, new, changes)
         causes = causes_of(old, new) or (_last_cause(old, new, changes),)
         yield _made(verb, new, causes, note)
 
 
+def _is_beside(old: ClusterRun, new: ClusterRun) -> bool:
+    """A new Workflow has it as it was: its pod finds its work done, where it has a record."""
+    was, now = old.main, new.main
+    is_other = was.kind == now.kind == "Workflow" and was.name != now.name
+    same = (was.pod_template, was.compute) == (now.pod_template, now.compute)
+    return is_other and same
+
+
 def _verb(old: ClusterRun, new: ClusterRun, changes: Sequence[ObjectChange]) -> tuple[Verb, str]:
-    kind = new.main.kind
+    kind, main_kind = new.kind, new.main.kind
     main = next(
-        (each for each in changes if each.kind == kind and each.name == new.main.name), None
+        (each for each in changes if each.kind == main_kind and each.name == new.main.name), None
     )
     if any(each.verb == "refused" for each in changes):
         return "refused", ", ".join(sorted({f for each in changes for f in each.fields}))
-    if kind == "Deployment":
+    if kind == "service":
         note = _addressed(changes)
         verb = _OF_A_DEPLOYMENT.get(main.verb, "patches") if main is not None else "patches"
         if main is not None and main.strategy == "Recreate":
             note = note or "it does not answer meanwhile: its old pod stops before the new one"
         return verb, note
-    if kind == "CronJob":
+    if kind == "schedule":
         if main is not None and main.verb == "created":
             return "schedules", ""
         is_other = main is not None and not {*_TICK}.isdisjoint(main.fields)
@@ -163,22 +170,22 @@ def _addressed(changes: Sequence[ObjectChange]) -> str:
 
 def _started(new: ClusterRun, *causes: Cause) -> Consequence:
     note = ""
-    if new.main.kind == "Job" and new.resolved.record is None:
+    if new.kind == "job" and new.resolved.record is None:
         note = _without_record(new)
-    return _made(_NEW[new.main.kind], new, causes, note)
+    return _made(_NEW[new.kind], new, causes, note)
 
 
 def _ended(old: ClusterRun, cause: Cause) -> Consequence:
     notes = {
-        "CronJob": "what it made stays in the store",
-        "Deployment": "its address is gone" if old.resolved.run.has_address else "",
-        "Job": "what it made stays in the store",
+        "job": "what it made stays in the store",
+        "schedule": "what it made stays in the store",
+        "service": "its address is gone" if old.resolved.run.has_address else "",
     }
-    return _made("deletes", old, (cause,), notes[old.main.kind])
+    return _made("deletes", old, (cause,), notes[old.kind])
 
 
 def _kind_cause(new: ClusterRun) -> Cause:
-    return Cause("settings", f"is a {_KINDS[new.main.kind]} now", new.resolved.place_of("action"))
+    return Cause("settings", f"is a {new.kind} now", new.resolved.place_of("action"))
 
 
 def _last_cause(old: ClusterRun, new: ClusterRun, changes: Sequence[ObjectChange]) -> Cause:
@@ -200,7 +207,7 @@ def _made(verb: Verb, run: ClusterRun, causes: Sequence[Cause], note: str = "") 
         verb,
         run.program.project.name,
         run.name,
-        _KINDS[run.main.kind],
+        run.kind,
         (run.environment.name,),
         tuple(causes),
         parent,
@@ -396,9 +403,9 @@ def _cut_off(before: Runs, after: Runs) -> Iterator[str]:
     replaced = {
         run.name
         for where, run in before.items()
-        if run.main.kind == "Job"
+        if run.kind == "job"
         and where in after
-        and after[where].main.kind == "Job"
+        and after[where].kind == "job"
         and after[where].main.name != run.main.name
     }
     if replaced:

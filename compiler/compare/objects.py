@@ -30,10 +30,11 @@ Key = tuple[str, str, str | None, str, str]
 
 
 class Manifests(NamedTuple):
-    """Texts of files; and the run that an object is of, by project, environment, kind and name."""
+    """Texts of files; and the runs that an object is of, by project, environment, kind and name:
+    one, but of a Workflow."""
 
     texts: Mapping[File, str]
-    runs: Mapping[tuple[str, str, str, str], str]
+    runs: Mapping[tuple[str, str, str, str], tuple[str, ...]]
 
     def called(self, names: Mapping[tuple[str, str], str]) -> Manifests:
         """With other names of environments, by project and name."""
@@ -44,7 +45,7 @@ class Manifests(NamedTuple):
             for file, text in self.texts.items()
         }
         runs = {
-            (key[0], names.get(key[:2], key[1]), *key[2:]): run for key, run in self.runs.items()
+            (key[0], names.get(key[:2], key[1]), *key[2:]): own for key, own in self.runs.items()
         }
         return Manifests(texts, runs)
 
@@ -57,12 +58,12 @@ def manifests_of(compilation: Compilation) -> Manifests:
                 environment = file.path.split("/")[1]
                 path = f"{project.prefix}{project.output}/{file.path}"
                 texts[project.name, environment, path] = file.content.decode()
-    runs = {
-        (project.name, each.environment, each.kind, each.name): each.run
-        for project, objects in compilation.objects
-        for each in objects
-        if each.run is not None
-    }
+    runs: dict[tuple[str, str, str, str], tuple[str, ...]] = {}
+    for project, objects in compilation.objects:
+        for each in objects:
+            if each.run is not None:
+                key = (project.name, each.environment, each.kind, each.name)
+                runs[key] = (*runs.get(key, ()), each.run)
     return Manifests(texts, runs)
 
 
@@ -77,10 +78,10 @@ def changed_objects(before: Manifests, after: Manifests) -> tuple[ObjectChange, 
         if change is not None:
             project, environment, _, kind, name = key
             verb, fields, strategy = change
-            run = runs.get((project, environment, kind, name))
-            found.append(
-                ObjectChange(project, environment, kind, name, verb, run, fields, strategy)
-            )
+            for run in runs.get((project, environment, kind, name), (None,)):
+                found.append(
+                    ObjectChange(project, environment, kind, name, verb, run, fields, strategy)
+                )
     return tuple(sorted(found))
 
 

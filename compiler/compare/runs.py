@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from gitopsc.model.artifact import ClusterObject
 from gitopsc.model.compilation import Compilation
@@ -11,12 +11,22 @@ from gitopsc.model.descriptor import Environment
 from gitopsc.model.program import Program
 from gitopsc.model.resolution import ResolvedRun
 
+MAIN_KINDS: Mapping[str, Literal["job", "schedule", "service"]] = {
+    "CronJob": "schedule",
+    "CronWorkflow": "schedule",
+    "Deployment": "service",
+    "Job": "job",
+    "Workflow": "job",
+}
+"""What a run is in a cluster, and which of its objects says so."""
+
 Where = tuple[str, str, str]
 """Project, environment and the run's name in the cluster."""
 
 
 class ClusterRun(NamedTuple):
-    """A run of an environment. `main` is its Job, CronJob or Deployment."""
+    """A run of an environment. `main` is its Job, CronJob or Deployment, or the Workflow that does
+    the same."""
 
     program: Program
     environment: Environment
@@ -26,6 +36,10 @@ class ClusterRun(NamedTuple):
     @property
     def name(self) -> str:
         return self.resolved.name
+
+    @property
+    def kind(self) -> Literal["job", "schedule", "service"]:
+        return MAIN_KINDS[self.main.kind]
 
     @property
     def pods_at_once(self) -> int:
@@ -42,7 +56,7 @@ def runs_of(compilation: Compilation) -> Mapping[Where, ClusterRun]:
         (project.name, each.environment, each.run): each
         for project, objects in compilation.objects
         for each in objects
-        if each.run is not None and each.kind in ("CronJob", "Deployment", "Job")
+        if each.run is not None and each.kind in MAIN_KINDS
     }
     found = {}
     for resolution in compilation.resolutions:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from gitopsc.emit import kubernetes
+from gitopsc.emit import argo_workflows, kubernetes
 from gitopsc.emit.controllers import controller_manifest
 from gitopsc.emit.images import BuiltImage, bake_file, build_image, runner
 from gitopsc.emit.patches import unmatched_patches
@@ -22,7 +22,10 @@ from gitopsc.model.plan import EnvironmentPlan, Plan
 __all__ = ("emit",)
 
 _Target = Callable[[Plan, EnvironmentPlan, Mapping[str, BuiltImage], Memo], Iterator[Manifest]]
-_TARGETS: Mapping[str, _Target] = {"kubernetes": kubernetes.manifests}
+_TARGETS: Mapping[str, _Target] = {
+    "argo-workflows": argo_workflows.manifests,
+    "kubernetes": kubernetes.manifests,
+}
 """What an environment's `target` chooses; each has its templates in `targets/<name>/`."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from gitopsc.adapters.template import Text, render_yaml
@@ -33,7 +33,7 @@ _UNSTARTED = 6
 """How often a pod is tried again that never came to run, such as one that a kubelet refuses."""
 
 _BUILD_SECONDS = 7 * 86_400
-_AS_IT_IS = ("kustomize.toolkit.fluxcd.io/substitute", "disabled")
+AS_IT_IS = ("kustomize.toolkit.fluxcd.io/substitute", "disabled")
 """Flux would take `$` in an object for variables of its own."""
 
 _QUEUE = "kueue.x-k8s.io/queue-name"
@@ -50,36 +50,49 @@ def manifests(
     plan: Plan, planned: EnvironmentPlan, images: Mapping[str, BuiltImage], memo: Memo
 ) -> Iterator[Manifest]:
     """`images` are those of the plan, by name."""
-    registry = planned.environment.registry
     names = []
-    for workload in planned.workloads:
-        reference: ImageReference | str = workload.ready_image or ""
-        if workload.image is not None:
-            reference = images[workload.image].reference(plan, registry)
-        manifest = _workload_manifest(plan, planned, workload, reference, memo)
+    for manifest in objects(plan, planned, images, memo):
         names.append(manifest.name)
         yield manifest
-    for claim in planned.claims:
-        name = f"claim-{claim.name}.yaml"
-        names.append(name)
-        made = ClusterObject("PersistentVolumeClaim", claim.name, planned.environment.name)
-        yield Manifest(name, _claim(plan, planned, claim), (made,))
-    for secret in planned.external_secrets:
-        # With a dot, which no run has in its name.
-        name = f"external-secret.{secret.name}.yaml"
-        names.append(name)
-        made = ClusterObject("ExternalSecret", secret.name, planned.environment.name)
-        yield Manifest(name, _external_secret(plan, planned, secret), (made,))
-    for build in planned.builds:
-        manifest = _build_manifest(plan, planned, build, images[build.image])
-        names.append(manifest.name)
-        yield manifest
+    yield kustomization(plan, planned, names)
+
+
+def kustomization(plan: Plan, planned: EnvironmentPlan, names: Iterable[str]) -> Manifest:
+    """What lists all the rest."""
     listed = render_yaml(
         f"{_TARGET}/kustomization.yaml.j2",
         name=f"{plan.project}-{planned.environment.name}",
         resources=sorted(names),
     )
-    yield Manifest("kustomization.yaml", listed)
+    return Manifest("kustomization.yaml", listed)
+
+
+def image_reference(
+    plan: Plan, planned: EnvironmentPlan, workload: Workload, images: Mapping[str, BuiltImage]
+) -> ImageReference | str:
+    if workload.image is None:
+        return workload.ready_image or ""
+    return images[workload.image].reference(plan, planned.environment.registry)
+
+
+def objects(
+    plan: Plan, planned: EnvironmentPlan, images: Mapping[str, BuiltImage], memo: Memo
+) -> Iterator[Manifest]:
+    """All that is listed."""
+    for workload in planned.workloads:
+        reference = image_reference(plan, planned, workload, images)
+        yield _workload_manifest(plan, planned, workload, reference, memo)
+    for claim in planned.claims:
+        name = f"claim-{claim.name}.yaml"
+        made = ClusterObject("PersistentVolumeClaim", claim.name, planned.environment.name)
+        yield Manifest(name, _claim(plan, planned, claim), (made,))
+    for secret in planned.external_secrets:
+        # With a dot, which no run has in its name.
+        name = f"external-secret.{secret.name}.yaml"
+        made = ClusterObject("ExternalSecret", secret.name, planned.environment.name)
+        yield Manifest(name, _external_secret(plan, planned, secret), (made,))
+    for build in planned.builds:
+        yield _build_manifest(plan, planned, build, images[build.image])
 
 
 class _Rendered(NamedTuple):
@@ -207,23 +220,8 @@ def _rendered(
     environment = planned.environment
     is_job = workload.action == "job"
     recommended = _recommended_labels(plan, workload.action, workload.name, workload.application)
-    own = _own_labels(plan, workload.name)
-    pod_labels = [("app.kubernetes.io/name", workload.application), *own]
-    if not is_job:
-        pod_labels.append(("gitopsc/service", workload.name))
-    pod = render_yaml(
-        f"{_TARGET}/pod.yaml.j2",
-        workload=workload,
-        image=str(image),
-        labels=[*pod_labels, *sorted(workload.pod.labels.items())],
-        annotations=_pod_annotations(environment, workload),
-        **_identity(workload),
-        variables=[_variable(name, value) for name, value in workload.variables.items()],
-        scratch=_scratch(workload),
-        arguments=[_unexpanded(each) for each in workload.container.args]
-        if workload.container is not None
-        else [],
-    )
+    own = own_labels(plan, workload.name)
+    pod = pod_template(plan, environment, workload, image)
     spec_template = "job-spec.yaml.j2" if is_job else "deployment-spec.yaml.j2"
     spec = render_yaml(
         f"{_TARGET}/{spec_template}", workload=workload, pod=pod, unstarted=_UNSTARTED
@@ -255,6 +253,27 @@ def _rendered(
     return _Rendered(str(text), kind, name, identity.content_digest(pod.encode()))
 
 
+def pod_template(
+    plan: Plan, environment: Environment, workload: Workload, image: ImageReference | str
+) -> Text:
+    """What the pods of a run are made from, whatever makes them."""
+    labels = [("app.kubernetes.io/name", workload.application), *own_labels(plan, workload.name)]
+    if workload.action == "serve":
+        labels.append(("gitopsc/service", workload.name))
+    container = workload.container
+    return render_yaml(
+        f"{_TARGET}/pod.yaml.j2",
+        workload=workload,
+        image=str(image),
+        labels=[*labels, *sorted(workload.pod.labels.items())],
+        annotations=_pod_annotations(environment, workload),
+        **_identity(workload),
+        variables=[_variable(name, value) for name, value in workload.variables.items()],
+        scratch=_scratch(workload),
+        arguments=[_unexpanded(each) for each in container.args] if container is not None else [],
+    )
+
+
 def _context(plan: Plan, built: BuiltImage) -> Mapping[str, bytes]:
     """Every file that building an image takes, by its path in the project."""
     folder = f"{plan.output}/images/runner"
@@ -277,7 +296,7 @@ def _build_manifest(
     listed = [[each["path"], each["content"]] for each in files]
     digest = identity.content_digest(identity.canonical(listed))
     config_name = f"{build.name}-{digest[:10]}"
-    own = _own_labels(plan, build.name)
+    own = own_labels(plan, build.name)
     reference = built.reference(plan, planned.environment.registry)
     command = [
         *("buildctl", "--addr", build.address, "build", "--frontend", "dockerfile.v0"),
@@ -306,7 +325,7 @@ def _build_manifest(
         namespace=planned.environment.namespace,
         labels=sorted([*own, *labels]),
         # What it builds is for the runs of wave 0.
-        annotations=[*_wave(planned.environment, -1), ("gitopsc/source", build.source), _AS_IT_IS],
+        annotations=[*_wave(planned.environment, -1), ("gitopsc/source", build.source), AS_IT_IS],
         deadline=_BUILD_SECONDS,
         texts=[each for each in files if not each["is_binary"]],
         blobs=[each for each in files if each["is_binary"]],
@@ -346,7 +365,7 @@ def _claim(plan: Plan, planned: EnvironmentPlan, claim: Claim) -> Text:
     annotations = [
         *_wave(planned.environment, claim.wave),
         ("gitopsc/source", claim.source),
-        _AS_IT_IS,
+        AS_IT_IS,
     ]
     if claim.is_kept:
         annotations += [
@@ -372,7 +391,7 @@ def _external_secret(plan: Plan, planned: EnvironmentPlan, secret: ExternalSecre
         settings=Text(SETTINGS_FILE),
         namespace=planned.environment.namespace,
         labels=_project_labels(plan),
-        annotations=[*_wave(planned.environment, -1), _AS_IT_IS],
+        annotations=[*_wave(planned.environment, -1), AS_IT_IS],
     )
 
 
@@ -385,7 +404,7 @@ def _project_labels(plan: Plan) -> list[tuple[str, str]]:
     ]
 
 
-def _own_labels(plan: Plan, name: str) -> list[tuple[str, str]]:
+def own_labels(plan: Plan, name: str) -> list[tuple[str, str]]:
     return [("gitopsc/project", plan.project), ("gitopsc/run", name)]
 
 
@@ -408,7 +427,7 @@ def _wave(environment: Environment, wave: int) -> list[tuple[str, str]]:
 
 def _annotations(environment: Environment, workload: Workload) -> list[tuple[str, str]]:
     """On objects only: none of it may roll a pod or rename a Job."""
-    found = [*_wave(environment, workload.wave), ("gitopsc/source", workload.source), _AS_IT_IS]
+    found = [*_wave(environment, workload.wave), ("gitopsc/source", workload.source), AS_IT_IS]
     if workload.needs_server_side:
         found.append(("argocd.argoproj.io/sync-options", "ServerSideApply=true"))
     return sorted(found)

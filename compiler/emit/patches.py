@@ -102,7 +102,7 @@ def patched(
     found: list[str | Patched] = []
     problems: list[Diagnostic] = []
     for part in text.split(_BETWEEN):
-        data = _data(part)
+        data = data_of(part)
         own = [each for each in patches if each.is_for(data["kind"], run)]
         if not own:
             found.append(part)
@@ -139,8 +139,9 @@ def unmatched_patches(plan: Plan, objects: Iterable[ClusterObject]) -> Iterator[
             yield sentences.unmatched(patch, kinds, (run for run in of_kind if run is not None))
 
 
-def _data(text: str) -> dict[str, Any]:
-    documents, _ = read_documents("", text)
+def data_of(text: str) -> dict[str, Any]:
+    """What a text of ours says."""
+    documents, _ = read_documents("", str(text))
     data: dict[str, Any] = documents[0].data
     return data
 

@@ -1,4 +1,4 @@
-"""What is said of patches: in what is patched, and by what."""
+"""What is said of patches, and of what a target cannot have."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from gitopsc.model.diagnostic import (
     PATCH_MISFIT,
     PATCH_OF_IDENTITY,
+    UNFIT_VALUE,
     UNMATCHED_PATCH,
     Diagnostic,
     did_you_mean,
@@ -14,6 +15,8 @@ from gitopsc.model.diagnostic import (
 )
 from gitopsc.model.document import Pointer
 from gitopsc.model.patch import Misfit, Patch
+from gitopsc.model.plan import Workload
+from gitopsc.model.source import Span
 
 
 def unmatched(patch: Patch, kinds: Iterable[str], runs: Iterable[str]) -> Diagnostic:
@@ -79,6 +82,12 @@ def of_whole(patch: Patch) -> Diagnostic:
     message = f"a patch may not delete or replace a whole {patch.kind}"
     hint = "say what is different in it"
     return Diagnostic(PATCH_OF_IDENTITY, message, patch.key_span("merge", "$patch"), hint)
+
+
+def tag_of_argo(job: Workload, way: str, prefix: str) -> Diagnostic:
+    message = f"`{{{{` in `{way}` of the pods of `{job.run}` is a variable of Argo Workflows"
+    hint = "leave it out: only parameters, variables and arguments may have it"
+    return Diagnostic(UNFIT_VALUE, message, Span(f"{prefix}{job.source}"), hint)
 
 
 def _path(pointer: Pointer) -> str:

@@ -327,6 +327,7 @@ class Builder:
 
 
 DEFAULT_TARGET = "kubernetes"
+DEFAULT_EXECUTOR = "workflow-executor"
 DEFAULT_KUBERNETES = "1.34"
 DEFAULT_TIME_ZONE = "Etc/UTC"
 
@@ -361,7 +362,8 @@ class Environment:
     the cluster. Schedules are in its time zone. With `sync_waves`, Argo CD applies runs in the
     order of their data. `budget` is for jobs that start together, in quantities. `overrides` are
     what runs have otherwise here, by their names. `metrics` says how Prometheus finds services;
-    `patches` are applied in their order. Jobs wait in a `queue`, if there is one.
+    `patches` are applied in their order. Jobs wait in a `queue`, if there is one. The `executor` is
+    the service account of Argo Workflows' own containers.
     """
 
     name: str
@@ -385,6 +387,7 @@ class Environment:
     patches: tuple[Patch, ...] = ()
     queue: str | None = None
     policies: Policies = field(default_factory=Policies)
+    executor: str = DEFAULT_EXECUTOR
 
     def profile(self, name: str | None) -> Profile:
         """The one that a run names; linking has seen that every environment has it."""

@@ -110,7 +110,8 @@ class Workload:
     `source` is the descriptor's path in the project; `reads` and `writes` are keys of data;
     `record` is where a job finds out that it is done. It may be done in `completions`, of which
     `parallelism` at once, and wait in a `queue`. A service is reached through its `ports`. What is
-    no function of Python is a `container`, without settings and disk.
+    no function of Python is a `container`, without settings and disk. `upstream` are workloads
+    whose data it reads, by their names.
     """
 
     name: str
@@ -149,6 +150,7 @@ class Workload:
     queue: str | None = None
     ports: tuple[Port, ...] = ()
     container: ContainerStart | None = None
+    upstream: tuple[str, ...] = ()
 
     @property
     def has_budget(self) -> bool:

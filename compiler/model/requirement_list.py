@@ -10,6 +10,8 @@ from gitopsc.model.plan import EnvironmentPlan, Plan, Workload
 _CUSTOM = {
     "route": "httproutes.gateway.networking.k8s.io",
     "monitor": "podmonitors.monitoring.coreos.com",
+    "workflow": "workflows.argoproj.io",
+    "cron": "cronworkflows.argoproj.io",
     "secret": "externalsecrets.external-secrets.io",
     "queue": "localqueues.kueue.x-k8s.io",
 }
@@ -54,6 +56,11 @@ def _items(planned: EnvironmentPlan) -> Iterator[Item]:
                 yield "storage_classes", mount.volume.storage_class, ""
         if workload.action == "serve" and environment.metrics == "pod-monitor":
             yield "custom_resources", _CUSTOM["monitor"], ""
+    jobs = [each for each in planned.workloads if each.action == "job"]
+    if environment.target == "argo-workflows" and jobs:
+        yield "service_accounts", environment.executor, ""
+        for job in jobs:
+            yield "custom_resources", _CUSTOM["workflow" if job.spec.cron is None else "cron"], ""
     for secret in planned.secret_keys:
         if secret.external is None:
             yield "secrets", secret.name, secret.key

@@ -12,6 +12,7 @@ from gitopsc.adapters.schema import property_names, violations
 from gitopsc.model.controller import controller_of
 from gitopsc.model.credentials import names_secret
 from gitopsc.model.descriptor import (
+    DEFAULT_EXECUTOR,
     DEFAULT_KUBERNETES,
     DEFAULT_TARGET,
     DEFAULT_TIME_ZONE,
@@ -324,6 +325,9 @@ def _environment(name: str, top: Mapping[str, Any], own: Mapping[str, Any]) -> E
         network=Network.of(own.get("network", top.get("network", {}))),
         metrics=own.get("metrics", top.get("metrics")),
         queue=own.get("queue", top.get("queue")),
+        executor={**top.get("workflows", {}), **own.get("workflows", {})}.get(
+            "executor", DEFAULT_EXECUTOR
+        ),
         policies=Policies.of({**top.get("policies", {}), **own.get("policies", {})}),
         controller=controller_of(own.get("controller", top.get("controller", {}))),
     )
