@@ -40,7 +40,14 @@ ARGO = ("CronWorkflow", "Workflow")
 
 WORKFLOWS = [path for path in WRITTEN if f"kind: {ARGO[1]}" in path.read_text()]
 WORKFLOWS += [path for path in WRITTEN if f"kind: {ARGO[0]}" in path.read_text()]
-TILES = [path for path in WRITTEN if CASES / "workflows" in path.parents and path.stem == "tiles"]
+TILES = [
+    path
+    for path in WRITTEN
+    if CASES / "workflows" in path.parents
+    and (path.parent.name, path.stem) != ("production", "api")
+    if path.stem in ("api", "tiles")
+]
+"""A container of others, and a service of Knative."""
 OTHERS = (*CLAIMS, *BUILDS, *PATCHED, *EXTERNAL, *CONTAINERS, *WORKFLOWS, *TILES)
 MANIFESTS = [path for path in WRITTEN if path not in OTHERS]
 DOCKERFILES = sorted(path for root in (SAMPLE, CASES) for path in root.rglob("images/*/Dockerfile"))
@@ -87,7 +94,7 @@ def test_there_is_something_to_check() -> None:
 @pytest.mark.parametrize("path", WRITTEN, ids=name)
 def test_kubernetes_accepts_every_object(path: Path, version: str) -> None:
     for each in objects(path):
-        if each["kind"] not in (*CUSTOM, *ARGO):
+        if kind_of(each) not in (*CUSTOM, *ARGO):
             kubernetes_validate.validate(each, version, strict=True)
 
 
@@ -98,8 +105,39 @@ def test_kubernetes_accepts_every_object(path: Path, version: str) -> None:
 )
 def test_custom_resources_are_as_their_definitions_have_them(path: Path) -> None:
     for each in objects(path):
-        if each["kind"] in CUSTOM:
-            Draft202012Validator(CUSTOM[each["kind"]]).validate(each)
+        if kind_of(each) in CUSTOM:
+            Draft202012Validator(CUSTOM[kind_of(each)]).validate(each)
+
+
+def kind_of(data: dict[str, Any]) -> str:
+    is_knative = data["apiVersion"] == "serving.knative.dev/v1"
+    return "KnativeService" if is_knative else str(data["kind"])
+
+
+def test_a_service_without_pods() -> None:
+    """What Knative takes with the features that are on by themselves, as its source has them
+    (`pkg/apis/serving/fieldmask.go`)."""
+    path = CASES / "workflows/out/deploy/manifests/staging/api.yaml"
+    (service,) = objects(path)
+    assert kind_of(service) == "KnativeService"
+    template = service["spec"]["template"]
+    pod, annotations = template["spec"], template["metadata"]["annotations"]
+    assert pod.keys() <= {
+        *("automountServiceAccountToken", "containers", "enableServiceLinks"),
+        *("imagePullSecrets", "serviceAccountName", "volumes"),
+    }
+    assert {key for each in pod["volumes"] for key in each} == {"name", "emptyDir", "projected"}
+    (container,) = pod["containers"]
+    assert container["ports"] == [{"name": "http1", "containerPort": 8080}]
+    assert container["readinessProbe"]["httpGet"] == {"path": "/ready", "port": 8082}
+    assert container["securityContext"]["runAsNonRoot"] is True
+    assert container["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert annotations["autoscaling.knative.dev/min-scale"] == "0"
+    assert json.loads(annotations["gitopsc/run.json"])["run"] == "api"
+    tiles = (path.parent / "tiles.yaml").read_text()
+    assert 'value: "http://api.atlas-staging.svc:80"' in tiles
+    (health,) = objects(path.parents[2] / "controllers/staging.yaml")[-1]["spec"]["healthChecks"]
+    assert (health["apiVersion"], health["kind"]) == ("serving.knative.dev/v1", "Service")
 
 
 def test_controllers_read_what_is_written() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from gitopsc.compare.causes import causes_of
 from gitopsc.compare.focus import Focus
 from gitopsc.compare.runs import ClusterRun, Where
-from gitopsc.model.artifact import ImageReference, bake_command
+from gitopsc.model.artifact import KNATIVE_SERVICE, ImageReference, bake_command
 from gitopsc.model.compilation import Compilation
 from gitopsc.model.consequence import VERBS, Cause, Consequence, ObjectChange, Subject, Verb
 from gitopsc.model.descriptor import SecretKey
@@ -137,7 +137,7 @@ def _verb(old: ClusterRun, new: ClusterRun, changes: Sequence[ObjectChange]) -> 
     if any(each.verb == "refused" for each in changes):
         return "refused", ", ".join(sorted({f for each in changes for f in each.fields}))
     if kind == "service":
-        note = _addressed(changes)
+        note = _addressed(changes) or _handed_over(changes)
         verb = _OF_A_DEPLOYMENT.get(main.verb, "patches") if main is not None else "patches"
         if main is not None and main.strategy == "Recreate":
             note = note or "it does not answer meanwhile: its old pod stops before the new one"
@@ -165,6 +165,14 @@ def _addressed(changes: Sequence[ObjectChange]) -> str:
     made = sorted(each.name for each in changes if (each.kind, each.verb) == ("Service", "created"))
     if gone and made:
         return f"its address {gone[0]} is {made[0]}"
+    return ""
+
+
+def _handed_over(changes: Sequence[ObjectChange]) -> str:
+    """Knative makes a Service of the same name, and takes none that is not its own."""
+    found = {(each.kind, each.verb) for each in changes}
+    if {(KNATIVE_SERVICE, "created"), ("Service", "pruned")} <= found:
+        return "it does not answer until its old Service is deleted and Knative has made its own"
     return ""
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from gitopsc.adapters.yaml import read_documents
+from gitopsc.model.artifact import KNATIVE_SERVICE
 from gitopsc.model.compilation import Compilation
 from gitopsc.model.consequence import ObjectChange, ObjectVerb
 from gitopsc.model.quantity import amount
@@ -94,7 +95,9 @@ def _objects(manifests: Manifests, same: set[File]) -> Mapping[Key, Any]:
                 metadata = data.get("metadata")
                 metadata = metadata if isinstance(metadata, dict) else {}
                 name, namespace = str(metadata.get("name")), metadata.get("namespace")
-                found[file[0], file[1], namespace, str(data["kind"]), name] = data
+                is_knative = str(data.get("apiVersion")).startswith("serving.knative.dev/")
+                kind = KNATIVE_SERVICE if is_knative else str(data["kind"])
+                found[file[0], file[1], namespace, kind, name] = data
     return found
 
 
@@ -116,6 +119,9 @@ def _change(old: Any, new: Any) -> Change | None:
         return _deployment(old, new, fields)
     if kind == "PersistentVolumeClaim" and (refused := tuple(_claim_refusals(old, new))):
         return "refused", refused, None
+    if new.get("apiVersion") == "serving.knative.dev/v1":
+        is_rolled = any(each.startswith("spec.template") for each in fields)
+        return ("rolled" if is_rolled else "patched"), fields, "RollingUpdate"
     if kind == "Job":
         spec = {each.split(".")[1] for each in fields if each.startswith("spec.")}
         if refused := tuple(sorted(f"spec.{each}" for each in spec - _MUTABLE_OF_JOBS)):

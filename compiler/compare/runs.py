@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
-from gitopsc.model.artifact import ClusterObject
+from gitopsc.model.artifact import KNATIVE_SERVICE, ClusterObject
 from gitopsc.model.compilation import Compilation
 from gitopsc.model.descriptor import Environment
 from gitopsc.model.program import Program
@@ -16,6 +16,7 @@ MAIN_KINDS: Mapping[str, Literal["job", "schedule", "service"]] = {
     "CronWorkflow": "schedule",
     "Deployment": "service",
     "Job": "job",
+    KNATIVE_SERVICE: "service",
     "Workflow": "job",
 }
 """What a run is in a cluster, and which of its objects says so."""

@@ -16,15 +16,9 @@ from typing import Any
 from gitopsc.adapters.template import Text, yaml_document
 from gitopsc.emit import sentences
 from gitopsc.emit.images import BuiltImage
-from gitopsc.emit.kubernetes import (
-    AS_IT_IS,
-    image_reference,
-    kustomization,
-    objects,
-    own_labels,
-    pod_template,
-)
+from gitopsc.emit.kubernetes import image_reference, kustomization, objects
 from gitopsc.emit.patches import data_of
+from gitopsc.emit.pods import AS_IT_IS, own_labels, pod_template
 from gitopsc.model import identity
 from gitopsc.model.artifact import ClusterObject, ImageReference, Manifest
 from gitopsc.model.memo import Memo

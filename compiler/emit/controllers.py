@@ -8,7 +8,7 @@ from __future__ import annotations
 from gitopsc.adapters.template import Text, render_yaml
 from gitopsc.model.controller import ArgoCD
 from gitopsc.model.files import SETTINGS_FILE
-from gitopsc.model.plan import EnvironmentPlan, Plan
+from gitopsc.model.plan import EnvironmentPlan, Plan, Workload
 
 
 def controller_manifest(plan: Plan, planned: EnvironmentPlan) -> tuple[str, Text] | None:
@@ -29,6 +29,13 @@ def controller_manifest(plan: Plan, planned: EnvironmentPlan) -> tuple[str, Text
         controller=controller,
         path=folder if kind == "argocd" else f"./{folder}",
         namespace=environment.namespace,
-        services=[each.name for each in planned.workloads if each.action == "serve"],
+        services=[_health(each) for each in planned.workloads if each.action == "serve"],
     )
     return file, text
+
+
+def _health(workload: Workload) -> tuple[str, str, str]:
+    """The object that tells whether a service is ready: its version, kind and name."""
+    if workload.is_scaled_to_zero:
+        return "serving.knative.dev/v1", "Service", workload.service_name
+    return "apps/v1", "Deployment", workload.name

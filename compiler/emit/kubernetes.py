@@ -9,10 +9,22 @@ from typing import Any, NamedTuple
 
 from gitopsc.adapters.template import Text, render_yaml
 from gitopsc.emit.images import PLATFORM, BuiltImage, builder_secrets, runner
+from gitopsc.emit.knative import knative_service
 from gitopsc.emit.patches import Patched, joined, patched
+from gitopsc.emit.pods import (
+    AS_IT_IS,
+    TARGET,
+    lineage_annotations,
+    object_annotations,
+    own_labels,
+    pod_template,
+    recommended_labels,
+    unexpanded,
+    wave_annotation,
+)
 from gitopsc.model import identity
 from gitopsc.model.artifact import ClusterObject, ImageReference, Manifest
-from gitopsc.model.descriptor import Environment, SecretKey
+from gitopsc.model.descriptor import Environment
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.files import SETTINGS_FILE
 from gitopsc.model.memo import Memo, step_key
@@ -25,25 +37,16 @@ from gitopsc.model.plan import (
     Plan,
     Workload,
 )
-from gitopsc.model.pod import DEFAULT_USER
 
-_TARGET = "targets/kubernetes"
-_SCRATCH = (("shared", "/shared"), ("home", "/home/function"), ("tmp", "/tmp"))
 _UNSTARTED = 6
 """How often a pod is tried again that never came to run, such as one that a kubelet refuses."""
 
 _BUILD_SECONDS = 7 * 86_400
-AS_IT_IS = ("kustomize.toolkit.fluxcd.io/substitute", "disabled")
-"""Flux would take `$` in an object for variables of its own."""
-
 _QUEUE = "kueue.x-k8s.io/queue-name"
 """Kueue suspends a Job that has it, until there is room: no manifest ever says `suspend`."""
 
 _KEY = 253
 """Longest key of a ConfigMap."""
-
-_ANNOTATION = 8_192
-"""Longest annotation: all of an object's may have 256 KiB. `reports/lineage.json` has the rest."""
 
 
 def manifests(
@@ -60,7 +63,7 @@ def manifests(
 def kustomization(plan: Plan, planned: EnvironmentPlan, names: Iterable[str]) -> Manifest:
     """What lists all the rest."""
     listed = render_yaml(
-        f"{_TARGET}/kustomization.yaml.j2",
+        f"{TARGET}/kustomization.yaml.j2",
         name=f"{plan.project}-{planned.environment.name}",
         resources=sorted(names),
     )
@@ -81,6 +84,9 @@ def objects(
     """All that is listed."""
     for workload in planned.workloads:
         reference = image_reference(plan, planned, workload, images)
+        if workload.is_scaled_to_zero:
+            yield knative_service(plan, planned.environment, workload, reference)
+            continue
         yield _workload_manifest(plan, planned, workload, reference, memo)
     for claim in planned.claims:
         name = f"claim-{claim.name}.yaml"
@@ -201,11 +207,6 @@ def _has_monitor(environment: Environment, workload: Workload) -> bool:
 
 
 _POD_MONITOR = "pod-monitor"
-_SCRAPED = (
-    ("prometheus.io/path", "/metrics"),
-    ("prometheus.io/port", "8082"),
-    ("prometheus.io/scrape", "true"),
-)
 
 
 def _rendered(
@@ -219,12 +220,12 @@ def _rendered(
     """
     environment = planned.environment
     is_job = workload.action == "job"
-    recommended = _recommended_labels(plan, workload.action, workload.name, workload.application)
+    recommended = recommended_labels(plan, workload.action, workload.name, workload.application)
     own = own_labels(plan, workload.name)
     pod = pod_template(plan, environment, workload, image)
     spec_template = "job-spec.yaml.j2" if is_job else "deployment-spec.yaml.j2"
     spec = render_yaml(
-        f"{_TARGET}/{spec_template}", workload=workload, pod=pod, unstarted=_UNSTARTED
+        f"{TARGET}/{spec_template}", workload=workload, pod=pod, unstarted=_UNSTARTED
     )
     name = workload.name
     kind, template = "Deployment", "service"
@@ -233,16 +234,16 @@ def _rendered(
     elif is_job:
         kind, template = "Job", "job"
         name = _job_name(workload.run, {**_job_fields(workload), "pod": pod})
-    annotations = _annotations(environment, workload)
+    annotations = object_annotations(environment, workload)
     queued = [(_QUEUE, workload.queue)] if kind == "Job" and workload.queue is not None else []
     text = render_yaml(
-        f"{_TARGET}/{template}.yaml.j2",
+        f"{TARGET}/{template}.yaml.j2",
         workload=workload,
         name=name,
         namespace=environment.namespace,
         labels=sorted([*own, *recommended, *queued]),
         annotations=annotations,
-        main_annotations=sorted([*annotations, *_lineage_annotations(workload)]),
+        main_annotations=sorted([*annotations, *lineage_annotations(workload)]),
         time_zone=environment.time_zone,
         network=environment.network,
         has_monitor=_has_monitor(environment, workload),
@@ -251,27 +252,6 @@ def _rendered(
         spec=spec,
     )
     return _Rendered(str(text), kind, name, identity.content_digest(pod.encode()))
-
-
-def pod_template(
-    plan: Plan, environment: Environment, workload: Workload, image: ImageReference | str
-) -> Text:
-    """What the pods of a run are made from, whatever makes them."""
-    labels = [("app.kubernetes.io/name", workload.application), *own_labels(plan, workload.name)]
-    if workload.action == "serve":
-        labels.append(("gitopsc/service", workload.name))
-    container = workload.container
-    return render_yaml(
-        f"{_TARGET}/pod.yaml.j2",
-        workload=workload,
-        image=str(image),
-        labels=[*labels, *sorted(workload.pod.labels.items())],
-        annotations=_pod_annotations(environment, workload),
-        **_identity(workload),
-        variables=[_variable(name, value) for name, value in workload.variables.items()],
-        scratch=_scratch(workload),
-        arguments=[_unexpanded(each) for each in container.args] if container is not None else [],
-    )
 
 
 def _context(plan: Plan, built: BuiltImage) -> Mapping[str, bytes]:
@@ -307,25 +287,29 @@ def _build_manifest(
         *("--output", f"type=image,name={reference},push=true"),
     ]
     pod = render_yaml(
-        f"{_TARGET}/build-pod.yaml.j2",
+        f"{TARGET}/build-pod.yaml.j2",
         build=build,
         labels=[("app.kubernetes.io/name", build.application), *own],
-        command=[_unexpanded(each) for each in command],
+        command=[unexpanded(each) for each in command],
         secrets=sorted(build.secrets.items()),
         config_name=config_name,
         files=files,
     )
     name = _job_name(build.run, {"pod": pod})
-    labels = _recommended_labels(plan, "build", build.name, build.application)
+    labels = recommended_labels(plan, "build", build.name, build.application)
     text = render_yaml(
-        f"{_TARGET}/build.yaml.j2",
+        f"{TARGET}/build.yaml.j2",
         build=build,
         name=name,
         config_name=config_name,
         namespace=planned.environment.namespace,
         labels=sorted([*own, *labels]),
         # What it builds is for the runs of wave 0.
-        annotations=[*_wave(planned.environment, -1), ("gitopsc/source", build.source), AS_IT_IS],
+        annotations=[
+            *wave_annotation(planned.environment, -1),
+            ("gitopsc/source", build.source),
+            AS_IT_IS,
+        ],
         deadline=_BUILD_SECONDS,
         texts=[each for each in files if not each["is_binary"]],
         blobs=[each for each in files if each["is_binary"]],
@@ -363,7 +347,7 @@ def _configured(content: bytes) -> dict[str, Any]:
 def _claim(plan: Plan, planned: EnvironmentPlan, claim: Claim) -> Text:
     """What keeps a claim is there from its first apply: afterwards would be too late."""
     annotations = [
-        *_wave(planned.environment, claim.wave),
+        *wave_annotation(planned.environment, claim.wave),
         ("gitopsc/source", claim.source),
         AS_IT_IS,
     ]
@@ -374,7 +358,7 @@ def _claim(plan: Plan, planned: EnvironmentPlan, claim: Claim) -> Text:
             ("kustomize.toolkit.fluxcd.io/prune", "disabled"),
         ]
     return render_yaml(
-        f"{_TARGET}/claim.yaml.j2",
+        f"{TARGET}/claim.yaml.j2",
         claim=claim,
         name=claim.name,
         namespace=planned.environment.namespace,
@@ -386,12 +370,12 @@ def _claim(plan: Plan, planned: EnvironmentPlan, claim: Claim) -> Text:
 def _external_secret(plan: Plan, planned: EnvironmentPlan, secret: ExternalSecret) -> Text:
     """What it fetches is there before what reads it."""
     return render_yaml(
-        f"{_TARGET}/external-secret.yaml.j2",
+        f"{TARGET}/external-secret.yaml.j2",
         secret=secret,
         settings=Text(SETTINGS_FILE),
         namespace=planned.environment.namespace,
         labels=_project_labels(plan),
-        annotations=[*_wave(planned.environment, -1), AS_IT_IS],
+        annotations=[*wave_annotation(planned.environment, -1), AS_IT_IS],
     )
 
 
@@ -404,86 +388,8 @@ def _project_labels(plan: Plan) -> list[tuple[str, str]]:
     ]
 
 
-def own_labels(plan: Plan, name: str) -> list[tuple[str, str]]:
-    return [("gitopsc/project", plan.project), ("gitopsc/run", name)]
-
-
-def _recommended_labels(
-    plan: Plan, component: str, name: str, application: str
-) -> list[tuple[str, str]]:
-    return [
-        ("app.kubernetes.io/component", component),
-        ("app.kubernetes.io/instance", name),
-        ("app.kubernetes.io/managed-by", "gitopsc"),
-        ("app.kubernetes.io/name", application),
-        ("app.kubernetes.io/part-of", plan.project),
-    ]
-
-
-def _wave(environment: Environment, wave: int) -> list[tuple[str, str]]:
-    """None unless somebody asks: in a wave, a failed or a long Job holds up every later commit."""
-    return [("argocd.argoproj.io/sync-wave", str(wave))] if environment.sync_waves else []
-
-
-def _annotations(environment: Environment, workload: Workload) -> list[tuple[str, str]]:
-    """On objects only: none of it may roll a pod or rename a Job."""
-    found = [*_wave(environment, workload.wave), ("gitopsc/source", workload.source), AS_IT_IS]
-    if workload.needs_server_side:
-        found.append(("argocd.argoproj.io/sync-options", "ServerSideApply=true"))
-    return sorted(found)
-
-
-def _pod_annotations(environment: Environment, workload: Workload) -> list[tuple[str, str]]:
-    scraped = _SCRAPED if environment.metrics == "annotations" else ()
-    is_served = workload.action == "serve" and workload.container is None
-    return sorted({**dict(scraped if is_served else ()), **workload.pod.annotations}.items())
-
-
 def _route_annotations(
     annotations: list[tuple[str, str]], workload: Workload
 ) -> list[tuple[str, str]]:
     own = workload.expose.annotations if workload.expose is not None else {}
     return sorted({**own, **dict(annotations)}.items())
-
-
-def _lineage_annotations(workload: Workload) -> list[tuple[str, str]]:
-    """On the Job or the Deployment alone, where people look for them."""
-    annotations = {
-        "gitopsc/compute": workload.compute,
-        "gitopsc/function": workload.function,
-        "gitopsc/lineage-in": " ".join(workload.reads),
-        "gitopsc/lineage-out": " ".join(workload.writes),
-    }
-    return [(key, each) for key, each in annotations.items() if 0 < len(each) <= _ANNOTATION]
-
-
-def _identity(workload: Workload) -> Mapping[str, int | None]:
-    """Whose processes those of its pods are; what says nothing leaves it to the cluster."""
-    own = workload.container
-    user = own.user if own is not None else None
-    if user is None and workload.pod.user != "assigned":
-        user = workload.pod.user or DEFAULT_USER
-    return {
-        "user": user,
-        "group": (own and own.group) or user,
-        "fs_group": (own and own.fs_group) or user,
-    }
-
-
-def _scratch(workload: Workload) -> list[tuple[str, str]]:
-    """Folders that can be written; a volume of the run takes the place of the one it is at."""
-    if workload.container is not None:
-        return []
-    taken = {mount.volume.mount_path for mount in workload.mounts}
-    return [(name, path) for name, path in _SCRATCH if path not in taken]
-
-
-def _variable(name: str, value: str | SecretKey) -> Mapping[str, Any]:
-    if isinstance(value, SecretKey):
-        return {"name": name, "secret": value}
-    return {"name": name, "secret": None, "value": _unexpanded(value)}
-
-
-def _unexpanded(value: str) -> str:
-    """The kubelet turns `$(X)` into a variable's value, and `$$` into `$`."""
-    return value.replace("$", "$$") if "$(" in value or "$$" in value else value

@@ -39,6 +39,10 @@ class ClusterObject(NamedTuple):
     record: RecordKey | None = None
 
 
+KNATIVE_SERVICE = "KnativeService"
+"""How a `Service` of Knative is told from Kubernetes' own."""
+
+
 class Manifest(NamedTuple):
     """A file of an environment, with the objects in it; `name` is below its folder. `problems` are
     those of patches."""

@@ -153,6 +153,11 @@ class Workload:
     upstream: tuple[str, ...] = ()
 
     @property
+    def is_scaled_to_zero(self) -> bool:
+        """Whether it has no pod while nobody asks."""
+        return self.scale is not None and self.scale.least == 0
+
+    @property
     def has_budget(self) -> bool:
         """With one pod there is none to spare: a budget would hold up drains, or mean nothing."""
         least = self.spec.replicas if self.scale is None else self.scale.least

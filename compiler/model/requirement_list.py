@@ -10,6 +10,7 @@ from gitopsc.model.plan import EnvironmentPlan, Plan, Workload
 _CUSTOM = {
     "route": "httproutes.gateway.networking.k8s.io",
     "monitor": "podmonitors.monitoring.coreos.com",
+    "knative": "services.serving.knative.dev",
     "workflow": "workflows.argoproj.io",
     "cron": "cronworkflows.argoproj.io",
     "secret": "externalsecrets.external-secrets.io",
@@ -49,6 +50,8 @@ def _items(planned: EnvironmentPlan) -> Iterator[Item]:
     made = {claim.name for claim in planned.claims}
     for workload in planned.workloads:
         yield from _of_workload(workload)
+        if workload.is_scaled_to_zero:
+            yield "custom_resources", _CUSTOM["knative"], ""
         for mount in workload.mounts:
             if mount.claim is not None and mount.claim not in made:
                 yield "claims", mount.claim, ""

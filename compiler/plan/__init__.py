@@ -11,6 +11,7 @@ from gitopsc.model.program import Program
 from gitopsc.model.resolution import Resolution
 from gitopsc.plan import sentences
 from gitopsc.plan.builds import build_problems, cluster_builds, image_of
+from gitopsc.plan.knative import knative_problems
 from gitopsc.plan.limits import (
     SETTINGS_LIMIT,
     is_too_large,
@@ -60,6 +61,7 @@ def _problems(program: Program, resolutions: Sequence[Resolution]) -> Iterator[D
         yield from build_problems(resolution)
         yield from store_problems(resolution)
         yield from policy_problems(resolution)
+        yield from knative_problems(resolution)
     for run in program.runs:
         if not run.local:
             yield from quantity_problems(run)

@@ -32,6 +32,7 @@ from gitopsc.model.diagnostic import (
     SUMMER_TIME,
     TINY_MEMORY,
     TOO_LARGE,
+    UNFIT_VALUE,
     UNKNOWN_SCHEME,
     Diagnostic,
     Label,
@@ -274,6 +275,27 @@ def unknown_scheme(run: Run, path: str, scheme: str, span: Span) -> Diagnostic:
     message = f"`{run.name}` reads `{path}`, and no driver is known for `{scheme}://`"
     hint = did_you_mean(scheme, KNOWN_SCHEMES) or "put the data where fsspec opens it, as in S3"
     return Diagnostic(UNKNOWN_SCHEME, message, span, hint)
+
+
+# Knative
+
+
+def scaled_by_requests(run: Run) -> Diagnostic:
+    message = f"`{run.name}` has no pod while nobody asks, so no CPU says when it needs one"
+    hint = "write how many requests a pod answers at a time, such as `concurrency: 20`"
+    return Diagnostic(UNFIT_VALUE, message, run.span("gitops", "scale"), hint)
+
+
+def not_by_cpu(run: Run) -> Diagnostic:
+    message = "with `min: 0` the number of requests says how many pods there are, and no CPU"
+    span = run.merged.key_span("gitops", "scale", "cpu")
+    return Diagnostic(UNFIT_VALUE, message, span, "remove it")
+
+
+def knative_has_no(run: Run, what: str, span: Span) -> Diagnostic:
+    message = f"Knative does not take {what} of `{run.name}`, whose `scale` has `min: 0`"
+    hint = "remove it, or write `min: 1` or more, which is a Deployment"
+    return Diagnostic(UNFIT_VALUE, message, span, hint)
 
 
 # Policies

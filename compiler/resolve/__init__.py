@@ -47,7 +47,9 @@ def _addresses(program: Program, environment: Environment) -> Mapping[str, str]:
     if environment is program.project.local:
         return {run.name: f"http://127.0.0.1:{PORT}" for run in program.runs}
     return {
-        run.name: address_of(run.service_name, environment.namespace, _port(run))
+        run.name: address_of(
+            run.service_name, environment.namespace, _port(run.within(environment))
+        )
         for run in program.runs
         if run.has_address
     }
@@ -55,6 +57,9 @@ def _addresses(program: Program, environment: Environment) -> Mapping[str, str]:
 
 def _port(run: Run) -> int:
     ports = run.spec.service_ports or ()
+    scale = run.spec.gitops.scale if run.spec.gitops is not None else None
+    if scale is not None and scale.least == 0:
+        return 80  # of Knative's own Service
     return ports[0].port if ports else PORT
 
 

@@ -1,0 +1,46 @@
+"""Resolved services that have no pod while nobody asks -> what Knative does not take of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.resolution import Resolution, ResolvedRun
+from gitopsc.plan import sentences
+
+_VOLUMES = ("empty_dir",)
+"""Types of volumes that Knative takes without a feature of its own being switched on."""
+
+
+def knative_problems(resolution: Resolution) -> Iterator[Diagnostic]:
+    for resolved in resolution.cluster_runs:
+        gitops = resolved.spec.gitops
+        if gitops is None or gitops.scale is None or gitops.scale.least > 0:
+            continue
+        if resolved.run.action == "serve":
+            yield from _problems(resolution, resolved)
+
+
+def _problems(resolution: Resolution, resolved: ResolvedRun) -> Iterator[Diagnostic]:
+    run, gitops = resolved.run, resolved.spec.gitops
+    assert gitops is not None
+    assert gitops.scale is not None
+    if gitops.scale.concurrency is None:
+        yield sentences.scaled_by_requests(run)
+    elif gitops.scale.cpu is not None:
+        yield sentences.not_by_cpu(run)
+    if gitops.expose is not None:
+        yield sentences.knative_has_no(run, "`expose`", run.merged.key_span("gitops", "expose"))
+    if resolution.environment.network is not None:
+        yield sentences.knative_has_no(run, "`network`", run.span("gitops", "scale"))
+    if not run.has_address or len(run.spec.service_ports or (None,)) > 1:
+        yield sentences.knative_has_no(run, "as many ports", run.descriptor.name_span)
+    if resolved.spec.service_type not in (None, "ClusterIP"):
+        yield sentences.knative_has_no(run, "`service_type`", run.span("service_type"))
+    for volume in resolved.volumes:
+        if volume.type not in _VOLUMES:
+            what = f"volume `{volume.name}`"
+            yield sentences.knative_has_no(run, what, run.span("volumes"))
+    for key, value in resolved.scheduling._asdict().items():
+        if value:
+            yield sentences.knative_has_no(run, f"`{key}`", run.span("profile"))
