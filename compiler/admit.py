@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from gitopsc.adapters.yaml import read_documents
 from gitopsc.model.diagnostic import GIT_REFUSED, REFUSED_CHANGE, Diagnostic
+from gitopsc.model.files import environment_of
 from gitopsc.model.output import OutputFile
 from gitopsc.model.plan import Claim, EnvironmentPlan, Plan, Workload
 from gitopsc.model.previous import Previous
@@ -47,7 +48,7 @@ def admit(plan: Plan, files: Sequence[OutputFile], previous: Previous) -> tuple[
     if not live:
         return ()
     problems: list[Diagnostic] = []
-    known = {path.rsplit("/", 2)[1] for path in previous.names}
+    known = {environment_of(path) for path in previous.names}
     for planned in plan.environments:
         is_new = planned.environment.name not in known
         there = {each.name: each for each in live if _meets(plan, planned, each, is_new=is_new)}
@@ -70,7 +71,7 @@ def _live(plan: Plan, files: Sequence[OutputFile], previous: Previous) -> Iterat
         if not (path in written and previous.is_same(path, written[path]))
     ]
     for path, content in previous.read(changed).items():
-        _, environment, name = path.rsplit("/", 2)
+        environment, name = environment_of(path), path.rpartition("/")[2]
         is_claim = name.startswith(_CLAIM)
         # A selector of ours never changes, so a Deployment that has it needs no second look.
         if not is_claim and (b"kind: Deployment" not in content or _SELECTOR.encode() in content):

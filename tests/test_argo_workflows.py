@@ -24,7 +24,7 @@ with warnings.catch_warnings():
 
 CASE = CASES / "workflows"
 FILES = texts_from(CASE / "repo")
-WRITTEN = sorted((CASE / "out" / "deploy" / "manifests" / "production").glob("*.yaml"))
+WRITTEN = sorted((CASE / "out" / "deploy" / "manifests").glob("production*/*.yaml"))
 
 
 def documents(path: Path) -> list[dict[str, Any]]:

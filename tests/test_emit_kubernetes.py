@@ -43,8 +43,7 @@ WORKFLOWS += [path for path in WRITTEN if f"kind: {ARGO[0]}" in path.read_text()
 TILES = [
     path
     for path in WRITTEN
-    if CASES / "workflows" in path.parents
-    and (path.parent.name, path.stem) != ("production", "api")
+    if CASES / "workflows" in path.parents and path.parent.name != "production.serving"
     if path.stem in ("api", "tiles")
 ]
 """A container of others, and a service of Knative."""
@@ -117,7 +116,7 @@ def kind_of(data: dict[str, Any]) -> str:
 def test_a_service_without_pods() -> None:
     """What Knative takes with the features that are on by themselves, as its source has them
     (`pkg/apis/serving/fieldmask.go`)."""
-    path = CASES / "workflows/out/deploy/manifests/staging/api.yaml"
+    path = CASES / "workflows/out/deploy/manifests/staging.serving/api.yaml"
     (service,) = objects(path)
     assert kind_of(service) == "KnativeService"
     template = service["spec"]["template"]
@@ -134,35 +133,44 @@ def test_a_service_without_pods() -> None:
     assert container["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     assert annotations["autoscaling.knative.dev/min-scale"] == "0"
     assert json.loads(annotations["gitopsc/run.json"])["run"] == "api"
-    tiles = (path.parent / "tiles.yaml").read_text()
+    tiles = (path.parents[1] / "staging" / "tiles.yaml").read_text()
     assert 'value: "http://api.atlas-staging.svc:80"' in tiles
-    (health,) = objects(path.parents[2] / "controllers/staging.yaml")[-1]["spec"]["healthChecks"]
+    applied = objects(path.parents[2] / "controllers/staging.yaml")
+    paths = {each["spec"]["path"].rpartition("/")[2] for each in applied}
+    assert paths == {"staging", "staging.serving", "staging.side"}
+    assert [bool(each["spec"].get("healthChecks")) for each in applied] == [False, True, False]
+    (health,) = applied[1]["spec"]["healthChecks"]
     assert (health["apiVersion"], health["kind"]) == ("serving.knative.dev/v1", "Service")
 
 
 def test_controllers_read_what_is_written() -> None:
     """Each object as its definition has it, and its path is a folder of the output."""
     deploy = CASES / "platform" / "out" / "deploy"
-    repository, kustomization = objects(deploy / "controllers" / "openshift.yaml")
-    (application,) = objects(deploy / "controllers" / "production.yaml")
-    for each in (repository, kustomization, application):
+    repository, *kustomizations = objects(deploy / "controllers" / "openshift.yaml")
+    applications = objects(deploy / "controllers" / "production.yaml")
+    for each in (repository, *kustomizations, *applications):
         Draft202012Validator(CUSTOM[each["kind"]]).validate(each)
-    path = application["spec"]["source"]["path"]
-    assert (deploy.parent / path / "kustomization.yaml").is_file()
-    own = kustomization["spec"]["path"].removeprefix("./services/tides/")
-    assert (deploy.parent / own / "kustomization.yaml").is_file()
-    assert kustomization["spec"]["sourceRef"]["name"] == repository["metadata"]["name"]
-    deployments = {each["name"] for each in kustomization["spec"]["healthChecks"]}
-    assert deployments == {"api", "maps"}
-    assert kustomization["spec"]["force"] is False
-    assert "finalizers" not in application["metadata"]
+    paths = [each["spec"]["source"]["path"] for each in applications]
+    paths += [each["spec"]["path"].removeprefix("./services/tides/") for each in kustomizations]
+    assert [path.rpartition("/")[2] for path in paths] == [
+        *("production", "production.maps", "openshift", "openshift.maps")
+    ]
+    for path in paths:
+        assert (deploy.parent / path / "kustomization.yaml").is_file()
+    names = {each["metadata"]["name"] for each in (*kustomizations, *applications)}
+    assert len(names) == 4
+    for each, service in zip(kustomizations, ("api", "maps"), strict=True):
+        assert each["spec"]["sourceRef"]["name"] == repository["metadata"]["name"]
+        assert {check["name"] for check in each["spec"]["healthChecks"]} == {service}
+        assert each["spec"]["force"] is False
+    assert not any("finalizers" in each["metadata"] for each in applications)
 
 
 def test_what_a_platform_asks_for() -> None:
     """Each object once, of the run that it is of, and nothing where nobody asks."""
     folder = CASES / "platform" / "out" / "deploy" / "manifests"
     kinds = {
-        (path.parent.name, path.stem): [each["kind"] for each in objects(path)]
+        (path.parent.name.partition(".")[0], path.stem): [each["kind"] for each in objects(path)]
         for path in folder.rglob("*.yaml")
         if path.stem in ("api", "maps", "train")
     }

@@ -61,6 +61,7 @@ def consequences(
         *_cut_off(before, after),
     )
     notes = (*notes, *_images_to_push(folded, head), *_excused(base, head))
+    notes = (*notes, *_regrouped(before, after))
     return folded, tuple(sorted(run for _, run in names)), notes
 
 
@@ -269,6 +270,23 @@ def _of_shared(objects: Sequence[ObjectChange]) -> Iterator[Consequence]:
             where = (change.environment,)
             note = gone if verb == "deletes" else note
             yield Consequence(verb, change.project, change.name, kind, where, causes, None, note)
+
+
+def _regrouped(before: Runs, after: Runs) -> Iterator[str]:
+    """One controller's object prunes what another's has just begun to apply."""
+    moved = sorted(
+        {
+            run.name
+            for where, run in after.items()
+            if where in before and before[where].group != run.group
+        }
+    )
+    if moved:
+        what = "moves to another group" if len(moved) == 1 else "move to other groups"
+        yield (
+            f"{', '.join(moved)} {what}: what applied it may delete it before it is made again."
+            " A Job then finds its work done; a service does not answer meanwhile."
+        )
 
 
 def _excused(base: Compilation, head: Compilation) -> Iterator[str]:

@@ -12,6 +12,7 @@ from gitopsc.adapters.yaml import read_documents
 from gitopsc.model.artifact import KNATIVE_SERVICE
 from gitopsc.model.compilation import Compilation
 from gitopsc.model.consequence import ObjectChange, ObjectVerb
+from gitopsc.model.files import environment_of
 from gitopsc.model.quantity import amount
 
 _KEPT = "kustomize.toolkit.fluxcd.io/prune"
@@ -56,7 +57,7 @@ def manifests_of(compilation: Compilation) -> Manifests:
     for project, files in compilation.outputs:
         for file in files:
             if file.path.startswith("manifests/"):
-                environment = file.path.split("/")[1]
+                environment = environment_of(file.path)
                 path = f"{project.prefix}{project.output}/{file.path}"
                 texts[project.name, environment, path] = file.content.decode()
     runs: dict[tuple[str, str, str, str], tuple[str, ...]] = {}

@@ -43,6 +43,11 @@ class ClusterRun(NamedTuple):
         return MAIN_KINDS[self.main.kind]
 
     @property
+    def group(self) -> str | None:
+        gitops = self.resolved.spec.gitops
+        return gitops.group if gitops is not None else None
+
+    @property
     def pods_at_once(self) -> int:
         """Of a job: its shards that run together."""
         gitops = self.resolved.spec.gitops

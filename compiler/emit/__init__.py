@@ -5,16 +5,18 @@ Beside the text is what it says: which objects, of which runs, with which images
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
+from gitopsc.adapters.template import Text, render_yaml
 from gitopsc.emit import argo_workflows, kubernetes
 from gitopsc.emit.controllers import controller_manifest
 from gitopsc.emit.images import BuiltImage, bake_file, build_image, runner
 from gitopsc.emit.patches import unmatched_patches
+from gitopsc.emit.pods import TARGET
 from gitopsc.emit.reports import lineage_report, requirements_report
 from gitopsc.model.artifact import ClusterObject, Emission, Manifest
 from gitopsc.model.diagnostic import Diagnostic
-from gitopsc.model.files import OWNERSHIP_LIST
+from gitopsc.model.files import OWNERSHIP_LIST, manifest_folder
 from gitopsc.model.memo import Memo
 from gitopsc.model.output import OutputFile, readable_json
 from gitopsc.model.plan import EnvironmentPlan, Plan
@@ -43,13 +45,18 @@ def emit(plan: Plan, memo: Memo | None = None) -> Emission:
             files |= built.files
         files["images/docker-bake.json"] = readable_json(bake_file(plan, images.values())).encode()
     for planned in plan.environments:
-        folder = f"manifests/{planned.environment.name}"
+        name = planned.environment.name
+        listed: dict[str | None, list[str]] = {group: [] for group in planned.groups}
         target = _TARGETS[planned.environment.target]
         for manifest in target(plan, planned, images, memo):
-            path = f"{folder}/{manifest.name}"
+            path = f"{manifest_folder(name, manifest.group)}/{manifest.name}"
+            listed[manifest.group].append(manifest.name)
             files[path] = manifest.text.encode()
             objects += [made._replace(path=path) for made in manifest.objects]
             problems += manifest.problems
+        for group, names in listed.items():
+            path = f"{manifest_folder(name, group)}/kustomization.yaml"
+            files[path] = _kustomization(plan, name, group, names).encode()
         if (controller := controller_manifest(plan, planned)) is not None:
             files[controller[0]] = controller[1].encode()
     problems += unmatched_patches(plan, objects)
@@ -62,4 +69,13 @@ def emit(plan: Plan, memo: Memo | None = None) -> Emission:
         files=tuple(OutputFile(path, files[path]) for path in sorted(files)),
         objects=tuple(objects),
         problems=tuple(problems),
+    )
+
+
+def _kustomization(plan: Plan, environment: str, group: str | None, names: Iterable[str]) -> Text:
+    """What lists the rest of a folder."""
+    return render_yaml(
+        f"{TARGET}/kustomization.yaml.j2",
+        name="-".join(filter(None, (plan.project, environment, group))),
+        resources=sorted(names),
     )

@@ -14,9 +14,8 @@ from dataclasses import replace
 from typing import Any
 
 from gitopsc.adapters.template import Text, yaml_document
-from gitopsc.emit import sentences
+from gitopsc.emit import kubernetes, sentences
 from gitopsc.emit.images import BuiltImage
-from gitopsc.emit.kubernetes import image_reference, kustomization, objects
 from gitopsc.emit.patches import data_of
 from gitopsc.emit.pods import AS_IT_IS, own_labels, pod_template
 from gitopsc.model import identity
@@ -50,26 +49,23 @@ def manifests(
     rest = replace(
         planned, workloads=tuple(each for each in planned.workloads if each.action != "job")
     )
-    references = {each.name: image_reference(plan, planned, each, images) for each in jobs}
-    names = []
+    references = {
+        each.name: kubernetes.image_reference(plan, planned, each, images) for each in jobs
+    }
     for group in _connected(jobs):
-        manifest = _workflow(plan, planned, group, references)
-        names.append(manifest.name)
-        yield manifest
-    for manifest in objects(plan, rest, images, memo):
-        names.append(manifest.name)
-        yield manifest
-    yield kustomization(plan, planned, names)
+        yield _workflow(plan, planned, group, references)._replace(group=group[0].group)
+    yield from kubernetes.manifests(plan, rest, images, memo)
 
 
 def _connected(jobs: Sequence[Workload]) -> Iterator[tuple[Workload, ...]]:
-    """Jobs that read from one another, together, sorted; each that the clock starts is alone."""
+    """Jobs of one group that read from one another, together, sorted; each that the clock starts is
+    alone."""
     waiting = {each.name: each for each in jobs if each.spec.cron is None}
     yield from ((each,) for each in jobs if each.spec.cron is not None)
     near: dict[str, set[str]] = {name: set() for name in waiting}
     for name, job in waiting.items():
         for other in job.upstream:
-            if other in waiting:
+            if other in waiting and waiting[other].group == job.group:
                 near[name].add(other)
                 near[other].add(name)
     while waiting:

@@ -1,4 +1,4 @@
-"""EnvironmentPlan -> the object of the controller that applies its manifests.
+"""EnvironmentPlan -> the objects of the controller that applies its manifests, one for each group.
 
 It lies beside the manifests, and not among them: nothing applies itself.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from gitopsc.adapters.template import Text, render_yaml
 from gitopsc.model.controller import ArgoCD
-from gitopsc.model.files import SETTINGS_FILE
+from gitopsc.model.files import SETTINGS_FILE, manifest_folder
 from gitopsc.model.plan import EnvironmentPlan, Plan, Workload
 
 
@@ -20,16 +20,26 @@ def controller_manifest(plan: Plan, planned: EnvironmentPlan) -> tuple[str, Text
     kind = "argocd" if isinstance(controller, ArgoCD) else "flux"
     file = f"controllers/{environment.name}.yaml"
     inside = f"{controller.path}/{plan.output}" if controller.path else plan.output
-    folder = f"{inside}/manifests/{environment.name}"
+    base = "" if kind == "argocd" else "./"
+    applied = [
+        {
+            "name": "-".join(filter(None, (plan.project, environment.name, group))),
+            "path": f"{base}{inside}/{manifest_folder(environment.name, group)}",
+            "services": [
+                _health(each)
+                for each in planned.workloads
+                if each.action == "serve" and each.group == group
+            ],
+        }
+        for group in planned.groups
+    ]
     text = render_yaml(
         f"controllers/{kind}.yaml.j2",
         settings=Text(SETTINGS_FILE),
         file=Text(f"{plan.output}/{file}"),
-        name=f"{plan.project}-{environment.name}",
         controller=controller,
-        path=folder if kind == "argocd" else f"./{folder}",
+        applied=applied,
         namespace=environment.namespace,
-        services=[_health(each) for each in planned.workloads if each.action == "serve"],
     )
     return file, text
 

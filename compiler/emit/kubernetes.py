@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from gitopsc.adapters.template import Text, render_yaml
@@ -53,21 +53,24 @@ def manifests(
     plan: Plan, planned: EnvironmentPlan, images: Mapping[str, BuiltImage], memo: Memo
 ) -> Iterator[Manifest]:
     """`images` are those of the plan, by name."""
-    names = []
-    for manifest in objects(plan, planned, images, memo):
-        names.append(manifest.name)
-        yield manifest
-    yield kustomization(plan, planned, names)
-
-
-def kustomization(plan: Plan, planned: EnvironmentPlan, names: Iterable[str]) -> Manifest:
-    """What lists all the rest."""
-    listed = render_yaml(
-        f"{TARGET}/kustomization.yaml.j2",
-        name=f"{plan.project}-{planned.environment.name}",
-        resources=sorted(names),
-    )
-    return Manifest("kustomization.yaml", listed)
+    for workload in planned.workloads:
+        reference = image_reference(plan, planned, workload, images)
+        if workload.is_scaled_to_zero:
+            manifest = knative_service(plan, planned.environment, workload, reference)
+        else:
+            manifest = _workload_manifest(plan, planned, workload, reference, memo)
+        yield manifest._replace(group=workload.group)
+    for claim in planned.claims:
+        name = f"claim-{claim.name}.yaml"
+        made = ClusterObject("PersistentVolumeClaim", claim.name, planned.environment.name)
+        yield Manifest(name, _claim(plan, planned, claim), (made,), group=claim.group)
+    for secret in planned.external_secrets:
+        # With a dot, which no run has in its name.
+        name = f"external-secret.{secret.name}.yaml"
+        made = ClusterObject("ExternalSecret", secret.name, planned.environment.name)
+        yield Manifest(name, _external_secret(plan, planned, secret), (made,))
+    for build in planned.builds:
+        yield _build_manifest(plan, planned, build, images[build.image])
 
 
 def image_reference(
@@ -76,29 +79,6 @@ def image_reference(
     if workload.image is None:
         return workload.ready_image or ""
     return images[workload.image].reference(plan, planned.environment.registry)
-
-
-def objects(
-    plan: Plan, planned: EnvironmentPlan, images: Mapping[str, BuiltImage], memo: Memo
-) -> Iterator[Manifest]:
-    """All that is listed."""
-    for workload in planned.workloads:
-        reference = image_reference(plan, planned, workload, images)
-        if workload.is_scaled_to_zero:
-            yield knative_service(plan, planned.environment, workload, reference)
-            continue
-        yield _workload_manifest(plan, planned, workload, reference, memo)
-    for claim in planned.claims:
-        name = f"claim-{claim.name}.yaml"
-        made = ClusterObject("PersistentVolumeClaim", claim.name, planned.environment.name)
-        yield Manifest(name, _claim(plan, planned, claim), (made,))
-    for secret in planned.external_secrets:
-        # With a dot, which no run has in its name.
-        name = f"external-secret.{secret.name}.yaml"
-        made = ClusterObject("ExternalSecret", secret.name, planned.environment.name)
-        yield Manifest(name, _external_secret(plan, planned, secret), (made,))
-    for build in planned.builds:
-        yield _build_manifest(plan, planned, build, images[build.image])
 
 
 class _Rendered(NamedTuple):

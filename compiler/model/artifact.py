@@ -44,13 +44,14 @@ KNATIVE_SERVICE = "KnativeService"
 
 
 class Manifest(NamedTuple):
-    """A file of an environment, with the objects in it; `name` is below its folder. `problems` are
-    those of patches."""
+    """A file of an environment, with the objects in it; `name` is below the folder of its `group`.
+    `problems` are those of patches."""
 
     name: str
     text: str
     objects: tuple[ClusterObject, ...] = ()
     problems: tuple[Diagnostic, ...] = ()
+    group: str | None = None
 
 
 class Emission(NamedTuple):

@@ -15,3 +15,13 @@ LOCK_FILE = "gitopsc.lock"
 
 LOCAL_STORE = ".gitopsc/store"
 """The folder of a project that keeps what `gitopsc run` makes; it is never read as source."""
+
+
+def manifest_folder(environment: str, group: str | None) -> str:
+    """Below the output folder; names of environments and groups have no dot."""
+    return f"manifests/{environment}.{group}" if group else f"manifests/{environment}"
+
+
+def environment_of(path: str) -> str:
+    """Of a manifest at a path that ends in its folder and its name."""
+    return path.rsplit("/", 2)[-2].partition(".")[0]

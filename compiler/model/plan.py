@@ -56,8 +56,8 @@ class Mount(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """A claim to make, for one run or for many. `is_kept` says that no controller may prune it;
-    `place` is that of the volume which brings it."""
+    """A claim to make, for one run or for many, of one `group` or of none. `is_kept` says that no
+    controller may prune it; `place` is that of the volume which brings it."""
 
     name: str
     size: str
@@ -67,6 +67,7 @@ class Claim(NamedTuple):
     wave: int
     source: str
     place: Span
+    group: str | None = None
 
 
 class ExternalSecret(NamedTuple):
@@ -111,7 +112,7 @@ class Workload:
     `record` is where a job finds out that it is done. It may be done in `completions`, of which
     `parallelism` at once, and wait in a `queue`. A service is reached through its `ports`. What is
     no function of Python is a `container`, without settings and disk. `upstream` are workloads
-    whose data it reads, by their names.
+    whose data it reads, by their names. Those of a `group` are applied by themselves.
     """
 
     name: str
@@ -151,6 +152,7 @@ class Workload:
     ports: tuple[Port, ...] = ()
     container: ContainerStart | None = None
     upstream: tuple[str, ...] = ()
+    group: str | None = None
 
     @property
     def is_scaled_to_zero(self) -> bool:
@@ -186,6 +188,11 @@ class EnvironmentPlan:
     workloads: tuple[Workload, ...]
     claims: tuple[Claim, ...]
     builds: tuple[ImageBuild, ...]
+
+    @property
+    def groups(self) -> tuple[str | None, ...]:
+        """None first, which has all that is of no group."""
+        return (None, *sorted({each.group for each in self.workloads if each.group is not None}))
 
     @property
     def secret_keys(self) -> Iterator[SecretKey]:

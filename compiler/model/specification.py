@@ -137,7 +137,7 @@ class GitopsSpec(NamedTuple):
     """What gitopsc adds to the platform's keys; `deadline` is in seconds. A service that does not
     say otherwise follows what a schedule makes. `only` are environments; without, it is in all.
     `expose` and `scale` are of services; `completions`, of which `parallelism` at once, and `queue`
-    of jobs."""
+    of jobs. Runs of a `group` are applied by themselves."""
 
     rerun: str | None = None
     on_delete: str = "keep"
@@ -150,6 +150,7 @@ class GitopsSpec(NamedTuple):
     completions: int | None = None
     parallelism: int | None = None
     queue: str | None = None
+    group: str | None = None
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> GitopsSpec:
@@ -165,6 +166,7 @@ class GitopsSpec(NamedTuple):
             data.get("completions"),
             data.get("parallelism"),
             data.get("queue"),
+            data.get("group"),
         )
 
     def overridden(self, by: GitopsSpec) -> GitopsSpec:
@@ -178,6 +180,7 @@ class GitopsSpec(NamedTuple):
             completions=by.completions or self.completions,
             parallelism=by.parallelism or self.parallelism,
             queue=by.queue or self.queue,
+            group=by.group or self.group,
         )
 
 

@@ -105,8 +105,14 @@ def _wanted(resolution: Resolution, waves: Mapping[str, int]) -> Iterator[_Wante
                     wave=waves.get(run.name, 0),
                     source=resolution.program.project.relative(run.descriptor.path),
                     place=_place(run, volume),
+                    group=_group(resolved) if volume.type == "persistent_volume_claim" else None,
                 )
                 yield _Wanted(claim, run, volume)
+
+
+def _group(resolved: ResolvedRun) -> str | None:
+    """A claim that runs share is of none: whichever of them mounts it, it is there."""
+    return resolved.spec.gitops.group if resolved.spec.gitops is not None else None
 
 
 def _place(run: Run, volume: Volume) -> Span:

@@ -77,6 +77,7 @@ def workload_of(project: Project, resolved: ResolvedRun, wave: int) -> Workload:
         parallelism=gitops.parallelism or gitops.completions,
         queue=resolved.queue,
         ports=_ports(resolved),
+        group=gitops.group,
         upstream=tuple(sorted({cleaned(read.producer) for read in run.reads if read.producer})),
         container=_container(resolved) if function.is_container else None,
     )
