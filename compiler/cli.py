@@ -40,6 +40,7 @@ COMMANDS = {
     "init": "start a project",
     "import": "turn an export of the platform into a tidy repository",
     "finish-merge": "make the output right after a merge, for Git's hooks",
+    "lsp": "serve editors: problems, completion, definitions as one types",
     "completion": "print the completion script of a shell",
 }
 """Each is a module of `commands/`, which has its arguments, its description and `run`."""

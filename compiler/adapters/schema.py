@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -61,6 +61,33 @@ def property_names(schema: str, *path: str) -> tuple[str, ...]:
     for step in path:
         node = node["properties"][step]
     return tuple(node["properties"])
+
+
+def schema_at(schema: str, way: Sequence[str]) -> Mapping[str, Any]:
+    """What a schema says of the value at a way of keys, with `[]` for an item of a list; nothing
+    where there is no such key."""
+    node, root = _followed(_schemas()[schema + _SUFFIX], _schemas()[schema + _SUFFIX])
+    for step in way:
+        if step == "[]":
+            found = node.get("items", {})
+        else:
+            more = node.get("additionalProperties")
+            rest = more if isinstance(more, dict) else {}
+            found = node.get("properties", {}).get(step, rest)
+        node, root = _followed(found, root)
+    return node
+
+
+def _followed(
+    node: Mapping[str, Any], root: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """With all that it refers to, and the file that this is in; what it says itself wins."""
+    while "$ref" in node:
+        file, _, name = node["$ref"].partition("#/$defs/")
+        root = _schemas()[file] if file else root
+        own = {key: value for key, value in node.items() if key != "$ref"}
+        node = {**root["$defs"].get(name, {}), **own}
+    return node, root
 
 
 def example(schema: Mapping[str, Any], key: str) -> Any:

@@ -1,0 +1,34 @@
+"""A compilation and what an editor asks about a place -> what it is told."""
+
+from __future__ import annotations
+
+from gitopsc.assist.cursor import Cursor, cursor_at
+from gitopsc.assist.places import found_at, objects_of, renamed
+from gitopsc.assist.vocabulary import described, suggestions
+from gitopsc.model.assistance import Asked, Assistance
+from gitopsc.model.compilation import Compilation
+
+__all__ = ("assist",)
+
+
+def assist(asked: Asked, compilation: Compilation) -> Assistance:
+    """The compilation may be of a moment before: of the last text that had no errors."""
+    cursor = cursor_at(asked.text, asked.line, asked.column)
+    if asked.what == "complete":
+        fitting = dict.fromkeys(suggestions(cursor, asked.path, compilation))
+        typed = cursor.typed.strip("\"'")
+        return Assistance(tuple(each for each in fitting if each.text.startswith(typed)))
+    if asked.what == "describe":
+        return Assistance(description=_description(asked, cursor, compilation))
+    if asked.what == "find":
+        return Assistance(places=tuple(dict.fromkeys(found_at(asked, cursor, compilation))))
+    return Assistance(edits=tuple(dict.fromkeys(renamed(asked, cursor, compilation))))
+
+
+def _description(asked: Asked, cursor: Cursor, compilation: Compilation) -> str | None:
+    """What a run comes to, or what a key means."""
+    objects = tuple(objects_of(cursor, compilation))
+    if objects:
+        lines = (f"- {each.kind} `{each.name}` in {each.path}" for each in objects)
+        return "\n".join(("In clusters:", "", *lines))
+    return described(cursor, asked.path)
