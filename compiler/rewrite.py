@@ -7,7 +7,9 @@ file that cannot be read is not done.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 
 from gitopsc.adapters.yaml import read_documents
 from gitopsc.model.fix import Fix
@@ -24,15 +26,18 @@ def rewrite(texts: Mapping[str, str], fixes: Iterable[Fix]) -> Mapping[str, str]
     for path, places in sorted(wanted.items()):
         text = texts[path]
         for _, fix in sorted(places.items(), reverse=True):
-            changed = _fixed(text, fix)
-            if read_documents(path, changed)[1] is None:
-                text = changed
+            for changed in _fixed(text, fix):
+                if read_documents(path, changed)[1] is None:
+                    text = changed
+                    break
         if text != texts[path]:
             found[path] = text
     return found
 
 
-def _fixed(text: str, fix: Fix) -> str:
+def _fixed(text: str, fix: Fix) -> Iterator[str]:
+    """The ways to do it, of which the first that can be read is right: only in braces that go over
+    several lines does an entry end in a comma."""
     span = fix.span
     start, end = (
         _offset(text, span.line, span.column),
@@ -40,23 +45,28 @@ def _fixed(text: str, fix: Fix) -> str:
     )
     there = text[start:end]
     if fix.way == "replace":
-        return f"{text[:start]}{fix.text}{text[end:]}"
-    if fix.way == "quote" and there[:1] in ("&", "!", "*", '"', "'"):
-        return text  # it is more than a plain word
+        yield f"{text[:start]}{fix.text}{text[end:]}"
+        return
     if fix.way == "quote":
-        return f"{text[:start]}{json.dumps(there, ensure_ascii=False)}{text[end:]}"
-    before = text[text.rfind("\n", 0, start) + 1 : start]
+        if there[:1] not in ("&", "!", "*", '"', "'"):  # it is no more than a plain word
+            yield f"{text[:start]}{json.dumps(there, ensure_ascii=False)}{text[end:]}"
+        return
+    before = text[_offset(text, span.line, 1) : start]
     if before.strip(" -?"):  # it is not the first of its line, so it stands in braces
-        return f"{text[:start]}{fix.text}, {text[start:]}"
+        yield f"{text[:start]}{fix.text}, {text[start:]}"
+        return
     line_end = "\r\n" if "\r\n" in text else "\n"
-    if text[:start].rstrip().endswith(("{", ",")):
-        return f"{text[:start]}{fix.text},{line_end}{' ' * len(before)}{text[start:]}"
-    return f"{text[:start]}{fix.text}{line_end}{' ' * len(before)}{text[start:]}"
+    for comma in ("", ","):
+        yield f"{text[:start]}{fix.text}{comma}{line_end}{' ' * len(before)}{text[start:]}"
+
+
+_LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+"""Those of YAML."""
 
 
 def _offset(text: str, line: int, column: int) -> int:
-    """Of a place in a text; both count from 1."""
-    start = 0
-    for _ in range(line - 1):
-        start = text.index("\n", start) + 1
-    return min(start + column - 1, len(text))
+    """Of a place in a text; both count from 1, after what says that it is UTF-8."""
+    ends = islice(_LINE_END.finditer(text), line - 1)
+    start = max((each.end() for each in ends), default=0)
+    mark = 1 if line == 1 and text.startswith("\ufeff") else 0
+    return min(start + mark + column - 1, len(text))

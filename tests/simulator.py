@@ -197,7 +197,7 @@ class Flux:
 
 
 class ArgoCD:
-    """Wave by wave: prune, then apply. Of several, each waits for the health of the one before, and
+    """Wave by wave: prune, then apply. Of several, each waits for the Jobs of the one before, and
     no other commit is synced meanwhile; after a failed one, the rest is left out."""
 
     def __init__(self) -> None:

@@ -99,7 +99,7 @@ def test_what_a_cluster_did(edit: str, lab: Compilation, tmp_path: Path) -> None
     for review in (forth, back):
         for each in review.consequences:
             assert each.environments
-            assert each.causes or each.kind in ("build", "claim", "image")
+            assert each.causes or each.kind in ("build", "claim", "image", "object")
 
 
 def test_otherwise_is_short() -> None:

@@ -25,7 +25,7 @@ MERGES = {
     "label": "metadata: {labels: {team: geo}}",
     "null": "spec: {revisionHistoryLimit: null}",
     "container": POD % "{containers: [{name: proxy, image: x}, {name: function, stdin: true}]}",
-    "no-container": POD % "{containers: [{name: function, $patch: delete}, {name: a, image: b}]}",
+    "sidecar": POD % "{containers: [{name: a, image: b}]}",
     "variables": POD % "{containers: [{name: function, env: [{name: A, value: b}]}]}",
     "mounts": POD
     % "{containers: [{name: function, volumeMounts: [{mountPath: /tmp, $patch: delete}]}]}",
@@ -122,7 +122,7 @@ def test_what_it_does_not_is_in_its_name() -> None:
             "merge: {spec: {template: {spec: {hostname: a}}}}",
             "merge: {spec: {template: {spec: {hostname: b}}}}",
             "merge: {spec: {podFailurePolicy: null}}",
-            "merge: {spec: {completions: 2}}",
+            "merge: {spec: {completionMode: Indexed}}",
         )
     }
     assert len(names) == 5

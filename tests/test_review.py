@@ -436,6 +436,8 @@ def test_init_writes_what_a_forge_reads(
     place = ".github/workflows/gitopsc.yml" if "github" in kind else ".gitlab-ci.yml"
     assert (tmp_path / place).read_text() == (TEMPLATES / f"{kind}.yml").read_text()
     assert (project / "gitopsc.yaml").exists()
+    assert main(["compile", str(project)]) == 0
+    assert main(["compile", str(tmp_path)]) == 0
     capsys.readouterr()
     assert main(["init", "--ci", kind, str(project)]) == 1
     assert f"nothing was written: `{place}` exists already" in capsys.readouterr().err

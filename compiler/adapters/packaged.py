@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 RUNTIME = "python"
-"""The one runtime there is; each has a folder below `templates/runtimes/`."""
+"""The one runtime with a runner, in a folder below `templates/runtimes/`; containers have none."""
 
 REQUIREMENTS = "requirements.txt"
 """What a runner needs, below its folder."""

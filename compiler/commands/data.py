@@ -102,7 +102,8 @@ def _asked(programs: Sequence[Program], text: str) -> _Data:
     key = StoreKey.parse(text)
     if key is not None:
         wanted = ((key.project, key.type, key.name), (key.project, "", key.name))
-        found = [each for each in known if _of(each) in wanted]
+        found = [each for each in known if _of(each) == wanted[0]]
+        found = found or [each for each in known if _of(each) == wanted[1]]
         found = [each._replace(key=each.key._replace(version=key.version)) for each in found]
     else:
         type_, _, name = text.rpartition("/")
@@ -123,7 +124,12 @@ def _asked(programs: Sequence[Program], text: str) -> _Data:
         runs = listed(f"{run}/{found[0].key.name}" for run in makers)
         raise Refused(f"several runs make data `{text}`: write one of {runs}")
     if len({_of(each) for each in found}) > 1:
-        keys = listed(sorted(str(each.key._replace(version=None)) for each in found))
+        keys = listed(
+            sorted(
+                f"{each.run}/{each.key.name}" if each.run else str(each.key._replace(version=None))
+                for each in found
+            )
+        )
         raise Refused(f"several data are called `{text}`: write one of {keys}")
     return found[-1]
 

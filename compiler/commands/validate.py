@@ -40,14 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     reading, found = _validated(arguments.path)
-    fixed: dict[str, int] = {}
+    fixed: set[str] = set()
     refused: list[Diagnostic] = []
     for _ in range(_PASSES if arguments.fix else 0):
         written, refused = _fix(reading, found)
         if not written:
             break
-        for path in written:
-            fixed[path] = fixed.get(path, 0) + 1
+        fixed |= {*written}
         reading, found = _validated(arguments.path)
     diagnostics = in_order((*reading.scanned, *reading.placed(found), *refused))
     failed = has_errors(diagnostics)

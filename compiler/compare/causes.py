@@ -276,6 +276,7 @@ def environment_causes(old: Environment, new: ClusterRun) -> Iterator[Cause]:
         ("metrics", "metrics", old.metrics, now.metrics),
         ("network", "network", plain(old.network), plain(now.network)),
         ("builder", "build", old.builder, now.builder),
+        ("executor", "workflows", old.executor, now.executor),
     ):
         if first != second:
             shown = ("", "") if key == "build" else (first, second)
@@ -292,12 +293,10 @@ def environment_causes(old: Environment, new: ClusterRun) -> Iterator[Cause]:
 
 def _patch_causes(old: Environment, new: ClusterRun) -> Iterator[Cause]:
     """What settings change in its objects."""
-    run, main = new.resolved.name, new.main.kind
-    jobs = ("CronJob", "Job")
+    run = new.resolved.name
 
     def own(patch: Patch) -> bool:
-        is_of_kind = patch.kind == main if main in jobs else patch.kind not in jobs
-        return is_of_kind and patch.is_for(patch.kind, run)
+        return patch.kind in new.kinds and patch.is_for(patch.kind, run)
 
     was, now = (
         {each.says: each for each in environment.patches if own(each)}

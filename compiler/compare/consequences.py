@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
+from gitopsc.adapters.yaml import read_documents
 from gitopsc.compare.causes import causes_of
 from gitopsc.compare.focus import Focus
 from gitopsc.compare.runs import ClusterRun, Where
@@ -61,7 +63,7 @@ def consequences(
         *_cut_off(before, after),
     )
     notes = (*notes, *_images_to_push(folded, head), *_excused(base, head))
-    notes = (*notes, *_regrouped(before, after))
+    notes = (*notes, *_regrouped(before, after), *_of_controllers(base, head))
     return folded, tuple(sorted(run for _, run in names)), notes
 
 
@@ -120,6 +122,37 @@ def _of_run(
         verb, note = _verb(old, new, changes)
         causes = causes_of(old, new) or (_last_cause(old, new, changes),)
         yield _made(verb, new, causes, note)
+        yield from _deleted(new, changes)
+
+
+_DELETED = {
+    "HTTPRoute": "it is reached at this address no more",
+    "HorizontalPodAutoscaler": "it has as many pods as are said",
+    "Ingress": "it is reached at this address no more",
+    "NetworkPolicy": "whatever can reach it may",
+    "PodDisruptionBudget": "nodes that are drained may stop all its pods",
+    "PodMonitor": "Prometheus asks it no more",
+    "Service": "its address is gone",
+}
+"""Objects beside that which has a run's pods, and what it means that they are gone."""
+
+
+def _deleted(new: ClusterRun, changes: Sequence[ObjectChange]) -> Iterator[Consequence]:
+    """Objects of a run that stays; one of the same kind may take the place of one."""
+    made = {each.kind for each in changes if each.verb == "created"}
+    for change in changes:
+        if change.verb == "pruned" and change.kind in _DELETED.keys() - made:
+            if change.kind == "Service" and KNATIVE_SERVICE in made:
+                continue
+            yield Consequence(
+                "deletes",
+                change.project,
+                f"{change.kind} {change.name}",
+                "object",
+                (change.environment,),
+                parent=new.name,
+                note=_DELETED[change.kind],
+            )
 
 
 def _is_beside(old: ClusterRun, new: ClusterRun) -> bool:
@@ -127,7 +160,7 @@ def _is_beside(old: ClusterRun, new: ClusterRun) -> bool:
     was, now = old.main, new.main
     is_other = was.kind == now.kind == "Workflow" and was.name != now.name
     same = (was.pod_template, was.compute) == (now.pod_template, now.compute)
-    return is_other and same
+    return is_other and same and old.environment.executor == new.environment.executor
 
 
 def _verb(old: ClusterRun, new: ClusterRun, changes: Sequence[ObjectChange]) -> tuple[Verb, str]:
@@ -289,6 +322,40 @@ def _regrouped(before: Runs, after: Runs) -> Iterator[str]:
         )
 
 
+def _of_controllers(base: Compilation, head: Compilation) -> Iterator[str]:
+    """Nothing applies what has a controller apply the rest."""
+    before, after = _controllers(base), _controllers(head)
+    for path in sorted(before.keys() & after.keys()):
+        gone = sorted(before[path].keys() - after[path].keys())
+        come = sorted(after[path].keys() - before[path].keys())
+        if before[path] != after[path]:
+            yield (
+                f"`{path}` changes, and no controller applies it: apply it"
+                + (f" before {_and(come)} can apply what is moved to it" if come else "")
+                + (f", and delete {_and(gone)}" if gone else "")
+                + "."
+            )
+
+
+def _controllers(compilation: Compilation) -> Mapping[str, Mapping[str, Any]]:
+    """By their path in the tree, the objects of controllers by kind and name."""
+    found: dict[str, dict[str, Any]] = {}
+    for project, files in compilation.outputs:
+        for file in files:
+            if file.path.startswith("controllers/"):
+                path = f"{project.prefix}{project.output}/{file.path}"
+                documents, _ = read_documents(path, file.content.decode())
+                found[path] = {
+                    f"{each.data['kind']} `{each.data['metadata']['name']}`": each.data
+                    for each in documents
+                }
+    return found
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join(words)
+
+
 def _excused(base: Compilation, head: Compilation) -> Iterator[str]:
     """What the settings newly let pass, and why."""
     known, found = (
@@ -427,13 +494,14 @@ def _old_data(found: Sequence[Consequence]) -> Iterator[str]:
 
 def _cut_off(before: Runs, after: Runs) -> Iterator[str]:
     replaced = {
-        run.name
+        run.name: run.main.kind
         for where, run in before.items()
         if run.kind == "job"
         and where in after
         and after[where].kind == "job"
         and after[where].main.name != run.main.name
     }
-    if replaced:
-        names = ", ".join(sorted(replaced))
-        yield f"A Job that is replaced while it runs is stopped: {names}."
+    for kind in sorted({*replaced.values()}):
+        names = ", ".join(sorted(name for name, each in replaced.items() if each == kind))
+        what = "is stopped" if kind == "Job" else "is stopped with all its jobs"
+        yield f"A {kind} that is replaced while it runs {what}: {names}."

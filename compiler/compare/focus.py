@@ -57,6 +57,8 @@ class Focus:
             return whose in self._claims
         if consequence.kind == "image":
             return whose in self._images
+        if consequence.kind == "object":
+            return self.has_run(consequence.project, consequence.parent)
         return self.has_run(*whose)
 
     def objects(self, changes: Iterable[ObjectChange]) -> tuple[ObjectChange, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from gitopsc.adapters.yaml import read_documents
-from gitopsc.model.artifact import KNATIVE_SERVICE
+from gitopsc.model.artifact import KNATIVE_SERVICE, MUTABLE_OF_JOBS
 from gitopsc.model.compilation import Compilation
 from gitopsc.model.consequence import ObjectChange, ObjectVerb
 from gitopsc.model.files import environment_of
@@ -17,11 +17,6 @@ from gitopsc.model.quantity import amount
 
 _KEPT = "kustomize.toolkit.fluxcd.io/prune"
 _KINDS_IGNORED = ("Kustomization",)
-_MUTABLE_OF_JOBS = frozenset(
-    ("activeDeadlineSeconds", "backoffLimit", "parallelism", "suspend", "ttlSecondsAfterFinished")
-)
-"""What may be changed on a Job that is there."""
-
 _NO_CHANGE = ("gitopsc/", "argocd.argoproj.io/", "kustomize.toolkit.fluxcd.io/")
 
 File = tuple[str, str, str]
@@ -125,7 +120,7 @@ def _change(old: Any, new: Any) -> Change | None:
         return ("rolled" if is_rolled else "patched"), fields, "RollingUpdate"
     if kind == "Job":
         spec = {each.split(".")[1] for each in fields if each.startswith("spec.")}
-        if refused := tuple(sorted(f"spec.{each}" for each in spec - _MUTABLE_OF_JOBS)):
+        if refused := tuple(sorted(f"spec.{each}" for each in spec - {*MUTABLE_OF_JOBS})):
             return "refused", refused, None
     return "patched", fields, None
 

@@ -27,12 +27,13 @@ Where = tuple[str, str, str]
 
 class ClusterRun(NamedTuple):
     """A run of an environment. `main` is its Job, CronJob or Deployment, or the Workflow that does
-    the same."""
+    the same; `kinds` are those of all its objects."""
 
     program: Program
     environment: Environment
     resolved: ResolvedRun
     main: ClusterObject
+    kinds: frozenset[str]
 
     @property
     def name(self) -> str:
@@ -64,11 +65,23 @@ def runs_of(compilation: Compilation) -> Mapping[Where, ClusterRun]:
         for each in objects
         if each.run is not None and each.kind in MAIN_KINDS
     }
+    kinds: dict[Where, set[str]] = {}
+    for compiled, objects in compilation.objects:
+        for each in objects:
+            if each.run is not None:
+                where = compiled.name, each.environment, each.run
+                kinds.setdefault(where, set()).add(each.kind)
     found = {}
     for resolution in compilation.resolutions:
         project = resolution.program.project.name
         for resolved in resolution.cluster_runs:
             key = project, resolution.environment.name, resolved.name
             if (main := mains.get(key)) is not None:
-                found[key] = ClusterRun(resolution.program, resolution.environment, resolved, main)
+                found[key] = ClusterRun(
+                    resolution.program,
+                    resolution.environment,
+                    resolved,
+                    main,
+                    frozenset(kinds[key]),
+                )
     return found

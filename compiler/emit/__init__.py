@@ -1,4 +1,5 @@
-"""Plan -> Emission: Dockerfiles, manifests and reports, as text that nothing parses again.
+"""Plan -> Emission: Dockerfiles, manifests and reports, as text; only what patches, Knative and
+Argo Workflows change is parsed again.
 
 Beside the text is what it says: which objects, of which runs, with which images.
 """

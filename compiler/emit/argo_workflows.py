@@ -9,6 +9,7 @@ a template of Argo's says the same.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,20 +17,27 @@ from typing import Any
 from gitopsc.adapters.template import Text, yaml_document
 from gitopsc.emit import kubernetes, sentences
 from gitopsc.emit.images import BuiltImage
-from gitopsc.emit.patches import data_of
-from gitopsc.emit.pods import AS_IT_IS, own_labels, pod_template
+from gitopsc.emit.pods import AS_IT_IS, data_of, own_labels, pod_template, wave_annotation
 from gitopsc.model import identity
 from gitopsc.model.artifact import ClusterObject, ImageReference, Manifest
 from gitopsc.model.memo import Memo
 from gitopsc.model.plan import EnvironmentPlan, Plan, Workload
 from gitopsc.model.program import RUNNER_VARIABLES
 
-_ENTRYPOINT = "lineage"
+_ENTRYPOINT = "all_jobs"
+"""Runs have no `_` in their names here, and no pod is called after it."""
+
 _RUNNER = ("python", "/opt/gitopsc/gitopsc_runner")
 """What a built image starts: Argo asks a registry for the entrypoint where nothing says it."""
 
-_TRIES = 10
-"""How often a pod is tried again that has to wait, or that never came to run."""
+_WAITS = 1_000
+"""How often a pod is tried again that has to wait, which it does for minutes each time."""
+
+_UNSTARTED = 10
+"""How often one that never came to run."""
+
+_APPLIED = 240_000
+"""Characters of an object that a client still keeps in an annotation of at most 256 KiB."""
 
 _PER_TEMPLATE = ("affinity", "nodeSelector", "priorityClassName", "securityContext", "tolerations")
 _PATCHED = ("enableServiceLinks", "runtimeClassName")
@@ -38,7 +46,6 @@ _PATCHED = ("enableServiceLinks", "runtimeClassName")
 _INDEX = "JOB_COMPLETION_INDEX"
 _NOTHING = "GITOPSC_NOTHING"
 _SETTINGS = "gitopsc/run.json"
-_JOB, _JOB_ID = RUNNER_VARIABLES
 
 
 def manifests(
@@ -120,7 +127,7 @@ def _workflow(
     document = {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": kind,
-        "metadata": _metadata(plan, planned, group, name),
+        "metadata": _metadata(plan, planned, group, name, len(json.dumps(spec)) > _APPLIED),
         "spec": spec,
     }
     sources = ", ".join(sorted({each.source for each in group}))
@@ -142,7 +149,7 @@ def _workflow(
 
 
 def _metadata(
-    plan: Plan, planned: EnvironmentPlan, group: Sequence[Workload], name: str
+    plan: Plan, planned: EnvironmentPlan, group: Sequence[Workload], name: str, large: bool
 ) -> dict[str, Any]:
     namespace = planned.environment.namespace
     labels = {
@@ -154,10 +161,14 @@ def _metadata(
     if len(group) == 1:
         labels |= dict(own_labels(plan, group[0].name))
     annotations = {
+        # What its jobs need, such as claims, is in their own waves, which are not after it.
+        **dict(wave_annotation(planned.environment, max(each.wave for each in group))),
         "gitopsc/runs": " ".join(each.name for each in group),
         "gitopsc/source": " ".join(sorted({each.source for each in group})),
         AS_IT_IS[0]: AS_IT_IS[1],
     }
+    if large:
+        annotations["argocd.argoproj.io/sync-options"] = "ServerSideApply=true"
     return {
         "name": name,
         **({"namespace": namespace} if namespace else {}),
@@ -171,7 +182,7 @@ def _lineage(group: Sequence[Workload], here: set[str]) -> dict[str, Any]:
     tasks = []
     for job in group:
         before = [each for each in job.upstream if each in here]
-        task: dict[str, Any] = {"name": job.name, "template": job.name}
+        task: dict[str, Any] = {"name": job.name, "template": _first_template(job)}
         tasks.append({**task, "dependencies": before} if before else task)
     return {"name": _ENTRYPOINT, "dag": {"failFast": False, "tasks": tasks}}
 
@@ -179,44 +190,45 @@ def _lineage(group: Sequence[Workload], here: set[str]) -> dict[str, Any]:
 def _templates(job: Workload, pod: Mapping[str, Any], executor: str) -> Iterator[dict[str, Any]]:
     """The template of a job; of one in shards, with what starts one for each."""
     if job.completions is None:
-        yield _template(job, job.name, pod, executor)
+        yield _template(job, pod, executor)
         return
-    shard = f"{job.name}-shard"
     task = {
         "name": "shard",
-        "template": shard,
+        "template": job.name,
         "arguments": {"parameters": [{"name": "index", "value": "{{item}}"}]},
         "withSequence": {"count": str(job.completions)},
     }
     dag = {"failFast": False, "tasks": [task]}
-    yield {"name": job.name, "parallelism": job.parallelism, "dag": dag}
-    template = _template(job, shard, pod, executor)
+    yield {"name": _first_template(job), "parallelism": job.parallelism, "dag": dag}
+    template = _template(job, pod, executor)
     index = {"name": _INDEX, "value": "{{inputs.parameters.index}}"}
     template["container"]["env"].append(index)
     yield {**template, "inputs": {"parameters": [{"name": "index"}]}}
 
 
-def _template(job: Workload, name: str, pod: Mapping[str, Any], executor: str) -> dict[str, Any]:
+def _first_template(job: Workload) -> str:
+    """What starts its pods: with an `_`, which no run has in its name here."""
+    return job.name if job.completions is None else f"{job.name}_shards"
+
+
+def _template(job: Workload, pod: Mapping[str, Any], executor: str) -> dict[str, Any]:
     metadata, spec = _without_tags(pod)
     (container,) = spec["containers"]
     container = {key: value for key, value in container.items() if key != "name"}
     if job.container is None and job.image is not None:
         container = {"image": container.pop("image"), "command": [*_RUNNER], **container}
     if job.spec.cron is not None and job.container is None:
-        variables = [
-            each for each in container["env"] if not each["name"].startswith("GITOPSC_JOB")
-        ]
+        values = ("{{workflow.name}}", "{{workflow.uid}}")
         container["env"] = [
-            {"name": "GITOPSC_JOB", "value": "{{workflow.name}}"},
-            {"name": "GITOPSC_JOB_ID", "value": "{{workflow.uid}}"},
-            *variables,
+            *({"name": k, "value": v} for k, v in zip(RUNNER_VARIABLES, values, strict=True)),
+            *(each for each in container["env"] if each["name"] not in RUNNER_VARIABLES),
         ]
     if job.queue is not None:
         metadata["labels"]["kueue.x-k8s.io/queue-name"] = job.queue
     patch = {key: spec[key] for key in _PATCHED if key in spec}
     account = spec.get("serviceAccountName")
     return {
-        "name": name,
+        "name": job.name,
         "metadata": metadata,
         "activeDeadlineSeconds": job.deadline,
         "retryStrategy": _retries(job),
@@ -232,16 +244,20 @@ def _template(job: Workload, name: str, pod: Mapping[str, Any], executor: str) -
 
 
 def _retries(job: Workload) -> dict[str, Any]:
-    """As of a Job (design.md section 4a): exit code 75 waits, 76 is in vain."""
-    never_ran = "lastRetry.status == 'Error'"
-    expression = f"lastRetry.exitCode == '75' || {never_ran}"
+    """As of a Job (design.md section 4a): exit code 75 waits, 76 is in vain. Argo counts attempts
+    of all causes together, and its longest duration would be that of all of them."""
+    expression = (
+        "lastRetry.exitCode == '75'"
+        f" || (lastRetry.status == 'Error' && asInt(retries) < {_UNSTARTED})"
+    )
     if job.spec.backoff_limit:
-        expression = f"lastRetry.exitCode != '76' || {never_ran}"
+        failed = f"lastRetry.exitCode != '76' && asInt(retries) < {job.spec.backoff_limit}"
+        expression += f" || ({failed})"
     return {
-        "limit": job.spec.backoff_limit or _TRIES,
+        "limit": _WAITS,
         "retryPolicy": "Always",
         "expression": expression,
-        "backoff": {"duration": "10s", "factor": 2, "maxDuration": "1h"},
+        "backoff": {"duration": "1m", "factor": 1},
     }
 
 
@@ -270,7 +286,7 @@ def _without_tags(pod: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any
 
 
 def _apart(text: str) -> str:
-    return text.replace("{{", f"{{$({_NOTHING}){{")
+    return re.sub(r"\{(?=\{)", f"{{$({_NOTHING})", text)
 
 
 def _tagged(value: Any, way: str) -> Iterator[str]:

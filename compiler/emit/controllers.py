@@ -23,7 +23,8 @@ def controller_manifest(plan: Plan, planned: EnvironmentPlan) -> tuple[str, Text
     base = "" if kind == "argocd" else "./"
     applied = [
         {
-            "name": "-".join(filter(None, (plan.project, environment.name, group))),
+            # With a dot, which no environment has in its name.
+            "name": ".".join(filter(None, (f"{plan.project}-{environment.name}", group))),
             "path": f"{base}{inside}/{manifest_folder(environment.name, group)}",
             "services": [
                 _health(each)

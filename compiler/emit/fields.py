@@ -9,7 +9,7 @@ from gitopsc.adapters.packaged import Field, kubernetes_fields
 from gitopsc.model.document import Pointer
 from gitopsc.model.patch import Misfit
 
-REPLACED = {"$patch": "replace"}
+REPLACED = "replace"
 _DIRECTIVE = "$patch"
 
 _SCALARS: Mapping[str, tuple[type, ...]] = {
@@ -78,7 +78,9 @@ def _of_field(
     for key, each in value.items() if isinstance(value, dict) else enumerate(value):
         if is_patch and each is None and field.home == "mapping":
             continue
-        is_item = is_patch and bool(field.by) and isinstance(each, dict) and each != REPLACED
+        is_item = (
+            is_patch and bool(field.by) and isinstance(each, dict) and each != {"$patch": REPLACED}
+        )
         if is_item and field.by not in each:
             yield Misfit((*way, key), "unnamed", field.by or "")
         yield from _of_one(field.type, each, version, (*way, key), is_patch=is_patch)

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gitopsc.adapters.template import Text, yaml_document
-from gitopsc.emit.patches import data_of
 from gitopsc.emit.pods import (
+    data_of,
     lineage_annotations,
     object_annotations,
     own_labels,
@@ -76,9 +76,12 @@ def _template(workload: Workload, pod: Mapping[str, Any]) -> dict[str, Any]:
         "securityContext": {**security, **container["securityContext"]},
         "ports": [{"name": "http1", "containerPort": container["ports"][0]["containerPort"]}],
     }
+    if workload.container is None:
+        # Knative would ask the port of requests, which is the handler's.
+        container.pop("livenessProbe", None)
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         if probe in container:
-            container[probe] = _probe(container[probe])
+            container[probe] = _probe(container[probe], container["ports"][0]["containerPort"])
     volumes = [_volume(each) for each in spec.get("volumes", ())]
     metadata = pod["metadata"]
     annotations = {
@@ -100,13 +103,13 @@ def _template(workload: Workload, pod: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _probe(probe: Mapping[str, Any]) -> dict[str, Any]:
-    """Ports that are not the one of requests are known by their number."""
+def _probe(probe: Mapping[str, Any], port: int) -> dict[str, Any]:
+    """Knative gives the port of requests another name, so all are known by their numbers."""
     found = dict(probe)
     if "httpGet" in found:
         found["httpGet"] = {**found["httpGet"], "port": _HEALTH_PORT}
     if "tcpSocket" in found:
-        found["tcpSocket"] = {"port": "http1"}
+        found["tcpSocket"] = {"port": port}
     return found
 
 

@@ -134,7 +134,7 @@ def _patched(
     `fields` that are."""
     if not any(each.is_for(each.kind, run) for each in environment.patches):
         return rendered, ()
-    parts, problems = patched(rendered.text, environment.patches, run, environment.kubernetes)
+    parts, problems = patched(rendered.text, environment, run)
     texts = []
     for part in parts:
         if isinstance(part, Patched) and part.kind == rendered.kind:
@@ -177,16 +177,8 @@ def _beside(environment: Environment, workload: Workload) -> Iterator[tuple[str,
         yield "HTTPRoute" if workload.expose.gateway else "Ingress", workload.name
     if environment.network is not None and workload.ports:
         yield "NetworkPolicy", workload.name
-    if _has_monitor(environment, workload):
+    if workload.has_monitor(environment):
         yield "PodMonitor", workload.name
-
-
-def _has_monitor(environment: Environment, workload: Workload) -> bool:
-    """The runner has metrics; what others have, nobody here knows."""
-    return environment.metrics == _POD_MONITOR and workload.container is None
-
-
-_POD_MONITOR = "pod-monitor"
 
 
 def _rendered(
@@ -226,7 +218,7 @@ def _rendered(
         main_annotations=sorted([*annotations, *lineage_annotations(workload)]),
         time_zone=environment.time_zone,
         network=environment.network,
-        has_monitor=_has_monitor(environment, workload),
+        has_monitor=workload.has_monitor(environment),
         project=plan.project,
         route_annotations=_route_annotations(annotations, workload),
         spec=spec,
@@ -295,7 +287,7 @@ def _build_manifest(
         blobs=[each for each in files if each["is_binary"]],
         pod=pod,
     )
-    rendered = _Rendered(str(text), "Job", name, "")
+    rendered = _Rendered(str(text), "Job", name, identity.content_digest(pod.encode()))
     rendered, problems = _patched(planned.environment, build.run, rendered, {})
     environment = planned.environment.name
     objects = (

@@ -11,14 +11,24 @@ from itertools import takewhile
 from typing import Any, NamedTuple
 
 from gitopsc.adapters.template import Text, yaml_document
-from gitopsc.adapters.yaml import read_documents
 from gitopsc.emit import sentences
-from gitopsc.emit.fields import field_of, misfits, type_of
-from gitopsc.model.artifact import ClusterObject
-from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.emit.fields import REPLACED, field_of, misfits, type_of
+from gitopsc.emit.pods import data_of
+from gitopsc.model.artifact import MUTABLE_OF_JOBS, ClusterObject
+from gitopsc.model.descriptor import Environment
+from gitopsc.model.diagnostic import (
+    FOREIGN_IMAGE,
+    MISSING_LABEL,
+    NO_DIGEST,
+    NOT_ASKED,
+    OTHER_PULL_POLICY,
+    Code,
+    Diagnostic,
+)
 from gitopsc.model.document import Pointer
 from gitopsc.model.patch import Misfit, Patch
 from gitopsc.model.plan import Plan
+from gitopsc.model.policy import Policies
 
 _BETWEEN = "\n---\n"
 
@@ -34,6 +44,7 @@ _IDENTITY: Sequence[Pointer] = (
     ("metadata", "name"),
     ("metadata", "namespace"),
     *(("metadata", "labels", f"gitopsc/{name}") for name in ("project", "run")),
+    ("spec", "completions"),
     ("spec", "selector"),
     ("spec", "scaleTargetRef"),
     *(
@@ -48,12 +59,6 @@ _IDENTITY: Sequence[Pointer] = (
     ),
 )
 """What objects, pods and controllers know each other by."""
-
-_FIXED = (
-    *("backoffLimitPerIndex", "completionMode", "completions", "managedBy", "podFailurePolicy"),
-    *("scheduling", "selector", "successPolicy"),
-)
-"""Besides its template, what of a Job's spec Kubernetes lets nobody change."""
 
 
 class Patched(NamedTuple):
@@ -88,7 +93,11 @@ class Patched(NamedTuple):
     def fixed(self) -> Mapping[str, Any]:
         """What of a Job patches have changed, and nobody can change on a live one."""
         was, is_now = self.before["spec"], self.after["spec"]
-        return {key: is_now.get(key) for key in _FIXED if was.get(key) != is_now.get(key)}
+        return {
+            key: is_now.get(key)
+            for key in sorted({*was, *is_now} - {*MUTABLE_OF_JOBS, "template"})
+            if was.get(key) != is_now.get(key)
+        }
 
     def renamed(self, name: str) -> Patched:
         metadata = {**self.after["metadata"], "name": name}
@@ -96,21 +105,22 @@ class Patched(NamedTuple):
 
 
 def patched(
-    text: str, patches: Iterable[Patch], run: str, version: str
+    text: str, environment: Environment, run: str
 ) -> tuple[tuple[str | Patched, ...], tuple[Diagnostic, ...]]:
     """The objects of a run's manifest, each as its text, or as data where a patch is for it."""
     found: list[str | Patched] = []
     problems: list[Diagnostic] = []
     for part in text.split(_BETWEEN):
         data = data_of(part)
-        own = [each for each in patches if each.is_for(data["kind"], run)]
+        own = [each for each in environment.patches if each.is_for(data["kind"], run)]
         if not own:
             found.append(part)
             continue
         after: Mapping[str, Any] = data
         for patch in own:
-            after, wrong = _applied(patch, after, run, version)
-            problems += wrong
+            before = after
+            after, wrong = _applied(patch, before, run, environment.kubernetes)
+            problems += [*wrong, *_policy_problems(patch, before, after, environment.policies)]
         lines = part.split("\n")
         header = "".join(f"{line}\n" for line in lines if line.startswith("# Compiled from"))
         found.append(Patched(f"{header}# Patched by the settings.\n", data, after))
@@ -137,13 +147,6 @@ def unmatched_patches(plan: Plan, objects: Iterable[ClusterObject]) -> Iterator[
             of_kind = (each.run for each in there if each.kind == patch.kind)
             kinds = {each.kind for each in there if each.run is not None}
             yield sentences.unmatched(patch, kinds, (run for run in of_kind if run is not None))
-
-
-def data_of(text: str) -> dict[str, Any]:
-    """What a text of ours says."""
-    documents, _ = read_documents("", str(text))
-    data: dict[str, Any] = documents[0].data
-    return data
 
 
 def _applied(
@@ -203,7 +206,7 @@ def _with_operations(
 
 def _merged(known: str | None, data: Mapping[str, Any], merge: Mapping[str, Any]) -> dict[str, Any]:
     """New keys come last, sorted, so that their order in the settings changes nothing."""
-    if merge.get("$patch") == "replace":
+    if merge.get("$patch") == REPLACED:
         data = {}
     found = dict(data)
     for key in sorted(merge.keys() - {"$patch"}):
@@ -225,9 +228,10 @@ def _merged_items(item: str, by: str, own: Sequence[Any], new: Sequence[Any]) ->
     """Known by their key, or by themselves."""
     if not by:
         return list(dict.fromkeys((*own, *new)))
-    if {"$patch": "replace"} in new:
-        own, new = (), [each for each in new if each != {"$patch": "replace"}]
-    found = {each[by]: each for each in own}
+    if {"$patch": REPLACED} in new:
+        own, new = (), [each for each in new if each != {"$patch": REPLACED}]
+    # Kubernetes does not require every key: what has none is known by nothing, and stays.
+    found = {each.get(by, f"\0{index}"): each for index, each in enumerate(own)}
     for each in new:
         if each.get("$patch") == "delete":
             found.pop(each[by], None)
@@ -242,6 +246,49 @@ def _identity_problems(
     for pointer in _IDENTITY:
         if _at(before, pointer) != _at(after, pointer):
             yield sentences.of_identity(patch, pointer)
+    for way in _TEMPLATES:
+        containers = (*way, "spec", "containers")
+        names = [{each["name"] for each in _at(data, containers) or ()} for data in (before, after)]
+        if names[0] - names[1]:
+            yield sentences.of_identity(patch, containers)
+
+
+def _policy_problems(
+    patch: Patch, before: Mapping[str, Any], after: Mapping[str, Any], policies: Policies
+) -> Iterator[Diagnostic]:
+    """What a patch makes of pods that the settings' policies do not allow; what was so before it is
+    a problem of the run."""
+    for way in _TEMPLATES:
+        was, now = (
+            set(_breaches(_at(data, way), policies)) if _at(data, way) is not None else set()
+            for data in (before, after)
+        )
+        for code, what in sorted(now - was):
+            yield sentences.breaks_policy(patch, code, what)
+
+
+def _breaches(pod: Any, policies: Policies) -> Iterator[tuple[Code, str]]:
+    labels = pod["metadata"].get("labels") or {}
+    for label in policies.labels:
+        if label not in labels:
+            yield MISSING_LABEL, f"pods without the label `{label}`"
+    spec = pod["spec"]
+    for container in (*spec["containers"], *(spec.get("initContainers") or ())):
+        name, image = container["name"], str(container.get("image", ""))
+        if not policies.allows_registry(image) and not (
+            policies.base_images and policies.allows_base(image)
+        ):
+            yield FOREIGN_IMAGE, f"the image `{image}`"
+        if policies.digests and "@" not in image:
+            yield NO_DIGEST, f"the image `{image}`, without a digest"
+        if container.get("imagePullPolicy") != policies.pull_policy is not None:
+            yield OTHER_PULL_POLICY, f"another pull policy of `{name}`"
+        resources = container.get("resources") or {}
+        for key, wanted in (("requests", policies.requests), ("limits", policies.limits)):
+            for resource in wanted:
+                field = "memory" if resource == "mem" else resource
+                if field not in (resources.get(key) or {}):
+                    yield NOT_ASKED, f"`{name}` without {key} of {resource}"
 
 
 def _at(data: Any, pointer: Pointer) -> Any:

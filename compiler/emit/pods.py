@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gitopsc.adapters.template import Text, render_yaml
+from gitopsc.adapters.yaml import read_documents
 from gitopsc.model.artifact import ImageReference
 from gitopsc.model.descriptor import Environment, SecretKey
 from gitopsc.model.plan import Plan, Workload
@@ -128,3 +129,10 @@ def lineage_annotations(workload: Workload) -> list[tuple[str, str]]:
         "gitopsc/lineage-out": " ".join(workload.writes),
     }
     return [(key, each) for key, each in annotations.items() if 0 < len(each) <= _ANNOTATION]
+
+
+def data_of(text: str) -> dict[str, Any]:
+    """What a text of ours says."""
+    documents, _ = read_documents("", str(text))
+    data: dict[str, Any] = documents[0].data
+    return data

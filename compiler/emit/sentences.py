@@ -9,6 +9,7 @@ from gitopsc.model.diagnostic import (
     PATCH_OF_IDENTITY,
     UNFIT_VALUE,
     UNMATCHED_PATCH,
+    Code,
     Diagnostic,
     did_you_mean,
     listed,
@@ -82,6 +83,12 @@ def of_whole(patch: Patch) -> Diagnostic:
     message = f"a patch may not delete or replace a whole {patch.kind}"
     hint = "say what is different in it"
     return Diagnostic(PATCH_OF_IDENTITY, message, patch.key_span("merge", "$patch"), hint)
+
+
+def breaks_policy(patch: Patch, code: Code, what: str) -> Diagnostic:
+    message = f"a patch makes {what}, which the settings' policies do not allow"
+    place = ("merge",) if patch.merge is not None else ("json",)
+    return Diagnostic(code, message, patch.key_span(*place), "leave it out of the patch")
 
 
 def tag_of_argo(job: Workload, way: str, prefix: str) -> Diagnostic:

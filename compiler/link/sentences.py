@@ -281,7 +281,10 @@ def unknown_data(reference: Reference, known: Mapping[tuple[str, str], str | Non
     key = reference.key
     code = UNKNOWN_DATA if reference.argument is None else UNKNOWN_INPUT
     message = f"no run produces {key.type} `{key.name}`, and no descriptor declares it"
-    hint = _similar(key, known) or f"declare it: `kind: {key.kind}`, `name: {key.name}`"
+    hint = _similar(key, known) or (
+        f"where a run here makes it, write `outputs: {{<output>: {key.name}}}` there; else declare"
+        f" it: `kind: {key.kind}`, `name: {key.name}`"
+    )
     return Diagnostic(code, message, reference.span, hint)
 
 
@@ -554,7 +557,7 @@ def one_port(port: int, index: int, run: Run) -> Diagnostic:
 
 
 def requests_are_not_counted(run: Run) -> Diagnostic:
-    message = f"nobody counts the requests of `{run.name}`, which is a container of its own"
+    message = f"gitopsc's runner counts requests, and the container `{run.name}` has none"
     span = run.merged.key_span("gitops", "scale", "concurrency")
     return Diagnostic(UNFIT_VALUE, message, span, "write `cpu: 80` instead")
 

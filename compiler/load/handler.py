@@ -58,6 +58,8 @@ def read_handler(
     if function.source.init_function is not None:
         place = function.span("spec", "source", "init_function")
         wanted[function.source.init_function] = place
+    elif "init" not in wanted and _is_init(file, names.definitions.get("init")):
+        problems.append(sentences.uncalled_init(file.path, span))
     for name, place in wanted.items():
         if name not in names.definitions and not names.open:
             problems.append(sentences.unknown_handler(file.path, name, names.definitions, place))
@@ -68,6 +70,11 @@ def read_handler(
     if loaded.all_of_it is not None:
         problems.append(sentences.all_of_it(function, loaded.all_of_it, span))
     return Handler(signatures, left_behind), problems
+
+
+def _is_init(file: FunctionFile, definition: Definition | None) -> bool:
+    """Whether a function takes what init functions do."""
+    return definition is not None and _signature(file, definition).arguments[:1] == ("context",)
 
 
 def with_code(files: Iterable[FunctionFile], memo: Memo) -> Iterator[FunctionFile]:

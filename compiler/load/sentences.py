@@ -26,6 +26,7 @@ from gitopsc.model.diagnostic import (
     PLATFORM_REFUSES,
     SOURCE_MISSING,
     SOURCE_OUTSIDE,
+    UNCALLED_INIT,
     UNKNOWN_HANDLER,
     UNREADABLE,
     WHOLE_SOURCE,
@@ -226,6 +227,12 @@ def unknown_handler(file: str, name: str, known: Iterable[str], span: Span) -> D
     names = sorted(known)
     hint = did_you_mean(name, names) or f"it defines {listed(names) or 'nothing'}"
     return Diagnostic(UNKNOWN_HANDLER, message, span, hint)
+
+
+def uncalled_init(file: str, span: Span) -> Diagnostic:
+    message = f"`{file}` defines `init`, and nothing calls it"
+    hint = "add `init_function: init` to the function's `source`, or give it another name"
+    return Diagnostic(UNCALLED_INIT, message, span, hint)
 
 
 def not_copied(name: str, file: FunctionFile, folder: str, handler: str, span: Span) -> Diagnostic:

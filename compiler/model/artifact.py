@@ -39,6 +39,12 @@ class ClusterObject(NamedTuple):
     record: RecordKey | None = None
 
 
+MUTABLE_OF_JOBS = (
+    *("activeDeadlineSeconds", "backoffLimit", "maxFailedIndexes", "parallelism"),
+    *("podReplacementPolicy", "suspend", "ttlSecondsAfterFinished"),
+)
+"""What of a Job's spec Kubernetes lets anybody change on one that is there."""
+
 KNATIVE_SERVICE = "KnativeService"
 """How a `Service` of Knative is told from Kubernetes' own."""
 

@@ -43,6 +43,7 @@ Subject = Literal[
     "external secret",
     "image",
     "job",
+    "object",
     "schedule",
     "service",
 ]
@@ -88,7 +89,8 @@ class Cause(NamedTuple):
 class Consequence(NamedTuple):
     """What happens to a run of a project, or to `subject`, in some environments, and why.
 
-    `parent` is the run of which it is a consequence; `note` is what is worth knowing besides.
+    `parent` is the run of which it is a consequence, or whose object it is; `note` is what is worth
+    knowing besides.
     """
 
     verb: Verb

@@ -254,6 +254,7 @@ PATCH_MISFIT = Code(
 PATCH_OF_IDENTITY = Code(
     "C439", "patch-of-identity", _ERROR, "a patch of what an object is known by"
 )
+UNCALLED_INIT = Code("C440", "uncalled-init", _WARNING, "an init function that nothing calls")
 UNKNOWN_VERSION = Code("C416", "unknown-version", _WARNING, "a version that no descriptor has")
 
 ONE_NAME = Code("C501", "one-name", _ERROR, "two names become one in the cluster or on disk")

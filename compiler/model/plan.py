@@ -154,6 +154,12 @@ class Workload:
     upstream: tuple[str, ...] = ()
     group: str | None = None
 
+    def has_monitor(self, environment: Environment) -> bool:
+        """The runner has metrics; what others have, nobody here knows. Knative's pods are its own
+        to watch."""
+        is_served = self.action == "serve" and self.container is None
+        return is_served and environment.metrics == "pod-monitor" and not self.is_scaled_to_zero
+
     @property
     def is_scaled_to_zero(self) -> bool:
         """Whether it has no pod while nobody asks."""

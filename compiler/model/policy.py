@@ -34,9 +34,12 @@ class Policies(NamedTuple):
         )
 
     def allows_registry(self, image: str) -> bool:
-        name = image.partition("@")[0]
+        """A part of an image's name is a whole part: `registry.example.com` is not that with a
+        port."""
+        name = _whole(image.partition("@")[0])
         return not self.registries or any(
-            name == each or name.startswith((f"{each}/", f"{each}:")) for each in self.registries
+            name == each or name.startswith((f"{each}/", f"{each}:") if "/" in each else f"{each}/")
+            for each in map(_whole_part, self.registries)
         )
 
     def allows_base(self, image: str) -> bool:
@@ -45,3 +48,17 @@ class Policies(NamedTuple):
             re.fullmatch(".*".join(map(re.escape, each.split("*"))), name)
             for each in self.base_images
         )
+
+
+def _whole(name: str) -> str:
+    """With the registry that Docker means where a name has none."""
+    first, _, rest = name.partition("/")
+    if rest and (set(".:") & set(first) or first == "localhost"):
+        return name
+    return f"docker.io/{name}" if rest else f"docker.io/library/{name}"
+
+
+def _whole_part(name: str) -> str:
+    """A name that settings allow, which may be that of a registry alone."""
+    is_registry = "/" not in name and (set(".:") & set(name) or name == "localhost")
+    return name if is_registry else _whole(name)

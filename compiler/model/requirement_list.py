@@ -57,7 +57,7 @@ def _items(planned: EnvironmentPlan) -> Iterator[Item]:
                 yield "claims", mount.claim, ""
             if mount.volume.storage_class is not None:
                 yield "storage_classes", mount.volume.storage_class, ""
-        if workload.action == "serve" and environment.metrics == "pod-monitor":
+        if workload.has_monitor(environment):
             yield "custom_resources", _CUSTOM["monitor"], ""
     jobs = [each for each in planned.workloads if each.action == "job"]
     if environment.target == "argo-workflows" and jobs:

@@ -6,6 +6,7 @@ What is the same in several environments is told for each; only the first is kep
 from __future__ import annotations
 
 from collections.abc import Iterator
+from operator import itemgetter
 
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.fix import Fix
@@ -19,7 +20,7 @@ def policy_problems(resolution: Resolution) -> Iterator[Diagnostic]:
     environment = resolution.environment
     runs = resolution.cluster_runs
     functions = {each.run.function.version: each.run.function for each in runs}
-    for _, function in sorted(functions.items(), key=str):
+    for _, function in sorted(functions.items(), key=itemgetter(0)):
         yield from _image_problems(resolution, function)
     builder = environment.builder
     if builder is not None and any(each.image is None for each in functions.values()):
@@ -115,16 +116,20 @@ def _pod_problems(resolution: Resolution, resolved: ResolvedRun) -> Iterator[Dia
 
 
 def _pull_policy_fix(resolution: Resolution, wanted: str) -> Fix | None:
-    """Into the settings, for all runs."""
+    """Into the settings, for all runs of whom the policy is for."""
     settings = resolution.program.project.settings
-    if settings is None or not isinstance(settings.data, dict):
+    home: tuple[str, ...] = ("environments", resolution.environment.name)
+    if settings is None:
         return None
-    if isinstance(settings.data.get("pod"), dict):
-        span = settings.key_span("pod", next(iter(settings.data["pod"])))
+    if not settings.has(*home, "policies", "pull_policy"):
+        home = ()
+    if settings.has(*home, "pod"):
+        there = settings.part(*home, "pod").data
+        if not isinstance(there, dict) or not there:
+            return None
+        span = settings.key_span(*home, "pod", next(iter(there)))
         return Fix("insert", span, f"pull_policy: {wanted}")
-    span = settings.key_span(
-        "policies" if "policies" in settings.data else next(iter(settings.data))
-    )
+    span = settings.key_span(*home, "policies")
     return Fix("insert", span, f"pod: {{pull_policy: {wanted}}}")
 
 

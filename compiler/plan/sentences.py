@@ -292,6 +292,12 @@ def not_by_cpu(run: Run) -> Diagnostic:
     return Diagnostic(UNFIT_VALUE, message, span, "remove it")
 
 
+def scaled_without_requests(run: Run) -> Diagnostic:
+    message = f"nothing asks `{run.name}`, so Knative would never start it"
+    span = run.merged.key_span("gitops", "scale")
+    return Diagnostic(UNFIT_VALUE, message, span, "write `min: 1` or more, or ports")
+
+
 def knative_has_no(run: Run, what: str, span: Span) -> Diagnostic:
     message = f"Knative does not take {what} of `{run.name}`, whose `scale` has `min: 0`"
     hint = "remove it, or write `min: 1` or more, which is a Deployment"

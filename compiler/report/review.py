@@ -253,8 +253,9 @@ def told_sentences(review: Review) -> Iterator[str]:
     if review.stale:
         count = len(review.stale)
         objects = "1 object" if count == 1 else f"{count} objects"
+        verb = "is" if count == 1 else "are"
         yield (
-            f"Besides: {objects} of what the base has committed is not what gitopsc makes of it"
+            f"Besides: {objects} of what the base has committed {verb} not what gitopsc makes of it"
             " (another version wrote it, or nobody compiled); that changes too."
         )
 

@@ -104,7 +104,13 @@ def _one_for_each_folder(
 
 
 def _misnamed(tree: Tree) -> Iterator[str]:
-    return (path for path in tree.files if _name(path) in _MISNAMED_SETTINGS)
+    """Hidden folders are of other tools, whose files may be called after gitopsc."""
+    return (
+        path
+        for path in tree.files
+        if _name(path) in _MISNAMED_SETTINGS
+        if not any(each.startswith(".") for each in _folder(path).split("/"))
+    )
 
 
 def _name(path: str) -> str:

@@ -111,8 +111,9 @@ def _run_shards(attempt: Attempt, count: int, source: Path) -> int:
         logger.info_with("shard done", index=index, **summary(record))
     if store is None:
         return DONE
-    shards = (_shard(settings, store, index) for index in range(count))
-    made = [shard for shard in shards if shard is not None]
+    made: list[Record] = []
+    while len(made) < count and (shard := _shard(settings, store, len(made))) is not None:
+        made.append(shard)
     if len(made) == count:
         record = store.keep_record(gathered(store, made), settings.compute, again=again)
         store.keep_tick(settings.run, int(record.begun or 0), record, attempt.now())

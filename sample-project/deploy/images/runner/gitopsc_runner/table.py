@@ -133,6 +133,24 @@ def _types(frame: Any) -> dict[str, str]:
     }
 
 
+def types_of_all(tables: Sequence[Mapping[str, str]], name: str) -> Mapping[str, str]:
+    """Of the columns of tables that become one, from those of each. Text that has nulls in one of
+    them may have them in all; where types differ, each file tells its own. Raises Unusable where a
+    column is text in some only."""
+    found: dict[str, str] = {}
+    for column in sorted({column for types in tables for column in types}):
+        own = {types[column] for types in tables if column in types}
+        plain = {each.removesuffix(_NO_NULLS) for each in own}
+        if len(plain) > 1 and plain & {*_TEXT}:
+            raise Unusable(
+                f"the shards make text and other things of the column `{column}` of `{name}`;"
+                " with `pyarrow` among the requirements each says which"
+            )
+        if len(plain) == 1:
+            found[column] = max(plain) if len(own) > 1 else max(own)
+    return found
+
+
 def _check_kept(frame: Any, found: Any) -> None:
     """Raises ValueError when CSV has lost or changed something."""
     if list(map(str, frame.columns)) != list(found.columns) or len(frame) != len(found):

@@ -13,6 +13,7 @@ from typing import Any
 
 from gitopsc_runner.outcome import Unusable
 from gitopsc_runner.store import Entity, Record, Store
+from gitopsc_runner.table import types_of_all
 
 _INDEX = "JOB_COMPLETION_INDEX"
 """A variable of the pods of an indexed Job."""
@@ -52,7 +53,7 @@ def _joined(store: Store, name: str, shards: Sequence[Record]) -> Entity:
         if "://" in entity.path:
             raise Unusable(f"shard {index} has its output `{name}` outside of the store")
     path = store.gather([(index, entity.path) for index, entity in made], first.type, first.name)
-    types = first.types if all(entity.types == first.types for _, entity in made) else {}
+    types = types_of_all([entity.types for _, entity in made], name)
     metrics = _lists([entity.metrics for _, entity in made])
     return replace(first, path=path, types=types, metrics=metrics)
 
