@@ -7,6 +7,7 @@ file that cannot be read is not done.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
@@ -26,13 +27,20 @@ def rewrite(texts: Mapping[str, str], fixes: Iterable[Fix]) -> Mapping[str, str]
     for path, places in sorted(wanted.items()):
         text = texts[path]
         for _, fix in sorted(places.items(), reverse=True):
+            known = _faults(path, text)
             for changed in _fixed(text, fix):
-                if read_documents(path, changed)[1] is None:
+                if _faults(path, changed) <= known:
                     text = changed
                     break
         if text != texts[path]:
             found[path] = text
     return found
+
+
+def _faults(path: str, text: str) -> float:
+    """What is wrong with a text as YAML; no end of it where it cannot be read."""
+    documents, problem = read_documents(path, text)
+    return math.inf if problem is not None else sum(len(each.faults) for each in documents)
 
 
 def _fixed(text: str, fix: Fix) -> Iterator[str]:
@@ -44,6 +52,8 @@ def _fixed(text: str, fix: Fix) -> Iterator[str]:
         _offset(text, span.end_line, span.end_column),
     )
     there = text[start:end]
+    if span.line != span.end_line and fix.way != "insert":
+        return  # it is more than a word
     if fix.way == "replace":
         yield f"{text[:start]}{fix.text}{text[end:]}"
         return

@@ -20,6 +20,7 @@ FILES = texts_from(CASES / "patches" / "repo")
 SETTINGS = "project: tides\nregistry: registry.example.com/geo\n"
 
 POD = "spec: {template: {spec: %s}}"
+POD_ONLY = "merge: {spec: {template: {spec: %s}}}"
 MERGES = {
     "field": "spec: {minReadySeconds: 5}",
     "label": "metadata: {labels: {team: geo}}",
@@ -143,3 +144,67 @@ def test_a_part_of_a_project_may_lack_what_a_patch_is_for() -> None:
         kept={"": {"run/yearly"}},
     )
     assert not [each for each in found.diagnostics if each.severity == "error"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "patch", "code"),
+    [
+        ("Deployment", "merge: {spec: {template: {spec: null}}}", "C439"),
+        ("Job", "merge: {spec: {template: {metadata: null}}}", "C439"),
+        ("Job", "merge: {spec: null}", "C439"),
+        ("Job", "json: [{op: remove, path: /spec}]", "C439"),
+        ("Job", "merge: {kind: null}", "C439"),
+        ("Job", "merge: {spec: {completions: 9}}", "C439"),
+        ("NetworkPolicy", "merge: {spec: {podSelector: {matchLabels: {a: b}}}}", "C439"),
+        ("Deployment", POD_ONLY % "{containers: [{name: function, $patch: delete}]}", "C439"),
+        ("Deployment", "merge: {metadata: {labels: {$patch: x}}}", "C438"),
+        ("PodMonitor", "merge: {spec: {$patch: replace}}", "C438"),
+        (
+            "Service",
+            "merge: {spec: {ports: [{port: 53, protocol: UDP, name: a}, {port: 53, name: b}]}}",
+            "C438",
+        ),
+        ("Deployment", "json: [{op: add, path: /spec/minReadySeconds}]", "C303"),
+        (
+            "Deployment",
+            POD_ONLY % "{containers: [{name: function, image: a.example.org}]}",
+            "C802",
+        ),
+        ("Deployment", POD_ONLY % "{initContainers: [{name: a, image: evil}]}", "C802"),
+        (
+            "Deployment",
+            POD_ONLY % "{containers: [{name: function, imagePullPolicy: Never}]}",
+            "C806",
+        ),
+    ],
+)
+def test_what_no_patch_may_do(kind: str, patch: str, code: str) -> None:
+    """Whatever it is, with one error and nothing made."""
+    settings = f"{SETTINGS}network: {{restrict: true}}\nmetrics: pod-monitor\n"
+    settings += "pod: {pull_policy: Always}\n"
+    settings += "policies: {registries: [registry.example.com, docker.io/library/python],"
+    settings += " pull_policy: Always}\n"
+    settings += f"patches: [{{target: {{kind: {kind}}}, {patch}}}]\n"
+    found = compile_tree(tree_of({**FILES, "gitopsc.yaml": settings}, "tides"))
+    assert code in {each.code.id for each in found.diagnostics if each.severity == "error"}
+    assert not found.outputs
+
+
+def test_a_deletion_deletes_whatever_stands_beside_it() -> None:
+    merge = "merge: {spec: {strategy: {$patch: delete, type: Recreate}}}"
+    found = compiled(f"patches: [{{target: {{kind: Deployment, run: api}}, {merge}}}]\n")
+    deployment = documents(files(found)["manifests/default/api.yaml"])["Deployment"]
+    assert "strategy" not in deployment["spec"]
+
+
+def test_items_without_their_key_are_left_alone() -> None:
+    """Kubernetes does not require the name of a pull secret."""
+    found = compiled(
+        "patches:\n"
+        "  - target: {kind: Deployment, run: api}\n"
+        "    json: [{op: add, path: /spec/template/spec/imagePullSecrets, value: [{}]}]\n"
+        "  - target: {kind: Deployment, run: api}\n"
+        "    merge: {spec: {template: {spec: {imagePullSecrets: [{name: a}]}}}}\n"
+    )
+    pod = documents(files(found)["manifests/default/api.yaml"])["Deployment"]["spec"]["template"]
+    assert pod["spec"]["imagePullSecrets"] == [{}, {"name": "a"}]

@@ -125,6 +125,63 @@ def test_what_is_no_yaml_afterwards_is_not_done() -> None:
     assert rewrite(anchored, [Fix("quote", Span("a.yaml", 1, 4, 1, 10))]) == {}
 
 
+RUN = "kind: python+job:run\nname: a\nspec:\n  function: f\n  resources: {cpu: 1, mem: 1Gi}\n"
+LEFT_ALONE: Mapping[str, str] = {
+    "a block": f"{RUN.replace('python+job:run', '|-')}  x: y\n".replace(
+        "|-", "|-\n  pyton+job:run"
+    ),
+    "a schedule": "kind: scheduler\nname: s\nspec:\n  function: f\n  schedule: 0 0 3 * * ?\n",
+    "an anchor": RUN.replace("python", "&k pyton").replace("name: a", "name: *k"),
+    "another word": f"{RUN}  service_ports: []\n",
+    "two words for one": f"{RUN}  parametrs: {{x: 1}}\n  paramters: {{x: 2}}\n",
+}
+
+
+@pytest.mark.parametrize("name", LEFT_ALONE)
+def test_what_needs_a_thought(name: str, tmp_path: Path) -> None:
+    """Of two words for one, the first may be changed; what follows is left alone."""
+    folder = project(tmp_path, LEFT_ALONE[name])
+    (folder / "gitopsc.yaml").write_text(SETTINGS + "pod: {pull_policy: Always}\n")
+    main(["validate", "--fix", str(folder)])
+    written = (folder / "run.yaml").read_text()
+    words = r"parame?te?rs" if name == "two words for one" else "nothing"
+    assert re.sub(words, "", written) == re.sub(words, "", LEFT_ALONE[name])
+
+
+def test_settings_that_are_wrong_get_nothing_twice(tmp_path: Path) -> None:
+    folder = project(tmp_path, RUN)
+    for pod in ("{user: nobody}", "{pull_policy: always}", "{}", "[a]", ""):
+        before = f"{SETTINGS}pod: {pod}\n"
+        (folder / "gitopsc.yaml").write_text(before)
+        main(["validate", "--fix", str(folder)])
+        after = (folder / "gitopsc.yaml").read_text()
+        assert after.count("pull_policy") <= 1 + max(1, before.count("pull_policy") - 1)
+
+
+def test_a_policy_of_one_environment_is_fixed_there(tmp_path: Path) -> None:
+    folder = project(tmp_path, RUN)
+    settings = "project: demo\nregistry: registry.example.com\nstores: {default: s3://demo/data}\n"
+    own = "environments:\n  production: {}\n  staging:\n    policies: {pull_policy: Always}\n"
+    (folder / "gitopsc.yaml").write_text(settings + own)
+    assert main(["validate", "--fix", str(folder)]) == 0
+    data = yaml.safe_load((folder / "gitopsc.yaml").read_text())
+    assert data["environments"]["staging"]["pod"] == {"pull_policy": "Always"}
+    assert "pod" not in data
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\u2028"])
+def test_lines_are_those_of_yaml(end: str) -> None:
+    text = f"\ufeff# x,{end}a: 012{end}b: 013"
+    fixes = [
+        Fix("quote", Span("a.yaml", 3, 4, 3, 7)),
+        Fix("insert", Span("a.yaml", 2, 1, 2, 2), "x: 1"),
+    ]
+    found = rewrite({"a.yaml": text}, fixes)["a.yaml"]
+    assert 'b: "013"' in found
+    assert "x: 1," not in found
+    assert "a: 012" in found
+
+
 def test_all_places_of_a_file_at_once() -> None:
     text = "a: 012\nb: {c: 013}\n"
     fixes = [

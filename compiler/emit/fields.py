@@ -52,9 +52,8 @@ def _of_one(
     here = {key: each for key, each in fields.items() if is_in(each, version)}
     for key, each in value.items():
         if is_patch and key == _DIRECTIVE:
-            if each not in ("delete", "merge", "replace"):
-                yield Misfit((*way, key), "directive", type_name)
-        elif key not in here:
+            continue
+        if key not in here:
             other = fields.get(key, Field(""))
             known = tuple(sorted(here))
             yield Misfit((*way, key), "unknown", type_name, known, other.since, other.until)

@@ -45,6 +45,9 @@ _BUILD_SECONDS = 7 * 86_400
 _QUEUE = "kueue.x-k8s.io/queue-name"
 """Kueue suspends a Job that has it, until there is room: no manifest ever says `suspend`."""
 
+_FILE = 200
+"""Longest part of a file's name that is a name of somebody else."""
+
 _KEY = 253
 """Longest key of a ConfigMap."""
 
@@ -66,7 +69,10 @@ def manifests(
         yield Manifest(name, _claim(plan, planned, claim), (made,), group=claim.group)
     for secret in planned.external_secrets:
         # With a dot, which no run has in its name.
-        name = f"external-secret.{secret.name}.yaml"
+        short = secret.name
+        if len(short) > _FILE:
+            short = f"{short[:_FILE]}.{identity.content_digest(short.encode())[:10]}"
+        name = f"external-secret.{short}.yaml"
         made = ClusterObject("ExternalSecret", secret.name, planned.environment.name)
         yield Manifest(name, _external_secret(plan, planned, secret), (made,))
     for build in planned.builds:

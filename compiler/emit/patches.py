@@ -6,7 +6,7 @@ are replaced, null deletes, and `$patch` says `delete` or `replace` of a whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Any, NamedTuple
 
@@ -45,6 +45,7 @@ _IDENTITY: Sequence[Pointer] = (
     ("metadata", "namespace"),
     *(("metadata", "labels", f"gitopsc/{name}") for name in ("project", "run")),
     ("spec", "completions"),
+    ("spec", "podSelector"),
     ("spec", "selector"),
     ("spec", "scaleTargetRef"),
     *(
@@ -120,7 +121,8 @@ def patched(
         for patch in own:
             before = after
             after, wrong = _applied(patch, before, run, environment.kubernetes)
-            problems += [*wrong, *_policy_problems(patch, before, after, environment.policies)]
+            wrong = wrong or [*_policy_problems(patch, before, after, environment.policies)]
+            problems += wrong
         lines = part.split("\n")
         header = "".join(f"{line}\n" for line in lines if line.startswith("# Compiled from"))
         found.append(Patched(f"{header}# Patched by the settings.\n", data, after))
@@ -156,9 +158,8 @@ def _applied(
         after, problems = _with_merge(patch, patch.merge, data, version)
     else:
         after, problems = _with_operations(patch, data, run, version)
-    if problems:
-        return data, problems
-    return after, [*_identity_problems(patch, data, after)]
+    problems = problems or [*_identity_problems(patch, data, after)]
+    return (data if problems else after), problems
 
 
 def _with_merge(
@@ -167,15 +168,39 @@ def _with_merge(
     if "$patch" in merge:
         return data, [sentences.of_whole(patch)]
     known = type_of(patch.kind)
-    wrong = list(misfits(known, merge, version, is_patch=True)) if known else []
+    wrong = list(_unknown_directives(merge, (), () if known is None else _DIRECTIVES))
+    if known:
+        wrong += misfits(known, merge, version, is_patch=True)
     if wrong:
         return data, [sentences.misfit(patch, each, version, each.pointer) for each in wrong]
-    data = _merged(known, data, merge)
+    try:
+        data = _merged(known, data, merge)
+    except _Ambiguous as error:
+        return data, [sentences.ambiguous(patch, *error.args)]
     wrong = list(misfits(known, data, version, is_patch=False)) if known else []
     return data, [
         sentences.misfit(patch, each, version, tuple(takewhile(_is_key, each.pointer)))
         for each in wrong
     ]
+
+
+_DIRECTIVES = ("delete", "merge", REPLACED)
+
+
+class _Ambiguous(Exception):
+    """Of two items of a list that have one key, a merge keeps one: its list, and the key."""
+
+
+def _unknown_directives(merge: Any, way: Pointer, known: Collection[str]) -> Iterator[Misfit]:
+    """Wherever they stand; a custom resource is merged without any."""
+    if isinstance(merge, dict):
+        if "$patch" in merge and merge["$patch"] not in known:
+            yield Misfit((*way, "$patch"), "directive", "", known=tuple(known))
+        for key, each in merge.items():
+            yield from _unknown_directives(each, (*way, key), known)
+    elif isinstance(merge, list):
+        for index, each in enumerate(merge):
+            yield from _unknown_directives(each, (*way, index), known)
 
 
 def _is_key(step: str | int) -> bool:
@@ -213,18 +238,20 @@ def _merged(known: str | None, data: Mapping[str, Any], merge: Mapping[str, Any]
         own, new = found.get(key), merge[key]
         field = field_of(known, key) if known else None
         inner = field.type if field is not None and field.home is None else None
-        if new is None or new == {"$patch": "delete"}:
+        if new is None or (isinstance(new, dict) and new.get("$patch") == "delete"):
             found.pop(key, None)
         elif isinstance(new, dict):
             found[key] = _merged(inner, own if isinstance(own, dict) else {}, new)
         elif isinstance(new, list) and field is not None and field.by is not None:
-            found[key] = _merged_items(field.type, field.by, own or [], new)
+            found[key] = _merged_items(key, field.type, field.by, own or [], new)
         else:
             found[key] = new
     return found
 
 
-def _merged_items(item: str, by: str, own: Sequence[Any], new: Sequence[Any]) -> list[Any]:
+def _merged_items(
+    key: str, item: str, by: str, own: Sequence[Any], new: Sequence[Any]
+) -> list[Any]:
     """Known by their key, or by themselves."""
     if not by:
         return list(dict.fromkeys((*own, *new)))
@@ -232,6 +259,9 @@ def _merged_items(item: str, by: str, own: Sequence[Any], new: Sequence[Any]) ->
         own, new = (), [each for each in new if each != {"$patch": REPLACED}]
     # Kubernetes does not require every key: what has none is known by nothing, and stays.
     found = {each.get(by, f"\0{index}"): each for index, each in enumerate(own)}
+    named = [each[by] for each in new if by in each]
+    if len(found) < len(own) or len({*named}) < len(named):
+        raise _Ambiguous(key, by)
     for each in new:
         if each.get("$patch") == "delete":
             found.pop(each[by], None)

@@ -46,6 +46,9 @@ def misfit(
         hint = "quote it" if found.type == "string" else f"write {_article(found.type)}"
     elif found.why == "directive":
         message, hint = "an unknown `$patch`", "it is `delete`, `merge` or `replace`"
+        if not found.known:
+            message = f"a merge of {_article(patch.kind)} has no `$patch`"
+            hint = "write operations (`json:`) instead"
     elif found.why == "unnamed":
         message = f"an item of `{_path(found.pointer[:-1])}` does not say which one it changes"
         hint = f"add `{found.type}`, by which Kubernetes knows these items"
@@ -83,6 +86,12 @@ def of_whole(patch: Patch) -> Diagnostic:
     message = f"a patch may not delete or replace a whole {patch.kind}"
     hint = "say what is different in it"
     return Diagnostic(PATCH_OF_IDENTITY, message, patch.key_span("merge", "$patch"), hint)
+
+
+def ambiguous(patch: Patch, key: str, by: str) -> Diagnostic:
+    message = f"two items of `{key}` have the same `{by}`, by which a merge knows them"
+    hint = "write operations (`json:`) instead, or `$patch: replace` and all items"
+    return Diagnostic(PATCH_MISFIT, message, patch.key_span("merge"), hint)
 
 
 def breaks_policy(patch: Patch, code: Code, what: str) -> Diagnostic:

@@ -210,6 +210,7 @@ class _Drawing:
             if function is not None:
                 place = trigger.span("spec", "function")
                 target_id = f"function/{function.name}"
+                self._nodes.add(Node(target_id, "function", function.name))
                 self._edges.add(Edge(node.id, target_id, "run_of", "function", place))
 
     def add_data(self, data: DataDescriptor) -> None:

@@ -89,9 +89,11 @@ def _resource_problems(resolution: Resolution, resolved: ResolvedRun) -> Iterato
 def _fix(resolved: ResolvedRun, name: str, amount: str) -> Fix | None:
     """Written into the run itself, before what stands there second."""
     document = resolved.run.descriptor.document
+    if resolved.run.descriptor.trigger is not None or resolved.run.descriptor.is_scheduler:
+        return None  # it has a run as its template, which may stand elsewhere
     if document.has("spec", "resources"):
         there = document.part("spec", "resources").data
-        if isinstance(there, dict) and there:
+        if isinstance(there, dict) and there and name not in there:
             span = document.key_span("spec", "resources", next(iter(there)))
             return Fix("insert", span, f"{name}: {amount}")
         return None
@@ -125,7 +127,7 @@ def _pull_policy_fix(resolution: Resolution, wanted: str) -> Fix | None:
         home = ()
     if settings.has(*home, "pod"):
         there = settings.part(*home, "pod").data
-        if not isinstance(there, dict) or not there:
+        if not isinstance(there, dict) or not there or "pull_policy" in there:
             return None
         span = settings.key_span(*home, "pod", next(iter(there)))
         return Fix("insert", span, f"pull_policy: {wanted}")

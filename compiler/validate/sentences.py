@@ -175,6 +175,11 @@ def store_or_cluster_store(span: Span) -> Diagnostic:
     return Diagnostic(BAD_SETTINGS, message, span, hint)
 
 
+def two_sources(name: str, key: object, span: Span) -> Diagnostic:
+    message = f"key `{key}` of Secret `{name}` is fetched from two places"
+    return Diagnostic(BAD_SETTINGS, message, span, "give one of them a key of its own")
+
+
 def two_origins(name: str, span: Span) -> Diagnostic:
     message = f"the keys of Secret `{name}` are not all from one place"
     hint = "give those of another store, or of none, a Secret with another name"

@@ -48,6 +48,9 @@ _TYPE_WORDS = {
 }
 
 
+_BEYOND_DOUBT = 0.85
+"""How alike a key has to be to the one that takes its place without a thought."""
+
 _DEADLINE = "write `gitops: {deadline: 1800}`, in seconds"
 _DEPENDS = "a run waits for the data that it reads: write `inputs: {<argument>: store://...}`"
 _EXPOSE = "write `gitops: {expose: {host: ...}}`"
@@ -183,6 +186,7 @@ def _unknown_key(
     elif violation.pointer == ("spec",):
         hint = _other_home(schema, key) or _other_word(schema, key) or hint
     fix = None
+    near = did_you_mean(key, known, _BEYOND_DOUBT)
     if near is not None and hint == near and (meant := near.split("`")[1]) not in violation.found:
         fix = Fix("replace", span, meant)
     return Diagnostic(UNKNOWN_KEY, f"unknown key `{key}`", span, hint, fix=fix)

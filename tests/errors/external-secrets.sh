@@ -7,6 +7,7 @@ secrets:
   TOKEN: {name: chat, key: token, external: {store: vault, path: chat}}
   USER: {name: chat, key: user}
   KEY: {name: keys, key: a, external: {path: keys}}
+  OTHER: {name: keys, key: a, external: {path: others}}
   BOTH: {name: both, key: a, external: {store: a, cluster_store: b, path: keys}}
 environments:
   staging:
