@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gitopsc.cli import COMMANDS, parser
-from gitopsc.commands.explain import example_of
+from gitopsc.commands.examples import explanation_of
 from gitopsc.model.diagnostic import CODES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,13 +48,11 @@ def _reference() -> Iterator[tuple[str, str]]:
     for code in CODES:
         rows.append(f"| [{code.id}]({code.id}.md) | {code.severity.value} | {code.summary} |")
         text = f"# {code.id}: {code.summary}\n\n`{code.slug}`, {_article(code.severity.value)}.\n\n"
-        found = example_of(code)
-        if found is not None:
-            source, report = found
-            text += f"What leads to it:\n\n```\n{source.rstrip()}\n```\n\n"
-            text += (
-                f"What gitopsc says, with what to type instead:\n\n```\n{report.rstrip()}\n```\n"
-            )
+        found = explanation_of(code)
+        text += f"{found.why}\n\nWhat leads to it:\n\n```\n{found.wrong.rstrip()}\n```\n\n"
+        text += f"What gitopsc says, with what to type:\n\n```\n{found.report.rstrip()}\n```\n"
+        if found.right:
+            text += f"\nAs it is right:\n\n```\n{found.right.rstrip()}\n```\n"
         yield f"reference/codes/{code.id}.md", text
     heads = ["| code | | what it is |", "|---|---|---|"]
     text = "\n".join(["# Diagnostics", "", *heads, *rows])

@@ -16,8 +16,9 @@ import pytest
 import yaml
 from conftest import ROOT, SAMPLE
 from gitopsc.cli import main
+from gitopsc.commands.examples import explained_project, explanations
 from gitopsc.model.descriptor import COMPILED_KINDS
-from gitopsc.model.diagnostic import CODES
+from gitopsc.model.diagnostic import CODES, NOT_LOCKED
 from jsonschema import Draft202012Validator
 from jsonschema.validators import validator_for
 
@@ -41,13 +42,31 @@ def out(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) ->
 
 
 @pytest.mark.parametrize("code", CODES, ids=lambda code: code.id)
-def test_every_code_is_explained_by_its_test(code: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_code_is_explained(code: Any, capsys: pytest.CaptureFixture[str]) -> None:
     text = out(capsys, "explain", code.id)
     assert text.startswith(f"{code.id} {code.slug} ({code.severity.value}): {code.summary}\n")
     assert f"[{code.id}]" in text or f"title={code.id} " in text
     assert "For example:" in text
     assert "# !C" not in text
     assert text == out(capsys, "explain", code.slug)
+
+
+PAIRS = {code: found for code, found in explanations().items() if "wrong" in found}
+
+
+def test_every_code_says_why_it_matters() -> None:
+    assert list(explanations()) == sorted(code.id for code in CODES)
+    assert len(PAIRS) > len(CODES) / 3
+
+
+@pytest.mark.parametrize("code", PAIRS)
+def test_what_is_wrong_leads_to_it_and_what_is_right_does_not(code: str) -> None:
+    """To nothing else, either: but that a source has to be locked."""
+    wrong, right = (explained_project(PAIRS[code], which) for which in ("wrong", "right"))
+    assert {each.code.id for each in wrong.diagnostics if each.severity == "error"} <= {code}
+    assert code in {each.code.id for each in wrong.diagnostics}
+    assert code not in {each.code.id for each in right.diagnostics}
+    assert {each.code for each in right.diagnostics if each.severity == "error"} <= {NOT_LOCKED}
 
 
 def test_codes_are_listed_and_misspelled(capsys: pytest.CaptureFixture[str]) -> None:

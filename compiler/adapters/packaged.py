@@ -19,7 +19,8 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def data_folder(name: str) -> Path:
-    """`schemas`, `templates` or `errors`, from the package itself or the checkout around it.
+    """`schemas`, `templates`, `diagnostics` or `errors`, from the package itself or the checkout
+    around it.
 
     The package is asked first: site-packages may hold other folders of such names.
     """

@@ -1,4 +1,4 @@
-"""`gitopsc explain`: a code -> what it means, with its example (the tests' own); a run -> what it
+"""`gitopsc explain`: a code -> what it means, why that matters, and an example; a run -> what it
 comes to and why."""
 
 from __future__ import annotations
@@ -6,9 +6,10 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+import textwrap
 
-from gitopsc.adapters.packaged import data_folder
 from gitopsc.commands.arguments import add_path_option
+from gitopsc.commands.examples import explanation_of
 from gitopsc.commands.programs import Refused, asked_run
 from gitopsc.commands.reading import read
 from gitopsc.model.compilation import Compilation
@@ -23,10 +24,7 @@ from gitopsc.report.text import render_counts
 
 CODE_OR_RUN = "CODE|RUN"
 _CODE = re.compile(r"(?i)[a-z]\d{3}")
-_SHORT = 45
-_MARK = re.compile(r" *# ?!C\d{3}.*")
-"""What the tests expect where; readers of an example do not need it."""
-
+_WIDTH = 100
 
 DESCRIPTION = (
     "Explain a diagnostic, such as C401, with an example; or a run: its values with where each is"
@@ -63,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     if found is None:
         return _explain_run(arguments)
     print(f"{found.id} {found.slug} ({found.severity.value}): {found.summary}")
-    print(_example(found), end="")
+    print(_explained(found), end="")
     return 0
 
 
@@ -108,48 +106,11 @@ def _explain_run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _example(code: Code) -> str:
-    found = example_of(code)
-    if found is None:
-        return ""
-    shown, report = found
-    return f"\nFor example:\n\n{_indented(shown)}\ngitopsc says:\n\n{_indented(report)}"
-
-
-def example_of(code: Code) -> tuple[str, str] | None:
-    """The document or the commands that lead to a diagnostic, and what is said of it."""
-    folder = data_folder("errors")
-    reports = sorted(folder.glob("*.txt"), key=lambda path: (path.stem != code.slug, path.name))
-    for path in reports:
-        report = _part(path.read_text(encoding="utf-8"), code)
-        if report is not None:
-            script = path.with_suffix(".sh")
-            source = path.with_suffix(".yaml")
-            shown = ""
-            if script.is_file():
-                shown = script.read_text(encoding="utf-8")
-            elif source.is_file():
-                shown = _document(source.read_text(encoding="utf-8", errors="replace"), code)
-            return shown, report
-    return None
-
-
-def _part(report: str, code: Code) -> str | None:
-    """Of a report, the diagnostics of a code."""
-    found = ""
-    lines = report.splitlines(keepends=True)
-    begins = [number for number, line in enumerate(lines) if re.match(r"\S", line)]
-    for start, end in zip(begins, [*begins[1:], len(lines)], strict=True):
-        if re.search(rf"\[{code.id}\]|title={code.id} ", lines[start]):
-            found += _MARK.sub("", "".join(lines[start:end]))
-    return found or None
-
-
-def _document(text: str, code: Code) -> str:
-    """All of a short file; of a longer one, the documents where the diagnostic is."""
-    documents = [text] if text.count("\n") <= _SHORT else re.split(r"(?m)^---\n", text)
-    shown = [each for each in documents if f"!{code.id}" in each] or documents
-    return _MARK.sub("", "---\n".join(shown))
+def _explained(code: Code) -> str:
+    found = explanation_of(code)
+    text = f"\n{textwrap.fill(found.why, _WIDTH)}\n\nFor example:\n\n{_indented(found.wrong)}"
+    text += f"\ngitopsc says:\n\n{_indented(found.report)}"
+    return f"{text}\nRight:\n\n{_indented(found.right)}" if found.right else text
 
 
 def _indented(text: str) -> str:

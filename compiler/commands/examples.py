@@ -1,0 +1,99 @@
+"""A diagnostic -> why it matters, and an example of it: a document that is compiled here, or what
+the tests do where it takes more than a document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+from gitopsc.adapters.packaged import data_folder, files_below
+from gitopsc.adapters.yaml import read_documents
+from gitopsc.model.compilation import Compilation
+from gitopsc.model.diagnostic import Code
+from gitopsc.model.source import SourceFile, Tree
+from gitopsc.pipeline import compile_tree
+from gitopsc.report.text import render_text
+
+_SHORT = 45
+_MARK = re.compile(r" *# ?!C\d{3}.*")
+"""What the tests expect where; readers of an example do not need it."""
+
+
+class Explained(NamedTuple):
+    """Why a diagnostic matters; a document or commands that lead to it, and what is said of them;
+    and the document as it is right, where that is one."""
+
+    why: str
+    wrong: str
+    report: str
+    right: str = ""
+
+
+def explanation_of(code: Code) -> Explained:
+    """A pair of documents has what is wrong in it compiled here, so that the places fit."""
+    found = explanations()[code.id]
+    why = found["why"].strip()
+    if "wrong" not in found:
+        return Explained(why, *_example_of_the_tests(code))
+    file = found.get("file", "example.yaml")
+    diagnostics = explained_project(found, "wrong").diagnostics
+    lines = found["wrong"].split("\n")
+    report = render_text(diagnostics, lambda path: lines if path == file else [])
+    return Explained(why, found["wrong"], _part(report, code) or "", found["right"])
+
+
+def explained_project(found: Mapping[str, str], which: Literal["right", "wrong"]) -> Compilation:
+    """The project that examples are in, with one: the document as it is wrong, or right."""
+    folder = data_folder("diagnostics") / "project"
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files_below(folder)}
+    file = found.get("file", "example.yaml")
+    files[found.get("moved", file) if which == "right" else file] = found[which].encode()
+    if "beside" in found:
+        files["beside.yaml"] = found["beside"].encode()
+    sources = {path: SourceFile(path, lambda path=path: files[path]) for path in sorted(files)}
+    return compile_tree(Tree("demo", sources))
+
+
+def explanations() -> Mapping[str, Mapping[str, str]]:
+    """By code; `why`, and often a document that is `wrong` and the same as it is `right`, which are
+    in a `file` of a project (moved to another, if that is what is right), `beside` others."""
+    file = data_folder("diagnostics") / "explanations.yaml"
+    documents, _ = read_documents(file.name, file.read_text(encoding="utf-8"))
+    found: Mapping[str, Mapping[str, str]] = documents[0].data
+    return found
+
+
+def _example_of_the_tests(code: Code) -> tuple[str, str]:
+    folder = data_folder("errors")
+    reports = sorted(folder.glob("*.txt"), key=lambda path: (path.stem != code.slug, path.name))
+    for path in reports:
+        report = _part(path.read_text(encoding="utf-8"), code)
+        if report is not None:
+            script = path.with_suffix(".sh")
+            source = path.with_suffix(".yaml")
+            shown = ""
+            if script.is_file():
+                shown = script.read_text(encoding="utf-8")
+            elif source.is_file():
+                shown = _document(source.read_text(encoding="utf-8", errors="replace"), code)
+            return shown, report
+    raise LookupError(code.id)
+
+
+def _part(report: str, code: Code) -> str | None:
+    """Of a report, the diagnostics of a code."""
+    found = ""
+    lines = report.splitlines(keepends=True)
+    begins = [number for number, line in enumerate(lines) if re.match(r"\S", line)]
+    for start, end in zip(begins, [*begins[1:], len(lines)], strict=True):
+        if re.search(rf"\[{code.id}\]|title={code.id} ", lines[start]):
+            found += _MARK.sub("", "".join(lines[start:end]))
+    return found or None
+
+
+def _document(text: str, code: Code) -> str:
+    """All of a short file; of a longer one, the documents where the diagnostic is."""
+    documents = [text] if text.count("\n") <= _SHORT else re.split(r"(?m)^---\n", text)
+    shown = [each for each in documents if f"!{code.id}" in each] or documents
+    return _MARK.sub("", "---\n".join(shown))

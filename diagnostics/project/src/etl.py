@@ -1,0 +1,3 @@
+def run(country="IT"):
+    "makes cities"
+    return country
