@@ -493,7 +493,7 @@ _AFTER_A_LINE = ("mapping values", "expected <block end>", "expected '<document 
 """Problems that the line before may be the cause of."""
 
 _KEY_AND_COLLECTION = re.compile(r"( *(?:- +)?)[A-Za-z_][\w.-]* +[\[{]")
-_KEY_AND_VALUE = re.compile(r" *(?:- +)?[A-Za-z_][\w.-]*(?: +[^\s#:\"'\[{][^:]*)?")
+_KEY_AND_VALUE = re.compile(r" *(?:- +)?[A-Za-z_][\w.-]*(?: +[^\s#:\"'\[{](?:[^:]|:(?=\S))*)?")
 
 
 def _without_colon(lines: list[str], end: int) -> tuple[int, int] | None:

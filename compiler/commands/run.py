@@ -116,7 +116,8 @@ def run(arguments: argparse.Namespace) -> int:
             _make_store(os.path.join(folder, LOCAL_STORE))
     except Refused as refusal:
         if found.errors and isinstance(refusal, NoSuchRun):
-            found.report(found.errors, str(refusal))
+            what = f"`{arguments.name}` is not among the runs without errors"
+            found.report(found.errors, what)
             return 1
         print(f"gitopsc: {refusal}", file=sys.stderr)
         return 2

@@ -48,6 +48,9 @@ _TYPE_WORDS = {
 }
 
 
+_BARE = re.compile(r"([A-Za-z_]+) +(\S.{0,60})")
+"""A key and a value with nothing between them."""
+
 _BEYOND_DOUBT = 0.85
 """How alike a key has to be to the one that takes its place without a thought."""
 
@@ -181,7 +184,9 @@ def _unknown_key(
         advice = "remove it, or keep it under `metadata`, which is open"
         return Diagnostic(STRAY_KEY, message, span, advice)
     hint = near or f"known here: {listed(known)}"
-    if key == "<<":
+    if (bare := _BARE.fullmatch(key)) and bare[1] in known:
+        hint = f"a colon is missing: write `{bare[1]}: {bare[2]}`"
+    elif key == "<<":
         hint = "YAML 1.2 has no merge keys; repeat the keys"
     elif violation.pointer == ("spec",):
         hint = _other_home(schema, key) or _other_word(schema, key) or hint
@@ -258,6 +263,8 @@ def _wrong_type(document: Document, violation: Violation) -> Diagnostic:
     fix = None
     if "integer" in types and "string" not in types and isinstance(found, float):
         hint = hint or "write a whole number"
+    elif "object" in types and isinstance(found, str) and (bare := _BARE.match(found)):
+        hint = hint or f"a colon is missing: write `{bare[1]}: {bare[2]}`"
     elif "string" in types and isinstance(found, (bool, int, float)):
         hint = f'quote it: "{plain(found)}"'
         fix = Fix("quote", span)
