@@ -19,6 +19,7 @@ from gitopsc.model.diagnostic import has_errors
 from gitopsc.pipeline import compile_tree
 from gitopsc.report.review import (
     MARKER,
+    headline,
     render_review,
     render_review_json,
     render_review_markdown,
@@ -387,3 +388,47 @@ def test_what_is_stale_is_told_apart() -> None:
         ("Job", "staging", "refused")
     ]
     assert "Besides: 1 object of what the base has committed" in render_review(review, "Merging")
+
+
+SHOP = {
+    "gitopsc.yaml": (
+        "project: shop\nregistry: registry.example.com\nstores: {default: s3://shop/data}\n"
+        "controller: {argocd: {repo: https://git.example.com/shop, revision: production}}\n"
+        "environments: {prod: {namespace: shop}}\n"
+    ),
+    "f.yaml": (
+        "kind: python\nname: api\nspec:\n  python_version: PYTHON3_11\n"
+        "  source: {code: 'def api(): ...', handler: api}\n"
+    ),
+}
+SERVICE = "kind: python+serve:run\nname: api\nspec:\n  function: api\n  replicas: 2\n"
+EXPOSED = f"{SERVICE}  gitops: {{expose: {{host: shop.example.com}}}}\n"
+
+
+def shop_review(before: str, after: str) -> Review:
+    first, second = (
+        compile_tree(tree_of({**SHOP, "api.yaml": text}, "shop")) for text in (before, after)
+    )
+    return compare(first, second)
+
+
+def test_an_object_that_goes_while_its_run_stays_is_told() -> None:
+    review = shop_review(EXPOSED, SERVICE.replace("2", "1"))
+    gone = {each.subject: each.parent for each in review.of("deletes")}
+    assert gone == {"Ingress api": "api", "PodDisruptionBudget api": "api"}
+    assert headline(review, "Merging").endswith("it deletes 2 objects.")
+    assert review.classes["deletes"] == 2
+
+
+def test_what_nothing_applies_is_told() -> None:
+    grouped = EXPOSED.replace("{expose", "{group: serving, expose")
+    there = " ".join(shop_review(EXPOSED, grouped).notes)
+    assert "apply it before Application `shop-prod.serving` can apply what is moved" in there
+    assert "prod follows `production`" not in there  # nothing else happens
+    back = " ".join(shop_review(grouped, EXPOSED).notes)
+    assert "delete Application `shop-prod.serving`" in back
+
+
+def test_an_environment_that_follows_a_tag_says_so() -> None:
+    (note,) = shop_review(EXPOSED, EXPOSED.replace("2", "3")).notes
+    assert note == "prod follows `production`: what is said here happens in it when that moves."

@@ -64,6 +64,7 @@ def consequences(
     )
     notes = (*notes, *_images_to_push(folded, head), *_excused(base, head))
     notes = (*notes, *_regrouped(before, after), *_of_controllers(base, head))
+    notes = (*notes, *_followed(folded, head))
     return folded, tuple(sorted(run for _, run in names)), notes
 
 
@@ -320,6 +321,28 @@ def _regrouped(before: Runs, after: Runs) -> Iterator[str]:
             f"{', '.join(moved)} {what}: what applied it may delete it before it is made again."
             " A Job then finds its work done; a service does not answer meanwhile."
         )
+
+
+def _followed(found: Sequence[Consequence], head: Compilation) -> Iterator[str]:
+    """What is merged into a branch reaches only those environments that follow it."""
+    changed = {(each.project, name) for each in found for name in each.environments}
+    revisions: dict[str, set[str]] = {}
+    for resolution in head.resolutions:
+        environment, project = resolution.environment, resolution.program.project.name
+        revision = environment.controller.revision if environment.controller is not None else _MAIN
+        if revision != _MAIN and (project, environment.name) in changed:
+            revisions.setdefault(revision, set()).add(environment.name)
+    for revision, names in sorted(revisions.items()):
+        verb = "follows" if len(names) == 1 else "follow"
+        what = "in it" if len(names) == 1 else "in them"
+        yield (
+            f"{_and(sorted(names))} {verb} `{revision}`: what is said here happens {what}"
+            " when that moves."
+        )
+
+
+_MAIN = "main"
+"""The branch that an environment follows where its settings do not say another."""
 
 
 def _of_controllers(base: Compilation, head: Compilation) -> Iterator[str]:
