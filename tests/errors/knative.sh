@@ -28,5 +28,21 @@ spec:
     scale: {min: 0, max: 3, cpu: 50, concurrency: 5}
     expose: {host: a.example.com}
     only: [production]
+---
+kind: container
+name: tiles
+spec: {image: "registry.example.com/tiles:1"}
+---
+kind: container+serve:run
+name: taken
+spec:
+  function: tiles
+  service_ports: [{port: 80, target_port: 9090}]
+  envs: [{name: PORT, value: "9090"}]
+  gitops: {scale: {min: 0, max: 3, concurrency: 5}, only: [production]}
+---
+kind: container+deploy:run
+name: unasked
+spec: {function: tiles, gitops: {scale: {min: 0, max: 3, concurrency: 5}, only: [production]}}
 END
 gitopsc validate
