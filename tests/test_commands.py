@@ -125,9 +125,12 @@ def test_a_new_project_compiles_at_once(
     place = tmp_path / folder
     assert main(["init", str(place)]) == 0
     subprocess.run(["git", "init", "-q"], cwd=place, check=True)
-    assert yaml.safe_load((place / "gitopsc.yaml").read_text()) == {"project": name}
+    stores = {"default": f"s3://{name}-data"}
+    settings = yaml.safe_load((place / "gitopsc.yaml").read_text())
+    assert settings == {"project": name, "stores": stores}
     assert main(["compile", str(place)]) == 0
-    assert (place / "deploy" / "manifests" / "default" / "hello-world.yaml").is_file()
+    for run in ("hello-world", "count"):
+        assert (place / "deploy" / "manifests" / "default" / f"{run}.yaml").is_file()
     assert main(["compile", "--check", str(place)]) == 0
     for path in place.glob("*/*.yaml"):
         first = path.read_text().split("\n")[0]

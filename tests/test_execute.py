@@ -493,3 +493,10 @@ def test_a_container_is_started_by_hand(
     monkeypatch.chdir(tmp_path)
     assert main(["run"]) == 0
     assert capsys.readouterr().out.split() == ["run", "is", "a", "of", "index", "service", "index"]
+
+
+def test_a_new_project_runs_at_once(tmp_path: Path) -> None:
+    assert main(["init", str(tmp_path / "new")]) == 0
+    out, _ = run("count", str(tmp_path / "new"), "--upstream")
+    assert statuses(out) == {"hello-world": "done", "count": "done"}
+    assert "output_0=14" in out

@@ -103,7 +103,10 @@ def test_a_bad_commit_is_refused_and_a_good_one_asks_to_stage(
 
     # An output without the descriptor that it is made of would be stale for everybody else.
     extra = project / "runs" / "extra.yaml"
-    extra.write_text(good.replace("hello-world", "extra"))
+    extra.write_text(
+        "kind: python+job:run\nname: extra\n"
+        "spec: {function: count, parameters: {greeting: hello.txt}}\n"
+    )
     commit(project, environment, "--allow-empty")
     run(project, environment, "git", "add", "deploy")
     status, said = commit(project, environment)

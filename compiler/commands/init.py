@@ -156,7 +156,8 @@ def _write_project(root: Path, controller: str | None, clone: Clone | None) -> i
     status = _write_files(root, _files(_name(root), values))
     if not status:
         where = "" if root == Path() else f" {root}"
-        print(f"gitopsc: a new project; now run `gitopsc compile{where}`", file=sys.stderr)
+        first, then = f"gitopsc run count{where} --upstream", f"gitopsc compile{where}"
+        print(f"gitopsc: a new project; now try `{first}`, and `{then}`", file=sys.stderr)
     return status
 
 
