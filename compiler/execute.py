@@ -227,7 +227,7 @@ class _Execution:
     def _flags(self, name: str) -> list[str]:
         flags = ["--with-parent", "--no-wait", "--drain", "0", "--host", _HOST]
         flags += ["--port", str(self._wanted.port), "--health-port", "0"]
-        flags += ["--interval", str(_LOOK_SECONDS)]
+        flags += ["--interval", str(_LOOK_SECONDS), "--tell-requests"]
         return [*flags, "--again"] if name in self._wanted.again else flags
 
     def _requirements(self, function: Function) -> list[Requirements]:

@@ -240,6 +240,7 @@ def test_a_service_with_its_upstream(project: Path) -> None:
         "api": "stopped",
     }
     assert "two   | second has read a" in serving.said
+    assert re.search(r"api   \| GET / 200 in 0\.\d{3} s", serving.said)
     assert "artifact second" in serving.out
     with Serving("api", str(project), "--upstream", "--param", "word=v") as again:
         assert again.ask() == ["a2", "3", "v"]

@@ -40,6 +40,7 @@ from gitopsc.model.local_run import (
     schemes_of,
     settings_here,
 )
+from gitopsc.model.printable import printable
 from gitopsc.model.program import INJECTED_ARGUMENTS, Program, Run
 from gitopsc.model.resolution import ResolvedRun
 from gitopsc.report.table import table
@@ -346,6 +347,10 @@ class _Telling:
         if event.message == "serving new data":
             versions = listed(key for key in details if key.startswith("store://"))
             return [self._bold(f"serving new data: {versions}")]
+        if event.message == "request":
+            what = f"{details.get('method')} {printable(str(details.get('path')))}"
+            seconds = float(str(details.get("seconds", 0)))
+            return [self._dim(f"{what} {details.get('status')} in {seconds:.3f} s")]
         if event.message == "serving":
             port, health = details.get("port"), details.get("health_port")
             words = f"serving on http://127.0.0.1:{port}"

@@ -68,10 +68,18 @@ class Application:
     """The handler behind HTTP. Handlers that are not coroutines run in threads.
 
     While it `is_draining`, each answer ends its connection, so that the client's next request goes
-    to a process that stays.
+    to a process that stays. It `tells` each request in the log if somebody looks on.
     """
 
-    def __init__(self, handler: Handler, context: nuclio_sdk.Context, budget: Budget) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        context: nuclio_sdk.Context,
+        budget: Budget,
+        *,
+        tells: bool = False,
+    ) -> None:
+        self.tells = tells
         self.logger = context.logger
         self.budget = budget
         self.is_draining = False
@@ -231,8 +239,17 @@ class _Request:
             await self._say(500, f"request {self._identifier} failed")
         finally:
             IN_PROGRESS.dec()
-            SECONDS.observe(time.monotonic() - begun)
+            seconds = time.monotonic() - begun
+            SECONDS.observe(seconds)
             REQUESTS.labels(_known(self._scope["method"]), self._status).inc()
+            if self._application.tells:
+                self._application.logger.info_with(
+                    "request",
+                    method=_known(self._scope["method"]),
+                    path=str(self._scope["path"]),
+                    status=self._status,
+                    seconds=round(seconds, 3),
+                )
 
     async def _send(self, message: Message) -> None:
         try:

@@ -44,7 +44,8 @@ class Listening(NamedTuple):
 
     For `drain` seconds after SIGTERM it still answers, as long as others may not have heard, and
     tells each client to come back by another connection. It waits for data upstream only if it
-    `waits`. It may take `memory` bytes, and looks for new data each `interval` seconds.
+    `waits`. It may take `memory` bytes, and looks for new data each `interval` seconds; it `tells`
+    each request if somebody looks on.
     """
 
     host: str
@@ -54,6 +55,7 @@ class Listening(NamedTuple):
     waits: bool
     memory: int
     interval: float | None = None
+    tells: bool = False
 
 
 def run_service(
@@ -77,7 +79,7 @@ def run_service(
         init = find_function(module, settings, settings.init)
     preparation = _Preparation(settings, store, logger, init)
     context = preparation.context(project)
-    application = Application(handler, context, Budget(listening.memory))
+    application = Application(handler, context, Budget(listening.memory), tells=listening.tells)
     logger.info_with("calling", init=settings.init)
     before = memory_taken()
     starting = preparation.begin(context)

@@ -180,6 +180,7 @@ def _service(
         waits=not arguments.no_wait,
         memory=arguments.memory or memory_limit(),
         interval=arguments.interval,
+        tells=arguments.tell_requests,
     )
     store = open_store(settings)
     with _kept_failure(settings, store, last_words, time.time):
@@ -285,6 +286,9 @@ def _parser() -> argparse.ArgumentParser:
         "--interval",
         type=float,
         help="seconds between two looks for new data (default: as often as that may come)",
+    )
+    parser.add_argument(
+        "--tell-requests", action="store_true", help="a line of the log for each request"
     )
     parser.add_argument(
         "--inquire", type=Path, help="answer the questions in a file of JSON, and run nothing"
