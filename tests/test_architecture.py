@@ -78,6 +78,7 @@ DOORS = {
     "shtab": "commands/completion.py",
     "stdlibs": "adapters/standard_library.py",
     "yaml": "adapters/yaml.py",
+    "yaspin": "commands/spinner.py",
     "subprocess": "adapters/clone.py adapters/git.py adapters/uv.py",
     "git": "adapters/git.py",
     "oras": "adapters/registry.py",

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from conftest import ROOT
 from gitopsc.cli import main
+from gitopsc.commands.spinner import Spinner
 from test_runner import free_port, get
 
 VERSION = f"PYTHON{sys.version_info[0]}_{sys.version_info[1]}"
@@ -501,3 +502,25 @@ def test_a_new_project_runs_at_once(tmp_path: Path) -> None:
     out, _ = run("count", str(tmp_path / "new"), "--upstream")
     assert statuses(out) == {"hello-world": "done", "count": "done"}
     assert "output_0=14" in out
+
+
+def test_a_terminal_shows_that_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    master, slave = os.openpty()
+    with os.fdopen(slave, "w") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        spinner = Spinner()
+        spinner.turn("installing")
+        time.sleep(0.3)
+        spinner.rest()
+        terminal.flush()
+    shown = b""
+    while b"installing" not in shown:
+        shown += os.read(master, 1024)
+    os.close(master)
+
+
+def test_what_is_no_terminal_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    spinner = Spinner()
+    spinner.turn("installing")
+    spinner.rest()
+    assert capsys.readouterr().err == ""

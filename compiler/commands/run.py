@@ -26,6 +26,7 @@ from gitopsc.commands.programs import (
 )
 from gitopsc.commands.reading import read
 from gitopsc.commands.selection import chosen, own_ids, selects
+from gitopsc.commands.spinner import Spinner
 from gitopsc.commands.terminal import wants_colour
 from gitopsc.execute import execute
 from gitopsc.model.diagnostic import did_you_mean, listed
@@ -134,7 +135,11 @@ def run(arguments: argparse.Namespace) -> int:
         again=frozenset(each.run.name for each in wanted) if arguments.force else frozenset(),
         port=arguments.port,
     )
-    ended = execute(local, _Telling([each.run.name for each in wanted]).told)
+    telling = _Telling([each.run.name for each in wanted])
+    try:
+        ended = execute(local, telling.told)
+    finally:
+        telling.end()
     sys.stdout.write(_table(ended))
     return _status(ended, asked)
 
@@ -315,11 +320,18 @@ class _Telling:
     def __init__(self, names: list[str]) -> None:
         self._width = max(map(len, names)) if len(names) > 1 else 0
         self._colour = wants_colour()
+        self._spinner = Spinner()
 
     def told(self, event: Event) -> None:
+        self._spinner.rest()
         for line in self._lines(event):
             before = f"{event.run:{self._width}} | " if self._width else ""
             print(before + line, file=sys.stderr, flush=True)
+        if isinstance(event, Preparing):
+            self._spinner.turn("installing")
+
+    def end(self) -> None:
+        self._spinner.rest()
 
     def _lines(self, event: Event) -> list[str]:
         if isinstance(event, Preparing):
