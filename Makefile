@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INPUTS ?= 100000
 
-.PHONY: docs demo test lint types pytest golden fuzz fuzz-guided checkov page pictures sdk merges images benchmarks clean
+.PHONY: docs demo test lint types pytest golden fuzz fuzz-guided checkov page pictures sdk merges installs images benchmarks clean
 
 demo: .venv/run  ## compile, one line changed and what that does, the jobs and the service, here
 	@sh docs/demo.sh $(CURDIR)/$(BIN)/gitopsc
@@ -47,6 +47,9 @@ docs: .venv/docs/run  ## the documentation as a site with search, in .venv/site
 
 sdk: .venv/dev .venv/sdk/run  ## the platform's real SDK beside the runner's stand-in of it
 	GITOPSC_SDK=.venv/sdk/bin/python $(BIN)/pytest -q tests/test_sdk_beside.py
+
+installs: .venv/dev  ## the wheel and the source distribution, by uv and by pipx
+	.ci/installs
 
 merges: .venv/dev  ## 200 random pairs of branches, merged, rebased and picked
 	GITOPSC_PAIRS=200 $(BIN)/pytest -q -n auto tests/test_merges.py tests/test_finish_merge.py
