@@ -28,6 +28,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="rewrite the golden files")
 
 
+@pytest.fixture(autouse=True)
+def no_run_of_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that a test runs in this process says there which run it is."""
+    monkeypatch.delenv("RUN_ID", raising=False)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The cache of the tests, so that nobody's own is used."""

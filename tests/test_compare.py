@@ -423,7 +423,7 @@ def test_an_object_that_goes_while_its_run_stays_is_told() -> None:
 def test_what_nothing_applies_is_told() -> None:
     grouped = EXPOSED.replace("{expose", "{group: serving, expose")
     there = " ".join(shop_review(EXPOSED, grouped).notes)
-    assert "apply it before Application `shop-prod.serving` can apply what is moved" in there
+    assert "apply it for Application `shop-prod.serving` after the merge." in there
     assert "prod follows `production`" not in there  # nothing else happens
     back = " ".join(shop_review(grouped, EXPOSED).notes)
     assert "delete Application `shop-prod.serving`" in back

@@ -127,12 +127,12 @@ def _of_run(
 
 
 _DELETED = {
-    "HTTPRoute": "it is reached at this address no more",
-    "HorizontalPodAutoscaler": "it has as many pods as are said",
-    "Ingress": "it is reached at this address no more",
-    "NetworkPolicy": "whatever can reach it may",
-    "PodDisruptionBudget": "nodes that are drained may stop all its pods",
-    "PodMonitor": "Prometheus asks it no more",
+    "HTTPRoute": "its host no longer leads to it",
+    "HorizontalPodAutoscaler": "nothing scales it any more",
+    "Ingress": "its host no longer leads to it",
+    "NetworkPolicy": "every pod that can reach it may",
+    "PodDisruptionBudget": "a drained node may stop all its pods",
+    "PodMonitor": "Prometheus no longer scrapes it",
     "Service": "its address is gone",
 }
 """Objects beside that which has a run's pods, and what it means that they are gone."""
@@ -352,11 +352,11 @@ def _of_controllers(base: Compilation, head: Compilation) -> Iterator[str]:
         gone = sorted(before[path].keys() - after[path].keys())
         come = sorted(after[path].keys() - before[path].keys())
         if before[path] != after[path]:
+            added = f" for {_and(come)}" if come else ""
+            removed = f", and delete {_and(gone)}" if gone else ""
             yield (
-                f"`{path}` changes, and no controller applies it: apply it"
-                + (f" before {_and(come)} can apply what is moved to it" if come else "")
-                + (f", and delete {_and(gone)}" if gone else "")
-                + "."
+                f"`{path}` changes, and no controller applies it: apply it{added} after"
+                f" the merge{removed}."
             )
 
 
