@@ -524,3 +524,11 @@ def test_what_is_no_terminal_shows_nothing(capsys: pytest.CaptureFixture[str]) -
     spinner.turn("installing")
     spinner.rest()
     assert capsys.readouterr().err == ""
+
+
+def test_an_input_is_not_its_data(project: Path) -> None:
+    main = project / "main.py"
+    main.write_text(main.read_text().replace("open(before.as_file()).read()", "before[0]"))
+    _, err = run("file", str(project), expect=1)
+    assert "'Artifact' object is not subscriptable" in err
+    assert "hint: an input is not its data: `as_file()` is its file" in err

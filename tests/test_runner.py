@@ -291,7 +291,7 @@ JOBS: list[tuple[dict[str, Any], int, str]] = [
     ({"handler": "fails"}, 1, "on purpose"),
     ({"handler": "leaves"}, 1, "SystemExit"),
     ({"handler": "prepared", "init": "broken_init"}, 1, "no model"),
-    ({"module": "broken.py"}, 1, "if `no_such_package` is a file of the source, name it under"),
+    ({"module": "broken.py"}, 1, "add the package of `no_such_package` to `requirements`"),
     ({"parameters": {}}, 76, "missing a required argument"),
     ({"parameters": {"a": 1, "c": 1}}, 76, "unexpected keyword argument"),
     ({"handler": "nothing"}, 76, "defines no function nothing"),

@@ -17,7 +17,7 @@ from typing import Any
 from gitopsc.adapters.template import Text, yaml_document
 from gitopsc.emit import kubernetes, sentences
 from gitopsc.emit.images import BuiltImage
-from gitopsc.emit.pods import AS_IT_IS, data_of, own_labels, pod_template, wave_annotation
+from gitopsc.emit.pods import AS_IT_IS, QUEUE, data_of, own_labels, pod_template, wave_annotation
 from gitopsc.model import identity
 from gitopsc.model.artifact import ClusterObject, ImageReference, Manifest
 from gitopsc.model.memo import Memo
@@ -224,7 +224,7 @@ def _template(job: Workload, pod: Mapping[str, Any], executor: str) -> dict[str,
             *(each for each in container["env"] if each["name"] not in RUNNER_VARIABLES),
         ]
     if job.queue is not None:
-        metadata["labels"]["kueue.x-k8s.io/queue-name"] = job.queue
+        metadata["labels"][QUEUE] = job.queue
     patch = {key: spec[key] for key in _PATCHED if key in spec}
     account = spec.get("serviceAccountName")
     return {

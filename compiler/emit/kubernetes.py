@@ -13,6 +13,7 @@ from gitopsc.emit.knative import knative_service
 from gitopsc.emit.patches import Patched, joined, patched
 from gitopsc.emit.pods import (
     AS_IT_IS,
+    QUEUE,
     TARGET,
     lineage_annotations,
     object_annotations,
@@ -42,9 +43,6 @@ _UNSTARTED = 6
 """How often a pod is tried again that never came to run, such as one that a kubelet refuses."""
 
 _BUILD_SECONDS = 7 * 86_400
-_QUEUE = "kueue.x-k8s.io/queue-name"
-"""Kueue suspends a Job that has it, until there is room: no manifest ever says `suspend`."""
-
 _FILE = 200
 """Longest part of a file's name that is a name of somebody else."""
 
@@ -213,7 +211,7 @@ def _rendered(
         kind, template = "Job", "job"
         name = _job_name(workload.run, {**_job_fields(workload), "pod": pod})
     annotations = object_annotations(environment, workload)
-    queued = [(_QUEUE, workload.queue)] if kind == "Job" and workload.queue is not None else []
+    queued = [(QUEUE, workload.queue)] if kind == "Job" and workload.queue is not None else []
     text = render_yaml(
         f"{TARGET}/{template}.yaml.j2",
         workload=workload,

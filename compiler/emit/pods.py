@@ -13,6 +13,9 @@ from gitopsc.model.plan import Plan, Workload
 from gitopsc.model.pod import DEFAULT_USER
 
 TARGET = "targets/kubernetes"
+QUEUE = "kueue.x-k8s.io/queue-name"
+"""Kueue suspends a Job that has it, until there is room: no manifest ever says `suspend`."""
+
 _SCRATCH = (("shared", "/shared"), ("home", "/home/function"), ("tmp", "/tmp"))
 AS_IT_IS = ("kustomize.toolkit.fluxcd.io/substitute", "disabled")
 """Flux would take `$` in an object for variables of its own."""

@@ -34,5 +34,5 @@ def _problems(run: Run) -> Iterator[Diagnostic]:
             if port in ports[:index]:
                 yield sentences.one_port(port, index, run)
     scale = run.spec.gitops.scale if run.spec.gitops is not None else None
-    if scale is not None and scale.concurrency is not None and scale.least > 0:
+    if scale is not None and scale.concurrency is not None and not scale.is_to_zero:
         yield sentences.requests_are_not_counted(run)

@@ -163,7 +163,7 @@ class Workload:
     @property
     def is_scaled_to_zero(self) -> bool:
         """Whether it has no pod while nobody asks."""
-        return self.scale is not None and self.scale.least == 0
+        return self.scale is not None and self.scale.is_to_zero
 
     @property
     def has_budget(self) -> bool:

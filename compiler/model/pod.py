@@ -85,6 +85,11 @@ class Scale(NamedTuple):
     cpu: int | None
     concurrency: int | None
 
+    @property
+    def is_to_zero(self) -> bool:
+        """Without a pod while nobody asks, which takes Knative."""
+        return self.least == 0
+
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> Scale:
         concurrency = data.get("concurrency")

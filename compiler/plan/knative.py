@@ -19,7 +19,7 @@ _PORTS = (8008, 8012, 8013, 8022, 9090, 9091)
 def knative_problems(resolution: Resolution) -> Iterator[Diagnostic]:
     for resolved in resolution.cluster_runs:
         gitops = resolved.spec.gitops
-        if gitops is None or gitops.scale is None or gitops.scale.least > 0:
+        if gitops is None or gitops.scale is None or not gitops.scale.is_to_zero:
             continue
         if resolved.run.action != "serve":
             continue

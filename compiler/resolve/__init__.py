@@ -58,7 +58,7 @@ def _addresses(program: Program, environment: Environment) -> Mapping[str, str]:
 def _port(run: Run) -> int:
     ports = run.spec.service_ports or ()
     scale = run.spec.gitops.scale if run.spec.gitops is not None else None
-    if scale is not None and scale.least == 0:
+    if scale is not None and scale.is_to_zero:
         return 80  # of Knative's own Service
     return ports[0].port if ports else PORT
 

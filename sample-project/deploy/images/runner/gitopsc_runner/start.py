@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -119,6 +120,8 @@ def _ending(error: BaseException) -> _Ending:
         if hint is None and isinstance(error, ModuleNotFoundError):
             hint = _missing(error)
         details |= {"hint": hint} if hint is not None else {}
+    elif isinstance(error, (AttributeError, TypeError)) and _OF_AN_INPUT.search(str(error)):
+        details["hint"] = "an input is not its data: `as_file()` is its file, `as_df()` its table"
     return _Ending(FAILED, "the function raised", details)
 
 
@@ -131,10 +134,13 @@ def _own_frames(error: BaseException) -> TracebackType | None:
     return frame or error.__traceback__
 
 
+_OF_AN_INPUT = re.compile(r"'(Artifact|Dataitem|Model)' object")
+
+
 def _missing(error: ModuleNotFoundError) -> str:
     """Only what imports lead to is in an image."""
-    words = f"if `{error.name}` is a file of the source, name it under `source: {{include: [...]}}`"
-    return f"{words} in gitopsc.yaml; else add its package to `requirements`"
+    words = f"add the package of `{error.name}` to `requirements`; if it is a file of the source,"
+    return f"{words} name it under `source: {{include: [...]}}` in gitopsc.yaml"
 
 
 def _job(
