@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from gitopsc.compare.runs import ClusterRun
@@ -16,7 +17,7 @@ from gitopsc.model.patch import Patch
 from gitopsc.model.pod import Pod, plain
 from gitopsc.model.program import Reference
 from gitopsc.model.scheduling import Scheduling
-from gitopsc.model.source import Span
+from gitopsc.model.source import FunctionFile, Span
 from gitopsc.model.specification import GitopsSpec
 
 _LONGEST = 60
@@ -145,7 +146,21 @@ def _source_causes(old: ClusterRun, new: ClusterRun) -> Iterator[Cause]:
     text = f"source {changed[0]}" if first is None else f"source {first}"
     if len(changed) > 1:
         text += f" and {len(changed) - 1} more"
-    yield Cause("source", text, place if first is None else Span(first))
+    if first is not None:
+        sides = [{file.path: file for file in each.files}.get(changed[0]) for each in (was, now)]
+        line = _first_difference(*sides)
+        place = Span(first, line, 1, line)
+    yield Cause("source", text, place)
+
+
+def _first_difference(was: FunctionFile | None, now: FunctionFile | None) -> int:
+    """The first line of a file that is not as it was."""
+    if was is None or now is None:
+        return 1
+    old, new = was.content.splitlines(), now.content.splitlines()
+    pairs = enumerate(zip_longest(old, new), start=1)
+    number = next((number for number, (one, other) in pairs if one != other), 1)
+    return min(number, max(1, len(new)))
 
 
 def _requirement_causes(was: Sequence[str], now: Sequence[str], new: ClusterRun) -> Iterator[Cause]:
