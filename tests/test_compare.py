@@ -420,6 +420,14 @@ def test_an_object_that_goes_while_its_run_stays_is_told() -> None:
     assert review.classes["deletes"] == 2
 
 
+def test_what_only_goes_is_no_patch() -> None:
+    review = shop_review(EXPOSED, SERVICE)
+    (gone,) = review.consequences
+    assert review.unchanged == ()
+    assert (gone.verb, gone.subject) == ("deletes", "Ingress api")
+    assert [each.text for each in gone.causes] == ["no gitops expose any more"]
+
+
 def test_what_nothing_applies_is_told() -> None:
     grouped = EXPOSED.replace("{expose", "{group: serving, expose")
     there = " ".join(shop_review(EXPOSED, grouped).notes)

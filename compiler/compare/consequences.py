@@ -53,6 +53,7 @@ def consequences(
     before, after, objects = focus.on(before), focus.on(after), focus.objects(objects)
     names = {(project, run) for project, _, run in after}
     names -= {(each.project, each.subject) for each in found if each.kind in _NEW}
+    names -= {(each.project, str(each.parent)) for each in found if each.kind == "object"}
     folded = _folded(found)
     notes = (*_of_environments(base, head, renamed), *_of_secrets(before, after))
     notes = (
@@ -122,8 +123,12 @@ def _of_run(
     elif old is not None and new is not None and changes:
         verb, note = _verb(old, new, changes)
         causes = causes_of(old, new) or (_last_cause(old, new, changes),)
-        yield _made(verb, new, causes, note)
-        yield from _deleted(new, changes)
+        gone = tuple(_deleted(new, changes))
+        if len(gone) == len(changes):  # nothing else of it changes
+            yield from (each._replace(causes=tuple(causes)) for each in gone)
+        else:
+            yield _made(verb, new, causes, note)
+            yield from gone
 
 
 _DELETED = {
