@@ -440,3 +440,12 @@ def test_what_nothing_applies_is_told() -> None:
 def test_an_environment_that_follows_a_tag_says_so() -> None:
     (note,) = shop_review(EXPOSED, EXPOSED.replace("2", "3")).notes
     assert note == "prod follows `production`: what is said here happens in it when that moves."
+
+
+def test_what_clusters_have_to_have_is_told() -> None:
+    pod = "{service_account: shop, image_pull_secrets: [pull]}"
+    after = EXPOSED.replace("{expose", f"{{pod: {pod}, expose")
+    notes = shop_review(EXPOSED, after).notes
+    assert (
+        "prod has to have, before this is applied: Secret `pull`, service account `shop`." in notes
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -65,7 +66,7 @@ def consequences(
     )
     notes = (*notes, *_images_to_push(folded, head), *_excused(base, head))
     notes = (*notes, *_regrouped(before, after), *_of_controllers(base, head))
-    notes = (*notes, *_followed(folded, head))
+    notes = (*notes, *_followed(folded, head), *_of_needs(base, head, focus))
     return folded, tuple(sorted(run for _, run in names)), notes
 
 
@@ -470,11 +471,50 @@ def _of_secrets(before: Runs, after: Runs) -> Iterator[str]:
         yield f"Secret `{name}` needs a key `{key}` in {where}."
 
 
+def _of_needs(base: Compilation, head: Compilation, focus: Focus) -> Iterator[str]:
+    """What clusters must have besides, and did not have to."""
+    if not focus.is_whole:
+        return
+    was, now = _needs(base), _needs(head)
+    for (project, environment), found in sorted(now.items()):
+        new = sorted(found - was.get((project, environment), set()))
+        if new and focus.is_in(environment):
+            listed = ", ".join(f"{kind} `{name}`" for kind, name in new)
+            yield f"{environment} has to have, before this is applied: {listed}."
+
+
+def _needs(compilation: Compilation) -> Mapping[tuple[str, str], set[tuple[str, str]]]:
+    """Kinds and names, by project and environment; Secrets are told by their keys, and images that
+    nobody builds here are in the causes."""
+    found: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for project, files in compilation.outputs:
+        for file in files:
+            if file.path == "reports/requirements.json":
+                for environment, kinds in json.loads(file.content)["environments"].items():
+                    found[project.name, environment] = set(_items(kinds))
+    return found
+
+
+def _items(kinds: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for name, keys in kinds.get("secrets", {}).items():
+        if {".dockerconfigjson", "tls.crt"} & {*keys}:
+            yield "Secret", name
+    for kind, listed in kinds.items():
+        if isinstance(listed, list) and kind != "images":
+            for each in listed:
+                yield _one(kind), each if isinstance(each, str) else each["name"]
+
+
+def _one(kinds: str) -> str:
+    word = kinds.replace("_", " ")
+    return word.removesuffix("es") if word.endswith("sses") else word.removesuffix("s")
+
+
 def _secrets(runs: Runs) -> dict[tuple[str, str], set[str]]:
     found: dict[tuple[str, str], set[str]] = {}
     for (_, environment, _), run in runs.items():
         for value in run.resolved.variables.values():
-            if isinstance(value, SecretKey):
+            if isinstance(value, SecretKey) and value.external is None:
                 found.setdefault((value.name, value.key), set()).add(environment)
     return found
 

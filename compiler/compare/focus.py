@@ -33,6 +33,11 @@ class Focus:
             for where, run in runs.items()
         }
 
+    @property
+    def is_whole(self) -> bool:
+        """All runs are looked at."""
+        return self._chosen is None
+
     def has_run(self, project: str, name: str | None) -> bool:
         return self._chosen is None or f"{project}/run/{name}" in self._chosen
 
