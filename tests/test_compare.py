@@ -446,6 +446,4 @@ def test_what_clusters_have_to_have_is_told() -> None:
     pod = "{service_account: shop, image_pull_secrets: [pull]}"
     after = EXPOSED.replace("{expose", f"{{pod: {pod}, expose")
     notes = shop_review(EXPOSED, after).notes
-    assert (
-        "prod has to have, before this is applied: Secret `pull`, service account `shop`." in notes
-    )
+    assert "Needed in prod before this is applied: Secret `pull`, service account `shop`." in notes

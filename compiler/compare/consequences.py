@@ -476,11 +476,14 @@ def _of_needs(base: Compilation, head: Compilation, focus: Focus) -> Iterator[st
     if not focus.is_whole:
         return
     was, now = _needs(base), _needs(head)
+    where: dict[str, list[str]] = {}
     for (project, environment), found in sorted(now.items()):
         new = sorted(found - was.get((project, environment), set()))
         if new and focus.is_in(environment):
             listed = ", ".join(f"{kind} `{name}`" for kind, name in new)
-            yield f"{environment} has to have, before this is applied: {listed}."
+            where.setdefault(listed, []).append(environment)
+    for listed, names in where.items():
+        yield f"Needed in {_and(names)} before this is applied: {listed}."
 
 
 def _needs(compilation: Compilation) -> Mapping[tuple[str, str], set[tuple[str, str]]]:
