@@ -13,6 +13,7 @@ import pytest
 import yaml
 from conftest import CASES, texts_from, tree_of
 from gitopsc.model.compilation import Compilation
+from gitopsc.model.policy import Policies
 from gitopsc.pipeline import compile_tree
 
 KUBECTL = Path(sys.executable).parent / "kubectl"
@@ -182,7 +183,7 @@ def test_what_no_patch_may_do(kind: str, patch: str, code: str) -> None:
     """Whatever it is, with one error and nothing made."""
     settings = f"{SETTINGS}network: {{restrict: true}}\nmetrics: pod-monitor\n"
     settings += "pod: {pull_policy: Always}\n"
-    settings += "policies: {registries: [registry.example.com, docker.io/library/python],"
+    settings += "policies: {registries: [registry.example.com, python],"
     settings += " pull_policy: Always}\n"
     settings += f"patches: [{{target: {{kind: {kind}}}, {patch}}}]\n"
     found = compile_tree(tree_of({**FILES, "gitopsc.yaml": settings}, "tides"))
@@ -208,3 +209,22 @@ def test_items_without_their_key_are_left_alone() -> None:
     )
     pod = documents(files(found)["manifests/default/api.yaml"])["Deployment"]["spec"]["template"]
     assert pod["spec"]["imagePullSecrets"] == [{}, {"name": "a"}]
+
+
+@pytest.mark.parametrize(
+    ("allowed", "image", "is_allowed"),
+    [
+        ("registry.example.com", "registry.example.com/x:1", True),
+        ("registry.example.com", "registry.example.com:5000/x:1", False),
+        ("registry.example.com", "registry.example.com.example.org/x", False),
+        ("registry.example.com/team", "registry.example.com/team/x", True),
+        ("registry.example.com/team", "registry.example.com/team:1", True),
+        ("localhost:5000", "localhost:5000/x", True),
+        ("python", "python:3.11-slim", True),
+        ("library/python", "python@sha256:00", True),
+        ("python", "pythonic:1", False),
+        ("python", "registry.example.com/python:1", False),
+    ],
+)
+def test_which_images_a_policy_allows(allowed: str, image: str, is_allowed: bool) -> None:
+    assert Policies.of({"registries": [allowed]}).allows_registry(image) is is_allowed

@@ -50,15 +50,21 @@ class Policies(NamedTuple):
         )
 
 
-def _whole(name: str) -> str:
-    """With the registry that Docker means where a name has none."""
-    first, _, rest = name.partition("/")
-    if rest and (set(".:") & set(first) or first == "localhost"):
-        return name
-    return f"docker.io/{name}" if rest else f"docker.io/library/{name}"
+def has_registry(image: str) -> bool:
+    """Or Docker means its own."""
+    first, _, rest = image.partition("/")
+    return bool(rest) and _is_host(first)
+
+
+def _is_host(part: str) -> bool:
+    return bool(set(".:") & set(part)) or part == "localhost"
+
+
+def _whole(image: str) -> str:
+    """Of an image without a registry and an owner, with the owner that Docker means."""
+    return image if "/" in image else f"library/{image}"
 
 
 def _whole_part(name: str) -> str:
     """A name that settings allow, which may be that of a registry alone."""
-    is_registry = "/" not in name and (set(".:") & set(name) or name == "localhost")
-    return name if is_registry else _whole(name)
+    return name if _is_host(name) else _whole(name)

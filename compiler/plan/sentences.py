@@ -40,6 +40,7 @@ from gitopsc.model.diagnostic import (
     listed,
 )
 from gitopsc.model.fix import Fix
+from gitopsc.model.policy import has_registry
 from gitopsc.model.program import BuildRun, Function, Run
 from gitopsc.model.reference import StoreKey
 from gitopsc.model.source import Span
@@ -314,7 +315,10 @@ def no_digest(image: str, span: Span, hint: str) -> Diagnostic:
 
 def foreign_image(image: str, what: str, allowed: Sequence[str], span: Span) -> Diagnostic:
     message = f"`{image}` ({what}) is of a registry that `policies` do not allow"
-    return Diagnostic(FOREIGN_IMAGE, message, span, f"allowed: {listed(allowed)}")
+    hint = f"allowed: {listed(allowed)}"
+    if not has_registry(image):
+        hint += "; what names no registry is allowed by its own name, such as `python`"
+    return Diagnostic(FOREIGN_IMAGE, message, span, hint)
 
 
 def foreign_base(image: str, allowed: Sequence[str], span: Span) -> Diagnostic:
