@@ -26,11 +26,11 @@ def rewrite(texts: Mapping[str, str], fixes: Iterable[Fix]) -> Mapping[str, str]
     found = {}
     for path, places in sorted(wanted.items()):
         text = texts[path]
+        known = _faults(path, text)
         for _, fix in sorted(places.items(), reverse=True):
-            known = _faults(path, text)
             for changed in _fixed(text, fix):
-                if _faults(path, changed) <= known:
-                    text = changed
+                if (left := _faults(path, changed)) <= known:
+                    text, known = changed, left
                     break
         if text != texts[path]:
             found[path] = text

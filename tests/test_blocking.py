@@ -51,6 +51,10 @@ kind: python+job:run
 name: other
 spec: {function: alone}
 ---
+kind: container
+name: tiler
+spec: {image: "registry.example.com/tiler:1"}
+---
 kind: secret
 name: more
 spec: {}
@@ -70,6 +74,7 @@ CASES = {
     ),
     "a key of its function": ("functions.yaml", "handler: makes", "handelr: makes", "makes", None),
     "a key of another function": ("functions.yaml", "handler: reads", "handelr: reads", "makes", 0),
+    "a key of a container": ("other.yaml", "{image:", "{imgae:", "makes", 0),
     "a handler that is not there": ("functions.yaml", "handler: names", "handler: nam", "makes", 0),
     "source that does not parse": ("names.py", "def names(", "def names((", "makes", 0),
     "its own source": ("makes.py", "def makes(", "def makes((", "makes", None),

@@ -121,7 +121,7 @@ class History:
         images._runner_parts.cache_clear()
 
     def base(self, digit: str) -> None:
-        """`gitopsc lock --images --upgrade`, when the base image is another one."""
+        """`gitopsc lock --images --upgrade`, after the base image has changed."""
         pin = FunctionPin(base=BasePin("python:3.11-slim", f"sha256:{digit * 64}"))
         blocks = [(name, block_of(pin)) for name in ("api", "clean", "jobs", "report")]
         self.files["gitopsc.lock"] = str(render_yaml("lock.yaml.j2", blocks=blocks))

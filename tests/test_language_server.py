@@ -57,7 +57,7 @@ def download(country, limit=3): ...
 
 
 class Client(LanguageClient):
-    """pygls' own, which keeps what it is told."""
+    """pygls' client, which keeps the diagnostics that the server publishes."""
 
     def __init__(self) -> None:
         super().__init__("tests", "1")

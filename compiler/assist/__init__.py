@@ -1,4 +1,5 @@
-"""A compilation and what an editor asks about a place -> what it is told."""
+"""A compilation and an editor's request about a place in a text -> suggestions, a description,
+places or edits."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from gitopsc.model.descriptor import RUN_KINDS, Descriptor, Project
+from gitopsc.model.descriptor import FUNCTION_KINDS, RUN_KINDS, Descriptor, Project
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.program import Program, Run
 
@@ -64,4 +64,4 @@ def _is_apart(error: Diagnostic, owner: Descriptor, needed: set[str]) -> bool:
     """
     if owner.name in needed or (owner.valid and error.code.id.startswith(_WRITTEN)):
         return False
-    return owner.kind == "python" or owner.kind in RUN_KINDS
+    return owner.kind in FUNCTION_KINDS or owner.kind in RUN_KINDS

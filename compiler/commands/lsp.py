@@ -57,11 +57,11 @@ class _Folder:
                 content = text.encode("utf-8", "surrogatepass")
                 files[path] = SourceFile(path, lambda content=content: content)
         self._tree = replace(reading.tree, files=dict(sorted(files.items())))
-        found: Sequence[Diagnostic] = reading.scanned
+        found = [_in_tree(each, reading.prefix) for each in reading.scanned]
         if not has_errors(reading.scanned):
             self._memo = Memo(self._memo.used)
             self._latest = compile_tree(self._tree, self._memo)
-            found = (*found, *self._latest.diagnostics)
+            found += self._latest.diagnostics
             if not has_errors(self._latest.diagnostics):
                 self._sound = self._latest
         problems: dict[str, list[Diagnostic]] = {}
@@ -77,3 +77,9 @@ class _Folder:
 
     def lines(self, path: str) -> Sequence[str]:
         return self._tree.lines(path)
+
+
+def _in_tree(diagnostic: Diagnostic, prefix: str) -> Diagnostic:
+    """With its place as the tree has it, and not as somebody types it in a terminal."""
+    path = diagnostic.span.path.removeprefix(prefix)
+    return replace(diagnostic, span=diagnostic.span._replace(path=path))

@@ -12,6 +12,7 @@ from gitopsc.compare.causes import environment_causes, own_causes
 from gitopsc.compare.consequences import consequences
 from gitopsc.compare.demands import demands
 from gitopsc.compare.focus import Focus
+from gitopsc.compare.notes import notes
 from gitopsc.compare.objects import Manifests, changed_objects, manifests_of
 from gitopsc.compare.runs import runs_of
 from gitopsc.model.compilation import Compilation
@@ -39,14 +40,14 @@ def compare(
     }
     is_now = runs_of(head)
     focus = Focus(chosen, environment, runs, is_now)
-    found, unchanged, notes = consequences(runs, is_now, base, head, objects, names, focus)
+    found, unchanged = consequences(runs, is_now, base, head, objects, focus)
     stale = changed_objects(_committed(committed, before), before) if committed else ()
     return Review(
         consequences=found,
         objects=focus.objects(objects),
         demands=demands(found, is_now),
         unchanged=unchanged,
-        notes=notes,
+        notes=notes(runs, is_now, base, head, objects, found, names, focus),
         stale=focus.objects(stale),
     )
 

@@ -57,6 +57,9 @@ class ClusterRun(NamedTuple):
         return min(gitops.completions, gitops.parallelism or gitops.completions)
 
 
+Runs = Mapping[Where, ClusterRun]
+
+
 def runs_of(compilation: Compilation) -> Mapping[Where, ClusterRun]:
     """Those that get objects."""
     mains = {

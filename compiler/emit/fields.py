@@ -86,7 +86,7 @@ def _of_field(
 
 
 def _is_scalar(value: Any, allowed: tuple[type, ...]) -> bool:
-    """A boolean is no number, though Python says so."""
+    """In Python a boolean is an integer; in Kubernetes it is not."""
     return isinstance(value, allowed) and (not isinstance(value, bool) or allowed[0] is not int)
 
 

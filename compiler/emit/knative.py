@@ -1,4 +1,4 @@
-"""Workload -> a service of Knative, which has pods only while somebody asks.
+"""Workload -> a service of Knative, which has pods only while there are requests.
 
 Its pods are those of a Deployment, as far as Knative allows with the features that it has switched
 on by itself; `plan` has refused what needs others.

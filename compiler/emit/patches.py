@@ -309,7 +309,7 @@ def _breaches(pod: Any, policies: Policies) -> Iterator[tuple[Code, str]]:
             policies.base_images and policies.allows_base(image)
         ):
             yield FOREIGN_IMAGE, f"the image `{image}`"
-        if policies.digests and "@" not in image:
+        if policies.misses_digest(image):
             yield NO_DIGEST, f"the image `{image}`, without a digest"
         if container.get("imagePullPolicy") != policies.pull_policy is not None:
             yield OTHER_PULL_POLICY, f"another pull policy of `{name}`"

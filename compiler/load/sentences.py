@@ -162,7 +162,7 @@ def runner_changed(function: str, lock: Lock, key: str, span: Span) -> Diagnosti
 
 
 def base_changed(function: str, lock: Lock, key: str, span: Span) -> Diagnostic:
-    message = f"the base image of `{function}` was pinned when it was another one"
+    message = f"the base image of `{function}` has changed since it was pinned"
     return _mismatch(message, lock, key, span)
 
 

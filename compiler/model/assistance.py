@@ -1,4 +1,4 @@
-"""What an editor asks about a place in a text, and what it is told."""
+"""An editor's request about a place in a text, and the answer."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ class Workload:
 
     @property
     def is_scaled_to_zero(self) -> bool:
-        """Whether it has no pod while nobody asks."""
+        """Whether it has no pod while there are no requests."""
         return self.scale is not None and self.scale.is_to_zero
 
     @property

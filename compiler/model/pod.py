@@ -87,7 +87,7 @@ class Scale(NamedTuple):
 
     @property
     def is_to_zero(self) -> bool:
-        """Without a pod while nobody asks, which takes Knative."""
+        """No pod while there are no requests, which takes Knative."""
         return self.least == 0
 
     @classmethod

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$|@sha512:[0-9a-f]{128}$")
+
 
 class Policies(NamedTuple):
     """Nothing of it is asked for where nothing is said. `registries` and `base_images` are what
@@ -41,6 +43,9 @@ class Policies(NamedTuple):
             name == each or name.startswith((f"{each}/", f"{each}:") if "/" in each else f"{each}/")
             for each in map(_whole_part, self.registries)
         )
+
+    def misses_digest(self, image: str) -> bool:
+        return self.digests and _DIGEST.search(image) is None
 
     def allows_base(self, image: str) -> bool:
         name = image.partition("@")[0]

@@ -1,4 +1,4 @@
-"""Resolved services that have no pod while nobody asks -> what Knative does not take of them."""
+"""Resolved services that scale to zero -> what Knative does not support of them."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def _image_problems(resolution: Resolution, function: Function) -> Iterator[Diag
         yield sentences.foreign_base(base, policies.base_images, place)
     elif not policies.base_images and not policies.allows_registry(base):
         yield sentences.foreign_image(base, "the base image", policies.registries, place)
-    if policies.digests and "@" not in base:
+    if policies.misses_digest(base):
         yield sentences.no_digest(base, place, "run `gitopsc lock --images`")
     own = environment.registry
     if own is not None and not policies.allows_registry(own):
@@ -68,7 +68,7 @@ def _named_problems(
     policies = resolution.environment.policies
     if not policies.allows_registry(image):
         yield sentences.foreign_image(image, what, policies.registries, place)
-    if policies.digests and "@" not in image:
+    if policies.misses_digest(image):
         yield sentences.no_digest(image, place, "write `<image>@sha256:<digest>`")
 
 

@@ -282,7 +282,7 @@ def unknown_scheme(run: Run, path: str, scheme: str, span: Span) -> Diagnostic:
 
 
 def scaled_by_requests(run: Run) -> Diagnostic:
-    message = f"`{run.name}` has no pod while nobody asks, so no CPU says when it needs one"
+    message = f"`{run.name}` scales to zero, and without a pod there is no CPU use to scale by"
     hint = "write how many requests a pod answers at a time, such as `concurrency: 20`"
     return Diagnostic(UNFIT_VALUE, message, run.span("gitops", "scale"), hint)
 
@@ -294,13 +294,13 @@ def not_by_cpu(run: Run) -> Diagnostic:
 
 
 def scaled_without_requests(run: Run) -> Diagnostic:
-    message = f"nothing asks `{run.name}`, so Knative would never start it"
+    message = f"`{run.name}` has no port, so no request would ever start it"
     span = run.merged.key_span("gitops", "scale")
     return Diagnostic(UNFIT_VALUE, message, span, "write `min: 1` or more, or ports")
 
 
 def knative_has_no(run: Run, what: str, span: Span) -> Diagnostic:
-    message = f"Knative does not take {what} of `{run.name}`, whose `scale` has `min: 0`"
+    message = f"Knative does not support {what} of `{run.name}`, whose `scale` has `min: 0`"
     hint = "remove it, or write `min: 1` or more, which is a Deployment"
     return Diagnostic(UNFIT_VALUE, message, span, hint)
 
