@@ -51,8 +51,10 @@ def _reference() -> Iterator[tuple[str, str]]:
         found = explanation_of(code)
         text += f"{found.why}\n\nWhat leads to it:\n\n```\n{found.wrong.rstrip()}\n```\n\n"
         text += f"What gitopsc says, with what to type:\n\n```\n{found.report.rstrip()}\n```\n"
-        if found.right:
-            text += f"\nAs it is right:\n\n```\n{found.right.rstrip()}\n```\n"
+        heading, answer = (
+            ("As it is right", found.right) if found.right else ("What resolves it", found.resolve)
+        )
+        text += f"\n{heading}:\n\n```\n{answer.rstrip()}\n```\n"
         yield f"reference/codes/{code.id}.md", text
     heads = ["| code | | what it is |", "|---|---|---|"]
     text = "\n".join(["# Diagnostics", "", *heads, *rows])

@@ -12,12 +12,14 @@ import re
 import shlex
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from conftest import ROOT, tree_of
 from gitopsc.cli import main
-from gitopsc.model.diagnostic import CODES, Diagnostic
+from gitopsc.commands.examples import explanations
+from gitopsc.model.diagnostic import CODES, Code, Diagnostic
 from gitopsc.pipeline import compile_tree
 from gitopsc.report.text import render_text
 
@@ -78,14 +80,11 @@ def test_report(path: Path, update: bool) -> None:
     assert report == golden.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
-def test_report_of_a_script(
-    path: Path,
-    update: bool,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
+@pytest.fixture
+def report_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[[str], tuple[int, str]]:
+    """Of a script whose last line is a command of ours: what that command returns and prints."""
     folder = tmp_path / "project"
     folder.mkdir()
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C"}
@@ -93,24 +92,48 @@ def test_report_of_a_script(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("UV_NO_INDEX", "1")
-    clock = iter(range(0, 1_000_000, 10))
-    parts = re.split(r"(?m)^gitopsc (.*)\n", path.read_text())
-    assert parts.pop() == ""  # the last line is a command of ours
     monkeypatch.chdir(folder)
-    for number, part in enumerate(parts):
-        if number % 2 == 0:
-            process = subprocess.Popen(["sh", "-e", "-c", part], cwd=folder, env=environment)
-            assert process.wait() == 0
-        else:
-            capfd.readouterr()
-            with monkeypatch.context() as patched:
-                patched.setattr(time, "monotonic", lambda: next(clock))  # nobody waits for a lock
-                main(shlex.split(part))
-    report = "".join(capfd.readouterr())
+    clock = iter(range(0, 1_000_000, 10))
+
+    def report(script: str) -> tuple[int, str]:
+        status = 0
+        parts = re.split(r"(?m)^gitopsc (.*)\n", script)
+        assert parts.pop() == ""
+        for number, part in enumerate(parts):
+            if number % 2 == 0:
+                process = subprocess.Popen(["sh", "-e", "-c", part], cwd=folder, env=environment)
+                assert process.wait() == 0
+            else:
+                capfd.readouterr()
+                with monkeypatch.context() as patched:
+                    patched.setattr(time, "monotonic", lambda: next(clock))  # no lock is waited for
+                    status = main(shlex.split(part))
+        return status, "".join(capfd.readouterr())
+
+    return report
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_report_of_a_script(
+    path: Path, update: bool, report_of: Callable[[str], tuple[int, str]]
+) -> None:
+    _, report = report_of(path.read_text())
     golden = path.with_suffix(".txt")
     if update:
         golden.write_text(report, encoding="utf-8")
     assert report == golden.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [each for each in CODES if "resolve" in explanations()[each.id]],
+    ids=lambda code: code.id,
+)
+def test_what_resolves_it(code: Code, report_of: Callable[[str], tuple[int, str]]) -> None:
+    script = (ERRORS / f"{code.slug}.sh").read_text()
+    status, report = report_of(script + explanations()[code.id]["resolve"])
+    assert status == 0, report
+    assert code.id not in report
 
 
 def test_every_code_has_an_example() -> None:

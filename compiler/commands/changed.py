@@ -32,6 +32,7 @@ from gitopsc.model.compilation import Compilation, Compiled
 from gitopsc.model.diagnostic import (
     BAD_OUTPUT,
     GIT_REFUSED,
+    KEPT_FILE,
     NOT_WRITTEN,
     ORPHANED_OUTPUT,
     Diagnostic,
@@ -108,7 +109,8 @@ def compile_changed(request: Request) -> int:
         stream.write(text)
     if status in ("failed", "stale"):
         return 1
-    if not arguments.no_cache:
+    # A file that was kept is on the list no more, so the next compile does not warn of it.
+    if not arguments.no_cache and not any(each.code is KEPT_FILE for each in refused):
         _remember(request, result, report)
     read_files = [path for project in result.targets for path in project.read]
     unstaged = staged_status(arguments, request.listing, result.shown_targets, read_files)

@@ -1,11 +1,11 @@
-"""A diagnostic -> why it matters, and an example of it: a document that is compiled here, or what
-the tests do where it takes more than a document."""
+"""A diagnostic -> why it matters, an example of it, and the same as it is right: a document that is
+compiled here, or, where it takes more than a document, commands that the tests run."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from gitopsc.adapters.packaged import data_folder, files_below
 from gitopsc.adapters.yaml import read_documents
@@ -22,12 +22,13 @@ _MARK = re.compile(r" *# ?!C\d{3}.*")
 
 class Explained(NamedTuple):
     """Why a diagnostic matters; a document or commands that lead to it, and what is said of them;
-    and the document as it is right, where that is one."""
+    and either the document as it is right, or the commands that resolve it."""
 
     why: str
     wrong: str
     report: str
     right: str = ""
+    resolve: str = ""
 
 
 def explanation_of(code: Code) -> Explained:
@@ -35,7 +36,7 @@ def explanation_of(code: Code) -> Explained:
     found = explanations()[code.id]
     why = found["why"].strip()
     if "wrong" not in found:
-        return Explained(why, *_example_of_the_tests(code))
+        return Explained(why, *_example_of_the_tests(code), resolve=found["resolve"])
     file = found.get("file", "example.yaml")
     diagnostics = explained_project(found, "wrong").diagnostics
     lines = found["wrong"].split("\n")
@@ -43,24 +44,28 @@ def explanation_of(code: Code) -> Explained:
     return Explained(why, found["wrong"], _part(report, code) or "", found["right"])
 
 
-def explained_project(found: Mapping[str, str], which: Literal["right", "wrong"]) -> Compilation:
+def explained_project(found: Mapping[str, Any], which: Literal["right", "wrong"]) -> Compilation:
     """The project that examples are in, with one: the document as it is wrong, or right."""
     folder = data_folder("diagnostics") / "project"
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files_below(folder)}
+    files |= {path: text.encode() for path, text in found.get("with", {}).items()}
     file = found.get("file", "example.yaml")
-    files[found.get("moved", file) if which == "right" else file] = found[which].encode()
-    if "beside" in found:
-        files["beside.yaml"] = found["beside"].encode()
+    if which == "right":
+        files[found.get("moved", file)] = found["right"].encode()
+    else:
+        files[file] = found["wrong"].encode(found.get("encoding", "utf-8"))
     sources = {path: SourceFile(path, lambda path=path: files[path]) for path in sorted(files)}
     return compile_tree(Tree("demo", sources))
 
 
-def explanations() -> Mapping[str, Mapping[str, str]]:
-    """By code; `why`, and often a document that is `wrong` and the same as it is `right`, which are
-    in a `file` of a project (moved to another, if that is what is right), `beside` others."""
+def explanations() -> Mapping[str, Mapping[str, Any]]:
+    """By code: `why`, and a document that is `wrong` and the same as it is `right`. They are in a
+    `file` of a project (`moved` to another, if that is what is right; in another `encoding` where
+    it is wrong), `with` others by their paths. Or `why`, and the commands that `resolve` what the
+    script of the tests leads to."""
     file = data_folder("diagnostics") / "explanations.yaml"
     documents, _ = read_documents(file.name, file.read_text(encoding="utf-8"))
-    found: Mapping[str, Mapping[str, str]] = documents[0].data
+    found: Mapping[str, Mapping[str, Any]] = documents[0].data
     return found
 
 

@@ -110,7 +110,9 @@ def _explained(code: Code) -> str:
     found = explanation_of(code)
     text = f"\n{textwrap.fill(found.why, _WIDTH)}\n\nFor example:\n\n{_indented(found.wrong)}"
     text += f"\ngitopsc says:\n\n{_indented(found.report)}"
-    return f"{text}\nRight:\n\n{_indented(found.right)}" if found.right else text
+    if found.right:
+        return f"{text}\nRight:\n\n{_indented(found.right)}"
+    return f"{text}\nWhat resolves it:\n\n{_indented(found.resolve)}"
 
 
 def _indented(text: str) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import multiprocessing
+import os
 import re
 import socket
 import time
@@ -152,7 +153,9 @@ async def hostile(port: int, health: int, until: float) -> None:
 
 
 def attack(port: int, health: int, seconds: float) -> None:
-    """In a process of its own, for it takes all of one."""
+    """In a process of its own, for it takes all of one; of what processor time others leave, for
+    clients are on other machines."""
+    os.nice(19)
     asyncio.run(hostile(port, health, time.monotonic() + seconds))
 
 
@@ -183,8 +186,8 @@ def test_hostile_load(service: tuple[int, int, int]) -> None:
     print(f"{max(waited):.3f} s, {max(ready):.3f} s, {memory(pid, 'VmHWM') / MIB:.0f} MiB")
     assert len(waited) > 10
     assert memory(pid, "VmHWM") < LIMIT
-    # Other tests take their share of the processors, too: one answer in ten may be late by that.
-    assert sorted(waited)[len(waited) * 9 // 10] < 1.0, waited
+    assert max(waited) < 1.0, waited
+    assert max(ready) < 1.0, ready
     deadline = time.monotonic() + 15
     while memory(pid, "VmRSS") > 110 * MIB and time.monotonic() < deadline:
         time.sleep(0.2)

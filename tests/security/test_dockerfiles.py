@@ -1,11 +1,18 @@
-"""What a descriptor's values become is for BuildKit what was meant, and no instruction more."""
+"""What a descriptor's values become is for BuildKit what was meant, and no instruction more.
+
+The bake files are read by `docker buildx bake` where that is installed; GITOPSC_BUILDX names
+another place of the plugin.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_hostile_values import FIELDS, VALUES, compiled, shape, with_value
@@ -36,6 +43,57 @@ def dockerfiles(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         place = folder / f"Dockerfile.{number}"
         place.write_text(text)
     return sorted(folder.iterdir())
+
+
+BAKE_FIELDS = [*IMAGE_FIELDS, *(way for way in FIELDS if way[0] == "settings")]
+
+
+def buildx() -> list[str]:
+    """The command, or nothing."""
+    if plugin := os.environ.get("GITOPSC_BUILDX") or shutil.which("docker-buildx"):
+        return [plugin]
+    docker = shutil.which("docker")
+    command = [docker, "buildx"] if docker else []
+    asked = subprocess.run([*command, "version"], capture_output=True) if command else None
+    return command if asked is not None and asked.returncode == 0 else []
+
+
+def test_bake_reads_what_was_written(tmp_path: Path) -> None:
+    """Strings of a bake file are templates (`${...}`, `%{...}`), which none of ours may be."""
+    command = buildx()
+    if not command:
+        pytest.skip("docker buildx is not installed")
+    texts = {
+        file.content: None
+        for way in BAKE_FIELDS
+        for value in VALUES
+        for _, files in compiled(with_value(way, value)).outputs
+        for file in files
+        if file.path == "images/docker-bake.json"
+    }
+    assert len(texts) > 20
+    for text in texts:
+        place = tmp_path / "docker-bake.json"
+        place.write_bytes(text)
+        read = subprocess.run(
+            [*command, "bake", "--print", "--progress", "quiet", "-f", place],
+            capture_output=True,
+            check=False,
+            text=True,
+        )
+        assert read.returncode == 0, read.stderr
+        assert unordered(json.loads(read.stdout)) == unordered(json.loads(text))
+
+
+def unordered(bake: Any) -> Any:
+    """Of a bake file, lists in one order, and secrets as mappings, as bake prints both."""
+    if isinstance(bake, dict):
+        return {key: unordered(value) for key, value in bake.items()}
+    if isinstance(bake, list):
+        return sorted(repr(unordered(each)) for each in bake)
+    if isinstance(bake, str) and bake.startswith("id="):
+        return dict(part.split("=", 1) for part in bake.split(","))
+    return bake
 
 
 BAKE_KEYS = {"context", "dockerfile", "platforms", "tags", "secret", "ssh"}
