@@ -49,7 +49,8 @@ def _reference() -> Iterator[tuple[str, str]]:
         rows.append(f"| [{code.id}]({code.id}.md) | {code.severity.value} | {code.summary} |")
         text = f"# {code.id}: {code.summary}\n\n`{code.slug}`, {_article(code.severity.value)}.\n\n"
         found = explanation_of(code)
-        text += f"{found.why}\n\nWhat leads to it:\n\n```\n{found.wrong.rstrip()}\n```\n\n"
+        example = f"What leads to it, in `{found.file}`:" if found.file else "What leads to it:"
+        text += f"{found.why}\n\n{example}\n\n```\n{found.wrong.rstrip()}\n```\n\n"
         text += f"What gitopsc says, with what to type:\n\n```\n{found.report.rstrip()}\n```\n"
         heading, answer = (
             ("As it is right", found.right) if found.right else ("What resolves it", found.resolve)

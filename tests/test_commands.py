@@ -46,7 +46,7 @@ def test_every_code_is_explained(code: Any, capsys: pytest.CaptureFixture[str]) 
     text = out(capsys, "explain", code.id)
     assert text.startswith(f"{code.id} {code.slug} ({code.severity.value}): {code.summary}\n")
     assert f"[{code.id}]" in text or f"title={code.id} " in text
-    assert "For example:" in text
+    assert "\nFor example" in text
     assert "# !C" not in text
     assert "\nRight:\n" in text or "\nWhat resolves it:\n" in text
     assert text == out(capsys, "explain", code.slug)

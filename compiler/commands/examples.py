@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from gitopsc.adapters.packaged import data_folder, files_below
@@ -22,13 +23,15 @@ _MARK = re.compile(r" *# ?!C\d{3}.*")
 
 class Explained(NamedTuple):
     """Why a diagnostic matters; a document or commands that lead to it, and what is said of them;
-    and either the document as it is right, or the commands that resolve it."""
+    and either the document as it is right, or the commands that resolve it. The `file` of the
+    document, where its name matters."""
 
     why: str
     wrong: str
     report: str
     right: str = ""
     resolve: str = ""
+    file: str = ""
 
 
 def explanation_of(code: Code) -> Explained:
@@ -37,15 +40,20 @@ def explanation_of(code: Code) -> Explained:
     why = found["why"].strip()
     if "wrong" not in found:
         return Explained(why, *_example_of_the_tests(code), resolve=found["resolve"])
-    file = found.get("file", "example.yaml")
-    diagnostics = explained_project(found, "wrong").diagnostics
-    lines = found["wrong"].split("\n")
-    report = render_text(diagnostics, lambda path: lines if path == file else [])
-    return Explained(why, found["wrong"], _part(report, code) or "", found["right"])
+    files = _files(found, "wrong")
+    report = render_text(explained_project(found, "wrong").diagnostics, partial(_lines, files))
+    file = found.get("file", "")
+    return Explained(why, found["wrong"], _part(report, code) or "", found["right"], file=file)
 
 
 def explained_project(found: Mapping[str, Any], which: Literal["right", "wrong"]) -> Compilation:
     """The project that examples are in, with one: the document as it is wrong, or right."""
+    files = _files(found, which)
+    sources = {path: SourceFile(path, lambda path=path: files[path]) for path in sorted(files)}
+    return compile_tree(Tree("demo", sources))
+
+
+def _files(found: Mapping[str, Any], which: Literal["right", "wrong"]) -> dict[str, bytes]:
     folder = data_folder("diagnostics") / "project"
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in files_below(folder)}
     files |= {path: text.encode() for path, text in found.get("with", {}).items()}
@@ -54,8 +62,11 @@ def explained_project(found: Mapping[str, Any], which: Literal["right", "wrong"]
         files[found.get("moved", file)] = found["right"].encode()
     else:
         files[file] = found["wrong"].encode(found.get("encoding", "utf-8"))
-    sources = {path: SourceFile(path, lambda path=path: files[path]) for path in sorted(files)}
-    return compile_tree(Tree("demo", sources))
+    return files
+
+
+def _lines(files: Mapping[str, bytes], path: str) -> list[str]:
+    return files.get(path, b"").decode("utf-8", "replace").split("\n")
 
 
 def explanations() -> Mapping[str, Mapping[str, Any]]:

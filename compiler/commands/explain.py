@@ -108,7 +108,8 @@ def _explain_run(arguments: argparse.Namespace) -> int:
 
 def _explained(code: Code) -> str:
     found = explanation_of(code)
-    text = f"\n{textwrap.fill(found.why, _WIDTH)}\n\nFor example:\n\n{_indented(found.wrong)}"
+    example = f"For example, in `{found.file}`:" if found.file else "For example:"
+    text = f"\n{textwrap.fill(found.why, _WIDTH)}\n\n{example}\n\n{_indented(found.wrong)}"
     text += f"\ngitopsc says:\n\n{_indented(found.report)}"
     if found.right:
         return f"{text}\nRight:\n\n{_indented(found.right)}"
