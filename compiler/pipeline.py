@@ -313,11 +313,20 @@ def review_environments(
 
 
 def transcribe_notebook(
-    path: str, content: bytes, beside: Tree, folder: str
+    path: str,
+    content: bytes,
+    beside: Tree,
+    folder: str,
+    around: Callable[[str], Mapping[str, bytes]] | None = None,
 ) -> tuple[tuple[FunctionFile, ...], tuple[Diagnostic, ...], Compilation]:
     """The files that a notebook comes to, what it does not tell, and what they compile to in a
-    folder of that name. `beside` is the notebook's own folder."""
-    files, diagnostics = transcribe(path, content, beside.files, project_name(folder))
+    folder of that name. `beside` is the notebook's own folder; `around` gives the files that a
+    project of a name has anyway, such as its settings."""
+    project, files, diagnostics = transcribe(path, content, beside.files, project_name(folder))
+    if files and around is not None:
+        added = {path: FunctionFile(path, text) for path, text in around(project).items()}
+        named = {**{file.path: file for file in files}, **added}
+        files = tuple(named[path] for path in sorted(named))
     made = {
         file.path: SourceFile(file.path, partial(getattr, file, "content"), file.executable)
         for file in files

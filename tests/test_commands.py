@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
 import re
 import shutil
 import subprocess
 import sys
+import termios
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -149,6 +154,111 @@ def test_a_new_project_compiles_at_once(
     assert main(["init", str(place)]) == 1
     assert (place / "src" / "hello.py").read_text() == "mine\n"
     assert "`src/hello.py`" in capsys.readouterr().err
+
+
+SCRIPT = """\
+import digitalhub as dh
+
+project = dh.get_or_create_project("cities")
+hello = project.new_function(name="hello", kind="python", python_version="PYTHON3_11",
+                             code="def hello(name): ...", handler="hello")
+hello.run("job", parameters={"name": "world"})
+"""
+
+
+def test_a_new_project_out_of_a_notebook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    (tmp_path / "pipeline.py").write_text(SCRIPT)
+    monkeypatch.chdir(tmp_path)
+    wanted = ["--from-notebook", "pipeline.py", "--ci", "gitlab", "--controller", "argocd"]
+    assert main(["init", *wanted, "--registry", "registry.example.com/team"]) == 0
+    settings = yaml.safe_load(Path("gitopsc.yaml").read_text())
+    assert settings["project"] == "cities"
+    assert settings["registry"] == "registry.example.com/team"
+    assert settings["controller"] == {"argocd": {"repo": "https://git.example.com/<repository>"}}
+    assert Path(".gitlab-ci.yml").is_file()
+    assert Path(".gitopsc/schemas/python.schema.json").is_file()
+    assert not Path("src").exists()
+    assert main(["compile"]) == 0
+    assert "hello" in Path("deploy/manifests/default/hello.yaml").read_text()
+    capsys.readouterr()
+    assert main(["init", "--from-notebook", "pipeline.py"]) == 1
+    assert "exists already" in capsys.readouterr().err
+    for option, value in (("--project", "My X"), ("--registry", "https://x")):
+        assert main(["init", "new", option, value]) == 2
+    assert not Path("new").exists()
+
+
+def on_a_terminal(folder: Path, typed: str, *options: str) -> tuple[int, str]:
+    """What `gitopsc init` returns and shows where all of it is a terminal, on which is typed
+    as soon as the first question is there."""
+    ours, its = pty.openpty()
+    command = [sys.executable, "-m", "gitopsc", "init", *options]
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        stdin=its,
+        stdout=its,
+        stderr=its,
+        start_new_session=True,
+        preexec_fn=partial(fcntl.ioctl, 0, termios.TIOCSCTTY, 0),  # keys such as Ctrl-C
+    )
+    os.close(its)
+    shown = b""
+    with suppress(OSError):  # the end
+        while part := os.read(ours, 4096):
+            shown += part
+            if typed and b"]: " in shown:
+                os.write(ours, typed.encode())
+                typed = ""
+    os.close(ours)
+    return process.wait(), shown.decode()
+
+
+def test_a_terminal_is_asked(tmp_path: Path) -> None:
+    folder = tmp_path / "cities"
+    folder.mkdir()
+    typed = "My X\n\nhttps://x\nregistry.example.com/team\nkube\nflux\ngithub\n"
+    status, shown = on_a_terminal(folder, typed)
+    assert status == 0, shown
+    assert "Name of the project [cities]: " in shown
+    assert "  use small letters, digits and `-`" in shown
+    assert "  write `host[:port][/path]`, without a scheme" in shown
+    assert "  answer argocd, flux or none" in shown
+    settings = yaml.safe_load((folder / "gitopsc.yaml").read_text())
+    assert (settings["project"], settings["registry"]) == ("cities", "registry.example.com/team")
+    assert settings["controller"]["flux"]["source"] == "cities"
+    assert (folder / ".github/workflows/gitopsc.yml").is_file()
+    status, shown = on_a_terminal(folder, "")
+    assert status == 1
+    assert "Name of" not in shown
+    assert "exists already" in shown
+
+
+def test_a_terminal_is_asked_for_a_notebook(tmp_path: Path) -> None:
+    notebook = {"cells": [{"cell_type": "code", "source": SCRIPT}], "nbformat": 4}
+    (tmp_path / "first.ipynb").write_text(json.dumps(notebook))
+    status, shown = on_a_terminal(tmp_path, "first.ipynb\n\n\n\n")
+    assert status == 0, shown
+    assert "Notebook to begin with (first.ipynb) [none]: " in shown
+    assert yaml.safe_load((tmp_path / "gitopsc.yaml").read_text())["project"] == "cities"
+
+
+@pytest.mark.parametrize("typed", ["\x04", "\n\x03"], ids=["end", "interrupt"])
+def test_a_terminal_that_does_not_answer(tmp_path: Path, typed: str) -> None:
+    status, shown = on_a_terminal(tmp_path, typed)
+    assert status == 1
+    assert "Traceback" not in shown
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("options", [["--no-input"], ["--registry", "registry.example.com"]])
+def test_a_terminal_is_not_asked(tmp_path: Path, options: list[str]) -> None:
+    status, shown = on_a_terminal(tmp_path, "", *options)
+    assert status == 0
+    assert "[none]" not in shown
 
 
 # completion

@@ -10,6 +10,11 @@ RUN = "RUN"
 """What stands for the name of a run; shells complete it."""
 
 
+CONTROLLERS = ("argocd", "flux")
+CI_TEMPLATES = ("github", "github-branch", "gitlab", "gitlab-branch")
+"""Those with `branch` keep the output off branches."""
+
+
 def add_path(parser: argparse.ArgumentParser) -> None:
     """A folder to read, which `cli` finds when none is given."""
     parser.add_argument(
@@ -79,6 +84,13 @@ def existing_folder(text: str) -> str:
     if not os.path.isdir(text):
         raise argparse.ArgumentTypeError(f"`{text}` is not a folder")
     return text
+
+
+def notebook(text: str) -> str:
+    """Or a script."""
+    if os.path.isfile(text) and text.endswith((".ipynb", ".py")):
+        return text
+    raise argparse.ArgumentTypeError(f"`{text}` is not an .ipynb or a .py file")
 
 
 def export(text: str) -> str:

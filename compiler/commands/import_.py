@@ -9,7 +9,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -55,7 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     if os.path.isfile(arguments.export):
-        return _import_notebook(arguments)
+        file = os.path.normpath(arguments.export)
+        target = Path(arguments.path or os.path.splitext(file)[0])
+        return import_notebook(file, target, arguments.format)
     target = Path(arguments.path or f"{os.path.normpath(arguments.export)}-tidy")
     reading = read(arguments.export)
     found: list[Diagnostic] = [*reading.scanned]
@@ -95,15 +97,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if changes else 1
 
 
-def _import_notebook(arguments: argparse.Namespace) -> int:
-    """What the new repository lacks to compile is told as of a compile of it."""
-    file = os.path.normpath(arguments.export)
-    folder = os.path.dirname(file)
-    target = Path(arguments.path or os.path.splitext(file)[0])
-    reading = read(folder or ".")
+def import_notebook(
+    file: str, target: Path, form: str, around: Callable[[str], Mapping[str, bytes]] | None = None
+) -> int:
+    """`around` gives more files by the project's name. What the new repository lacks to compile is
+    told as of a compile of it, in the format `form`. The exit code."""
+    reading = read(os.path.dirname(file) or ".")
     content = Path(file).read_bytes()
     files, problems, compilation = transcribe_notebook(
-        file, content, reading.tree, os.path.basename(os.path.abspath(target))
+        file, content, reading.tree, os.path.basename(os.path.abspath(target)), around
     )
     found = [*problems]
     if files:
@@ -129,7 +131,7 @@ def _import_notebook(arguments: argparse.Namespace) -> int:
         return known.decode("utf-8", "replace").splitlines()
 
     out, err = printed(
-        arguments.format,
+        form,
         status,
         diagnostics,
         changes,

@@ -14,7 +14,9 @@ from gitopsc.adapters.git import GitRefused, origin
 from gitopsc.adapters.packaged import data_folder, files_below
 from gitopsc.adapters.schema import schema_document
 from gitopsc.adapters.template import Text, render_yaml
-from gitopsc.commands.arguments import folder
+from gitopsc.commands.arguments import CI_TEMPLATES, CONTROLLERS, folder, notebook
+from gitopsc.commands.form import Interrupted, ask, is_on_a_terminal, setting_fault
+from gitopsc.commands.import_ import import_notebook
 from gitopsc.commands.merging import NotSetUp, set_up
 from gitopsc.commands.reading import read
 from gitopsc.model.files import SETTINGS_FILE
@@ -30,16 +32,14 @@ _OUTPUT = "deploy"
 _SCHEMAS = ("descriptor", "gitopsc", "python", "python+job.run", "python+serve.run")
 
 
-DESCRIPTION = "Write a small project that compiles at once into PATH. No file is overwritten."
+DESCRIPTION = (
+    "Write a small project that compiles at once into PATH. No file is overwritten. On a terminal"
+    " and without options it asks what is wanted first."
+)
 
 
-_CI = {
-    "github": ("github.yml", ".github/workflows/gitopsc.yml"),
-    "github-branch": ("github-branch.yml", ".github/workflows/gitopsc.yml"),
-    "gitlab": ("gitlab.yml", ".gitlab-ci.yml"),
-    "gitlab-branch": ("gitlab-branch.yml", ".gitlab-ci.yml"),
-}
-"""Templates, and where a forge looks for them. Those with `branch` keep the output off branches."""
+_CI_PLACES = {"github": ".github/workflows/gitopsc.yml", "gitlab": ".gitlab-ci.yml"}
+"""Where a forge looks for it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,36 +60,67 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--controller",
-        choices=("argocd", "flux"),
+        choices=CONTROLLERS,
         help="write what the controller needs, of a new project",
     )
     parser.add_argument(
         "--ci",
-        choices=_CI,
+        choices=CI_TEMPLATES,
         help="write what reviews pull requests on a forge; with `-branch`, compiles to a branch of"
         " its own, too",
     )
+    parser.add_argument(
+        "--from-notebook",
+        type=notebook,
+        metavar="FILE",
+        help="begin with what a notebook or a script does with the platform's SDK, instead of an"
+        " example; it is read, never run",
+    )
+    parser.add_argument(
+        "--project", metavar="NAME", help="the project's name (default: the folder's)"
+    )
+    parser.add_argument(
+        "--registry", metavar="REGISTRY", help="where images are pushed to, of a new project"
+    )
+    parser.add_argument("--no-input", action="store_true", help="ask nothing on a terminal, either")
 
 
 def run(arguments: argparse.Namespace) -> int:
     root = Path(arguments.path)
-    wants_parts = arguments.git or arguments.ci or arguments.controller
     try:
         clone = _clone(arguments)
-        if wants_parts and _has_project(root, clone):
+        asks = not arguments.no_input and not _is_said(arguments) and is_on_a_terminal()
+        if asks and not _has_project(root, clone):
+            ask(arguments)
+        for key in ("project", "registry"):
+            value = getattr(arguments, key)
+            if value is not None and (fault := setting_fault(key, value)):
+                print(f"gitopsc: `{value}` cannot be the {key}: {fault}", file=sys.stderr)
+                return 2
+        wants_parts = arguments.git or arguments.ci or arguments.controller
+        if arguments.from_notebook is not None:
+            status = _import(arguments, root, clone)
+        elif wants_parts and _has_project(root, clone):
             status = _no_controller(arguments.controller)
         else:
-            status = _write_project(root, arguments.controller, clone)
+            status = _write_project(arguments, root, clone)
         if not status and arguments.ci:
             status = _write_ci(arguments.ci, Path(clone.root) if clone is not None else root)
         if not status and arguments.git and clone is not None:
             _set_up_git(clone)
         return status
+    except Interrupted:
+        print("gitopsc: nothing was written", file=sys.stderr)
     except (GitRefused, NotSetUp) as error:
         print(f"gitopsc: {error}", file=sys.stderr)
     except OSError as error:
         print(f"gitopsc: {_unwritten(error)}", file=sys.stderr)
     return 1
+
+
+def _is_said(arguments: argparse.Namespace) -> bool:
+    options = ("git", "ci", "controller", "from_notebook", "project", "registry")
+    return any(getattr(arguments, option) for option in options)
 
 
 def _clone(arguments: argparse.Namespace) -> Clone | None:
@@ -110,9 +141,8 @@ def _has_project(root: Path, clone: Clone | None) -> bool:
 
 
 def _write_ci(kind: str, root: Path) -> int:
-    template, path = _CI[kind]
-    text = (data_folder("templates") / "ci" / template).read_text(encoding="utf-8")
-    return _write_files(root, {path: text})
+    text = (data_folder("templates") / "ci" / f"{kind}.yml").read_text(encoding="utf-8")
+    return _write_files(root, {_CI_PLACES[kind.partition("-")[0]]: text})
 
 
 def _outputs(clone: Clone) -> list[tuple[str, str]]:
@@ -147,18 +177,40 @@ def _no_controller(kind: str | None) -> int:
     return 1 if kind is not None else 0
 
 
-def _write_project(root: Path, controller: str | None, clone: Clone | None) -> int:
-    values = {"controller": controller or "", "repo": _REPO, "path": ""}
-    if clone is not None:
-        values["repo"] = _without_login(origin(clone.root) or "") or _REPO
-        here = os.path.relpath(root.resolve(), os.path.realpath(clone.root))
-        values["path"] = "" if here == "." else here
-    status = _write_files(root, _files(_name(root), values))
+def _write_project(arguments: argparse.Namespace, root: Path, clone: Clone | None) -> int:
+    files = _files(_name(root), _values(arguments, root, clone))
+    status = _write_files(root, files)
     if not status:
         where = "" if root == Path() else f" {root}"
         first, then = f"gitopsc run count{where} --upstream", f"gitopsc compile{where}"
         print(f"gitopsc: a new project; now try `{first}`, and `{then}`", file=sys.stderr)
     return status
+
+
+def _import(arguments: argparse.Namespace, root: Path, clone: Clone | None) -> int:
+    """What the notebook comes to, with settings and what editors and Git read, but no example."""
+    values = _values(arguments, root, clone)
+
+    def around(project: str) -> dict[str, bytes]:
+        files = _files(project, values)
+        return {
+            path: text.encode()
+            for path, text in files.items()
+            if not path.startswith(("functions/", "runs/", "src/"))
+        }
+
+    return import_notebook(arguments.from_notebook, root, "text", around)
+
+
+def _values(arguments: argparse.Namespace, root: Path, clone: Clone | None) -> dict[str, str]:
+    """What the templates of a project take beside its name."""
+    values = {"controller": arguments.controller or "", "repo": _REPO, "path": ""}
+    values |= {"project": arguments.project or "", "registry": arguments.registry or ""}
+    if clone is not None:
+        values["repo"] = _without_login(origin(clone.root) or "") or _REPO
+        here = os.path.relpath(root.resolve(), os.path.realpath(clone.root))
+        values["path"] = "" if here == "." else here
+    return values
 
 
 def _write_files(root: Path, files: Mapping[str, str]) -> int:
@@ -190,8 +242,10 @@ def _is_in_the_way(folder: Path) -> bool:
     return (folder.exists() or folder.is_symlink()) and not folder.is_dir()
 
 
-def _files(name: str, values: Mapping[str, str]) -> dict[str, str]:
-    """Path below the project's folder -> text."""
+def _files(default: str, values: Mapping[str, str]) -> dict[str, str]:
+    """Path below the project's folder -> text. `default` is the project's name where none is
+    asked for."""
+    name = values["project"] or default
     folder = data_folder("templates") / _FOLDER
     files: dict[str, str] = {}
     for path in files_below(folder):

@@ -7,6 +7,7 @@ comment in what is written, and a diagnostic at its place.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.source import FunctionFile, SourceFile
@@ -17,14 +18,22 @@ from gitopsc.transcribe.repository import repository_of
 __all__ = ("transcribe",)
 
 
+class Transcript(NamedTuple):
+    """The project's name, and its files, sorted by path; none after an error."""
+
+    project: str
+    files: tuple[FunctionFile, ...]
+    problems: tuple[Diagnostic, ...]
+
+
 def transcribe(
     path: str, content: bytes, beside: Mapping[str, SourceFile], project: str
-) -> tuple[tuple[FunctionFile, ...], tuple[Diagnostic, ...]]:
-    """The files, sorted by path; none after an error. `beside` are the files in its folder, by
-    their paths from there; `project` is what the project is called where nothing says its name."""
+) -> Transcript:
+    """`beside` are the files in its folder, by their paths from there; `project` is what the
+    project is called where nothing says its name."""
     notebook, problems = read_cells(path, content)
     if notebook is None:
-        return (), tuple(problems)
+        return Transcript(project, (), tuple(problems))
     script, found = follow(notebook)
     files, missing = repository_of(notebook, script, beside, project)
-    return files, (*problems, *found, *missing)
+    return Transcript(script.project or project, files, (*problems, *found, *missing))
