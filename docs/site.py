@@ -40,7 +40,9 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     for source, target in OUTSIDE.items():
         for written in (f"](../{source}", f"](../../{source}", f"]({source}"):
             markdown = markdown.replace(written, f"]({up}{target}")
-    return markdown.replace("](../tests/", "](https://git.example.com/gitopsc/tests/")
+    return re.sub(
+        r"\]\(\.\./(tests/|Dockerfile)", r"](https://git.example.com/gitopsc/\1", markdown
+    )
 
 
 def _reference() -> Iterator[tuple[str, str]]:

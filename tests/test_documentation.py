@@ -44,6 +44,22 @@ def test_the_readme_is_short() -> None:
     assert len(README.read_text().split()) <= 700
 
 
+def test_one_version_is_named() -> None:
+    """A tag that a page, a template or the action names is that of this version."""
+    version = re.search(r'(?m)^version = "(.+)"$', (ROOT / "pyproject.toml").read_text())
+    assert version is not None
+    texts = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "action.yml", ROOT / "Dockerfile"]
+    texts += (ROOT / "templates").rglob("*.yml")
+    named = {
+        each
+        for path in texts
+        for each in re.findall(
+            r"gitopsc(?:@v|:)(\d[\d.]+)|(?:rev: |tag -s )v([\d.]+)", path.read_text()
+        )
+    }
+    assert {first or second for first, second in named} == {version[1]}
+
+
 @pytest.mark.parametrize("path", [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"], ids=name)
 def test_links_lead_somewhere(path: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text())

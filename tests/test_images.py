@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -157,3 +158,22 @@ class service:
         subprocess.run([*DOCKER, "stop", "-t", "20", "gitopsc-cities-api"], check=False)
         output, _ = self.process.communicate(timeout=30)
         assert self.process.returncode == 0, output
+
+
+def test_gitopsc_itself_checks_a_checkout_of_somebody_else(tmp_path: Path) -> None:
+    """As a CI job has it: the image of this repository's Dockerfile, and a clone that its user does
+    not own."""
+    place = tmp_path / "sample"
+    shutil.copytree(SAMPLE, place)
+    for command in (["init", "-q"], ["add", "--all"]):
+        subprocess.run(["git", *command], cwd=place, check=True)
+    for path in (place, *place.rglob("*")):
+        os.chown(path, 1234, 1234, follow_symlinks=False)
+    flags = ["--rm", "--network=none", "-v", f"{place}:/repository", "gitopsc:test"]
+    shell = "gitopsc --version && gitopsc compile --check && git status --porcelain -uno"
+    done = subprocess.run(
+        [*DOCKER, "run", *flags, "sh", "-c", shell], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("gitopsc 0.")
+    assert "up to date" in done.stderr

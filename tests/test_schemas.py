@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from conftest import ROOT
-from gitopsc.adapters.schema import violations
+from gitopsc.adapters.draft07 import draft_07
+from gitopsc.adapters.schema import schema_document, violations
 from gitopsc.model.descriptor import COMPILED_KINDS
-from jsonschema import Draft202012Validator
+from jsonschema import Draft7Validator, Draft202012Validator
 
 SCHEMAS = sorted((ROOT / "schemas").glob("*.schema.json"))
 
@@ -74,3 +77,37 @@ def test_examples_fit(path: Path) -> None:
 def test_a_newline_at_the_end_matches_no_pattern() -> None:
     descriptor = {"kind": "artifact", "name": "cities\n", "spec": {}}
     assert [each.keyword for each in violations("artifact", descriptor)] == ["pattern"]
+
+
+@pytest.mark.parametrize("name", ["descriptor", "gitopsc", "python"])
+def test_draft_07_says_the_same(name: str) -> None:
+    """Of the sample's and all cases' files, and of those that are wrong."""
+    document = schema_document(name)
+    older = json.loads(json.dumps(draft_07(document, "https://json.schemastore.org/x.json")))
+    Draft7Validator.check_schema(older)
+    assert not re.search(r'"(x-[a-z-]+|\$defs|deprecated)":', json.dumps(older))
+    verdicts = set()
+    for data in documents(name):
+        valid = Draft202012Validator(document).is_valid(data)
+        assert Draft7Validator(older).is_valid(data) == valid, data
+        verdicts.add(valid)
+    assert verdicts == {True, False}
+
+
+def documents(name: str) -> Iterator[Any]:
+    """Of one schema: settings, descriptors, or those of one kind."""
+    paths = [*(ROOT / "tests").rglob("*.yaml"), *(ROOT / "sample-project").rglob("*.yaml")]
+    for path in sorted(paths):
+        if "deploy" in path.parts or "out" in path.parts or "vendor" in path.parts:
+            continue
+        text = path.read_text(errors="replace")
+        try:
+            found = list(yaml.load_all(text, Loader=yaml.CSafeLoader))
+        except (yaml.YAMLError, ValueError):
+            continue
+        is_settings = path.name == "gitopsc.yaml" or text.startswith("# as: gitopsc.yaml")
+        for data in found:
+            if not isinstance(data, dict) or is_settings != (name == "gitopsc"):
+                continue
+            if name != "python" or data.get("kind") == "python":
+                yield data

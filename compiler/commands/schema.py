@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from gitopsc.adapters.draft07 import draft_07
 from gitopsc.adapters.schema import schema_document, schema_titles
 from gitopsc.model.diagnostic import did_you_mean
 from gitopsc.model.output import readable_json
@@ -20,7 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "name", nargs="?", metavar=SCHEMA, help="a kind, `descriptor` for all kinds, or `gitopsc`"
     )
     parser.add_argument(
-        "-o", "--output", metavar="DIR", help="write it, or without NAME all, as files there"
+        "-o", "--output", metavar="DIR", help="write it, or without SCHEMA all, as files there"
+    )
+    parser.add_argument(
+        "--draft-07",
+        metavar="URL",
+        help="of SCHEMA, what SchemaStore and older editors take; URL is where it is published",
     )
 
 
@@ -31,6 +37,9 @@ def run(arguments: argparse.Namespace) -> int:
         hint = did_you_mean(name, titles) or "`gitopsc schema` lists all"
         print(f"gitopsc: no schema is called `{arguments.name}`; {hint}", file=sys.stderr)
         return 2
+    if arguments.draft_07 is not None and (name is None or arguments.output is not None):
+        print("gitopsc schema: --draft-07 prints one SCHEMA; name it", file=sys.stderr)
+        return 2
     if arguments.output is not None:
         return _write(Path(arguments.output), [name] if name else [*titles])
     if name is None:
@@ -38,7 +47,10 @@ def run(arguments: argparse.Namespace) -> int:
         for name, title in titles.items():
             print(f"{name:{width}}  {title}")
         return 0
-    sys.stdout.write(readable_json(schema_document(name)))
+    document = schema_document(name)
+    if arguments.draft_07 is not None:
+        document = draft_07(document, arguments.draft_07)
+    sys.stdout.write(readable_json(document))
     return 0
 
 
