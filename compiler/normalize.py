@@ -217,6 +217,9 @@ def _run_name(run: Descriptor) -> str:
 # Keys
 
 
+_WORKLOADS = {"deploy": "deployment", "serve": "service"}
+"""What people call the runs of an action."""
+
 _Older = dict[str, list[Span]]
 """Places of each key that newer platforms ignore."""
 
@@ -224,6 +227,7 @@ _Older = dict[str, list[Span]]
 def _without_strangers(descriptor: Descriptor, problems: Problems) -> Descriptor:
     """Without keys of another action: a `python+run` and a template may have them all."""
     action = action_of(descriptor.kind)
+    what = _WORKLOADS.get(action, action)
     strange = [
         key
         for key, actions in ACTIONS_OF.items()
@@ -231,10 +235,14 @@ def _without_strangers(descriptor: Descriptor, problems: Problems) -> Descriptor
         if action not in actions
     ]
     for key in strange:
-        message = f"`{key}` is not of a {action}, and nothing reads it"
+        message = f"`{key}` is not of a {what}, and nothing reads it"
         span = descriptor.key_span("spec", key)
         problems.append(Diagnostic(STRAY_KEY, message, span, "remove it"))
     is_trigger = descriptor.document.data["kind"] in TRIGGER_KINDS  # of either runtime
+    if action != "job" and "backoff_limit" in (descriptor.written.get("gitops") or {}):
+        span = descriptor.key_span("spec", "gitops", "backoff_limit")
+        message = f"`backoff_limit` is not of a {what}, and nothing reads it"
+        problems.append(Diagnostic(STRAY_KEY, message, span, "remove it"))
     if runtime_of(descriptor.kind) == "python" and not is_trigger:
         strange += KEYS_OF_CONTAINERS  # which schemas have told of
     spec = {key: value for key, value in descriptor.written.items() if key not in strange}
@@ -266,7 +274,7 @@ def _older_key(key: str, places: Sequence[Span]) -> Diagnostic:
     if key == "schedule":
         hint = "write a `kind: scheduler`"
     elif key == "backoff_limit":
-        hint = "newer platforms ignore it, and try a job once"
+        hint = "write `gitops: {backoff_limit: 3}`: newer platforms ignore it outside of that"
     elif key == "claim_name":
         message = "newer platforms make a new claim here; this one is taken to be there already"
         hint = "write `volume_type: shared_volume` and `claimName`"

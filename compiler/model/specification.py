@@ -225,7 +225,8 @@ class RunSpec:
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> RunSpec:
-        """`data` is what the schemas of runs and tasks accept, in the newest spelling."""
+        """`data` is what the schemas of runs and tasks accept, in the newest spelling. The number
+        of tries is a key of gitopsc since the platform's tasks have lost it."""
 
         def made(key: str, make: Any) -> Any:
             return None if (value := data.get(key)) is None else make(value)
@@ -248,7 +249,9 @@ class RunSpec:
             affinity=made("affinity", affinity_of),
             runtime_class=data.get("runtime_class"),
             priority_class=data.get("priority_class"),
-            backoff_limit=data.get("backoff_limit"),
+            backoff_limit=(data.get("gitops") or {}).get(
+                "backoff_limit", data.get("backoff_limit")
+            ),
             cron=data.get("cron"),
             replicas=data.get("replicas"),
             service_type=data.get("service_type"),

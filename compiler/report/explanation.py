@@ -14,7 +14,7 @@ from gitopsc.model.document import Pointer
 from gitopsc.model.output import readable_json
 from gitopsc.model.pod import plain
 from gitopsc.model.printable import printable
-from gitopsc.model.program import Reference
+from gitopsc.model.program import Merged, Reference
 from gitopsc.model.resolution import Resolution, ResolvedRun
 from gitopsc.model.scheduling import Scheduling
 from gitopsc.model.source import Span
@@ -181,12 +181,25 @@ def _variable(
 
 def _origin(resolution: Resolution, resolved: ResolvedRun, key: str, *more: str) -> str:
     merged = resolved.run.merged
+    if key == "backoff_limit" and _is_of_gitopsc(merged, key):
+        key, more = "gitops", (key,)
     if merged.override is not None and merged.override.has(key, *more):
         return _at(merged.override.span(key, *more))
     for descriptor, what in ((merged.descriptor, ""), (merged.task, ", its task")):
         if descriptor is not None and _says(descriptor.written, key, *more):
             return f"{_at(descriptor.span('spec', key, *more))}{what}"
     return _settings_place(resolution, "defaults", key) or _OWN_DEFAULT
+
+
+def _is_of_gitopsc(merged: Merged, key: str) -> bool:
+    """Whether a key is written under `gitops`, where it goes before the platform's."""
+    if merged.override is not None and merged.override.has("gitops", key):
+        return True
+    return any(
+        _says(each.written, "gitops", key)
+        for each in (merged.descriptor, merged.task)
+        if each is not None and "gitops" in each.written
+    )
 
 
 def _says(written: Any, *way: str) -> bool:

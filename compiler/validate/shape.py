@@ -51,6 +51,8 @@ _TYPE_WORDS = {
 _BARE = re.compile(r"([A-Za-z_]+) +(\S.{0,60})")
 """A key and a value with nothing between them."""
 
+_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+
 _BEYOND_DOUBT = 0.85
 """How alike a key has to be to the one that takes its place without a thought."""
 
@@ -64,7 +66,7 @@ _POD = "write it under `gitops: {pod: {...}}`"
 _RESTARTED = "remove it: a service that ends is started again"
 _SCALE = "write `gitops: {scale: {min: 1, max: 3, cpu: 80}}`"
 _SCHEDULE = "write a `kind: scheduler`"
-_TRIES = "write `backoff_limit: 3`: so often is a failed job tried again"
+_TRIES = "write `gitops: {backoff_limit: 3}`: so often is a failed job tried again"
 _VARIABLES = "write `envs: [{name: LEVEL, value: debug}]`"
 
 _WORDS_OF_OTHERS: Mapping[str, Mapping[str, str]] = {
@@ -302,8 +304,30 @@ def _wrong_value(document: Document, violation: Violation) -> Diagnostic:
     code: Code
     code, message, hint = _bound(violation) or _other_value(violation)
     return Diagnostic(
-        code, message, span, _quantity_hint(violation) or violation.schema.get("x-hint") or hint
+        code,
+        message,
+        span,
+        _quantity_hint(violation)
+        or _handler_hint(document, violation)
+        or violation.schema.get("x-hint")
+        or hint,
     )
+
+
+def _handler_hint(document: Document, violation: Violation) -> str | None:
+    """Of `module.function`, as others write it. A file is its module; a folder has many."""
+    found = violation.found
+    if violation.pointer[-1:] not in (("handler",), ("init_function",)):
+        return None
+    if violation.keyword != "pattern" or not _DOTTED.fullmatch(found):
+        return None
+    module, _, function = found.rpartition(".")
+    beside = document.data
+    for step in violation.pointer[:-1]:
+        beside = beside[step]
+    is_file = str(beside.get("source", "")).endswith(".py") or "code" in beside
+    is_alone = is_file or violation.pointer[-1] == "init_function"
+    return f"write `{function}`" if is_alone else f"write `{module}:{function}`"
 
 
 def _bound(violation: Violation) -> tuple[Code, str, str | None] | None:
