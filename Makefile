@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INPUTS ?= 100000
 
-.PHONY: docs demo test lint types pytest golden fuzz fuzz-guided checkov page pictures sdk merges installs images benchmarks clean
+.PHONY: docs demo test lint types pytest slow golden fuzz fuzz-guided checkov page pictures sdk merges installs images benchmarks clean
 
 demo: .venv/run  ## compile, one line changed and what that does, the jobs and the service, here
 	@sh docs/demo.sh $(CURDIR)/$(BIN)/gitopsc
@@ -19,7 +19,10 @@ types: .venv/dev
 	$(BIN)/mypy
 
 pytest: .venv/dev
-	$(BIN)/pytest -n auto --dist worksteal
+	$(BIN)/pytest -n auto --dist worksteal -m "not slow"
+
+slow: .venv/dev  ## processes and servers, kills, random edits, every hostile value in every field
+	$(BIN)/pytest -n auto --dist worksteal -m slow
 
 golden: .venv/dev  ## rewrite the expected outputs; review them as code
 	$(BIN)/pytest -q --update tests/test_golden.py tests/test_errors.py

@@ -7,8 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from conftest import ROOT
 from gitopsc.cli import main
+
+pytestmark = pytest.mark.slow
 
 BENCHMARKS = ROOT / "benchmarks"
 

@@ -346,6 +346,7 @@ def test_markdown_shows_no_value_as_markup() -> None:
     assert "\\|\\`x\\` \\[y\\](z)" in text
 
 
+@pytest.mark.slow
 def test_a_comment_fits_into_its_limit() -> None:
     runs = "".join(
         f"---\nkind: python+job:run\nname: run-{number}\nspec:\n  function: download\n"

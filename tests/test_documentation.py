@@ -105,6 +105,7 @@ def test_descriptors_and_settings_are_valid(path: Path) -> None:
                 assert violations(data["kind"].replace(":", "."), data) == [], text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [README, ROOT / "docs" / "tutorial.md"], ids=name)
 def test_a_page_to_follow(path: Path, tmp_path: Path) -> None:
     """The files of a page, and its commands, as somebody would type them; and what they print."""

@@ -393,6 +393,7 @@ def test_selectors_references_and_policy(path: Path) -> None:
         assert len(found["Service"]["metadata"]["name"]) <= 63
 
 
+@pytest.mark.slow
 def test_the_builders_linter_has_nothing_to_say() -> None:
     """BuildKit's own rules and hadolint's, but for a note: clusters ignore a HEALTHCHECK."""
     command = [BIN / "tally", "lint", "--no-config", "--slow-checks", "off"]

@@ -21,6 +21,8 @@ from gitopsc.cli import main
 from gitopsc.commands.spinner import Spinner
 from test_runner import free_port, get
 
+pytestmark = pytest.mark.slow
+
 VERSION = f"PYTHON{sys.version_info[0]}_{sys.version_info[1]}"
 
 SOURCE = """

@@ -14,6 +14,8 @@ from conftest import SAMPLE
 from gitopsc.cli import main
 from test_merges import EDITS, PAIRS, compiled_elsewhere, output, root
 
+pytestmark = pytest.mark.slow
+
 __all__ = ("root",)
 
 

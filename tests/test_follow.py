@@ -20,6 +20,8 @@ from gitopsc_runner.store import Entity, Record, Store
 from gitopsc_runner.upstream import Upstream
 from test_runner import get, requests_on, serving, start
 
+pytestmark = pytest.mark.slow
+
 KEY = "store://demo/artifact/artifact/day"
 CLOCKS = {"nightly": {"schedule": "0 3 * * *"}}
 

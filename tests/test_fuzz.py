@@ -36,6 +36,8 @@ from gitopsc.report.text import render_text
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = int(os.environ.get("GITOPSC_FUZZ", "150"))
 BOUNDED = settings(
     max_examples=EXAMPLES,

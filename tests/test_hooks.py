@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from gitopsc.cli import main
 
+pytestmark = pytest.mark.slow
+
 BIN = Path(sys.executable).parent
 CONFIG = """\
 repos:

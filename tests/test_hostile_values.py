@@ -25,6 +25,8 @@ from gitopsc.pipeline import compile_tree
 from gitopsc.report.lineage import render_mermaid
 from gitopsc.report.text import render_text
 
+pytestmark = pytest.mark.slow
+
 PROJECT: dict[str, Any] = {
     "settings": {
         "project": "demo",

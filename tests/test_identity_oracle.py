@@ -18,6 +18,8 @@ from conftest import tree_of
 from gitopsc.model.diagnostic import has_errors
 from gitopsc.pipeline import compile_tree
 
+pytestmark = pytest.mark.slow
+
 State = dict[str, Any]
 EDITS = 500 // 5
 

@@ -18,6 +18,8 @@ from gitopsc.model.inquiry import Done, RunReport, StoredOutput
 from gitopsc.report.status import render_status, size_of
 from test_store import s3
 
+pytestmark = pytest.mark.slow
+
 __all__ = ("s3",)
 
 VERSION = f"PYTHON{sys.version_info[0]}_{sys.version_info[1]}"

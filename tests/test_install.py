@@ -20,6 +20,8 @@ import pytest
 from conftest import ROOT, SAMPLE
 from gitopsc.adapters.installed import described
 
+pytestmark = pytest.mark.slow
+
 CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
 
 

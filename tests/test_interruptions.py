@@ -22,6 +22,8 @@ from gitopsc.model.files import OWNERSHIP_LIST
 from gitopsc.pipeline import compile_tree
 from gitopsc.scan import scan
 
+pytestmark = pytest.mark.slow
+
 MOMENTS = 200
 NOBODY = 65534
 

@@ -87,6 +87,7 @@ def test_graphml_has_the_same_nodes_and_edges(capsys: pytest.CaptureFixture[str]
     assert sorted(found.edges()) == sorted(printed.edges())
 
 
+@pytest.mark.slow
 def test_all_formats_are_the_same_for_every_hash_seed() -> None:
     for form in ("json", "graphml", "mermaid", "dot", "openlineage", "html"):
         printed = {

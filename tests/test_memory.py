@@ -59,6 +59,7 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]
     return status, "".join(capsys.readouterr())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_500_random_edits_give_the_bytes_of_a_clean_compile(
     seed: int, repository: Path, capsys: pytest.CaptureFixture[str]

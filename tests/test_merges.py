@@ -14,6 +14,8 @@ import pytest
 from conftest import SAMPLE
 from gitopsc.cli import main
 
+pytestmark = pytest.mark.slow
+
 WHO = ("-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false")
 
 

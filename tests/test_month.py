@@ -32,6 +32,8 @@ from gitopsc_runner.start import _ending, _job, _parser
 from gitopsc_runner.store import Store, open_store
 from gitopsc_runner.upstream import Upstream, find_upstream, tick_of
 
+pytestmark = pytest.mark.slow
+
 START = 1_795_651_200  # a midnight in UTC
 DAY = 86_400
 HOUR = 3_600

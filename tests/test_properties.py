@@ -17,6 +17,8 @@ from gitopsc.model.diagnostic import TOO_LARGE
 from gitopsc.model.source import Tree
 from gitopsc.pipeline import compile_tree
 
+pytestmark = pytest.mark.slow
+
 REPOS = [SAMPLE, *sorted(path / "repo" for path in CASES.iterdir())]
 
 

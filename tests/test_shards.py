@@ -17,6 +17,8 @@ from gitopsc_runner.settings import StoreAddress
 from gitopsc_runner.store import Store
 from test_runner import RUNNER
 
+pytestmark = pytest.mark.slow
+
 COUNT = 5
 COMPUTE = "c" * 64
 SOURCE = """

@@ -31,6 +31,8 @@ from gitopsc_runner.settings import StoreAddress
 from gitopsc_runner.store import Entity, Record, Store
 from test_runner import RUNNER
 
+pytestmark = pytest.mark.slow
+
 KEY = "store://demo/dataitem/table/cities"
 OTHER = "store://demo/dataitem/table/other"
 MODEL = "store://demo/model/model/counts"

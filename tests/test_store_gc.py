@@ -24,6 +24,8 @@ from gitopsc_runner.settings import StoreAddress
 from gitopsc_runner.store import Entity, Record, Store
 from test_store import s3
 
+pytestmark = pytest.mark.slow
+
 __all__ = ("s3",)
 
 DAY = 86_400

@@ -9,6 +9,8 @@ import multiprocessing
 import os
 import re
 import socket
+import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -17,7 +19,9 @@ from pathlib import Path
 import pytest
 from gitopsc_runner.connection import HEADERS_LIMIT
 from gitopsc_runner.memory import Budget, Exhausted, TooLarge
-from test_runner import get, serving
+from test_runner import free_port, get, serving
+
+pytestmark = pytest.mark.slow
 
 MIB = 1024 * 1024
 LIMIT = 256 * MIB
@@ -159,11 +163,28 @@ def attack(port: int, health: int, seconds: float) -> None:
     asyncio.run(hostile(port, health, time.monotonic() + seconds))
 
 
-def test_hostile_load(service: tuple[int, int, int]) -> None:
+@pytest.fixture
+def idle_port(tmp_path: Path) -> Iterator[int]:
+    """Of a server that nothing attacks: how late it answers is this machine's own slowness."""
+    port = free_port()
+    command = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)]
+    silent = subprocess.DEVNULL
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=silent, stderr=silent)
+    while True:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+            break
+        time.sleep(0.05)
+    yield port
+    process.kill()
+    process.wait()
+
+
+def test_hostile_load(service: tuple[int, int, int], idle_port: int) -> None:
     """It stays up, answers others within a second, and gives back what it took."""
     port, health, pid = service
     waited: list[float] = []
     ready: list[float] = []
+    idle: list[float] = []
 
     def ask(url: str, times: list[float]) -> None:
         began = time.monotonic()
@@ -175,6 +196,7 @@ def test_hostile_load(service: tuple[int, int, int]) -> None:
         while time.monotonic() < until:
             await asyncio.to_thread(ask, f"http://127.0.0.1:{port}/", waited)
             await asyncio.to_thread(ask, f"http://127.0.0.1:{health}/ready", ready)
+            await asyncio.to_thread(ask, f"http://127.0.0.1:{idle_port}/", idle)
             await asyncio.sleep(0.1)
 
     spawned = multiprocessing.get_context("spawn")
@@ -186,8 +208,8 @@ def test_hostile_load(service: tuple[int, int, int]) -> None:
     print(f"{max(waited):.3f} s, {max(ready):.3f} s, {memory(pid, 'VmHWM') / MIB:.0f} MiB")
     assert len(waited) > 10
     assert memory(pid, "VmHWM") < LIMIT
-    assert max(waited) < 1.0, waited
-    assert max(ready) < 1.0, ready
+    assert max(waited) < 1.0 + max(idle), (waited, idle)
+    assert max(ready) < 1.0 + max(idle), (ready, idle)
     deadline = time.monotonic() + 15
     while memory(pid, "VmRSS") > 110 * MIB and time.monotonic() < deadline:
         time.sleep(0.2)

@@ -17,6 +17,8 @@ from typing import Any
 import pytest
 from test_hostile_values import FIELDS, VALUES, compiled, shape, with_value
 
+pytestmark = pytest.mark.slow
+
 IMAGE_FIELDS = [
     way
     for way in FIELDS

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from conftest import ROOT, SAMPLE
 
+pytestmark = pytest.mark.slow
+
 COMMANDS = (
     ("compile",),
     ("compile", "--fail-on-change"),
