@@ -32,6 +32,7 @@ from gitopsc_runner.upstream import Upstream, find_upstream
 GRACE_SECONDS = 20
 """For requests under way after SIGTERM; with the drain before, Kubernetes' 30 are not up."""
 
+_ACCEPTED_AT_ONCE = 16
 _UNREADY_SECONDS = 5
 """Until a kubelet has asked three times, and others have heard."""
 
@@ -185,7 +186,10 @@ class _Server(uvicorn.Server):
         """An init that is a coroutine runs in the loop that the handler will run in."""
         if starting is not None:
             await starting
-        serving = asyncio.ensure_future(self.serve(sockets=[requests]))
+        # The loop accepts one connection of each socket in a turn: by one alone, who comes after a
+        # hundred that are refused and come again would wait for a hundred turns.
+        sockets = [requests, *(requests.dup() for _ in range(_ACCEPTED_AT_ONCE - 1))]
+        serving = asyncio.ensure_future(self.serve(sockets=sockets))
         while not self.started and not serving.done():
             await asyncio.sleep(0.01)
         if not self._application.is_draining:
