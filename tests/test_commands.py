@@ -89,6 +89,7 @@ def test_codes_are_listed_and_misspelled(capsys: pytest.CaptureFixture[str]) -> 
 # schema
 
 
+@pytest.mark.slow
 def test_a_schema_is_complete_in_itself(capsys: pytest.CaptureFixture[str]) -> None:
     names = [line.split()[0] for line in out(capsys, "schema").splitlines()]
     assert {*(kind.replace(":", ".") for kind in COMPILED_KINDS), "gitopsc"} < set(names)

@@ -145,12 +145,14 @@ def test_what_reading_tells(name: str) -> None:
     assert uses(files) == expected
 
 
+@pytest.mark.slow
 def test_a_table_that_many_lines_change() -> None:
     lines = "".join(f"    df['c{n}'] = x\n" for n in range(20_000))
     text = f"df = 1\n\ndef f(x):\n    df = x\n{lines}\ndef g(x):\n    x{'.a(1)' * 5_000}\n"
     assert outline(text.encode()).bodies["f"].assigns is None
 
 
+@pytest.mark.slow
 def test_a_module_of_many_lines() -> None:
     lines = "".join(f"    project.log_table('t{n}')\n" for n in range(50_000))
     body = outline(f"def run(project):\n{lines}".encode()).bodies["run"]

@@ -89,7 +89,13 @@ def test_there_is_something_to_check() -> None:
     assert len(DOCKERFILES) >= 10
 
 
-@pytest.mark.parametrize("version", [f"1.{minor}" for minor in range(31, 38)])
+@pytest.mark.parametrize(
+    "version",
+    [
+        pytest.param(version, marks=[pytest.mark.slow] if version != "1.34" else [])
+        for version in (f"1.{minor}" for minor in range(31, 38))
+    ],
+)
 @pytest.mark.parametrize("path", WRITTEN, ids=name)
 def test_kubernetes_accepts_every_object(path: Path, version: str) -> None:
     for each in objects(path):

@@ -249,6 +249,7 @@ SESSIONS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("take", SESSIONS, ids=lambda take: take.__name__.strip("_"))
 def test_an_editor(
     take: Callable[[Client, Path], Coroutine[Any, Any, None]], tmp_path: Path

@@ -307,6 +307,7 @@ def test_no_cache_inside_of_what_is_compiled(
         assert not Path(place).exists()
 
 
+@pytest.mark.slow
 def test_an_edit_of_the_same_size_in_the_same_moment_is_seen(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -125,6 +125,7 @@ def placement(run: dict[str, Any], dialect: str) -> dict[str, Any]:
     return placed
 
 
+@pytest.mark.slow
 @given(st.lists(runs, min_size=1, max_size=3))
 @settings(max_examples=100, deadline=None)
 def test_the_dialects_say_the_same(meaning: list[dict[str, Any]]) -> None:

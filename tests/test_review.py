@@ -367,6 +367,7 @@ def test_the_template_for_gitlab(cloned: Repository, forge: type[Forge], tmp_pat
         assert (cloned.root / place).exists(), place
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["github", "gitlab"])
 def test_the_templates_with_a_branch_for_the_output(
     kind: str, repository: Repository, tmp_path: Path

@@ -192,6 +192,7 @@ def writer(folder: Path, text: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_leaves_whole_files(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
