@@ -2,7 +2,8 @@
 excuse, emit, admit, combine.
 
 Scan is before, write after. One error anywhere means that nothing is emitted. Every stage still
-runs on what it can, so that one compile shows every problem.
+runs on what it can, so that one compile shows every problem. What other commands alone need (pin,
+tidy, transcribe, compare) is imported where it is called: a compile starts without it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from functools import partial
 from gitopsc.adapters.processes import spread
 from gitopsc.admit import admit
 from gitopsc.combine import combine
-from gitopsc.compare import compare, compare_environments
 from gitopsc.divide import divide
 from gitopsc.emit import emit
 from gitopsc.excuse import excuse
@@ -40,8 +40,6 @@ from gitopsc.parse import parse
 from gitopsc.plan import plan
 from gitopsc.resolve import resolve
 from gitopsc.screen import screen
-from gitopsc.tidy import tidy
-from gitopsc.transcribe import transcribe
 from gitopsc.validate import validate
 
 _MANY = 1_500
@@ -129,18 +127,18 @@ def compile_part(
             if kept is not None:
                 planned = planned.only(kept.get(front.project.prefix, ()))
             plans.append((program, planned))
+    compiled = {program.project.folder: _short(program) for program in programs}
     emitted: list[tuple[Compiled, Emission]] = []
     if not has_errors(diagnostics):
         for program, planned in plans:
             emission = emit(planned, memo)
             diagnostics += emission.problems
             diagnostics += admit(planned, emission.files, tree.previous)
-            emitted.append((_short(program), emission))
+            emitted.append((compiled[program.project.folder], emission))
     if has_errors(diagnostics):
         emitted = []
-    linked = {program.project.folder: program for program in programs}
     return Compilation(
-        projects=tuple(_short(linked.get(project.folder) or project) for project in read.all),
+        projects=tuple(compiled.get(each.folder) or _short(each) for each in read.all),
         programs=tuple(programs),
         resolutions=tuple(resolved),
         plans=tuple(planned for _, planned in plans),
@@ -148,7 +146,9 @@ def compile_part(
         objects=tuple((project, emission.objects) for project, emission in emitted),
         diagnostics=tuple(diagnostics),
         is_empty=not any(project.descriptors for project in read.all),
-        taken=tuple((_short(program), tuple(_taken(planned))) for program, planned in plans),
+        taken=tuple(
+            (compiled[program.project.folder], tuple(_taken(planned))) for program, planned in plans
+        ),
     )
 
 
@@ -265,6 +265,8 @@ def link_tree(
 
 def tidy_tree(tree: Tree) -> Tidied:
     """The files of a tidy repository that means the same; none when there is an error."""
+    from gitopsc.tidy import tidy
+
     read = _front_end(tree)
     found = [problem for front in read.fronts for problem in front.diagnostics]
     diagnostics = (*read.diagnostics, *_unlocked(found))
@@ -291,6 +293,8 @@ def review_trees(
     """Both sides compiled, and what the second does over the first, with the steps that both have
     done once. With errors, a side is as if it had nothing. `committed` are the base's manifests;
     `choose` says, of all of it, which nodes are looked at, in all environments or in one."""
+    from gitopsc.compare import compare
+
     memo = Memo()
     before, after = compile_tree(base, memo), compile_tree(head, memo)
     was = Compilation() if has_errors(before.diagnostics) else before
@@ -306,6 +310,8 @@ def review_environments(
     first: Tree, second: Tree, names: tuple[str, str]
 ) -> tuple[Compilation, Compilation, tuple[Difference, ...]]:
     """Both sides compiled, which may be one, and what the second environment has otherwise."""
+    from gitopsc.compare import compare_environments
+
     memo = Memo()
     before = compile_tree(first, memo)
     after = before if second is first else compile_tree(second, memo)
@@ -322,6 +328,8 @@ def transcribe_notebook(
     """The files that a notebook comes to, what it does not tell, and what they compile to in a
     folder of that name. `beside` is the notebook's own folder; `around` gives the files that a
     project of a name has anyway, such as its settings."""
+    from gitopsc.transcribe import transcribe
+
     project, files, diagnostics = transcribe(path, content, beside.files, project_name(folder))
     if files and around is not None:
         added = {path: FunctionFile(path, text) for path, text in around(project).items()}

@@ -12,6 +12,7 @@ from gitopsc.link.data import Data, code_inputs, written_inputs, written_referen
 from gitopsc.link.drafts import Draft
 from gitopsc.model.descriptor import Project
 from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.document import Pointer
 from gitopsc.model.program import RUNNER_VARIABLES, Action, Function, Reference, Run, output_names
 
 
@@ -107,20 +108,19 @@ def _profile_problems(project: Project, draft: Draft) -> Iterator[Diagnostic]:
 def _repeated_names(draft: Draft) -> Iterator[Diagnostic]:
     """A cluster refuses a pod that sets a variable twice; some are the runner's."""
     merged = draft.merged
-    variables = [
-        (variable.name, merged.span("envs", index, "name"))
+    variables: list[tuple[str, str, Pointer]] = [
+        (variable.name, "envs", (index, "name"))
         for index, variable in enumerate(merged.spec.envs or ())
     ]
     variables += [
-        (name, merged.span("secrets", index))
-        for index, name in enumerate(merged.spec.secrets or ())
+        (name, "secrets", (index,)) for index, name in enumerate(merged.spec.secrets or ())
     ]
     names: set[str] = set()
-    for name, place in variables:
+    for name, key, way in variables:
         if name in RUNNER_VARIABLES:
-            yield sentences.variable_of_the_runner(name, place)
+            yield sentences.variable_of_the_runner(name, merged.span(key, *way))
         elif name in names:
-            yield sentences.set_twice(name, place)
+            yield sentences.set_twice(name, merged.span(key, *way))
         names.add(name)
 
 

@@ -19,6 +19,13 @@ __all__ = ("NotPython", "Outline", "outline_of")
 
 def outline_of(content: bytes, memo: Memo) -> Outline:
     """Raises NotPython."""
+    made: Outline | None = memo.made.get(content)
+    if made is None:
+        made = memo.made[content] = _outline(content, memo)
+    return made
+
+
+def _outline(content: bytes, memo: Memo) -> Outline:
     key = step_key("outline", content)
     known = memo.recall(key)
     if known is not None:

@@ -14,11 +14,10 @@ from gitopsc.model.lock import BasePin, FunctionPin, Lock, RequirementsPin
 def bad_requirements(function: FunctionDescriptor, runner: tuple[str, ...]) -> Iterator[Diagnostic]:
     """Both are installed together: what plainly excludes a pin of the `runner` is told here."""
     for index, text in enumerate(function.spec.requirements or ()):
-        span = function.requirement_span(index)
         if fault := requirement_fault(text):
-            yield sentences.bad_requirement(fault, span)
+            yield sentences.bad_requirement(fault, function.requirement_span(index))
         elif pin := excluded_pin(text, runner):
-            yield sentences.excludes_the_runner(text, pin, span)
+            yield sentences.excludes_the_runner(text, pin, function.requirement_span(index))
 
 
 def locked_packages(

@@ -15,11 +15,13 @@ KEY_SIZE = 16
 
 
 class Memo:
-    """`known` is what an earlier compile has kept; `used` what the next one should know."""
+    """`known` is what an earlier compile has kept; `used` what the next one should know. `made` are
+    values made of these, by what they were made of: for this compile alone."""
 
     def __init__(self, known: Mapping[bytes, Any] | None = None) -> None:
         self.known = known or {}
         self.used: dict[bytes, Any] = {}
+        self.made: dict[object, Any] = {}
 
     def recall(self, key: bytes) -> Any:
         """None for what is not known."""
