@@ -1,4 +1,5 @@
-"""Texts and fixes -> the texts as the fixes make them, with nothing else in them touched.
+"""Texts and fixes -> the texts as the fixes make them, with nothing else in them touched; for an
+editor, the one replacement that a fix comes to.
 
 Of two fixes for one place, the first is taken: the other is for the next time. What would leave a
 file that cannot be read is not done.
@@ -14,6 +15,7 @@ from itertools import islice
 
 from gitopsc.adapters.yaml import read_documents
 from gitopsc.model.fix import Fix
+from gitopsc.model.source import Span
 
 
 def rewrite(texts: Mapping[str, str], fixes: Iterable[Fix]) -> Mapping[str, str]:
@@ -35,6 +37,33 @@ def rewrite(texts: Mapping[str, str], fixes: Iterable[Fix]) -> Mapping[str, str]
         if text != texts[path]:
             found[path] = text
     return found
+
+
+def replacement(path: str, text: str, fix: Fix) -> Fix | None:
+    """A fix of a file as the one replacement that it comes to; None where it is not done."""
+    if fix.way == "replace":
+        return fix
+    changed = rewrite({path: text}, [fix]).get(path)
+    if changed is None:
+        return None
+    start = _in_common(text, changed)
+    same = _in_common(text[start:][::-1], changed[start:][::-1])
+    span = Span(path, *_place(text, start), *_place(text, len(text) - same))
+    return Fix("replace", span, changed[start : len(changed) - same])
+
+
+def _in_common(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _place(text: str, offset: int) -> tuple[int, int]:
+    """The line and the column of an offset, from 1."""
+    ends = [each.end() for each in _LINE_END.finditer(text, 0, offset)]
+    start = ends[-1] if ends else 0
+    mark = 1 if not ends and text.startswith("\ufeff") else 0
+    return len(ends) + 1, offset - start - mark + 1
 
 
 def _faults(path: str, text: str) -> float:

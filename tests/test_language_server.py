@@ -160,6 +160,22 @@ async def _problems_come_and_go_as_one_types(client: Client, tmp_path: Path) -> 
     assert (edit.new_text, edit.range.start.character) == ("parameters", 2)
     editor.type("paramters:", "parameters:")
     assert await editor.problems(lambda found: not found) == []
+    # Quotes around what YAML reads as a number.
+    editor.type("{country: IT}", "{country: IT}\n  envs: [{name: A, value: 3.10}]")
+    (problem,) = await editor.problems(lambda found: len(found) == 1)
+    (fix,) = await client.text_document_code_action_async(
+        types.CodeActionParams(
+            editor.identifier,
+            types.Range(types.Position(5, 0), types.Position(5, 0)),
+            types.CodeActionContext(diagnostics=[]),
+        )
+    ) or [None]
+    assert isinstance(fix, types.CodeAction), problem
+    assert fix.edit is not None
+    ((_, (edit,)),) = (fix.edit.changes or {}).items()
+    assert edit.new_text == '"3.10"'
+    editor.type("{country: IT}\n  envs: [{name: A, value: 3.10}]", "{country: IT}")
+    assert await editor.problems(lambda found: not found) == []
     # In columns of UTF-16, and in a file that does not parse.
     editor.type("{country: IT}", "{country: 🌍, contry: IT}")
     (problem,) = await editor.problems(lambda found: len(found) == 1)

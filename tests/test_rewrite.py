@@ -15,7 +15,7 @@ from conftest import ROOT
 from gitopsc.cli import main
 from gitopsc.model.fix import Fix
 from gitopsc.model.source import Span
-from gitopsc.rewrite import rewrite
+from gitopsc.rewrite import replacement, rewrite
 
 ERRORS = sorted((ROOT / "tests" / "errors").glob("*.yaml"))
 SETTINGS = """\
@@ -217,3 +217,18 @@ def test_a_link_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert main(["validate", "--fix", str(folder)]) == 1
     assert "it is a link, and is not replaced" in capsys.readouterr().err
     assert (folder / "run.yaml").is_symlink()
+
+
+def test_a_fix_is_one_replacement() -> None:
+    """That an editor can make: of all fixes, the same text as `--fix` writes."""
+    text = "\ufeffkind: x\r\nspec: {a: 012, b: [1, 2]}\r\nother: 'é'\r\n"
+    for fix in (
+        Fix("quote", Span("x.yaml", 2, 11, 2, 14)),
+        Fix("insert", Span("x.yaml", 2, 8, 2, 9), "new: 1"),
+        Fix("insert", Span("x.yaml", 3, 1, 3, 6), "new: 1"),
+    ):
+        made = replacement("x.yaml", text, fix)
+        assert made is not None
+        expected = rewrite({"x.yaml": text}, [fix])["x.yaml"]
+        assert rewrite({"x.yaml": text}, [made])["x.yaml"] == expected
+    assert replacement("x.yaml", text, Fix("quote", Span("x.yaml", 3, 8, 3, 11))) is None

@@ -36,6 +36,9 @@ class Workspace(Protocol):
     def asked(self, asked: Asked) -> Assistance:
         """An answer about a place."""
 
+    def replacement(self, fix: Fix) -> Fix | None:
+        """A fix as the one replacement of a text that it comes to."""
+
     def lines(self, path: str) -> Sequence[str]:
         """The lines of a file as it was last looked at."""
 
@@ -146,18 +149,19 @@ class _Session:
         """Of what the cursor is at, that needs no thought."""
         path = self._path(params.text_document.uri)
         first, last = params.range.start.line + 1, params.range.end.line + 1
-        return [
-            self._types.CodeAction(
-                title=each.hint or each.message,
-                kind=self._types.CodeActionKind.QuickFix,
-                diagnostics=[self._diagnostic(each)],
-                edit=self._edits((each.fix,)),
-            )
-            for each in self._known.get(path, ())
-            if each.fix is not None
-            and each.fix.way == "replace"
-            and first <= each.span.line <= last
-        ]
+        found = []
+        for each in self._known.get(path, ()):
+            if each.fix is None or self._workspace is None or not first <= each.span.line <= last:
+                continue
+            if (fix := self._workspace.replacement(each.fix)) is not None:
+                action = self._types.CodeAction(
+                    title=each.hint or each.message,
+                    kind=self._types.CodeActionKind.QuickFix,
+                    diagnostics=[self._diagnostic(each)],
+                    edit=self._edits((fix,)),
+                )
+                found.append(action)
+        return found
 
     def _ask(self, what: Any, params: Any, name: str = "") -> Assistance:
         if self._workspace is None:

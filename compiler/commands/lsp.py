@@ -15,9 +15,11 @@ from gitopsc.commands.reading import read
 from gitopsc.model.assistance import Asked, Assistance
 from gitopsc.model.compilation import Compilation
 from gitopsc.model.diagnostic import Diagnostic, has_errors, in_order
+from gitopsc.model.fix import Fix
 from gitopsc.model.memo import Memo
 from gitopsc.model.source import SourceFile, Tree
 from gitopsc.pipeline import compile_tree
+from gitopsc.rewrite import replacement
 
 DESCRIPTION = (
     "Serve editors over standard input and output (Language Server Protocol): problems as one"
@@ -74,6 +76,10 @@ class _Folder:
         """By what there is now, or by what there was before the last mistake."""
         found = assist(asked, self._latest)
         return found if found != Assistance() else assist(asked, self._sound)
+
+    def replacement(self, fix: Fix) -> Fix | None:
+        path = fix.span.path
+        return replacement(path, "\n".join(self.lines(path)), fix)
 
     def lines(self, path: str) -> Sequence[str]:
         return self._tree.lines(path)
