@@ -29,13 +29,17 @@ def main() -> int:
         return 1
     (bake,) = arguments.project.glob("*/images/docker-bake.json")
     for name, target in sorted(json.loads(bake.read_text())["target"].items()):
-        command = [*builder, "build", *shlex.split(arguments.flags), "-f", target["dockerfile"]]
-        if not Path(builder[0]).name.startswith("docker"):  # which finds it by its name
-            command += ["--ignorefile", f"{target['dockerfile']}.dockerignore"]
+        dockerfile = f"{target['context']}/{target['dockerfile']}".removeprefix("./")
+        command = [*builder, "build", *shlex.split(arguments.flags), "-f", dockerfile]
+        ignored = arguments.project / f"{dockerfile}.dockerignore"
+        if ignored.is_file() and not Path(builder[0]).name.startswith("docker"):  # which finds it
+            command += ["--ignorefile", f"{dockerfile}.dockerignore"]
         for tag in target["tags"]:
             command += ["-t", tag]
         environment = {**os.environ, "DOCKER_BUILDKIT": "1"}
-        done = subprocess.run([*command, "."], cwd=arguments.project, env=environment, check=False)
+        done = subprocess.run(
+            [*command, target["context"]], cwd=arguments.project, env=environment, check=False
+        )
         if done.returncode:
             print(f"images: `{name}` cannot be built: {shlex.join(command)}", file=sys.stderr)
             return 1

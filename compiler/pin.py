@@ -133,7 +133,8 @@ def _built(project: Project) -> Iterator[tuple[str, FunctionDescriptor]]:
     """Functions that get an image, with their keys in the lock."""
     keys = project.lock_keys()
     for descriptor in project.entities.functions:
-        if descriptor.valid and descriptor.spec.image is None:
+        is_built = descriptor.kind != "container" and descriptor.spec.image is None
+        if descriptor.valid and is_built:
             yield keys[descriptor.name, descriptor.id], descriptor
 
 

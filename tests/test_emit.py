@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import yaml
 from conftest import CASES, SAMPLE, tree_of
 from gitopsc.model import identity
 from gitopsc.model.artifact import ClusterObject, ImageReference
+from gitopsc.model.diagnostic import has_errors
 from gitopsc.pipeline import compile_tree
 from gitopsc.scan import scan
 from ruamel.yaml import YAML
@@ -138,3 +140,38 @@ def test_large_settings_arrive_as_they_are(text: str, size: int, is_large: bool)
     assert settings["run"] == "make-it", "`Make-It` and `make-it` have one record"
     ((_, objects),) = compilation.objects
     assert [each.record.run for each in objects if each.record] == ["make-it"]
+
+
+def test_the_folder_of_a_dockerfile_decides_its_image() -> None:
+    """What lies there, and not where it lies."""
+
+    def made(folder: str, script: str) -> tuple[set[str], set[str]]:
+        function = {
+            "kind": "container",
+            "name": "tool",
+            "spec": {"dockerfile": f"{folder}/Dockerfile"},
+        }
+        run = {"kind": "container+job:run", "name": "tool", "spec": {"function": "tool"}}
+        files = {
+            "gitopsc.yaml": "{project: demo, registry: registry.example.com}",
+            "all.json": json.dumps([function, run]),
+            f"{folder}/Dockerfile": "FROM alpine:3.20\nCOPY . /tool\n",
+            f"{folder}/inner/run.sh": script,
+            "other/notes.txt": "not copied",
+        }
+        compilation = compile_tree(tree_of(files))
+        assert not has_errors(compilation.diagnostics), compilation.diagnostics
+        ((_, outputs),) = compilation.outputs
+        texts = {file.path: file.content.decode() for file in outputs}
+        assert not any(path.startswith("images/runner/") for path in texts)
+        target = json.loads(texts["images/docker-bake.json"])["target"]["tool"]
+        assert (target["context"], target["dockerfile"]) == (folder, "Dockerfile")
+        jobs = set(re.findall(r"name: (tool-\w{10})", texts["manifests/default/tool.yaml"]))
+        assert target["tags"][0] in texts["manifests/default/tool.yaml"]
+        return set(target["tags"]), jobs
+
+    first = made("tools/one", "echo 1")
+    assert made("tools/two", "echo 1") == first
+    changed = made("tools/one", "echo 2")
+    assert not changed[0] & first[0]
+    assert not changed[1] & first[1]

@@ -255,7 +255,29 @@ def _check_runtime(wanted: Iterable[ResolvedRun]) -> None:
     for each in wanted:
         if each.run.function.is_container:
             what = f"`{each.run.name}` is a container, and `gitopsc run` runs Python functions"
-            raise Refused(f"{what}; by hand: {shlex.join(_by_docker(each))}")
+            raise Refused(f"{what}; by hand: {_by_hand(each)}")
+
+
+def _by_hand(resolved: ResolvedRun) -> str:
+    function = resolved.run.function
+    started = shlex.join(_by_docker(resolved))
+    if function.dockerfile is None:
+        return started
+    folder = str(function.origin)
+    built = [
+        "docker",
+        "build",
+        "--tag",
+        _tag(resolved),
+        "--file",
+        f"{folder}/{function.dockerfile}",
+    ]
+    return f"{shlex.join([*built, folder])} && {started}"
+
+
+def _tag(resolved: ResolvedRun) -> str:
+    """What an image that is there is called, or one that is built by hand."""
+    return resolved.run.function.image or resolved.run.function.name
 
 
 def _by_docker(resolved: ResolvedRun) -> Iterator[str]:
@@ -270,7 +292,7 @@ def _by_docker(resolved: ResolvedRun) -> Iterator[str]:
         yield from ("--publish", f"{each.port}:{each.target}")
     if function.command is not None:
         yield from ("--entrypoint", function.command)
-    yield str(resolved.run.function.image)
+    yield _tag(resolved)
     yield from spec.args or ()
 
 

@@ -40,8 +40,9 @@ def emit(plan: Plan, memo: Memo | None = None) -> Emission:
     memo = memo or Memo()
     images = {image.name: build_image(plan, image, memo) for image in plan.images}
     if images:
-        for path, content in runner(plan):
-            files[f"images/runner/{path}"] = content
+        if any(image.context is None for image in plan.images):
+            for path, content in runner(plan):
+                files[f"images/runner/{path}"] = content
         for built in images.values():
             files |= built.files
         files["images/docker-bake.json"] = readable_json(bake_file(plan, images.values())).encode()

@@ -84,6 +84,11 @@ def runner(plan: Plan) -> tuple[tuple[str, bytes], ...]:
 
 
 def _image_files(plan: Plan, image: Image) -> dict[str, bytes]:
+    """Nothing where the Dockerfile is its author's."""
+    return {} if image.context is not None else _function_files(plan, image)
+
+
+def _function_files(plan: Plan, image: Image) -> dict[str, bytes]:
     """The Dockerfile of a function, and what it copies that is not in the project yet."""
     folder = f"images/{image.name}"
     files = {
@@ -175,6 +180,8 @@ def _copies(files: Iterable[FunctionFile], root: str) -> list[Mapping[str, Any]]
 
 def _tag(plan: Plan, image: Image, built: Mapping[str, bytes]) -> str:
     """16 hex digits of everything that goes into an image (design.md section 4)."""
+    if image.context is not None:
+        return _context_tag(image)
     folder = f"images/{image.name}"
     copied = [(f"{_SOURCE_FOLDER}/{file.path}", file) for file in image.files]
     digests = [
@@ -188,6 +195,15 @@ def _tag(plan: Plan, image: Image, built: Mapping[str, bytes]) -> str:
         "dockerfile": _wherever(plan, image, built),
         "platform": PLATFORM,
     }
+    return identity.content_digest(identity.canonical(parts))[:16]
+
+
+def _context_tag(image: Image) -> str:
+    """Of all that a builder may copy, wherever the folder lies."""
+    digests = [
+        (file.path, file.executable, identity.content_digest(file.content)) for file in image.files
+    ]
+    parts = {"files": sorted(digests), "dockerfile": image.dockerfile, "platform": PLATFORM}
     return identity.content_digest(identity.canonical(parts))[:16]
 
 
@@ -214,14 +230,15 @@ def _wherever(plan: Plan, image: Image, built: Mapping[str, bytes]) -> str:
 
 
 def bake_file(plan: Plan, images: Iterable[BuiltImage]) -> Mapping[str, Any]:
-    """Every image as a target for `docker buildx bake`, run from the project's folder."""
+    """Every image as a target for `docker buildx bake`, run from the project's folder. Dockerfiles
+    are relative to the context of their target."""
     registries = sorted({each.environment.registry or "localhost" for each in plan.environments})
     targets: dict[str, dict[str, Any]] = {}
     for built in images:
         image = built.image
         targets[image.name] = {
-            "context": ".",
-            "dockerfile": f"{plan.output}/images/{image.name}/Dockerfile",
+            "context": image.context or ".",
+            "dockerfile": image.dockerfile or f"{plan.output}/images/{image.name}/Dockerfile",
             "platforms": [PLATFORM],
             "tags": [str(built.reference(plan, registry)) for registry in registries],
         }

@@ -116,12 +116,13 @@ class _Drawing:
         self._nodes |= {node, image}
         descriptor = function.descriptor
         if function.image is None:
-            span = descriptor.key_span("spec", "source")
+            span = descriptor.key_span("spec", "dockerfile" if function.is_container else "source")
             self._edges.add(Edge(image.id, node.id, "produced_by", "source", span))
         if function.origin is not None:
             source = Node(f"source/{function.origin}", "source", function.origin)
             self._nodes.add(source)
-            span = descriptor.span("spec", "source", "source")
+            way = ("dockerfile",) if function.is_container else ("source", "source")
+            span = descriptor.span("spec", *way)
             self._edges.add(Edge(node.id, source.id, "consumes", "source", span))
 
     def add_run(self, run: Run) -> None:

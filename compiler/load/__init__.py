@@ -55,7 +55,7 @@ def _function(
 ) -> tuple[Function | None, list[Diagnostic]]:
     spec = descriptor.spec
     if descriptor.kind == "container":
-        return container(descriptor), []
+        return container(sources, descriptor)
     key = sources.keys[descriptor.name, descriptor.id]
     runner = runner_requirements(RUNTIME, sources.project.schemes)
     is_built = spec.image is None

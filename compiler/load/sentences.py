@@ -17,6 +17,7 @@ from gitopsc.model.diagnostic import (
     LARGE_SOURCE,
     LEFTOVER_PIN,
     LOCK_MISMATCH,
+    MISSING_KEY,
     NOT_COPIED,
     NOT_COVERED,
     NOT_FETCHED,
@@ -24,9 +25,11 @@ from gitopsc.model.diagnostic import (
     NOT_SUPPORTED,
     PLATFORM_IMAGE,
     PLATFORM_REFUSES,
+    SET_TWICE,
     SOURCE_MISSING,
     SOURCE_OUTSIDE,
     UNCALLED_INIT,
+    UNFIT_VALUE,
     UNKNOWN_HANDLER,
     UNREADABLE,
     WHOLE_SOURCE,
@@ -97,6 +100,23 @@ def missing(written: str, project: str, path: str, known: Iterable[str], span: S
     message = f"no file or folder `{written}` that Git does not ignore in project `{project}`"
     hint = did_you_mean(path, known) or "paths start at the project's folder"
     return Diagnostic(SOURCE_MISSING, message, span, hint)
+
+
+def no_image(function: FunctionDescriptor) -> Diagnostic:
+    message = "`image` is missing in `spec`"
+    hint = "write `image: registry.example.com/team/tool:1.0`, or `dockerfile: tool/Dockerfile`"
+    return Diagnostic(MISSING_KEY, message, function.span("spec"), hint)
+
+
+def image_and_dockerfile(function: FunctionDescriptor) -> Diagnostic:
+    message = f"`{function.name}` has an image, and a Dockerfile to build one from"
+    hint = "remove `image`: what is built is named by its content"
+    return Diagnostic(SET_TWICE, message, function.key_span("spec", "image"), hint)
+
+
+def project_as_context(written: str, span: Span) -> Diagnostic:
+    message = f"`{written}` lies in the project's own folder, all of which would go into its image"
+    return Diagnostic(UNFIT_VALUE, message, span, "put it into a folder with what it copies")
 
 
 def too_large(size: int, span: Span) -> Diagnostic:

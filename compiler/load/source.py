@@ -118,13 +118,10 @@ def _inline_source(function: FunctionDescriptor, keys: list[str]) -> Source | Un
 def _local_source(
     sources: Sources, function: FunctionDescriptor, written: str
 ) -> Source | Unavailable:
-    """Looked up in the project's folder, then in the descriptor's (design.md section 1)."""
     project, tree = sources.project, sources.tree
     span = function.span("spec", "source", "source")
-    beside = posixpath.dirname(project.relative(function.path))
-    candidates = [posixpath.normpath(written), posixpath.normpath(posixpath.join(beside, written))]
-    inside = [path for path in dict.fromkeys(candidates) if _is_relative(path)]
-    if written.startswith("/") or not inside:
+    inside = _candidates(project, function, written)
+    if not inside:
         return Unavailable(sentences.outside(written, span))
     for origin in inside:
         path = posixpath.normpath(project.prefix + origin)
@@ -147,9 +144,46 @@ def _local_source(
         ]
         if below:
             return _folder(sources, function, origin, dict(below))
-    names = [project.relative(path) for path in tree.files if path.startswith(project.prefix)]
-    problem = sentences.missing(written, project.name, candidates[0], names, span)
-    return Unavailable(problem)
+    return Unavailable(_missing(sources, written, span))
+
+
+def find_context(
+    sources: Sources, function: FunctionDescriptor, written: str
+) -> Source | Unavailable:
+    """The folder of a Dockerfile, which an image is built from: all of it, as builders have it."""
+    project, tree = sources.project, sources.tree
+    span = function.span("spec", "dockerfile")
+    inside = _candidates(project, function, written)
+    if not inside:
+        return Unavailable(sentences.outside(written, span))
+    for origin in inside:
+        if posixpath.normpath(project.prefix + origin) in tree.files:
+            folder = posixpath.dirname(origin)
+            if not folder:
+                return Unavailable(sentences.project_as_context(written, span))
+            below = sorted(tree.below(project.prefix + folder), key=lambda found: found.path)
+            named = [
+                (posixpath.relpath(each.path, project.prefix + folder), each) for each in below
+            ]
+            files = _read(named, project, span)
+            return files if isinstance(files, Unavailable) else Source(files, folder)
+    return Unavailable(_missing(sources, written, span))
+
+
+def _candidates(project: Project, function: FunctionDescriptor, written: str) -> list[str]:
+    """Looked up in the project's folder, then in the descriptor's (design.md section 1); none for
+    a path that leads out of both."""
+    beside = posixpath.dirname(project.relative(function.path))
+    paths = [posixpath.normpath(written), posixpath.normpath(posixpath.join(beside, written))]
+    inside = [path for path in dict.fromkeys(paths) if _is_relative(path)]
+    return [] if written.startswith("/") else inside
+
+
+def _missing(sources: Sources, written: str, span: Span) -> Diagnostic:
+    project = sources.project
+    known = [each for each in sources.tree.files if each.startswith(project.prefix)]
+    names = [project.relative(path) for path in known]
+    return sentences.missing(written, project.name, posixpath.normpath(written), names, span)
 
 
 def module_of(function: FunctionDescriptor, bare: str) -> str:

@@ -32,7 +32,8 @@ class Image:
     """An image to build for a function. `name` is fit for a path, `repository` for a reference.
 
     Versions of one function have one repository, and `version` is what the lineage calls it.
-    `files` are relative to the project where they have an origin.
+    `files` are relative to the project where they have an origin. A container's has a `dockerfile`
+    of its author in the folder `context` of the project, and `files` are all that lies there.
     """
 
     name: str
@@ -45,6 +46,8 @@ class Image:
     packages: str | None
     files: tuple[FunctionFile, ...]
     fetch: Fetch | None
+    context: str | None = None
+    dockerfile: str | None = None
 
 
 class Mount(NamedTuple):

@@ -111,6 +111,7 @@ class Function:
     `imports` the modules of others that it needs. `is_newest` says that no other version is the one
     that a bare name means. `data` is what its code names, `init_assigns` a variable of a module
     that its init function changes, and `opened` are arguments of the handler that have to be data.
+    `dockerfile` is the name of a container's own in its folder, the `origin`.
     """
 
     name: str
@@ -136,6 +137,7 @@ class Function:
     data: tuple[DataUse, ...] = ()
     init_assigns: str | None = None
     opened: tuple[str, ...] = ()
+    dockerfile: str | None = None
 
     @property
     def version(self) -> FunctionVersion:

@@ -81,6 +81,7 @@ class FunctionSpec:
     image: str | None = None
     command: str | None = None
     image_pull_policy: str | None = None
+    dockerfile: str | None = None
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> FunctionSpec:
@@ -94,6 +95,7 @@ class FunctionSpec:
             image=data.get("image"),
             command=data.get("command"),
             image_pull_policy=data.get("image_pull_policy"),
+            dockerfile=data.get("dockerfile"),
         )
 
 

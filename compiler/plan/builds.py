@@ -25,12 +25,14 @@ def image_of(function: Function) -> Image:
         repository=cleaned(function.name),
         function=function.name,
         version=function.unique_name,
-        base=function.pinned_base,
+        base="" if function.is_container else function.pinned_base,
         build=function.build,
         requirements=function.requirements,
         packages=function.packages.packages if function.packages else None,
         files=function.files,
         fetch=function.fetch,
+        context=function.origin if function.is_container else None,
+        dockerfile=function.dockerfile,
     )
 
 
@@ -70,7 +72,9 @@ def _unbuilt(program: Program, environment: str) -> Iterator[Diagnostic]:
     built = {build.function.version for build in program.builds}
     used = {run.function.version: run.function for run in program.runs if not run.local}
     for version, function in sorted(used.items(), key=str):
-        if function.image is None and version not in built:
+        if function.image is None and function.is_container:
+            yield sentences.not_built_in_clusters(function, environment)
+        elif function.image is None and version not in built:
             yield sentences.not_built(function, environment)
 
 

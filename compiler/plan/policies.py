@@ -47,6 +47,12 @@ def _image_problems(resolution: Resolution, function: Function) -> Iterator[Diag
         place = descriptor.span("spec", "image")
         yield from _named_problems(resolution, function.image, f"`{function.name}`", place)
         return
+    own = environment.registry
+    if own is not None and not policies.allows_registry(own):
+        registry = _place(resolution, "registry")
+        yield sentences.foreign_image(own, "what is built here", policies.registries, registry)
+    if function.is_container:  # what its Dockerfile starts from is its author's
+        return
     key = "base_image" if function.base_image is not None else "python_version"
     place = descriptor.span("spec", key)
     base = function.pinned_base
@@ -56,10 +62,6 @@ def _image_problems(resolution: Resolution, function: Function) -> Iterator[Diag
         yield sentences.foreign_image(base, "the base image", policies.registries, place)
     if policies.misses_digest(base):
         yield sentences.no_digest(base, place, "run `gitopsc lock --images`")
-    own = environment.registry
-    if own is not None and not policies.allows_registry(own):
-        place = _place(resolution, "registry")
-        yield sentences.foreign_image(own, "what is built here", policies.registries, place)
 
 
 def _named_problems(

@@ -97,6 +97,13 @@ def not_built(function: Function, environment: str) -> Diagnostic:
     return Diagnostic(NOT_BUILT, message, function.descriptor.name_span, hint)
 
 
+def not_built_in_clusters(function: Function, environment: str) -> Diagnostic:
+    message = f"clusters build no Dockerfiles of containers, so the image of `{function.name}` has"
+    message += f" to be there (environment `{environment}`)"
+    hint = "build it with `docker buildx bake` in CI, and push it"
+    return Diagnostic(NOT_BUILT, message, function.descriptor.name_span, hint)
+
+
 def needs_ssh(build: BuildRun) -> Diagnostic:
     message = f"the source of `{build.function.name}` needs an SSH key, which no cluster has"
     hint = "write `git+https://` with a `GIT_TOKEN`, or `sources: vendor`"

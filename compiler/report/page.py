@@ -167,8 +167,10 @@ def _run_facts(run: Run) -> tuple[tuple[str, str], ...]:
 
 
 def _function_entry(function: Function) -> _Entry:
-    facts = [*_described(function.descriptor), ("Python", function.python_version)]
-    if function.image is None:
+    facts = [*_described(function.descriptor)]
+    if not function.is_container:
+        facts.append(("Python", function.python_version))
+    if function.image is None and not function.is_container:
         facts.append(("base image", function.base))
     if function.requirements:
         facts.append(("requirements", masked(" ".join(function.requirements))))
