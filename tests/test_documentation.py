@@ -4,6 +4,7 @@ somewhere."""
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shlex
@@ -121,6 +122,37 @@ def test_a_page_to_follow(path: Path, tmp_path: Path) -> None:
     finally:
         reader.leave()
     assert reader.typed >= 4
+
+
+NOTEBOOK = """\
+import digitalhub as dh
+project = dh.get_or_create_project("cities")
+hello = project.new_function(name="hello", kind="python", python_version="PYTHON3_11",
+                             code="def hello(name): ...", handler="hello")
+hello.run("job", parameters={"name": "world"})
+"""
+OTHER_COMMANDS = [
+    command
+    for page in PAGES
+    if page.stem not in ("README", "tutorial")  # which are followed
+    for _, _, text in blocks(page, "console")
+    for command in re.findall(r"(?m)^\$ (.+)$", text)
+    if not command.startswith(("docker ", "gitopsc lock"))  # test_images.py, test_pin.py
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", OTHER_COMMANDS)
+def test_commands_of_other_pages_run(command: str, tmp_path: Path) -> None:
+    """In the sample, beside an export and a notebook."""
+    sample = tmp_path / "sample"
+    shutil.copytree(ROOT / "sample-project", sample)
+    shutil.copytree(ROOT / "tests" / "cases" / "dialect" / "repo", sample / "export")
+    cell = {"cell_type": "code", "source": NOTEBOOK}
+    (sample / "tutorial.ipynb").write_text(json.dumps({"cells": [cell], "nbformat": 4}))
+    subprocess.run(["git", "init", "-q"], cwd=sample, check=True)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(shlex.split(command), cwd=sample, env={**os.environ, "PATH": path}, check=True)
 
 
 def test_kustomize_on_top(tmp_path: Path) -> None:
