@@ -11,11 +11,13 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gitopsc.adapters.packaged import data_folder
 from gitopsc.model.output import escape_unprintable
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 class Text(str):
@@ -55,6 +57,8 @@ def template_text(path: str) -> Text:
 
 @cache
 def _environment(quote: Callable[[Any], str]) -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # not for errors alone
+
     environment = Environment(
         loader=FileSystemLoader(data_folder("templates"), encoding="utf-8"),
         undefined=StrictUndefined,
