@@ -171,6 +171,8 @@ def test_a_new_project_out_of_a_notebook(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    remote = "https://me@git.example.com/geo/cities"
+    subprocess.run(["git", "remote", "add", "origin", remote], cwd=tmp_path, check=True)
     (tmp_path / "pipeline.py").write_text(SCRIPT)
     monkeypatch.chdir(tmp_path)
     wanted = ["--from-notebook", "pipeline.py", "--ci", "gitlab", "--controller", "argocd"]
@@ -178,7 +180,8 @@ def test_a_new_project_out_of_a_notebook(
     settings = yaml.safe_load(Path("gitopsc.yaml").read_text())
     assert settings["project"] == "cities"
     assert settings["registry"] == "registry.example.com/team"
-    assert settings["controller"] == {"argocd": {"repo": "https://git.example.com/<repository>"}}
+    assert settings["controller"] == {"argocd": {"repo": "https://git.example.com/geo/cities"}}
+    assert settings["namespace"] == "cities"
     assert Path(".gitlab-ci.yml").is_file()
     assert Path(".gitopsc/schemas/python.schema.json").is_file()
     assert not Path("src").exists()
@@ -230,7 +233,10 @@ def test_a_terminal_is_asked(tmp_path: Path) -> None:
     assert "  answer argocd, flux or none" in shown
     settings = yaml.safe_load((folder / "gitopsc.yaml").read_text())
     assert (settings["project"], settings["registry"]) == ("cities", "registry.example.com/team")
-    assert settings["controller"]["flux"]["source"] == "cities"
+    assert settings["namespace"] == "cities"
+    assert (
+        "#     repo: https://git.example.com/<repository>" in (folder / "gitopsc.yaml").read_text()
+    )
     assert (folder / ".github/workflows/gitopsc.yml").is_file()
     status, shown = on_a_terminal(folder, "")
     assert status == 1

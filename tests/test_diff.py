@@ -183,6 +183,32 @@ def test_an_output_that_is_stale_is_told_apart(
     assert [each["name"].split("-")[0] for each in review["stale"]] == ["announce"]
 
 
+def test_what_no_compile_has_made_is_told_first(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A controller applies what is committed, whoever wrote it."""
+    edited, listed = ("deploy/manifests/staging/" + name for name in ("announce", "kustomization"))
+    repository.replace(f"{edited}.yaml", "allowPrivilegeEscalation: false", "privileged: true")
+    repository.commit()
+    text = diff(capsys, repository, "--base", "main", "--exit-code", status=1)
+    assert text.startswith(
+        f"`{edited}.yaml` is not what the descriptors make, and would be applied as it is: run"
+        " `gitopsc compile`. Compiled, merging changes nothing in a cluster."
+    )
+    kustomization = repository.root / f"{listed}.yaml"
+    kustomization.write_text(f"{kustomization.read_text()}  - added.yaml\n")
+    repository.commit()
+    review = told(capsys, repository, "--base", "main")
+    assert review["unmade"] == [f"{edited}.yaml", f"{listed}.yaml"]
+    assert main(["compile", str(repository.root)]) == 0
+    capsys.readouterr()
+    repository.commit()
+    assert told(capsys, repository, "--base", "main")["unmade"] == []
+    repository.replace(f"{edited}.yaml", "\n", "\r\n")
+    repository.commit()
+    assert told(capsys, repository, "--base", "main")["unmade"] == []
+
+
 def test_a_base_that_does_not_compile(
     repository: Repository, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -381,6 +407,8 @@ def test_a_comment_on_a_pull_request(
             (repository.root / path).rename(repository.root / new)
         else:
             (repository.root / path).unlink()
+    assert main(["compile", str(repository.root)]) == 0
+    capsys.readouterr()
     repository.commit()
     text = diff(capsys, repository, "--base", "main", "--format", "markdown")
     text = re.sub(r"\b[0-9a-f]{16}\b", "<digest>", text).replace("<digest>", "0" * 16)

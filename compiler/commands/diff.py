@@ -93,13 +93,15 @@ def _verbs(text: str) -> tuple[str, ...]:
 
 
 class _Sides(NamedTuple):
-    """Both trees, what the base has committed, and what is to be known of how they were found."""
+    """Both trees, what the base has committed, and what is to be known of how they were found.
+    `written` are the output folders as controllers would find them after a merge."""
 
     base: Tree
     head: Tree
     committed: Mapping[str, bytes]
     subject: str
     warnings: tuple[str, ...] = ()
+    written: Mapping[str, Mapping[str, bytes]] = {}
 
 
 class Reviewed(NamedTuple):
@@ -140,7 +142,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stderr.write(str(error))
         return 1
     sys.stdout.write(found.text(arguments.format, colour=wants_colour(sys.stdout)))
-    has_changes = arguments.exit_code and found.review.consequences
+    has_changes = arguments.exit_code and (found.review.consequences or found.review.unmade)
     return 1 if has_changes or fails(found.review, arguments.fail_on) else 0
 
 
@@ -155,6 +157,7 @@ def reviewed(arguments: argparse.Namespace) -> Reviewed:
         what = "the merge" if arguments.base or arguments.head else "the working tree"
         _check(after, sides.head, what)
         _check_environments(arguments.env, before, after)
+        unmade = _unmade(sides.written, after)
         warnings = [*sides.warnings]
         if errors := [each for each in before.diagnostics if has_errors([each])]:
             counts = render_counts(errors)
@@ -162,7 +165,28 @@ def reviewed(arguments: argparse.Namespace) -> Reviewed:
     subject = sides.subject
     if selects(arguments):
         subject = f"Of what is selected, {subject[0].lower()}{subject[1:]}"
-    return Reviewed(replace(review, warnings=tuple(warnings)), subject, before, after)
+    review = replace(review, warnings=tuple(warnings), unmade=unmade)
+    return Reviewed(review, subject, before, after)
+
+
+def _unmade(
+    written: Mapping[str, Mapping[str, bytes]], compilation: Compilation
+) -> tuple[str, ...]:
+    """Files of the outputs, in which controllers and builders read, that are there and not what a
+    compile makes. An output that is on no branch has none."""
+    made = {
+        f"{project.prefix}{project.output}": {file.path: file.content for file in files}
+        for project, files in compilation.outputs
+    }
+    found = []
+    for output, files in written.items():
+        compiled = made.get(output.rstrip("/"), {})
+        for path in {*files, *compiled}:
+            is_read = path.startswith(("manifests/", "controllers/", "images/"))
+            text = files.get(path, b"").replace(b"\r\n", b"\n")
+            if is_read and text != compiled.get(path, b"").replace(b"\r\n", b"\n"):
+                found.append(os.path.join(output, path))
+    return tuple(sorted(found))
 
 
 def _check(compilation: Compilation, tree: Tree, what: str) -> None:
@@ -262,13 +286,15 @@ def _sides(arguments: argparse.Namespace) -> Iterator[_Sides]:
         except GitRefused as error:
             reason = str(error)
         if not reason:
-            tree, _ = stack.enter_context(scan_revision(folder, merge.tree, merge.objects))
+            tree, now = stack.enter_context(scan_revision(folder, merge.tree, merge.objects))
+            if merge.conflicts:  # in generated files, which somebody has to compile
+                now = {}
         else:
             parted = merge_base(folder, base_ref, head_ref)
             base, written = stack.enter_context(scan_revision(folder, parted))
-            tree, _ = stack.enter_context(scan_revision(folder, head_ref))
+            tree, now = stack.enter_context(scan_revision(folder, head_ref))
             warnings = (f"This is what `{head_ref}` does since it left `{base_ref}`: {reason}.",)
-        yield _Sides(base, tree, _manifests(written), "Merging", warnings)
+        yield _Sides(base, tree, _manifests(written), "Merging", warnings, now)
 
 
 def _outside(conflicts: Sequence[str], folder: str, base: Tree) -> list[str]:

@@ -25,9 +25,6 @@ from gitopsc.model.output import readable_json
 from gitopsc.pipeline import link_tree
 
 _FOLDER = "project"
-_REPO = "https://git.example.com/<repository>"
-"""Where the clone has no remote yet."""
-
 _OUTPUT = "deploy"
 _SCHEMAS = ("descriptor", "gitopsc", "python", "python+job.run", "python+serve.run")
 
@@ -204,10 +201,10 @@ def _import(arguments: argparse.Namespace, root: Path, clone: Clone | None) -> i
 
 def _values(arguments: argparse.Namespace, root: Path, clone: Clone | None) -> dict[str, str]:
     """What the templates of a project take beside its name."""
-    values = {"controller": arguments.controller or "", "repo": _REPO, "path": ""}
+    values = {"controller": arguments.controller or "", "repo": "", "path": ""}
     values |= {"project": arguments.project or "", "registry": arguments.registry or ""}
     if clone is not None:
-        values["repo"] = _without_login(origin(clone.root) or "") or _REPO
+        values["repo"] = _without_login(origin(clone.root) or "")
         here = os.path.relpath(root.resolve(), os.path.realpath(clone.root))
         values["path"] = "" if here == "." else here
     return values
@@ -255,6 +252,7 @@ def _files(default: str, values: Mapping[str, str]) -> dict[str, str]:
             files[relative.removesuffix(".j2")] = render_yaml(
                 template,
                 name=name,
+                text=Text,
                 output=Text(_OUTPUT),
                 python_version=_python_version(),
                 **values,

@@ -32,11 +32,14 @@ def compare(
     them; none where output is kept off branches. `chosen` are the nodes that are looked at, in all
     environments or in one."""
     names = _renamed(base, head)
-    before, after = manifests_of(base), manifests_of(head)
+    # A controller whose folder is missing reports that, and prunes nothing of it.
+    left = _namespaces(base).keys() - names.keys() - _namespaces(head).keys()
+    before, after = manifests_of(base).without(left), manifests_of(head)
     objects = changed_objects(before.called(names), after)
     runs = {
         (project, names.get((project, environment), environment), run): each
         for (project, environment, run), each in runs_of(base).items()
+        if (project, environment) not in left
     }
     is_now = runs_of(head)
     focus = Focus(chosen, environment, runs, is_now)

@@ -53,7 +53,7 @@ class _Arrivals:
     """Why a run is on one side only: it is new or gone, its environment is, or it is renamed."""
 
     def __init__(self, before: Runs, after: Runs) -> None:
-        self._environments = [{where[:2] for where in runs} for runs in (before, after)]
+        self._known = {where[:2] for where in before}
         gone = {where: run for where, run in before.items() if where not in after}
         came = {where: run for where, run in after.items() if where not in before}
         self._old_names = {
@@ -66,7 +66,7 @@ class _Arrivals:
     def new(self, run: ClusterRun) -> Cause:
         where = run.program.project.name, run.environment.name
         old = self._old_names.get((*where, run.resolved.compute))
-        text = "new run" if where in self._environments[0] else "new environment"
+        text = "new run" if where in self._known else "new environment"
         if old is not None:
             text = f"{old} is called {run.name} now"
         return Cause("new", text, run.resolved.run.descriptor.name_span)
@@ -74,7 +74,7 @@ class _Arrivals:
     def removed(self, run: ClusterRun) -> Cause:
         where = run.program.project.name, run.environment.name
         new = self._new_names.get((*where, run.resolved.compute))
-        text = "removed" if where in self._environments[1] else "environment removed"
+        text = "removed"
         if new is not None:
             text = f"{run.name} is called {new} now"
         return Cause("removed", text, run.resolved.run.descriptor.name_span)

@@ -67,7 +67,7 @@ def _followed(found: Sequence[Consequence], head: Compilation) -> Iterator[str]:
     revisions: dict[str, set[str]] = {}
     for resolution in head.resolutions:
         environment, project = resolution.environment, resolution.program.project.name
-        revision = environment.controller.revision if environment.controller is not None else _MAIN
+        revision = environment.controller.followed if environment.controller is not None else _MAIN
         if revision != _MAIN and (project, environment.name) in changed:
             revisions.setdefault(revision, set()).add(environment.name)
     for revision, names in sorted(revisions.items()):
@@ -145,11 +145,14 @@ def _of_environments(
         if any(other == project for other, _ in was):
             yield f"Environment `{name}` is new: point a controller at `{now[project, name]}`."
     for project, name in sorted(was.keys() - now.keys()):
-        if any(other == project for other, _ in now):
-            yield (
-                f"Environment `{name}` is gone: a controller that reads `{was[project, name]}`"
-                " finds nothing there, and prunes what it had applied."
-            )
+        what = f"Environment `{name}`"
+        if not any(other == project for other, _ in now):
+            what += f" of project `{project}`"
+        yield (
+            f"{what} goes, and what it has applied stays: a controller reports that"
+            f" `{was[project, name]}` is missing, and prunes nothing. Delete its Application or"
+            " Kustomization, and then the objects."
+        )
 
 
 def _environments(compilation: Compilation) -> dict[tuple[str, str], str]:

@@ -5,7 +5,7 @@ Objects are paired by what a cluster knows them by: environment, namespace, kind
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from gitopsc.adapters.yaml import read_documents
@@ -45,6 +45,11 @@ class Manifests(NamedTuple):
             (key[0], names.get(key[:2], key[1]), *key[2:]): own for key, own in self.runs.items()
         }
         return Manifests(texts, runs)
+
+    def without(self, left: Container[tuple[str, str]]) -> Manifests:
+        """Without environments, by project and name."""
+        texts = {file: text for file, text in self.texts.items() if file[:2] not in left}
+        return Manifests(texts, self.runs)
 
 
 def manifests_of(compilation: Compilation) -> Manifests:

@@ -128,7 +128,8 @@ class Demand(NamedTuple):
 class Review:
     """All that a change does. `unchanged` are runs of which nothing changes; `notes` are sentences
     of what else it brings, and `warnings` of how sure all this is; `stale` are objects that differ
-    between what the base has committed and what it compiles to: they are no part of the change."""
+    between what the base has committed and what it compiles to: they are no part of the change.
+    `unmade` are files of the output that no compile of the descriptors makes as they are."""
 
     consequences: tuple[Consequence, ...]
     objects: tuple[ObjectChange, ...]
@@ -137,6 +138,7 @@ class Review:
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     stale: tuple[ObjectChange, ...] = ()
+    unmade: tuple[str, ...] = ()
 
     def of(self, verb: Verb) -> tuple[Consequence, ...]:
         return tuple(each for each in self.consequences if each.verb == verb)

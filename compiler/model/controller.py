@@ -16,9 +16,14 @@ class ArgoCD(NamedTuple):
     cluster: str = "in-cluster"
     namespace: str = "argocd"
 
+    @property
+    def followed(self) -> str:
+        return self.revision
+
 
 class Flux(NamedTuple):
-    """A Kustomization of the GitRepository `source`, which is written with a `repo`."""
+    """A Kustomization of the GitRepository `source`, which is written with a `repo`; it follows a
+    `tag`, or else a branch."""
 
     source: str
     repo: str | None = None
@@ -26,6 +31,11 @@ class Flux(NamedTuple):
     path: str = ""
     interval: str = "10m"
     namespace: str = "flux-system"
+    tag: str | None = None
+
+    @property
+    def followed(self) -> str:
+        return self.tag or self.revision
 
 
 Controller = ArgoCD | Flux

@@ -11,6 +11,7 @@ from gitopsc.model.program import Program
 from gitopsc.model.resolution import Resolution
 from gitopsc.plan import sentences
 from gitopsc.plan.builds import build_problems, cluster_builds, image_of
+from gitopsc.plan.controllers import controller_problems
 from gitopsc.plan.knative import knative_problems
 from gitopsc.plan.limits import (
     SETTINGS_LIMIT,
@@ -71,6 +72,7 @@ def _problems(program: Program, resolutions: Sequence[Resolution]) -> Iterator[D
             if resolved.run.merged.override is not None:
                 yield from quantity_problems(resolved.run)
     yield from output_problems(program)
+    yield from controller_problems(project)
     if any(function.image is None for function in program.functions):
         for environment in project.environments:
             if environment.registry is None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gitopsc.model.controller import ArgoCD, Controller
 from gitopsc.model.descriptor import Descriptor, Environment, Project
 from gitopsc.model.diagnostic import (
     BAD_NAME,
+    BAD_SETTINGS,
     CLAIM_CONFLICT,
     FOREIGN_BASE,
     FOREIGN_IMAGE,
@@ -46,6 +48,30 @@ from gitopsc.model.reference import StoreKey
 from gitopsc.model.source import Span
 from gitopsc.model.store import KNOWN_SCHEMES, Store
 from gitopsc.model.volume import Volume
+
+# Controllers
+
+
+def no_namespace(environment: str, controller: Controller, span: Span) -> Diagnostic:
+    who = "Argo CD" if isinstance(controller, ArgoCD) else "Flux"
+    message = f"{who} applies nothing without a namespace, and environment `{environment}` has none"
+    return Diagnostic(BAD_SETTINGS, message, span, f"write `namespace: {environment}`, for example")
+
+
+def one_destination(first: str, second: str, place: tuple[str, str], span: Span) -> Diagnostic:
+    cluster, namespace = place
+    message = f"Argo CD would apply `{first}` and `{second}` over each other: both go to namespace"
+    message += f" `{namespace}` of its cluster `{cluster}`"
+    hint = "give one of them another `namespace`, or `controller: {argocd: {cluster: ...}}`"
+    return Diagnostic(BAD_SETTINGS, message, span, hint)
+
+
+def one_source(first: str, second: str, source: str, span: Span) -> Diagnostic:
+    message = (
+        f"`{first}` and `{second}` write one GitRepository `{source}` that follows two revisions"
+    )
+    return Diagnostic(BAD_SETTINGS, message, span, "give one of them another `source`")
+
 
 # Names
 

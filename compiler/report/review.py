@@ -25,6 +25,7 @@ _MORE = 3
 """Further causes of one consequence that are told."""
 
 _MOST_UNCHANGED = 20
+_MOST_UNMADE = 3
 _DEEPEST = 3
 """Consequences of consequences that are indented further."""
 
@@ -52,14 +53,27 @@ def headline(review: Review, subject: str) -> str:
     refused = {(each.project, each.subject) for each in review.of("refused")}
     deleted = review.of("deletes")
     if not review.consequences:
-        return f"{subject} changes nothing in a cluster."
+        return _after_unmade(review, f"{subject} changes nothing in a cluster.")
     words = f"{subject} {_listed(parts)}; it deletes {_deleted(deleted)}."
     if not parts:
         words = f"{subject} deletes {_deleted(deleted)}."
     if refused:
         count = "one object" if len(refused) == 1 else f"{len(refused)} objects"
         words = f"Kubernetes refuses {count} of this. {words}"
-    return words
+    return _after_unmade(review, words)
+
+
+def _after_unmade(review: Review, words: str) -> str:
+    """First, what a controller would apply though no descriptor says so."""
+    if not review.unmade:
+        return words
+    count = len(review.unmade)
+    files = _listed([f"`{path}`" for path in review.unmade[:_MOST_UNMADE]])
+    if count > _MOST_UNMADE:
+        files = f"`{review.unmade[0]}` and {count - 1} more files"
+    are, they = ("is", "it is") if count == 1 else ("are", "they are")
+    told = f"{files} {are} not what the descriptors make, and would be applied as {they}: run"
+    return f"{told} `gitopsc compile`. Compiled, {words[0].lower()}{words[1:]}"
 
 
 def _deleted(found: Sequence[Consequence]) -> str:
@@ -328,6 +342,7 @@ def render_review_json(review: Review, subject: str) -> str:
             "notes": [*review.notes],
             "warnings": [*review.warnings],
             "stale": [_object(each) for each in review.stale],
+            "unmade": [*review.unmade],
         }
     )
 
