@@ -74,7 +74,7 @@ def compare_environments(
         told = found.setdefault(project, [])
         if old is not None and new is not None:
             if not told or told[0].run is not None:
-                causes = environment_causes(old.environment, new)
+                causes = environment_causes(old.environment, new, is_of_all=True)
                 own = tuple(each for each in causes if not each.text.startswith("environment "))
                 told.insert(0, Difference(project, None, own))
             own = tuple(each for each in own_causes(old, new) if each.reason != "upstream")

@@ -23,6 +23,9 @@ from gitopsc.model.specification import GitopsSpec
 _LONGEST = 60
 """Characters of a value that are told."""
 
+_MORE = 3
+"""Fields of a patch that are told."""
+
 _REASONS: Mapping[str, Reason] = {
     "base_image": "source",
     "build": "source",
@@ -277,9 +280,16 @@ def _pod_place(run: ClusterRun, field: str) -> Span | None:
     return _setting(run, "pod", field)
 
 
-def environment_causes(old: Environment, new: ClusterRun) -> Iterator[Cause]:
-    """What all runs of an environment have from it."""
+_OF_SERVICES = ("metrics", "network")
+"""Settings that nothing but what answers has a part in."""
+
+
+def environment_causes(
+    old: Environment, new: ClusterRun, *, is_of_all: bool = False
+) -> Iterator[Cause]:
+    """What a run has from its environment, or what all of them have."""
     now = new.environment
+    is_job = new.resolved.run.action == "job" and not is_of_all
     if old.name != now.name:
         text = f"environment {old.name} -> {now.name}, and records are kept by its name"
         yield Cause("settings", text, _setting(new))
@@ -293,7 +303,7 @@ def environment_causes(old: Environment, new: ClusterRun) -> Iterator[Cause]:
         ("builder", "build", old.builder, now.builder),
         ("executor", "workflows", old.executor, now.executor),
     ):
-        if first != second:
+        if first != second and not (is_job and key in _OF_SERVICES):
             shown = ("", "") if key == "build" else (first, second)
             text = _changed(label, *shown) if key != "build" else "where images are built"
             yield Cause("settings", text, _setting(new, key))
@@ -318,7 +328,9 @@ def _patch_causes(old: Environment, new: ClusterRun) -> Iterator[Cause]:
         for environment in (old, new.environment)
     )
     for says in sorted(now.keys() - was.keys()):
-        yield Cause("settings", f"patch of its {now[says].kind}", now[says].span())
+        patch = now[says]
+        changed = ", ".join((*patch.changes[:_MORE], *(["..."] if patch.changes[_MORE:] else [])))
+        yield Cause("settings", f"patch of its {patch.kind}: {changed}", patch.span())
     for says in sorted(was.keys() - now.keys()):
         if was[says].kind not in {now[each].kind for each in now.keys() - was.keys()}:
             yield Cause("settings", f"no patch of its {was[says].kind} any more", _setting(new))

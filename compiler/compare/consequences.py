@@ -207,9 +207,17 @@ def _ended(old: ClusterRun, cause: Cause) -> Consequence:
     notes = {
         "job": "what it made stays in the store",
         "schedule": "what it made stays in the store",
-        "service": "its address is gone" if old.resolved.run.has_address else "",
+        "service": _gone(old) if old.resolved.run.has_address else "",
     }
     return _made("deletes", old, (cause,), notes[old.kind])
+
+
+def _gone(old: ClusterRun) -> str:
+    """What of a service nobody finds any more."""
+    gitops = old.resolved.spec.gitops
+    expose = gitops.expose if gitops is not None else None
+    outside = f", and so is {expose.host}{expose.path.rstrip('/')}" if expose is not None else ""
+    return f"its address is gone{outside}"
 
 
 def _kind_cause(new: ClusterRun) -> Cause:

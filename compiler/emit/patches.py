@@ -14,6 +14,7 @@ from gitopsc.adapters.template import Text, yaml_document
 from gitopsc.emit import sentences
 from gitopsc.emit.fields import REPLACED, field_of, misfits, type_of
 from gitopsc.emit.pods import data_of
+from gitopsc.emit.restricted import loosenings
 from gitopsc.model.artifact import MUTABLE_OF_JOBS, ClusterObject
 from gitopsc.model.descriptor import Environment
 from gitopsc.model.diagnostic import (
@@ -122,7 +123,7 @@ def patched(
             before = after
             after, wrong = _applied(patch, before, run, environment.kubernetes)
             wrong = wrong or [*_policy_problems(patch, before, after, environment.policies)]
-            problems += wrong
+            problems += wrong or _loosening(patch, before, after)
         lines = part.split("\n")
         header = "".join(f"{line}\n" for line in lines if line.startswith("# Compiled from"))
         found.append(Patched(f"{header}# Patched by the settings.\n", data, after))
@@ -295,6 +296,19 @@ def _policy_problems(
         )
         for code, what in sorted(now - was):
             yield sentences.breaks_policy(patch, code, what)
+
+
+def _loosening(
+    patch: Patch, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Iterator[Diagnostic]:
+    """What a patch gives pods that gitopsc never does."""
+    for way in _TEMPLATES:
+        was, now = (
+            set(loosenings(pod)) if (pod := _at(data, (*way, "spec"))) is not None else set()
+            for data in (before, after)
+        )
+        if now - was:
+            yield sentences.loosened(patch, sorted(now - was))
 
 
 def _breaches(pod: Any, policies: Policies) -> Iterator[tuple[Code, str]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from gitopsc.model.diagnostic import (
+    LOOSENED_POD,
     PATCH_MISFIT,
     PATCH_OF_IDENTITY,
     UNFIT_VALUE,
@@ -98,6 +99,14 @@ def breaks_policy(patch: Patch, code: Code, what: str) -> Diagnostic:
     message = f"a patch makes {what}, which the settings' policies do not allow"
     place = ("merge",) if patch.merge is not None else ("json",)
     return Diagnostic(code, message, patch.key_span(*place), "leave it out of the patch")
+
+
+def loosened(patch: Patch, fields: Sequence[str]) -> Diagnostic:
+    message = "a patch takes pods out of the restricted Pod Security Standard:"
+    message += f" {', '.join(fields)}"
+    place = ("merge",) if patch.merge is not None else ("json",)
+    hint = "leave it out, unless the namespace allows it"
+    return Diagnostic(LOOSENED_POD, message, patch.key_span(*place), hint)
 
 
 def tag_of_argo(job: Workload, way: str, prefix: str) -> Diagnostic:

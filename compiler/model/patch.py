@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from gitopsc.model.document import Document, Pointer
@@ -22,6 +22,18 @@ class Misfit(NamedTuple):
     known: Sequence[str] = ()
     since: str | None = None
     until: str | None = None
+
+
+def _leaves(value: Any, way: str) -> Iterator[str]:
+    if isinstance(value, Mapping) and value:
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{way}.{key}" if way else str(key))
+    elif isinstance(value, list) and value and all(isinstance(each, Mapping) for each in value):
+        for index, each in enumerate(value):
+            rest = {key: inner for key, inner in each.items() if key != "name"}
+            yield from _leaves(rest, f"{way}.{each.get('name', index)}")
+    else:
+        yield way
 
 
 class Patch(NamedTuple):
@@ -59,6 +71,12 @@ class Patch(NamedTuple):
         return json.dumps(
             [self.kind, self.run, self.merge, list(self.operations)], sort_keys=True, default=str
         )
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """The fields that it names, as people write them; items of lists by their names."""
+        paths = [str(each.get("path", "")).strip("/") for each in self.operations]
+        return tuple([path.replace("/", ".") for path in paths] or _leaves(self.merge or {}, ""))
 
     def is_for(self, kind: str, run: str | None) -> bool:
         """Of an object; a run may be written as it is, or as the cluster has it."""
