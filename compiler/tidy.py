@@ -157,12 +157,15 @@ def _function(counts: _Counts, descriptor: Descriptor) -> tuple[str, FunctionFil
 def _local_files(
     project: Project, tree: Tree, descriptor: Descriptor, folder: str
 ) -> Iterator[FunctionFile]:
-    """What a source in the project is: where it was, or beside its descriptor, as it was found."""
-    if descriptor.kind == "container":
-        return
-    written = descriptor.written["source"].get("source")
+    """What a source in the project is: where it was, or beside its descriptor, as it was found. Of
+    a Dockerfile, its folder."""
+    is_container = descriptor.kind == "container"
+    spec = descriptor.written
+    written = spec.get("dockerfile") if is_container else spec["source"].get("source")
     if written is None or is_remote(written):
         return
+    if is_container:
+        written = posixpath.dirname(posixpath.normpath(written))
     beside = posixpath.dirname(project.relative(descriptor.path))
     for old, new in (("", ""), (beside, folder)):
         path = posixpath.normpath(posixpath.join(project.prefix, old, written))

@@ -48,6 +48,7 @@ LOOKS = {
     "scan": {"scan_revision"},
     "write": {"drift"},
     "pin": {"unpinned"},
+    "rewrite": {"replacement"},
 }
 """A second source; and what two stages say they would do, for `--check`."""
 

@@ -189,7 +189,7 @@ def test_a_new_project_out_of_a_notebook(
     assert "hello" in Path("deploy/manifests/default/hello.yaml").read_text()
     capsys.readouterr()
     assert main(["init", "--from-notebook", "pipeline.py"]) == 1
-    assert "exists already" in capsys.readouterr().err
+    assert "there already" in capsys.readouterr().err
     for option, value in (("--project", "My X"), ("--registry", "https://x")):
         assert main(["init", "new", option, value]) == 2
     assert not Path("new").exists()

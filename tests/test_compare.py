@@ -388,7 +388,7 @@ def test_what_is_stale_is_told_apart() -> None:
     assert [(each.kind, each.environment, each.verb) for each in review.stale] == [
         ("Job", "staging", "refused")
     ]
-    assert "Besides: 1 object of what the base has committed" in render_review(review, "Merging")
+    assert "Besides: 1 object that the base has committed" in render_review(review, "Merging")
 
 
 SHOP = {

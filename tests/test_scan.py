@@ -74,6 +74,24 @@ def test_without_a_repository_everything_is_read_with_a_warning(tmp_path: Path) 
     assert [each.code for each in problems] == [NO_REPOSITORY]
 
 
+@pytest.mark.parametrize("is_repository", [True, False])
+def test_virtual_environments_are_not_read(tmp_path: Path, is_repository: bool) -> None:
+    """Not every Python has Git ignore them, and libraries bring YAML of their own."""
+    for path in (
+        "a.yaml",
+        "env/pyvenv.cfg",
+        "env/lib/b.yaml",
+        "deep/x/pyvenv.cfg",
+        "deep/x/c.yaml",
+    ):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("kind: python\nname: x\nspec: 3\n")
+    if is_repository:
+        git(tmp_path, "init", "-q")
+    tree, _ = scan(str(tmp_path))
+    assert [*tree.files] == ["a.yaml"]
+
+
 def test_links(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     outside = tmp_path_factory.mktemp("outside") / "secret.yaml"
     outside.write_text("kind: secret\n")

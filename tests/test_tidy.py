@@ -130,7 +130,7 @@ def test_the_sample_of_an_export(
     assert main(["import", "export", "tidy"]) == 0
     assert "imported; it compiles to the same objects (7) and images (5)" in capsys.readouterr().err
     assert main(["import", "export", "tidy"]) == 1
-    assert "exists already" in capsys.readouterr().err
+    assert "there already" in capsys.readouterr().err
     assert main(["import", "export", "export/inside"]) == 1
     assert not (export / "inside").exists()
     subprocess.run(["git", "init", "-q"], cwd=tmp_path / "tidy", check=True)

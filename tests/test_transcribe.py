@@ -835,7 +835,7 @@ def test_the_command(
     assert "imported; `gitopsc compile demo` makes its manifests" in said
     assert not proof.exists()
     assert main(["import", "demo.ipynb"]) == 1
-    assert "exists already" in capsys.readouterr().err
+    assert "there already" in capsys.readouterr().err
     subprocess.run(["git", "init", "-q"], cwd=tmp_path / "demo", check=True)
     assert main(["compile", "demo"]) == 0
     capsys.readouterr()

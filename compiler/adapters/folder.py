@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from gitopsc.adapters.git import Files, GitRefused, sides_of_merge
 from gitopsc.adapters.git import start_listing as start_git
 from gitopsc.adapters.memory import Part, digest, part
-from gitopsc.model.files import LOCAL_STORE, OWNERSHIP_LIST, SETTINGS_FILE
+from gitopsc.model.files import (
+    LOCAL_STORE,
+    OWNERSHIP_LIST,
+    SETTINGS_FILE,
+    without_environments,
+)
 from gitopsc.model.ownership import OwnershipList, ownership
 
 if TYPE_CHECKING:
@@ -40,8 +45,9 @@ def start_listing(root: str) -> Listing:
     def listing() -> Listed:
         files = from_git()
         if files is None:
-            return Listed(dict.fromkeys(_walk(root)), is_repository=False)
-        return Listed(files, is_repository=True)
+            walked = dict.fromkeys(_walk(root))
+            return Listed(without_environments(walked), is_repository=False)
+        return Listed(without_environments(files), is_repository=True)
 
     return listing
 

@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -274,13 +275,28 @@ def _refuse_errors(text: bytes, root: Node) -> None:
     """Raises NotPython for the first thing that the grammar does not have."""
     if root.has_error:
         node = root
-        while not (node.is_error or node.is_missing):
-            inner = next((each for each in node.children if each.has_error), None)
-            if inner is None:
-                break
+        # An error may hold all of a file; the one that is in it says where.
+        while inner := next((each for each in node.children if _is_broken(each)), None):
             node = inner
         words = f"`{node.type}` is missing" if node.is_missing else "invalid syntax"
+        if node.is_error and _lacks_colon(node):
+            words = f"a `:` is missing after this `{node.children[0].type}`"
         raise NotPython(words, *_place(text, node))
+
+
+def _is_broken(node: Node) -> bool:
+    return bool(node.has_error or node.is_error or node.is_missing)
+
+
+def _lacks_colon(node: Node) -> bool:
+    """Of a statement that has a block."""
+    types = [each.type for each in node.children]
+    return bool(types) and types[0] in _WITH_BLOCKS and ":" not in types
+
+
+_WITH_BLOCKS = (
+    *("class", "def", "elif", "else", "except", "finally", "for", "if", "try", "while", "with"),
+)
 
 
 def _check(text: bytes, root: Node, found: Mapping[str, list[Node]]) -> None:
@@ -298,6 +314,19 @@ def _check(text: bytes, root: Node, found: Mapping[str, list[Node]]) -> None:
     for node in found.get("block", ()):
         if node.named_child_count == 0:
             raise NotPython("an indented block is missing", *_place(text, node))
+        _check_indents(text, node)
+
+
+def _check_indents(text: bytes, block: Node) -> None:
+    """The statements of a block begin below each other, but for those that share a line."""
+    statements = [each for each in block.named_children if each.type != "comment"]
+    column = statements[0].start_point.column if statements else 0
+    for last, node in pairwise(statements):
+        start = node.start_point
+        if start.row > last.end_point.row and start.column != column:
+            line = text[node.start_byte - start.column : node.start_byte]
+            if not line.strip(b" \t"):
+                raise NotPython("unexpected indent", *_place(text, node))
 
 
 def _place(text: bytes, node: Node) -> tuple[int, int]:

@@ -520,4 +520,5 @@ def _misaligned(source: str) -> tuple[str, str, int]:
     """What is wrong with a line that fits no indent around it, and where it starts."""
     width = len(source) - len(source.lstrip(" "))
     message = "not valid YAML: the line is indented unlike those it could belong to"
-    return message, f"it starts with {width} blanks; align it with its neighbours", width + 1
+    blanks = "1 blank" if width == 1 else f"{width} blanks"
+    return message, f"it starts with {blanks}; align it with its neighbours", width + 1

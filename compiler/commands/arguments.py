@@ -88,7 +88,9 @@ def existing_folder(text: str) -> str:
 
 def notebook(text: str) -> str:
     """Or a script."""
-    if os.path.isfile(text) and text.endswith((".ipynb", ".py")):
+    if not os.path.isfile(text):
+        raise argparse.ArgumentTypeError(f"there is no file `{text}`")
+    if text.endswith((".ipynb", ".py")):
         return text
     raise argparse.ArgumentTypeError(f"`{text}` is not an .ipynb or a .py file")
 

@@ -171,8 +171,10 @@ def _taken_or_unfit(target: Path, files: Sequence[FunctionFile]) -> tuple[str, s
         return f"`{linked}` is a link to a folder elsewhere", "choose another PATH"
     existing = [each.path for each in files if os.path.lexists(target / each.path)]
     if existing:
-        listed = ", ".join(f"`{path}`" for path in existing[:5])
-        return f"{listed} exists already", "choose another PATH"
+        listed = ", ".join(f"`{path}`" for path in existing[:3])
+        rest = f" and {len(existing) - 3} more files" if len(existing) > 3 else ""
+        verb = "is" if len(existing) == 1 else "are"
+        return f"{listed}{rest} {verb} there already", "choose another PATH"
     return None
 
 

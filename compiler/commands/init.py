@@ -26,6 +26,7 @@ from gitopsc.pipeline import link_tree
 
 _FOLDER = "project"
 _OUTPUT = "deploy"
+_IGNORED = ".gitignore"
 _SCHEMAS = ("descriptor", "gitopsc", "python", "python+job.run", "python+serve.run")
 
 
@@ -175,7 +176,7 @@ def _no_controller(kind: str | None) -> int:
 
 
 def _write_project(arguments: argparse.Namespace, root: Path, clone: Clone | None) -> int:
-    files = _files(_name(root), _values(arguments, root, clone))
+    files = _files(root, _name(root), _values(arguments, root, clone))
     status = _write_files(root, files)
     if not status:
         where = "" if root == Path() else f" {root}"
@@ -189,7 +190,7 @@ def _import(arguments: argparse.Namespace, root: Path, clone: Clone | None) -> i
     values = _values(arguments, root, clone)
 
     def around(project: str) -> dict[str, bytes]:
-        files = _files(project, values)
+        files = _files(root, project, values)
         return {
             path: text.encode()
             for path, text in files.items()
@@ -239,7 +240,7 @@ def _is_in_the_way(folder: Path) -> bool:
     return (folder.exists() or folder.is_symlink()) and not folder.is_dir()
 
 
-def _files(default: str, values: Mapping[str, str]) -> dict[str, str]:
+def _files(root: Path, default: str, values: Mapping[str, str]) -> dict[str, str]:
     """Path below the project's folder -> text. `default` is the project's name where none is
     asked for."""
     name = values["project"] or default
@@ -259,6 +260,8 @@ def _files(default: str, values: Mapping[str, str]) -> dict[str, str]:
             )
         else:
             files[relative] = path.read_text(encoding="utf-8")
+    if (root / _IGNORED).exists():  # one of its own
+        del files[_IGNORED]
     for schema in _SCHEMAS:
         text = readable_json(schema_document(schema))
         files[f".gitopsc/schemas/{schema}.schema.json"] = text

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from gitopsc.link import sentences
 from gitopsc.link.drafts import Draft
 from gitopsc.link.symbols import TYPES_OF_DATA, Symbols, age
-from gitopsc.model.descriptor import DataDescriptor
+from gitopsc.model.descriptor import DataDescriptor, action_of
 from gitopsc.model.diagnostic import Diagnostic, did_you_mean
 from gitopsc.model.program import (
     CODE,
@@ -42,7 +42,8 @@ class Data(NamedTuple):
     """What is known of data: who declares it, who produces it, and what each run makes.
 
     `named` are, by the names of data, what runs make as only their code says. `promised` is what
-    runs with errors would make; `local` are the runs of laptops.
+    runs with errors would make; `local` are the runs of laptops. Where some job or its function has
+    errors, and nothing is written of what it makes, `may_lack` says that it may make anything.
     """
 
     symbols: Symbols
@@ -51,6 +52,7 @@ class Data(NamedTuple):
     named: Mapping[str, Sequence[tuple[str, DataUse]]]
     promised: frozenset[Entity]
     local: frozenset[str]
+    may_lack: bool
 
     def makers(self, key: StoreKey, reader: str) -> Sequence[tuple[str, DataUse]]:
         """The runs whose code makes that data; none where the one that asks is one of them, for it
@@ -102,7 +104,7 @@ class Data(NamedTuple):
             makers = self.makers(key, run)
             if makers:
                 yield sentences.several_makers(reference, makers)
-            elif (key.type, key.name) not in self.promised:
+            elif (key.type, key.name) not in self.promised and not self.may_lack:
                 yield sentences.unknown_data(reference, self._known())
         elif resolved is reference and self._is_unknown_version(key):
             yield sentences.undeclared_version(reference)
@@ -155,7 +157,15 @@ def find_data(
                 if use.name is not None and use.name not in declared:
                     named.setdefault(use.name, []).append((draft.name, use))
     promised = _promised(symbols, names)
-    return Data(symbols, producers, outputs, named, promised, local), problems
+    may_lack = any(
+        not run.spec.outputs and action_of(run.kind) == "job"
+        for name, run in symbols.runs.items()
+        if name not in names
+    ) or any(
+        not draft.merged.spec.outputs and draft.action == "job" and draft.function not in functions
+        for draft in drafts
+    )
+    return Data(symbols, producers, outputs, named, promised, local, may_lack), problems
 
 
 def _add_outputs(

@@ -30,7 +30,7 @@ _NAMED = re.compile(
 """A key or a variable, or what is called so by a `name` beside its `value`."""
 _HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _ASSIGNED = re.compile(
-    rf"(?i)((?<![\w.-])[\w.-]*?{_TELLING}[\"']?[ \t]*(?::|=)[ \t]*[\"']?)"
+    rf"(?i)((?<![\w.-])[\w.-]*?{_TELLING}(?:_?value)?[\"']?[ \t]*(?::|=)[ \t]*[\"']?)"
     r"([^\s\"',}\]#`][^\s\"',}\]`]*)"
 )
 _CALLED = re.compile(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeVar
 
 OWNERSHIP_LIST: Final = ".gitopsc-files"
 """Names the files that an output folder owns; the folder that holds it is never read."""
@@ -17,6 +17,12 @@ LOCAL_STORE = ".gitopsc/store"
 """The folder of a project that keeps what `gitopsc run` makes; it is never read as source."""
 
 
+_ENVIRONMENT = "pyvenv.cfg"
+"""In the folder of each virtual environment of Python."""
+
+_File = TypeVar("_File")
+
+
 def manifest_folder(environment: str, group: str | None) -> str:
     """Below the output folder; names of environments and groups have no dot."""
     return f"manifests/{environment}.{group}" if group else f"manifests/{environment}"
@@ -25,3 +31,16 @@ def manifest_folder(environment: str, group: str | None) -> str:
 def environment_of(path: str) -> str:
     """Of a manifest at a path that ends in its folder and its name."""
     return path.rsplit("/", 2)[-2].partition(".")[0]
+
+
+def without_environments(files: dict[str, _File]) -> dict[str, _File]:
+    """Files by their paths, without those of Python's virtual environments: nobody means them, and
+    not every version of Python has Git ignore them."""
+    homes = tuple(
+        path.removesuffix(_ENVIRONMENT) for path in files if path.endswith(f"/{_ENVIRONMENT}")
+    )
+    return (
+        {path: file for path, file in files.items() if not path.startswith(homes)}
+        if homes
+        else files
+    )

@@ -45,8 +45,10 @@ def quantity_problems(run: Run) -> Iterator[Diagnostic]:
     if "mem" in resources:
         memory = amount(resources["mem"].request)
         if memory < _LEAST_MEMORY:
-            text, meant = resources["mem"].request, int(memory) or 1
-            yield sentences.tiny_memory(text, meant, run.span("resources", "mem"))
+            text = resources["mem"].request
+            number = re.match(r"\d+", text)
+            meant = int(number[0]) if number is not None else 0
+            yield sentences.tiny_memory(text, meant or 1, run.span("resources", "mem"))
 
 
 def limit_problems(project: Project, resolved: ResolvedRun) -> Iterator[Diagnostic]:

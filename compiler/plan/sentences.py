@@ -234,9 +234,14 @@ def platform_quantity(quantity: str, span: Span) -> Diagnostic:
     return Diagnostic(PLATFORM_REFUSES, message, span, hint)
 
 
+_MOST_GIBIBYTES = 64
+"""A larger number without a unit is rather of mebibytes."""
+
+
 def tiny_memory(memory: str, meant: int, span: Span) -> Diagnostic:
     message = f"`{memory}` of memory is less than a mebibyte; without a unit it is bytes"
-    return Diagnostic(TINY_MEMORY, message, span, f"write `{meant}Gi`, or `Mi`")
+    unit = "Gi" if meant < _MOST_GIBIBYTES else "Mi"
+    return Diagnostic(TINY_MEMORY, message, span, f"write `{meant}{unit}`, if that is meant")
 
 
 def large_settings(run: Run, most: int) -> Diagnostic:

@@ -269,8 +269,8 @@ def told_sentences(review: Review) -> Iterator[str]:
         objects = "1 object" if count == 1 else f"{count} objects"
         verb = "is" if count == 1 else "are"
         yield (
-            f"Besides: {objects} of what the base has committed {verb} not what gitopsc makes of it"
-            " (another version wrote it, or nobody compiled); that changes too."
+            f"Besides: {objects} that the base has committed {verb} not what its descriptors make:"
+            " its output is stale, or another version wrote it. That changes, too."
         )
 
 

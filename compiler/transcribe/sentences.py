@@ -187,7 +187,7 @@ def second_project(name: str, span: Span) -> Diagnostic:
 def secret(name: str, span: Span) -> Diagnostic:
     message = f"the secret `{name}` is left out: values of secrets are in no repository"
     hint = "put it into the Secret that `gitopsc.yaml` names, or `proj-secrets-<project>`"
-    return Diagnostic(NOT_TRANSCRIBED, message, span, hint)
+    return Diagnostic(NOT_TRANSCRIBED, message, span, hint, private=True)
 
 
 def workflow(name: str, span: Span) -> Diagnostic:

@@ -245,6 +245,7 @@ def test_nothing_is_found_in_the_samples() -> None:
         ("secrets: {DATABASE: hunter2, B: c}", "secrets: {DATABASE: *******, B: *}"),
         ("{name: DB_PASSWORD, value: hunter2}", "{name: DB_PASSWORD, value: *******}"),
         ("  password: hunter2", "  password: *******"),
+        ("f(name='TOKEN', secret_value='hunter2')", "f(name='TOKEN', secret_value='*******')"),
         ('{"token": "hunter2", "a": 1}', '{"token": "*******", "a": 1}'),
         ("x: glpat-aaaaaaaaaaaaaaaaaaaa", "x: **************************"),
         ('{name: DB_PASSWORD, value: "a b", x: 1}', "{name: DB_PASSWORD, value: *****, x: 1}"),

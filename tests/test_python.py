@@ -1,0 +1,62 @@
+"""Where Python that is not valid goes wrong, as its own parser says it."""
+
+from __future__ import annotations
+
+import pytest
+from gitopsc.adapters.python import NotPython, outline
+
+WRONG = {
+    "import json\n\n\ndef f(a, b)\n    x = 1\n    return x\n": (
+        4,
+        "a `:` is missing after this `def`",
+    ),
+    "def f(a):\n    if a\n        return 1\n    return 2\n": (
+        2,
+        "a `:` is missing after this `if`",
+    ),
+    "import json\ndef f(a):\n    print('x'\n    return a\n": (3, "invalid syntax"),
+    "import json\n\ndef f(a):\n    x = [1, 2\n    y = 3\n    return x\n": (4, "invalid syntax"),
+    "def f():\n    if 1:\n        pass\n    esle:\n        pass\n": (4, "invalid syntax"),
+    "def f(a):\n      x = 1\n        y = 2\n      return x\n": (3, "unexpected indent"),
+    "def f(a):\n    x = 1\n  return x\n": (3, "unexpected indent"),
+    "def f(a):\n    for x in a:\n        y = x\n         \n      z = 2\n": (5, "unexpected indent"),
+    "  x = 1\n": (1, "unexpected indent"),
+}
+
+
+@pytest.mark.parametrize("text", WRONG)
+def test_the_line_and_the_reason(text: str) -> None:
+    with pytest.raises(SyntaxError):
+        compile(text, "x", "exec")
+    with pytest.raises(NotPython) as raised:
+        outline(text.encode())
+    assert (raised.value.line, str(raised.value)) == WRONG[text]
+
+
+def test_indents_that_are_right() -> None:
+    text = """\
+def f(a):
+    x = 1; y = 2
+    # a comment
+  # and one that is indented otherwise
+    if a: return 1
+    else: return 2
+    z = (1,
+  2)
+    w = '''
+abc
+'''; q = 1
+    return \\
+        x
+
+
+class A: x = 1; y = 2
+
+
+match 1:
+    case 1:
+        pass
+    case _: pass
+"""
+    compile(text, "x", "exec")
+    outline(text.encode())
