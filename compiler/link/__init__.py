@@ -45,6 +45,7 @@ def link(
         if draft.action is not None and function is not None:
             runs[draft.name], found = make_run(project, draft, draft.action, function, data)
             problems += found
+    problems += data.slips(functions.values())
     runs = without_circles_of_code(runs)
     order, found = order_runs(runs)
     is_whole = len(runs) + len(builds) == len(symbols.runs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from gitopsc.link import sentences
@@ -110,6 +110,18 @@ class Data(NamedTuple):
             yield sentences.undeclared_version(reference)
         elif resolved.producer in self.local and not is_local:
             yield sentences.made_on_a_laptop(resolved)
+
+    def slips(self, functions: Iterable[Function]) -> Iterator[Diagnostic]:
+        """Of what only code asks for, which may be missing: a name that is nearly a known one."""
+        for function in functions:
+            for reference in code_inputs(self.symbols, function):
+                key = reference.key
+                entity = key.type, key.name
+                is_known = entity in self.producers or entity in self.symbols.data
+                if is_known or key.name in self.named or entity in self.promised:
+                    continue
+                if key.project == self.symbols.project and not self.may_lack:
+                    yield from sentences.slip_in_code(reference, self._known())
 
     def _known(self) -> Mapping[Entity, str | None]:
         """All data that has a name here, with a run that makes it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from gitopsc.model.address import named_services
 from gitopsc.model.descriptor import (
@@ -286,6 +286,15 @@ def unknown_data(reference: Reference, known: Mapping[tuple[str, str], str | Non
         f" it: `kind: {key.kind}`, `name: {key.name}`"
     )
     return Diagnostic(code, message, reference.span, hint)
+
+
+def slip_in_code(
+    reference: Reference, known: Mapping[tuple[str, str], str | None]
+) -> Iterator[Diagnostic]:
+    key = reference.key
+    if hint := _similar(key, known):
+        message = f"the code asks for {key.type} `{key.name}`, which no run makes"
+        yield Diagnostic(UNKNOWN_DATA, message, reference.span, hint)
 
 
 def _similar(key: StoreKey, known: Mapping[tuple[str, str], str | None]) -> str | None:
