@@ -207,6 +207,13 @@ def test_what_no_compile_has_made_is_told_first(
     repository.replace(f"{edited}.yaml", "\n", "\r\n")
     repository.commit()
     assert told(capsys, repository, "--base", "main")["unmade"] == []
+    # Without the list, nothing says what is ours; what lies there is looked at all the same.
+    repository.replace(f"{edited}.yaml", "allowPrivilegeEscalation: false", "privileged: true")
+    (repository.root / "deploy" / ".gitopsc-files").unlink()
+    repository.commit()
+    text = diff(capsys, repository, "--base", "main")
+    assert text.startswith("`deploy/manifests/production/announce.yaml` and ")
+    assert " more files are not what the descriptors make" in text
 
 
 def test_a_base_that_does_not_compile(

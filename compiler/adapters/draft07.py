@@ -1,7 +1,7 @@
 """A JSON Schema of ours, which is 2020-12 -> the same in draft 07, as SchemaStore takes it.
 
-SchemaStore asks for draft 07, because editors know no later one well, and checks with Ajv in its
-strict mode, which refuses unknown keywords.
+SchemaStore asks for draft 07, because editors know no later one well, and checks with Ajv, which
+refuses unknown keywords.
 """
 
 from __future__ import annotations

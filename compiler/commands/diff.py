@@ -172,8 +172,8 @@ def reviewed(arguments: argparse.Namespace) -> Reviewed:
 def _unmade(
     written: Mapping[str, Mapping[str, bytes]], compilation: Compilation
 ) -> tuple[str, ...]:
-    """Files of the outputs, in which controllers and builders read, that are there and not what a
-    compile makes. An output that is on no branch has none."""
+    """Files of the outputs that are there and not what a compile makes, first those that a
+    controller reads, then those of builders. An output that is on no branch has none."""
     made = {
         f"{project.prefix}{project.output}": {file.path: file.content for file in files}
         for project, files in compilation.outputs
@@ -186,7 +186,7 @@ def _unmade(
             text = files.get(path, b"").replace(b"\r\n", b"\n")
             if is_read and text != compiled.get(path, b"").replace(b"\r\n", b"\n"):
                 found.append(os.path.join(output, path))
-    return tuple(sorted(found))
+    return tuple(sorted(found, key=lambda path: ("/images/" in path, path)))
 
 
 def _check(compilation: Compilation, tree: Tree, what: str) -> None:
@@ -287,6 +287,7 @@ def _sides(arguments: argparse.Namespace) -> Iterator[_Sides]:
             reason = str(error)
         if not reason:
             tree, now = stack.enter_context(scan_revision(folder, merge.tree, merge.objects))
+            now = {**_unlisted(written, tree), **now}
             if merge.conflicts:  # in generated files, which somebody has to compile
                 now = {}
         else:
@@ -295,6 +296,17 @@ def _sides(arguments: argparse.Namespace) -> Iterator[_Sides]:
             tree, now = stack.enter_context(scan_revision(folder, head_ref))
             warnings = (f"This is what `{head_ref}` does since it left `{base_ref}`: {reason}.",)
         yield _Sides(base, tree, _manifests(written), "Merging", warnings, now)
+
+
+def _unlisted(
+    written: Mapping[str, Mapping[str, bytes]], head: Tree
+) -> Mapping[str, Mapping[str, bytes]]:
+    """Outputs of the base whose lists the head lacks, while manifests are there: nothing says any
+    more what of them gitopsc has made."""
+    folders = [(output, os.path.join(output, "manifests/")) for output in written]
+    return {
+        output: {} for output, folder in folders if any(p.startswith(folder) for p in head.files)
+    }
 
 
 def _outside(conflicts: Sequence[str], folder: str, base: Tree) -> list[str]:

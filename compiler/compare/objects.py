@@ -5,7 +5,7 @@ Objects are paired by what a cluster knows them by: environment, namespace, kind
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any, NamedTuple
 
 from gitopsc.adapters.yaml import read_documents
@@ -46,8 +46,10 @@ class Manifests(NamedTuple):
         }
         return Manifests(texts, runs)
 
-    def without(self, left: Container[tuple[str, str]]) -> Manifests:
+    def without(self, left: Set[tuple[str, str]]) -> Manifests:
         """Without environments, by project and name."""
+        if not left:
+            return self
         texts = {file: text for file, text in self.texts.items() if file[:2] not in left}
         return Manifests(texts, self.runs)
 

@@ -449,6 +449,13 @@ class Project:
     allowed: tuple[Allowance, ...] = ()
     entities: Entities = field(default_factory=Entities)
 
+    def setting_span(self, environment: str, key: str) -> Span:
+        """Where an environment has a setting from: its own, or that of all."""
+        for home in (("environments", environment), ()):
+            if self.settings is not None and self.settings.has(*home, key):
+                return self.settings.span(*home, key)
+        return self.place
+
     @property
     def prefix(self) -> str:
         """What every path of the project starts with in the tree."""

@@ -6,9 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gitopsc.model.controller import ArgoCD, Flux
-from gitopsc.model.descriptor import Environment, Project
+from gitopsc.model.descriptor import Project
 from gitopsc.model.diagnostic import Diagnostic
-from gitopsc.model.source import Span
 from gitopsc.plan import sentences
 
 
@@ -19,7 +18,7 @@ def controller_problems(project: Project) -> Iterator[Diagnostic]:
         controller, name = environment.controller, environment.name
         if controller is None:
             continue
-        place = _place(project, environment)
+        place = project.setting_span(name, "controller")
         if environment.namespace is None:
             yield sentences.no_namespace(name, controller, place)
         elif isinstance(controller, ArgoCD):
@@ -32,11 +31,3 @@ def controller_problems(project: Project) -> Iterator[Diagnostic]:
             first, followed = sources.setdefault(source, (name, controller.followed))
             if followed != controller.followed:
                 yield sentences.one_source(first, name, controller.source, place)
-
-
-def _place(project: Project, environment: Environment) -> Span:
-    settings = project.settings
-    for home in (("environments", environment.name), ()):
-        if settings is not None and settings.has(*home, "controller"):
-            return settings.key_span(*home, "controller")
-    return project.place

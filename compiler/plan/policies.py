@@ -138,8 +138,4 @@ def _pull_policy_fix(resolution: Resolution, wanted: str) -> Fix | None:
 
 
 def _place(resolution: Resolution, key: str) -> Span:
-    settings = resolution.program.project.settings
-    for home in (("environments", resolution.environment.name), ()):
-        if settings is not None and settings.has(*home, key):
-            return settings.span(*home, key)
-    return resolution.program.project.place
+    return resolution.program.project.setting_span(resolution.environment.name, key)
