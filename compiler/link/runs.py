@@ -41,8 +41,8 @@ def make_run(
         local=draft.is_local,
         parameters=parameters,
         init_parameters=init_parameters,
-        inputs=_found(inputs, resolved),
-        references=_found(references, resolved),
+        inputs=_found(inputs, resolved, data),
+        references=_found(references, resolved, data),
         outputs=data.outputs.get(draft.name, ()),
         code_inputs=tuple(_code_inputs(data, draft, function, written)),
     )
@@ -88,9 +88,10 @@ def _reads(watched: Reference, references: Iterable[Reference]) -> bool:
 
 
 def _found(
-    written: list[Reference], resolved: Mapping[Reference, Reference | None]
+    written: list[Reference], resolved: Mapping[Reference, Reference | None], data: Data
 ) -> tuple[Reference, ...]:
-    found = (resolved[reference] for reference in written)
+    """What a job that has errors may make stays: whoever asks for this run needs that job."""
+    found = (resolved[each] or (each if data.may_lack else None) for each in written)
     return tuple(reference for reference in found if reference is not None)
 
 
