@@ -205,17 +205,17 @@ def test_containers_of_others_meet_the_restricted_standard(path: Path) -> None:
     """But for what nobody here knows of them: they may write to their own root."""
     found = objects(path)
     pod = workload(found)["template"]["spec"]
-    (container,) = pod["containers"]
+    container, *beside = pod["containers"]
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert container["securityContext"] == {
-        "allowPrivilegeEscalation": False,
-        "capabilities": {"drop": ["ALL"]},
-    }
+    own = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    assert container["securityContext"] == own
+    for each in beside:
+        assert each["securityContext"] == {**own, "readOnlyRootFilesystem": True}
     assert pod["automountServiceAccountToken"] is False
-    mounts = {each["name"] for each in container.get("volumeMounts", ())}
-    assert mounts == {each["name"] for each in pod.get("volumes", ())}
-    assert "run.json" not in path.read_text()
+    mounted = [each["name"] for one in pod["containers"] for each in one.get("volumeMounts", ())]
+    assert {*mounted} == {each["name"] for each in pod.get("volumes", ())}
+    assert bool(beside) == ("run.json" in path.read_text()) == (path.stem == "mosaic")
     ports = {each["name"]: each["containerPort"] for each in container.get("ports", ())}
     (service,) = [each for each in found if each["kind"] == "Service"] or [None]
     assert bool(ports) == (service is not None)

@@ -96,6 +96,13 @@ def _field(data: str | dict[str, Any]) -> Field:
     return Field(home=data.pop("in", None), **data)
 
 
+@cache
+def container_files() -> Mapping[str, str]:
+    """What stands beside a container, by name: the runner's handler, and what a shell starts."""
+    home = data_folder("templates") / "runtimes" / "container"
+    return {path.name: path.read_text(encoding="utf-8") for path in files_below(home)}
+
+
 def runner_program() -> str:
     """The runner itself, as a Python starts it."""
     return str(data_folder("templates") / "runtimes" / RUNTIME / "runner" / "gitopsc_runner")

@@ -76,10 +76,11 @@ def _images(compilation: Compilation, environment: str | None) -> Iterator[_Imag
     for project, objects in compilation.objects:
         bake = bake_command(project.folder, project.output)
         for each in objects:
-            if each.image and each.run and environment in (None, each.environment):
-                is_built = isinstance(each.image, ImageReference)
-                uses = found.setdefault((project.name, str(each.image)), [])
-                uses.append((each.environment, each.run, bake if is_built else None))
+            for image in each.images if environment in (None, each.environment) else ():
+                if each.run:
+                    is_built = isinstance(image, ImageReference)
+                    uses = found.setdefault((project.name, str(image)), [])
+                    uses.append((each.environment, each.run, bake if is_built else None))
     for (project_name, reference), uses in sorted(found.items()):
         environments, runs, bakes = zip(*uses, strict=True)
         yield _Image(

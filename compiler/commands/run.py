@@ -288,6 +288,8 @@ def _by_docker(resolved: ResolvedRun) -> Iterator[str]:
         yield from ("--env", f"{name}={value}")
     for name in resolved.secrets:
         yield from ("--env", name)
+    if resolved.run.has_sidecar:
+        yield from ("--volume", "./inputs:/inputs:ro", "--volume", "./outputs:/outputs")
     for each in spec.service_ports or ():
         yield from ("--publish", f"{each.port}:{each.target}")
     if function.command is not None:

@@ -175,7 +175,9 @@ def _verb(old: ClusterRun, new: ClusterRun, changes: Sequence[ObjectChange]) -> 
 
 
 def _without_record(new: ClusterRun) -> str:
-    why = "a container keeps no record" if new.resolved.run.function.is_container else ""
+    run = new.resolved.run
+    is_alone = run.function.is_container and not run.has_sidecar
+    why = "a container keeps no record" if is_alone else ""
     return f"{why or 'it has no store'}, so it is done again even where it was done before"
 
 
@@ -310,10 +312,11 @@ def _of_images(base: Compilation, head: Compilation) -> Iterator[Consequence]:
 
 def _images(compilation: Compilation) -> set[tuple[str, str, ImageReference]]:
     return {
-        (project.name, each.environment, each.image)
+        (project.name, each.environment, image)
         for project, objects in compilation.objects
         for each in objects
-        if isinstance(each.image, ImageReference)
+        for image in each.images
+        if isinstance(image, ImageReference)
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from gitopsc.adapters.template import Text, render_yaml
@@ -56,10 +57,14 @@ def manifests(
     """`images` are those of the plan, by name."""
     for workload in planned.workloads:
         reference = image_reference(plan, planned, workload, images)
+        workload, beside = _with_sidecar(plan, planned, workload, images)
         if workload.is_scaled_to_zero:
             manifest = knative_service(plan, planned.environment, workload, reference)
         else:
             manifest = _workload_manifest(plan, planned, workload, reference, memo)
+        if beside is not None:
+            first, *rest = manifest.objects
+            manifest = manifest._replace(objects=(first._replace(sidecar=beside), *rest))
         yield manifest._replace(group=workload.group)
     for claim in planned.claims:
         name = f"claim-{claim.name}.yaml"
@@ -75,6 +80,17 @@ def manifests(
         yield Manifest(name, _external_secret(plan, planned, secret), (made,))
     for build in planned.builds:
         yield _build_manifest(plan, planned, build, images[build.image])
+
+
+def _with_sidecar(
+    plan: Plan, planned: EnvironmentPlan, workload: Workload, images: Mapping[str, BuiltImage]
+) -> tuple[Workload, ImageReference | None]:
+    """With the reference of what stands beside its container."""
+    sidecar = workload.sidecar
+    if sidecar is None:
+        return workload, None
+    reference = images[sidecar.image].reference(plan, planned.environment.registry)
+    return replace(workload, sidecar=sidecar._replace(image=str(reference))), reference
 
 
 def image_reference(

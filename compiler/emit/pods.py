@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gitopsc.adapters.packaged import container_files
 from gitopsc.adapters.template import Text, render_yaml
 from gitopsc.adapters.yaml import read_documents
 from gitopsc.model.artifact import ImageReference
@@ -15,6 +16,9 @@ from gitopsc.model.pod import DEFAULT_USER
 TARGET = "targets/kubernetes"
 QUEUE = "kueue.x-k8s.io/queue-name"
 """Kueue suspends a Job that has it, until there is room: no manifest ever says `suspend`."""
+
+_EXCHANGED = (("exchange", "/gitopsc"), ("inputs", "/inputs"), ("outputs", "/outputs"))
+"""Where a container and the runner beside it meet."""
 
 _SCRATCH = (("shared", "/shared"), ("home", "/home/function"), ("tmp", "/tmp"))
 AS_IT_IS = ("kustomize.toolkit.fluxcd.io/substitute", "disabled")
@@ -39,6 +43,7 @@ def pod_template(
     if workload.action == "serve":
         labels.append(("gitopsc/service", workload.name))
     container = workload.container
+    enter = Text(container_files()["enter.sh"]) if workload.sidecar is not None else None
     return render_yaml(
         f"{TARGET}/pod.yaml.j2",
         workload=workload,
@@ -49,6 +54,8 @@ def pod_template(
         variables=[_variable(name, value) for name, value in workload.variables.items()],
         scratch=_scratch(workload),
         arguments=[unexpanded(each) for each in container.args] if container is not None else [],
+        enter=enter,
+        exchanged=_EXCHANGED if workload.sidecar is not None else (),
     )
 
 
@@ -73,7 +80,7 @@ def _identity(workload: Workload) -> Mapping[str, int | None]:
 
 def _scratch(workload: Workload) -> list[tuple[str, str]]:
     """Folders that can be written; a volume of the run takes the place of the one it is at."""
-    if workload.container is not None:
+    if workload.container is not None and workload.sidecar is None:
         return []
     taken = {mount.volume.mount_path for mount in workload.mounts}
     return [(name, path) for name, path in _SCRATCH if path not in taken]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from gitopsc.link import sentences
-from gitopsc.model.descriptor import Project
+from gitopsc.model.descriptor import DEFAULT_TARGET, Project
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.program import Run
 
@@ -17,12 +17,14 @@ def container_problems(project: Project, runs: Mapping[str, Run]) -> Iterator[Di
             yield sentences.args_of_python(run)
     containers = [run for run in runs.values() if run.function.is_container]
     for run in containers:
-        for reference in run.reads:
+        for reference in (*run.references, *run.code_inputs):
             yield sentences.key_as_text(reference, run)
     for environment in project.environments:
         for run in containers:
             if run.is_in(environment.name):
                 yield from _problems(run.within(environment))
+                if run.has_sidecar and environment.target != DEFAULT_TARGET:
+                    yield sentences.no_data_with(run, f"the target `{environment.target}`")
 
 
 def _problems(run: Run) -> Iterator[Diagnostic]:
@@ -33,6 +35,13 @@ def _problems(run: Run) -> Iterator[Diagnostic]:
         for index, port in enumerate(ports):
             if port in ports[:index]:
                 yield sentences.one_port(port, index, run)
+    if run.has_sidecar:
+        if run.function.descriptor.spec.command is None:
+            yield sentences.no_command(run)
+        if run.is_scheduled:
+            yield sentences.no_data_with(run, "a schedule")
+        if run.spec.gitops is not None and run.spec.gitops.completions is not None:
+            yield sentences.no_data_with(run, "shards")
     scale = run.spec.gitops.scale if run.spec.gitops is not None else None
     if scale is not None and scale.concurrency is not None and not scale.is_to_zero:
         yield sentences.requests_are_not_counted(run)

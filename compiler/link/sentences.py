@@ -25,6 +25,7 @@ from gitopsc.model.diagnostic import (
     NO_WATCH,
     NOT_BUILT,
     NOT_HERE,
+    NOT_SUPPORTED,
     ONE_NAME,
     OTHER_PROJECT,
     OUT_OF_RANGE,
@@ -569,6 +570,21 @@ def requests_are_not_counted(run: Run) -> Diagnostic:
     message = f"gitopsc's runner counts requests, and the container `{run.name}` has none"
     span = run.merged.key_span("gitops", "scale", "concurrency")
     return Diagnostic(UNFIT_VALUE, message, span, "write `cpu: 80` instead")
+
+
+def no_command(run: Run) -> Diagnostic:
+    message = (
+        f"`{run.name}` reads or makes data, so a shell starts its container, which has to know"
+    )
+    message += " what to start"
+    hint = f"write `command` into `{run.function.name}`; its image needs `/bin/sh`"
+    return Diagnostic(MISSING_KEY, message, run.function.descriptor.span("spec"), hint)
+
+
+def no_data_with(run: Run, what: str) -> Diagnostic:
+    message = f"data of containers does not go with {what}"
+    key = "inputs" if run.inputs else "outputs"
+    return Diagnostic(NOT_SUPPORTED, message, run.merged.key_span(key), "write a Python function")
 
 
 def key_as_text(reference: Reference, run: Run) -> Diagnostic:

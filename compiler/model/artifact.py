@@ -24,8 +24,8 @@ class ClusterObject(NamedTuple):
     """One object of a cluster, and the file of the output that holds it.
 
     `run` is the run that it belongs to; a claim may be of many. `image` is what its pods start, a
-    built one with its parts. `pod_template` is the digest of its pods' text: when it changes, a
-    service rolls.
+    built one with its parts, and `sidecar` what they start beside it. `pod_template` is the digest
+    of its pods' text: when it changes, a service rolls.
     """
 
     kind: str
@@ -37,6 +37,12 @@ class ClusterObject(NamedTuple):
     pod_template: str | None = None
     compute: str | None = None
     record: RecordKey | None = None
+    sidecar: ImageReference | None = None
+
+    @property
+    def images(self) -> tuple[ImageReference | str, ...]:
+        """What its pods start: its image, and that of a container beside it."""
+        return tuple(each for each in (self.image, self.sidecar) if each)
 
 
 MUTABLE_OF_JOBS = (

@@ -101,6 +101,15 @@ class ContainerStart(NamedTuple):
     fs_group: int | None
 
 
+class Sidecar(NamedTuple):
+    """The runner beside a container: `image` names an `Image` of the plan, and once it is known is
+    the reference. It mounts what is called as `mounts` say, and the container does not."""
+
+    image: str
+    variables: Mapping[str, SecretKey]
+    mounts: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Workload:
     """A run in a cluster. `name` and `application` (its function's) are fit for Kubernetes.
@@ -114,7 +123,8 @@ class Workload:
     `source` is the descriptor's path in the project; `reads` and `writes` are keys of data;
     `record` is where a job finds out that it is done. It may be done in `completions`, of which
     `parallelism` at once, and wait in a `queue`. A service is reached through its `ports`. What is
-    no function of Python is a `container`, without settings and disk. `upstream` are workloads
+    no function of Python is a `container`, without disk, and with settings for a `sidecar` alone.
+    `upstream` are workloads
     whose data it reads, by their names. Those of a `group` are applied by themselves.
     """
 
@@ -154,6 +164,7 @@ class Workload:
     queue: str | None = None
     ports: tuple[Port, ...] = ()
     container: ContainerStart | None = None
+    sidecar: Sidecar | None = None
     upstream: tuple[str, ...] = ()
     group: str | None = None
 
@@ -261,6 +272,8 @@ class Plan:
         environments = tuple(each.only(kept) for each in self.environments)
         needed = {each.image for planned in environments for each in planned.workloads}
         needed |= {each.image for planned in environments for each in planned.builds}
+        sidecars = [each.sidecar for planned in environments for each in planned.workloads]
+        needed |= {each.image for each in sidecars if each is not None}
         images = tuple(
             image
             for image in self.images

@@ -55,6 +55,10 @@ class Signature(NamedTuple):
         return (*self.required, *self.optional)
 
 
+SIDECAR_IMAGE, SIDECAR_MODULE, SIDECAR_HANDLER = "container-data", "container.py", "bring_and_keep"
+SIDECAR_BASE = "python:3.12-slim"
+"""The runner beside a container that has data: its image, the handler in it, and what it is of."""
+
 CODE = "code"
 """The evidence of what stands in a handler's code."""
 
@@ -337,6 +341,12 @@ class Run:
         variables = [variable.value for variable in self.spec.envs or ()]
         values = [variables, self.spec.args or (), self.parameters, self.init_parameters]
         return frozenset(named_services(values))
+
+    @property
+    def has_sidecar(self) -> bool:
+        """Whether a container has the runner beside it, which brings and keeps its data."""
+        is_job = self.function.is_container and self.action == "job"
+        return is_job and bool(self.inputs or self.outputs)
 
     @property
     def has_address(self) -> bool:

@@ -38,6 +38,7 @@ class ResolvedRun:
     limits: Mapping[str, str]
     volumes: tuple[Volume, ...]
     store_volumes: tuple[Volume, ...]
+    store_secrets: Mapping[str, SecretKey]
     scheduling: Scheduling
     pod: Pod
     compute: str

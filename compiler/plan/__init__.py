@@ -10,7 +10,7 @@ from gitopsc.model.plan import Claim, EnvironmentPlan, Plan
 from gitopsc.model.program import Program
 from gitopsc.model.resolution import Resolution
 from gitopsc.plan import sentences
-from gitopsc.plan.builds import build_problems, cluster_builds, image_of
+from gitopsc.plan.builds import build_problems, cluster_builds, image_of, sidecar_image
 from gitopsc.plan.controllers import controller_problems
 from gitopsc.plan.knative import knative_problems
 from gitopsc.plan.limits import (
@@ -97,12 +97,15 @@ def _lowered(
             builds=tuple(cluster_builds(resolution)),
         )
         environments.append(planned)
+    images = [image_of(each) for each in program.functions if each.image is None]
+    if any(each.sidecar for planned in environments for each in planned.workloads):
+        images.append(sidecar_image())
     return Plan(
         project=project.name,
         schemes=project.schemes,
         prefix=project.prefix,
         output=project.output,
-        images=tuple(image_of(each) for each in program.functions if each.image is None),
+        images=tuple(images),
         environments=tuple(environments),
         lineage=program.lineage,
     )

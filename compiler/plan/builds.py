@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gitopsc.adapters.packaged import container_files
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.names import cleaned
 from gitopsc.model.plan import Image, ImageBuild
-from gitopsc.model.program import BuildRun, Function, Program
+from gitopsc.model.program import (
+    SIDECAR_BASE,
+    SIDECAR_IMAGE,
+    SIDECAR_MODULE,
+    Build,
+    BuildRun,
+    Function,
+    Program,
+)
 from gitopsc.model.resolution import Resolution
+from gitopsc.model.source import FunctionFile
 from gitopsc.plan import sentences
 
 CONTEXT_LIMIT = 120_000
 """Bytes of a source that a build in the cluster takes: kubectl and Argo CD keep what they applied,
 with the runner and in base64, in an annotation of at most 262,144."""
+
 
 _ADDRESS = "build: {address: tcp://<host>:<port>}"
 _REGISTRY = "registry: registry.example.com/team"
@@ -33,6 +44,23 @@ def image_of(function: Function) -> Image:
         fetch=function.fetch,
         context=function.origin if function.is_container else None,
         dockerfile=function.dockerfile,
+    )
+
+
+def sidecar_image() -> Image:
+    """Of the runner that stands beside containers: a function of gitopsc's own."""
+    files = (FunctionFile(SIDECAR_MODULE, container_files()[SIDECAR_MODULE].encode()),)
+    return Image(
+        name=SIDECAR_IMAGE,
+        repository=SIDECAR_IMAGE,
+        function=SIDECAR_IMAGE,
+        version=SIDECAR_IMAGE,
+        base=SIDECAR_BASE,
+        build=Build(),
+        requirements=(),
+        packages=None,
+        files=files,
+        fetch=None,
     )
 
 

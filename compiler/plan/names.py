@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.names import RUN_NAME_LIMIT, cleaned
-from gitopsc.model.program import Program, Run
+from gitopsc.model.program import SIDECAR_IMAGE, Program, Run
 from gitopsc.model.source import Span
 from gitopsc.plan import sentences
 
@@ -17,7 +17,11 @@ _PATH_LIMIT = 200
 """Longest name of a folder, with some room to the 255 bytes of a file system."""
 
 _SERVICE_NAME_LIMIT = 63
-_RESERVED_IMAGES = {"runner": "the runner's own folder", "docker-bake": "the bake file"}
+_RESERVED_IMAGES = {
+    "runner": "the runner's own folder",
+    "docker-bake": "the bake file",
+    SIDECAR_IMAGE: "the image beside containers",
+}
 _RESERVED_RUNS = {"kustomization": "the list of manifests"}
 
 

@@ -10,7 +10,7 @@ from operator import itemgetter
 
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.fix import Fix
-from gitopsc.model.program import Function
+from gitopsc.model.program import SIDECAR_BASE, Function
 from gitopsc.model.resolution import Resolution, ResolvedRun
 from gitopsc.model.source import Span
 from gitopsc.plan import sentences
@@ -22,6 +22,10 @@ def policy_problems(resolution: Resolution) -> Iterator[Diagnostic]:
     functions = {each.run.function.version: each.run.function for each in runs}
     for _, function in sorted(functions.items(), key=itemgetter(0)):
         yield from _image_problems(resolution, function)
+    beside = next((each.run for each in runs if each.run.has_sidecar), None)
+    if beside is not None:
+        place = beside.merged.key_span("inputs" if beside.inputs else "outputs")
+        yield from _base_problems(resolution, SIDECAR_BASE, place)
     builder = environment.builder
     if builder is not None and any(each.image is None for each in functions.values()):
         place = _place(resolution, "build")
@@ -54,8 +58,11 @@ def _image_problems(resolution: Resolution, function: Function) -> Iterator[Diag
     if function.is_container:  # what its Dockerfile starts from is its author's
         return
     key = "base_image" if function.base_image is not None else "python_version"
-    place = descriptor.span("spec", key)
-    base = function.pinned_base
+    yield from _base_problems(resolution, function.pinned_base, descriptor.span("spec", key))
+
+
+def _base_problems(resolution: Resolution, base: str, place: Span) -> Iterator[Diagnostic]:
+    policies = resolution.environment.policies
     if not policies.allows_base(base):
         yield sentences.foreign_base(base, policies.base_images, place)
     elif not policies.base_images and not policies.allows_registry(base):

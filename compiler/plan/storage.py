@@ -23,6 +23,9 @@ _TAKEN = (
 )
 """Where no volume may be mounted: the source, the runner, its settings, and what no disk holds."""
 
+_EXCHANGED = ("/gitopsc", "/inputs", "/outputs")
+"""Where a container and the runner beside it meet."""
+
 _IMAGE_VOLUMES = (1, 35)
 """The first Kubernetes that has image volumes switched on; the restricted standard allows them."""
 
@@ -145,7 +148,8 @@ def _volume_problems(
 ) -> Iterator[Diagnostic]:
     """What is wrong with a volume whatever others there are."""
     path = volume.mount_path
-    hidden = next((taken for taken in _TAKEN if _meet(path, taken)), None)
+    kept = (*_TAKEN, *(_EXCHANGED if resolved.run.has_sidecar else ()))
+    hidden = next((taken for taken in kept if _meet(path, taken)), None)
     if hidden is not None:
         yield sentences.hides(path, hidden, place)
     scale = resolved.spec.gitops.scale if resolved.spec.gitops is not None else None

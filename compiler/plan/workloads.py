@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from gitopsc.model.address import PORT
 from gitopsc.model.descriptor import Project, SecretKey
 from gitopsc.model.names import cleaned
 from gitopsc.model.output import readable_json
-from gitopsc.model.plan import CACHE_VARIABLES, ContainerStart, Port, Workload
+from gitopsc.model.plan import (
+    CACHE_VARIABLES,
+    ContainerStart,
+    Mount,
+    Port,
+    Sidecar,
+    Workload,
+)
+from gitopsc.model.program import SIDECAR_IMAGE
 from gitopsc.model.quantity import canonical
 from gitopsc.model.resolution import ResolvedRun
 from gitopsc.model.schedule import longest_gap
@@ -37,7 +45,7 @@ def workload_of(project: Project, resolved: ResolvedRun, wave: int) -> Workload:
     requests = {key: canonical(each) for key, each in resolved.requests.items()}
     limits = {key: canonical(each) for key, each in resolved.limits.items()}
     mounted = mounts(resolved)
-    settings = "" if function.is_container else readable_json(resolved.settings)
+    settings = readable_json(resolved.settings) if resolved.settings else ""
     variables = _variables(project, resolved)
     return Workload(
         name=cleaned(run.name),
@@ -80,6 +88,7 @@ def workload_of(project: Project, resolved: ResolvedRun, wave: int) -> Workload:
         group=gitops.group,
         upstream=tuple(sorted({cleaned(read.producer) for read in run.reads if read.producer})),
         container=_container(resolved) if function.is_container else None,
+        sidecar=_sidecar(resolved, mounted),
     )
 
 
@@ -103,6 +112,17 @@ def _container(resolved: ResolvedRun) -> ContainerStart:
         spec.run_as_user,
         spec.run_as_group,
         spec.fs_group,
+    )
+
+
+def _sidecar(resolved: ResolvedRun, mounted: Sequence[Mount]) -> Sidecar | None:
+    if not resolved.run.has_sidecar:
+        return None
+    names = {cleaned(volume.name) for volume in resolved.store_volumes}
+    return Sidecar(
+        SIDECAR_IMAGE,
+        resolved.store_secrets,
+        tuple(mount.name for mount in mounted if mount.name.removeprefix("v-") in names),
     )
 
 

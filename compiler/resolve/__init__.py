@@ -124,18 +124,38 @@ def _resolved(
         limits={**own_limits, **profile.limits},
         volumes=volumes,
         store_volumes=environment.store_volumes,
+        store_secrets=store_secrets,
         scheduling=profile.scheduling.over(spec.scheduling),
         pod=_pod(environment, profile, spec, run),
         compute=compute,
         compute_fields=fields,
-        settings={}
-        if run.function.is_container
-        else runner_settings(
-            program, environment, run, compute, computes, {**store_secrets, **own_secrets}, requests
+        settings=_settings(
+            program,
+            environment,
+            run,
+            compute,
+            computes,
+            {**store_secrets, **({} if run.function.is_container else own_secrets)},
+            requests,
         ),
         record=_record(program, environment, run, compute),
         queue=_queue(environment, profile, spec) if run.action == "job" else None,
     )
+
+
+def _settings(
+    program: Program,
+    environment: Environment,
+    run: Run,
+    compute: str,
+    computes: Computes,
+    secrets: Mapping[str, SecretKey],
+    requests: Mapping[str, str],
+) -> Mapping[str, Any]:
+    """Of its runner, or of the one beside a container."""
+    if run.function.is_container and not run.has_sidecar:
+        return {}
+    return runner_settings(program, environment, run, compute, computes, secrets, requests)
 
 
 def _calling(run: Run, addresses: Mapping[str, str]) -> Run:
@@ -161,7 +181,9 @@ def _queue(environment: Environment, profile: Profile, spec: RunSpec) -> str | N
 
 def _record(program: Program, environment: Environment, run: Run, compute: str) -> RecordKey | None:
     store = environment.stores.get(DEFAULT)
-    if store is None or run.action != "job" or run.function.is_container:
+    if store is None or run.action != "job":
+        return None
+    if run.function.is_container and not run.has_sidecar:
         return None
     name = LATEST if run.is_scheduled else compute
     return RecordKey(store.url, program.project.name, environment.name, cleaned(run.name), name)
@@ -171,7 +193,8 @@ def _volumes(
     environment: Environment, spec: RunSpec, profile: Profile, run: Run
 ) -> tuple[Volume, ...]:
     """A profile's win over the run's of the same name, and those of stores over both."""
-    stores = () if run.function.is_container else environment.store_volumes
+    is_alone = run.function.is_container and not run.has_sidecar
+    stores = () if is_alone else environment.store_volumes
     given = (*(spec.volumes or ()), *profile.volumes, *stores)
     volumes = {cleaned(volume.name): volume for volume in given}
     return tuple(volumes[name] for name in sorted(volumes))

@@ -7,7 +7,14 @@ from typing import Any
 
 from gitopsc.model.descriptor import DEFAULT_TIME_ZONE, Environment, SecretKey
 from gitopsc.model.names import cleaned
-from gitopsc.model.program import Program, Reference, Run
+from gitopsc.model.program import (
+    SIDECAR_HANDLER,
+    SIDECAR_MODULE,
+    Output,
+    Program,
+    Reference,
+    Run,
+)
 from gitopsc.model.quantity import amount
 from gitopsc.model.store import Store
 from gitopsc.resolve.digests import Computes, read_version
@@ -32,6 +39,10 @@ def runner_settings(
     producers = {read.producer for read in run.reads}
     clocks = {cleaned(name): clock for name, clock in computes.clocks.items() if name in producers}
     zone = environment.time_zone
+    handler, module, parameters = function.handler, function.module, run.parameters
+    if function.is_container:
+        made = {output.name: _made(output) for output in run.outputs}
+        handler, module, parameters = SIDECAR_HANDLER, SIDECAR_MODULE, {"gitopsc_made": made}
     settings = {
         "action": run.action,
         "clocks": clocks,
@@ -40,13 +51,13 @@ def runner_settings(
         "environment": environment.name,
         "follow": _follow(run) if clocks and run.action == "serve" else None,
         "function": function.name,
-        "handler": function.handler,
+        "handler": handler,
         "init": function.init,
         "init_parameters": run.init_parameters,
         "inputs": {read.argument: _read(read, computes) for read in run.inputs},
-        "module": function.module,
+        "module": module,
         "outputs": {output.name: str(output.key) for output in run.outputs},
-        "parameters": run.parameters,
+        "parameters": parameters,
         "project": program.project.name,
         "references": {
             read.written: _read(read, computes) for read in (*run.references, *run.code_inputs)
@@ -61,6 +72,10 @@ def runner_settings(
         "wait": _wait(run, requests),
     }
     return {key: value for key, value in settings.items() if value not in (None, False, {}, [])}
+
+
+def _made(output: Output) -> list[str]:
+    return [output.key.type, output.key.kind, output.key.name]
 
 
 def _follow(run: Run) -> str | None:
