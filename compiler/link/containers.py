@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from gitopsc.link import sentences
+from gitopsc.link.data import DATA_NAME
 from gitopsc.model.descriptor import DEFAULT_TARGET, Project
 from gitopsc.model.diagnostic import Diagnostic
-from gitopsc.model.program import Run
+from gitopsc.model.program import INJECTED_ARGUMENTS, SIDECAR_ARGUMENT, Run
+
+_NOT_FILES = (*INJECTED_ARGUMENTS, SIDECAR_ARGUMENT)
+"""What the handler of the runner beside a container is called with, but for its inputs."""
 
 
 def container_problems(project: Project, runs: Mapping[str, Run]) -> Iterator[Diagnostic]:
@@ -38,6 +42,10 @@ def _problems(run: Run) -> Iterator[Diagnostic]:
     if run.has_sidecar:
         if run.function.descriptor.spec.command is None:
             yield sentences.no_command(run)
+        for key, names in _files(run):
+            for name in names:
+                if name in _NOT_FILES or not DATA_NAME.fullmatch(name):
+                    yield sentences.not_a_file_name(run, key, name)
         if run.is_scheduled:
             yield sentences.no_data_with(run, "a schedule")
         if run.spec.gitops is not None and run.spec.gitops.completions is not None:
@@ -45,3 +53,8 @@ def _problems(run: Run) -> Iterator[Diagnostic]:
     scale = run.spec.gitops.scale if run.spec.gitops is not None else None
     if scale is not None and scale.concurrency is not None and not scale.is_to_zero:
         yield sentences.requests_are_not_counted(run)
+
+
+def _files(run: Run) -> Iterator[tuple[str, list[str]]]:
+    yield "inputs", [read.argument for read in run.inputs if read.argument is not None]
+    yield "outputs", [output.name for output in run.outputs]

@@ -26,7 +26,7 @@ _SCHEME = "store://"
 _ONE_OFF = 0.85
 """How alike two names are of which one may be a slip."""
 
-_DATA_NAME = re.compile(r"(?!\.+$)[A-Za-z0-9._+-]{1,200}")
+DATA_NAME = re.compile(r"(?!\.+$)[A-Za-z0-9._+-]{1,200}")
 """What the runner stores data under."""
 
 _PLACES_OF_KEYS = ("parameters", "init_parameters", "envs")
@@ -192,7 +192,7 @@ def _add_outputs(
             yield sentences.other_project(f"`{key.name}`", key.project, span)
         elif key.version is not None:
             yield sentences.versioned_output(key, span)
-        elif not _DATA_NAME.fullmatch(key.name):
+        elif not DATA_NAME.fullmatch(key.name):
             yield sentences.bad_data_name(key, span)
         else:
             made = draft.name, Output(name, key, span)

@@ -581,6 +581,14 @@ def no_command(run: Run) -> Diagnostic:
     return Diagnostic(MISSING_KEY, message, run.function.descriptor.span("spec"), hint)
 
 
+def not_a_file_name(run: Run, key: str, name: str) -> Diagnostic:
+    message = f"`{name}` cannot be the name of a file in `/{key}`"
+    hint = "write letters, digits, `.`, `_`, `+` and `-`"
+    if name in INJECTED_ARGUMENTS:
+        hint = "give it another name: handlers get something else under this one"
+    return Diagnostic(UNFIT_VALUE, message, run.merged.key_span(key, name), hint)
+
+
 def no_data_with(run: Run, what: str) -> Diagnostic:
     message = f"data of containers does not go with {what}"
     key = "inputs" if run.inputs else "outputs"

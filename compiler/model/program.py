@@ -56,8 +56,9 @@ class Signature(NamedTuple):
 
 
 SIDECAR_IMAGE, SIDECAR_MODULE, SIDECAR_HANDLER = "container-data", "container.py", "bring_and_keep"
-SIDECAR_BASE = "python:3.12-slim"
-"""The runner beside a container that has data: its image, the handler in it, and what it is of."""
+SIDECAR_ARGUMENT, SIDECAR_BASE = "gitopsc_made", "python:3.12-slim"
+"""The runner beside a container that has data: its image, the handler in it, the parameter of that
+which names what is made, and the base of the image."""
 
 CODE = "code"
 """The evidence of what stands in a handler's code."""

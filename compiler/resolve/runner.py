@@ -8,6 +8,7 @@ from typing import Any
 from gitopsc.model.descriptor import DEFAULT_TIME_ZONE, Environment, SecretKey
 from gitopsc.model.names import cleaned
 from gitopsc.model.program import (
+    SIDECAR_ARGUMENT,
     SIDECAR_HANDLER,
     SIDECAR_MODULE,
     Output,
@@ -42,7 +43,7 @@ def runner_settings(
     handler, module, parameters = function.handler, function.module, run.parameters
     if function.is_container:
         made = {output.name: _made(output) for output in run.outputs}
-        handler, module, parameters = SIDECAR_HANDLER, SIDECAR_MODULE, {"gitopsc_made": made}
+        handler, module, parameters = SIDECAR_HANDLER, SIDECAR_MODULE, {SIDECAR_ARGUMENT: made}
     settings = {
         "action": run.action,
         "clocks": clocks,

@@ -34,6 +34,13 @@ spec:
   inputs: {tiles: store://demo/artifact/artifact/tilse}
   volumes: [{name: mine, volume_type: empty_dir, mount_path: /inputs}]
 ---
+kind: container+job:run
+name: odd
+spec:
+  function: known
+  inputs: {../x: store://demo/artifact/artifact/tiles, project: store://demo/artifact/artifact/tiles}
+  outputs: {"a b": odd, ..: even}
+---
 kind: scheduler
 name: nightly
 spec: {function: known, schedule: 0 0 3 * * ?, template: {outputs: {more: store://demo/artifact/artifact/more}}}
