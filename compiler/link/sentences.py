@@ -53,6 +53,7 @@ from gitopsc.model.diagnostic import (
     listed,
 )
 from gitopsc.model.program import (
+    INJECTED_ARGUMENTS,
     DataUse,
     Function,
     Merged,
