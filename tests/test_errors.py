@@ -118,6 +118,7 @@ def test_report_of_a_script(
     path: Path, update: bool, report_of: Callable[[str], tuple[int, str]]
 ) -> None:
     _, report = report_of(path.read_text())
+    assert "a bug of gitopsc" not in report
     golden = path.with_suffix(".txt")
     if update:
         golden.write_text(report, encoding="utf-8")
