@@ -188,6 +188,14 @@ def test_somebody_comes_to_work(project: Path) -> None:
     assert "how it ended is unknown" in gitopsc(project, "status", "waits")[0]
 
 
+def test_data_is_listed(project: Path) -> None:
+    found = [tuple(re.split("  +", line)) for line in gitopsc(project, "data")[0].splitlines()]
+    assert ("store://demo/dataitem/table/readings", "made by nightly") in found
+    assert {made for name, made in found if name.endswith("/forecast")} >= {"made by Train_it"}
+    assert all(made == "declared" or made.startswith("made by ") for _, made in found)
+    assert found == sorted(found)
+
+
 def test_data_is_found_and_copied(project: Path, tmp_path: Path) -> None:
     gitopsc(project, "run", "nightly", "--param", "days=3")
     gitopsc(project, "run", "Train_it")
@@ -203,6 +211,7 @@ def test_data_is_found_and_copied(project: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy.any"
     out, _ = gitopsc(project, "data", "readings", "--version", version, "-o", str(copy))
     assert copy.read_bytes() == (project / place.split("  ")[0]).read_bytes()
+    assert out.splitlines()[-1] == "it is as it was: `.csv`, not `.any`"
     _, err = gitopsc(project, "data", "forecast", expect=2)
     assert "several runs make data `forecast`: write one of `Train_it/forecast`, `breaks/" in err
     gitopsc(project, "data", "Train_it/forecast", "-o", str(tmp_path / "model"))

@@ -32,11 +32,12 @@ from gitopsc.model.reference import StoreKey
 from gitopsc.model.resolution import Resolution
 from gitopsc.model.store import DEFAULT, scheme_of
 from gitopsc.report.data import render_data
+from gitopsc.report.table import table
 from gitopsc.resolve import resolve
 
 DESCRIPTION = (
     "Print where the data NAME lies, its last versions and the beginning of it, as the store of"
-    " `gitopsc run` or of an environment has it."
+    " `gitopsc run` or of an environment has it. Without NAME, all data is listed."
 )
 
 _PARQUET = "pyarrow>=18"
@@ -45,7 +46,11 @@ _PARQUET = "pyarrow>=18"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "name", metavar="NAME", help="`<name>`, `<type>/<name>`, or a key `store://...[:<version>]`"
+        "name",
+        metavar="NAME",
+        nargs="?",
+        help="`<name>`, `<type>/<name>`, or a key `store://...[:<version>]`; by default, all"
+        " are listed",
     )
     add_path_option(parser)
     parser.add_argument("-o", "--output", metavar="FILE", help="where a copy of it is to be")
@@ -69,6 +74,9 @@ def run(arguments: argparse.Namespace) -> int:
     programs = programs_of(read(arguments.path), "nothing was asked")
     if programs is None:
         return 1
+    if arguments.name is None:
+        sys.stdout.write(_listing(programs))
+        return 0
     try:
         check_place(arguments)
         if arguments.output is not None:
@@ -88,6 +96,23 @@ def run(arguments: argparse.Namespace) -> int:
     key = data.key._replace(type=answer["type"], kind=answer["kind"], version=None)
     sys.stdout.write(render_data(str(key), answer, shown))
     return 0
+
+
+def _listing(programs: Sequence[Program]) -> str:
+    """What can be asked for, and where it is from."""
+    known = [each for program in programs for each in _known(program)]
+    made = {_of(each) for each in known if each.run is not None}
+    rows = {
+        (
+            str(each.key._replace(version=None)) if each.key.type else each.key.name,
+            f"made by {each.run}" if each.run is not None else "declared",
+        )
+        for each in known
+        if each.run is not None or _of(each) not in made
+    }
+    if not rows:
+        return "no run makes data, and no descriptor declares any\n"
+    return "".join(f"{line}\n" for line in table(sorted(rows), texts=(0, 1)))
 
 
 def _check_output(path: str) -> None:

@@ -346,7 +346,7 @@ def _setting(run: ClusterRun, *way: str) -> Span | None:
 
 def _secret_causes(old: ClusterRun, new: ClusterRun) -> Iterator[Cause]:
     """Where a variable's secret is kept; a new one is told above."""
-    was, now = old.resolved.variables, new.resolved.variables
+    was, now = old.resolved.pod_variables, new.resolved.pod_variables
     for name in sorted(was.keys() & now.keys()):
         first, second = was[name], now[name]
         if not (isinstance(first, SecretKey) and isinstance(second, SecretKey)):

@@ -215,7 +215,7 @@ def _one(kinds: str) -> str:
 def _secrets(runs: Runs) -> dict[tuple[str, str], set[str]]:
     found: dict[tuple[str, str], set[str]] = {}
     for (_, environment, _), run in runs.items():
-        for value in run.resolved.variables.values():
+        for value in run.resolved.pod_variables.values():
             if isinstance(value, SecretKey) and value.external is None:
                 found.setdefault((value.name, value.key), set()).add(environment)
     return found

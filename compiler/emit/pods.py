@@ -10,15 +10,12 @@ from gitopsc.adapters.template import Text, render_yaml
 from gitopsc.adapters.yaml import read_documents
 from gitopsc.model.artifact import ImageReference
 from gitopsc.model.descriptor import Environment, SecretKey
-from gitopsc.model.plan import Plan, Workload
+from gitopsc.model.plan import EXCHANGED, Plan, Workload
 from gitopsc.model.pod import DEFAULT_USER
 
 TARGET = "targets/kubernetes"
 QUEUE = "kueue.x-k8s.io/queue-name"
 """Kueue suspends a Job that has it, until there is room: no manifest ever says `suspend`."""
-
-_EXCHANGED = (("exchange", "/gitopsc"), ("inputs", "/inputs"), ("outputs", "/outputs"))
-"""Where a container and the runner beside it meet."""
 
 _SCRATCH = (("shared", "/shared"), ("home", "/home/function"), ("tmp", "/tmp"))
 AS_IT_IS = ("kustomize.toolkit.fluxcd.io/substitute", "disabled")
@@ -55,7 +52,7 @@ def pod_template(
         scratch=_scratch(workload),
         arguments=[unexpanded(each) for each in container.args] if container is not None else [],
         enter=enter,
-        exchanged=_EXCHANGED if workload.sidecar is not None else (),
+        exchanged=EXCHANGED if workload.sidecar is not None else (),
     )
 
 

@@ -101,6 +101,10 @@ class ContainerStart(NamedTuple):
     fs_group: int | None
 
 
+EXCHANGED = (("exchange", "/gitopsc"), ("inputs", "/inputs"), ("outputs", "/outputs"))
+"""Volumes and their places: where a container and the runner beside it meet."""
+
+
 class Sidecar(NamedTuple):
     """The runner beside a container: `image` names an `Image` of the plan, and once it is known is
     the reference. It mounts what is called as `mounts` say, and the container does not."""
@@ -221,6 +225,8 @@ class EnvironmentPlan:
             for value in workload.variables.values():
                 if isinstance(value, SecretKey):
                     yield value
+            if workload.sidecar is not None:
+                yield from workload.sidecar.variables.values()
         for build in self.builds:
             yield from build.secrets.values()
 

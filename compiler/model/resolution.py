@@ -23,7 +23,8 @@ class ResolvedRun:
     `spec` is the run's with defaults; what a profile or the settings add to is beside it.
     `own_variables` are those of the run and its profile; `variables` have secrets, too. `requests`
     and `limits` are of `cpu`, `mem`, `gpu` and `disk`. `volumes` are sorted by name;
-    `store_volumes` are those of them that stores bring. `compute` is the digest of
+    `store_volumes` are those of them that stores bring, and `store_secrets` what stores ask for,
+    which a container itself does not get. `compute` is the digest of
     `compute_fields`; `settings` is what the runner reads, as JSON. `record` is where a job
     finds out that it is done; without a store it does not. A job may wait in a `queue`.
     """
@@ -50,6 +51,11 @@ class ResolvedRun:
     @property
     def name(self) -> str:
         return self.run.name
+
+    @property
+    def pod_variables(self) -> Mapping[str, str | SecretKey]:
+        """With those of the runner beside a container."""
+        return {**self.store_secrets, **self.variables} if self.run.has_sidecar else self.variables
 
     @property
     def keeps_claims(self) -> bool:

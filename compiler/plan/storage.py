@@ -8,7 +8,7 @@ from typing import NamedTuple
 from gitopsc.model.descriptor import Environment
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.names import cleaned
-from gitopsc.model.plan import Claim, Mount
+from gitopsc.model.plan import EXCHANGED, Claim, Mount
 from gitopsc.model.program import Run
 from gitopsc.model.quantity import canonical
 from gitopsc.model.resolution import Resolution, ResolvedRun
@@ -22,9 +22,6 @@ _TAKEN = (
     *("/dev", "/proc", "/sys"),
 )
 """Where no volume may be mounted: the source, the runner, its settings, and what no disk holds."""
-
-_EXCHANGED = ("/gitopsc", "/inputs", "/outputs")
-"""Where a container and the runner beside it meet."""
 
 _IMAGE_VOLUMES = (1, 35)
 """The first Kubernetes that has image volumes switched on; the restricted standard allows them."""
@@ -148,7 +145,7 @@ def _volume_problems(
 ) -> Iterator[Diagnostic]:
     """What is wrong with a volume whatever others there are."""
     path = volume.mount_path
-    kept = (*_TAKEN, *(_EXCHANGED if resolved.run.has_sidecar else ()))
+    kept = (*_TAKEN, *(path for _, path in EXCHANGED if resolved.run.has_sidecar))
     hidden = next((taken for taken in kept if _meet(path, taken)), None)
     if hidden is not None:
         yield sentences.hides(path, hidden, place)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from os.path import splitext
 from typing import Any
 
 from gitopsc.model.moment import moment
@@ -22,6 +23,9 @@ def _lines(key: str, answer: Mapping[str, Any], shown: Callable[[str], str]) -> 
     yield f"{shown(answer['path'])}{size}"
     if answer["copied"] is not None:
         yield f"copied to {shown(answer['copied'])}"
+        there, here = (splitext(answer[key])[1] for key in ("path", "copied"))
+        if there and here and there != here:
+            yield f"it is as it was: `{there}`, not `{here}`"
         return
     if len(answer["versions"]) > 1:
         yield ""

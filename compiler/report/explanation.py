@@ -141,7 +141,7 @@ def _merged(resolution: Resolution, resolved: ResolvedRun) -> Iterator[Row]:
             yield _row(name, value, origin)
     for name, each in plain(resolved.pod).items():
         yield _row(f"pod.{name}", each, _pod_origin(resolution, resolved, name))
-    for name, variable in sorted(resolved.variables.items()):
+    for name, variable in sorted(resolved.pod_variables.items()):
         yield from _variable(resolution, resolved, name, variable)
     for name, request in resolved.requests.items():
         origin = _resource_origin(resolution, resolved, name)
