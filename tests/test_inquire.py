@@ -188,6 +188,33 @@ def test_somebody_comes_to_work(project: Path) -> None:
     assert "how it ended is unknown" in gitopsc(project, "status", "waits")[0]
 
 
+CONTAINERS = """
+project: demo
+---
+kind: container
+name: tiler
+spec: {image: "registry.example.com/tiler:1", command: tiler}
+---
+kind: container+job:run
+name: alone
+spec: {function: tiler}
+---
+kind: container+job:run
+name: makes
+spec: {function: tiler, outputs: {tiles: tiles}}
+"""
+
+
+def test_containers_without_data_keep_no_record(tmp_path: Path) -> None:
+    settings, descriptors = CONTAINERS.split("---\n", 1)
+    (tmp_path / "gitopsc.yaml").write_text(settings)
+    (tmp_path / "containers.yaml").write_text(descriptors)
+    reports = json.loads(gitopsc(tmp_path, "status", "--format", "json")[0])["demo"]
+    assert [(each["run"], each["state"]) for each in reports] == [("makes", "never")]
+    _, err = gitopsc(tmp_path, "status", "alone", expect=2)
+    assert "`alone`: a container without data keeps no record" in err
+
+
 def test_data_is_listed(project: Path) -> None:
     found = [tuple(re.split("  +", line)) for line in gitopsc(project, "data")[0].splitlines()]
     assert ("store://demo/dataitem/table/readings", "made by nightly") in found

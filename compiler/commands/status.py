@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from gitopsc.commands.arguments import RUN, add_path_option
@@ -24,10 +24,12 @@ from gitopsc.commands.programs import (
 from gitopsc.commands.reading import read
 from gitopsc.commands.terminal import wants_colour
 from gitopsc.inquire import Unanswered, inquire
+from gitopsc.model.diagnostic import listed
 from gitopsc.model.inquiry import Question, RunReport
 from gitopsc.model.local_run import schemes_of, settings_here
 from gitopsc.model.names import cleaned
 from gitopsc.model.program import Program
+from gitopsc.model.resolution import ResolvedRun
 from gitopsc.report.status import render_status
 from gitopsc.resolve import resolve
 
@@ -114,22 +116,32 @@ def _asked(program: Program, names: set[str], arguments: argparse.Namespace) -> 
     schemes: set[str] = set()
     if arguments.environment is not None:
         environment = asked_environment(program, arguments.environment)
-        resolved = [
-            each for each in resolve(program, environment).cluster_runs if each.name in names
-        ]
+        resolved = _with_records(program, resolve(program, environment).cluster_runs, names)
         settings = [each.settings for each in resolved]
         schemes |= set(program.project.schemes)
     else:
         folder = folder_of(arguments.path, program)
         store = known_store(arguments.store, folder)
         local = resolve(program, program.project.local).runs
-        resolved = [each for each in local if each.name in names]
+        resolved = _with_records(program, local, names)
         settings = [settings_here(each, store, folder) for each in resolved]
-    if not resolved:
-        raise Refused(f"project `{program.project.name}` has no such run in a cluster")
     content = {"runs": settings, "waits": arguments.environment is not None}
     schemes |= set(schemes_of(settings))
     return _Asked(tuple(each.name for each in resolved), Question(content, tuple(sorted(schemes))))
+
+
+def _with_records(
+    program: Program, runs: Iterable[ResolvedRun], names: set[str]
+) -> list[ResolvedRun]:
+    """Those that have a runner, which keeps records. Raises Refused where there are none."""
+    asked = [each for each in runs if each.name in names]
+    if not asked:
+        raise Refused(f"project `{program.project.name}` has no such run in a cluster")
+    kept = [each for each in asked if each.settings]
+    if not kept:
+        called = listed(each.name for each in asked)
+        raise Refused(f"{called}: a container without data keeps no record; ask the cluster")
+    return kept
 
 
 def _named(reports: Sequence[Mapping[str, Any]], names: Sequence[str]) -> list[dict[str, Any]]:
