@@ -230,7 +230,7 @@ def _last_cause(old: ClusterRun, new: ClusterRun, changes: Sequence[ObjectChange
     """Where no value of the run differs."""
     place = new.resolved.run.descriptor.name_span
     fields = {field for each in changes for field in each.fields}
-    if old.main.image != new.main.image:
+    if old.main.images != new.main.images:
         return Cause("template", "its image, by what decides no result", place)
     if all(field.startswith("metadata.") for field in fields):
         moved = "metadata.annotations.gitopsc/source" in fields

@@ -313,8 +313,9 @@ def _objects(objects: Iterable[ClusterObject], environment: str, name: str) -> I
     for each in objects:
         if (each.environment, each.run) == (environment, name):
             yield Row(each.kind, each.name, each.path)
-            if each.image is not None:
-                yield Row("", str(each.image), "its image")
+            for image, what in ((each.image, "its image"), (each.sidecar, "brings its data")):
+                if image is not None:
+                    yield Row("", str(image), what)
 
 
 def _record(resolved: ResolvedRun) -> Iterator[Row]:
