@@ -137,7 +137,7 @@ def _with_records(
     asked = [each for each in runs if each.name in names]
     if not asked:
         raise Refused(f"project `{program.project.name}` has no such run in a cluster")
-    kept = [each for each in asked if each.settings]
+    kept = [each for each in asked if each.run.has_runner]
     if not kept:
         called = listed(each.name for each in asked)
         raise Refused(f"{called}: a container without data keeps no record; ask the cluster")

@@ -175,9 +175,7 @@ def _verb(old: ClusterRun, new: ClusterRun, changes: Sequence[ObjectChange]) -> 
 
 
 def _without_record(new: ClusterRun) -> str:
-    run = new.resolved.run
-    is_alone = run.function.is_container and not run.has_sidecar
-    why = "a container keeps no record" if is_alone else ""
+    why = "" if new.resolved.run.has_runner else "a container keeps no record"
     return f"{why or 'it has no store'}, so it is done again even where it was done before"
 
 

@@ -574,10 +574,7 @@ def requests_are_not_counted(run: Run) -> Diagnostic:
 
 
 def no_command(run: Run) -> Diagnostic:
-    message = (
-        f"`{run.name}` reads or makes data, so a shell starts its container, which has to know"
-    )
-    message += " what to start"
+    message = f"`{run.name}` has data, so a shell starts its container, and has to know what"
     hint = f"write `command` into `{run.function.name}`; its image needs `/bin/sh`"
     return Diagnostic(MISSING_KEY, message, run.function.descriptor.span("spec"), hint)
 

@@ -128,8 +128,8 @@ class Workload:
     `record` is where a job finds out that it is done. It may be done in `completions`, of which
     `parallelism` at once, and wait in a `queue`. A service is reached through its `ports`. What is
     no function of Python is a `container`, without disk, and with settings for a `sidecar` alone.
-    `upstream` are workloads
-    whose data it reads, by their names. Those of a `group` are applied by themselves.
+    `upstream` are workloads whose data it reads, by their names. Those of a `group` are applied by
+    themselves.
     """
 
     name: str

@@ -350,6 +350,11 @@ class Run:
         return is_job and bool(self.inputs or self.outputs)
 
     @property
+    def has_runner(self) -> bool:
+        """Whether gitopsc's runner is in its pods: beside a container, only where that has data."""
+        return not self.function.is_container or self.has_sidecar
+
+    @property
     def has_address(self) -> bool:
         """Whether a Service leads to its pods."""
         return self.action == "serve" and action_of(self.descriptor.kind) != "deploy"

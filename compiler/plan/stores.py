@@ -21,7 +21,7 @@ def store_problems(resolution: Resolution) -> Iterator[Diagnostic]:
     if store is not None and store.is_shared:
         return
     own = [resolved.run for resolved in resolution.cluster_runs]
-    runs = [run for run in own if not run.function.is_container or run.has_sidecar]
+    runs = [run for run in own if run.has_runner]
     for run in runs:
         shared = next(_shared_data(run), None)
         if shared is not None:
@@ -36,8 +36,7 @@ def _container_problems(resolution: Resolution) -> Iterator[Diagnostic]:
     jobs = [
         each.run
         for each in resolution.cluster_runs
-        if each.run.function.is_container and each.run.action == "job"
-        if not each.run.is_scheduled and not each.run.has_sidecar
+        if each.run.action == "job" and not each.run.has_runner and not each.run.is_scheduled
     ]
     if jobs:
         yield sentences.no_record_of_containers(sorted(run.name for run in jobs), jobs[0])

@@ -102,6 +102,7 @@ def _resolved(
     written, own_variables = (with_addresses(each, addresses) for each in (written, own_variables))
     if spec.args is not None:
         spec = replace(spec, args=tuple(with_addresses(spec.args, addresses)))
+    known = {**store_secrets, **({} if run.function.is_container else own_secrets)}
     requests = {
         **_DEFAULT_RESOURCES,
         **{name: quantity.request for name, quantity in defaults.items()},
@@ -129,33 +130,12 @@ def _resolved(
         pod=_pod(environment, profile, spec, run),
         compute=compute,
         compute_fields=fields,
-        settings=_settings(
-            program,
-            environment,
-            run,
-            compute,
-            computes,
-            {**store_secrets, **({} if run.function.is_container else own_secrets)},
-            requests,
-        ),
+        settings=runner_settings(program, environment, run, compute, computes, known, requests)
+        if run.has_runner
+        else {},
         record=_record(program, environment, run, compute),
         queue=_queue(environment, profile, spec) if run.action == "job" else None,
     )
-
-
-def _settings(
-    program: Program,
-    environment: Environment,
-    run: Run,
-    compute: str,
-    computes: Computes,
-    secrets: Mapping[str, SecretKey],
-    requests: Mapping[str, str],
-) -> Mapping[str, Any]:
-    """Of its runner, or of the one beside a container."""
-    if run.function.is_container and not run.has_sidecar:
-        return {}
-    return runner_settings(program, environment, run, compute, computes, secrets, requests)
 
 
 def _calling(run: Run, addresses: Mapping[str, str]) -> Run:
@@ -181,9 +161,7 @@ def _queue(environment: Environment, profile: Profile, spec: RunSpec) -> str | N
 
 def _record(program: Program, environment: Environment, run: Run, compute: str) -> RecordKey | None:
     store = environment.stores.get(DEFAULT)
-    if store is None or run.action != "job":
-        return None
-    if run.function.is_container and not run.has_sidecar:
+    if store is None or run.action != "job" or not run.has_runner:
         return None
     name = LATEST if run.is_scheduled else compute
     return RecordKey(store.url, program.project.name, environment.name, cleaned(run.name), name)
@@ -193,8 +171,7 @@ def _volumes(
     environment: Environment, spec: RunSpec, profile: Profile, run: Run
 ) -> tuple[Volume, ...]:
     """A profile's win over the run's of the same name, and those of stores over both."""
-    is_alone = run.function.is_container and not run.has_sidecar
-    stores = () if is_alone else environment.store_volumes
+    stores = environment.store_volumes if run.has_runner else ()
     given = (*(spec.volumes or ()), *profile.volumes, *stores)
     volumes = {cleaned(volume.name): volume for volume in given}
     return tuple(volumes[name] for name in sorted(volumes))
