@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from os.path import splitext
+from posixpath import splitext
 from typing import Any
 
 from gitopsc.model.moment import moment
