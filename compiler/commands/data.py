@@ -102,14 +102,13 @@ def _listing(programs: Sequence[Program]) -> str:
     """What can be asked for, and where it is from."""
     known = [each for program in programs for each in _known(program)]
     made = {_of(each) for each in known if each.run is not None}
-    rows = {
-        (
-            str(each.key._replace(version=None)) if each.key.type else each.key.name,
-            f"made by {each.run}" if each.run is not None else "declared",
-        )
-        for each in known
-        if each.run is not None or _of(each) not in made
-    }
+    rows = set()
+    for each in known:
+        name = str(each.key._replace(version=None)) if each.key.type else each.key.name
+        if each.run is not None:
+            rows.add((name, f"made by {each.run}"))
+        elif _of(each) not in made:
+            rows.add((name, "declared"))
     if not rows:
         return "no run makes data, and no descriptor declares any\n"
     return "".join(f"{line}\n" for line in table(sorted(rows), texts=(0, 1)))

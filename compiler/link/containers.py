@@ -10,7 +10,7 @@ from gitopsc.model.descriptor import DEFAULT_TARGET, Project
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.program import INJECTED_ARGUMENTS, SIDECAR_ARGUMENT, Run
 
-_NOT_FILES = (*INJECTED_ARGUMENTS, SIDECAR_ARGUMENT)
+_RESERVED = (*INJECTED_ARGUMENTS, SIDECAR_ARGUMENT)
 """What the handler of the runner beside a container is called with, but for its inputs."""
 
 
@@ -44,8 +44,9 @@ def _problems(run: Run) -> Iterator[Diagnostic]:
             yield sentences.no_command(run)
         for key, names in _files(run):
             for name in names:
-                if name in _NOT_FILES or not DATA_NAME.fullmatch(name):
-                    yield sentences.not_a_file_name(run, key, name)
+                is_reserved = name in _RESERVED
+                if is_reserved or not DATA_NAME.fullmatch(name):
+                    yield sentences.not_a_file_name(run, key, name, is_reserved=is_reserved)
         if run.is_scheduled:
             yield sentences.no_data_with(run, "a schedule")
         if run.spec.gitops is not None and run.spec.gitops.completions is not None:

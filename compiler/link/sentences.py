@@ -53,7 +53,6 @@ from gitopsc.model.diagnostic import (
     listed,
 )
 from gitopsc.model.program import (
-    INJECTED_ARGUMENTS,
     DataUse,
     Function,
     Merged,
@@ -574,21 +573,21 @@ def requests_are_not_counted(run: Run) -> Diagnostic:
 
 
 def no_command(run: Run) -> Diagnostic:
-    message = f"`{run.name}` has data, so a shell starts its container, and has to know what"
+    message = f"`command` is required: a shell starts `{run.name}`, which has inputs or outputs"
     hint = f"write `command` into `{run.function.name}`; its image needs `/bin/sh`"
     return Diagnostic(MISSING_KEY, message, run.function.descriptor.span("spec"), hint)
 
 
-def not_a_file_name(run: Run, key: str, name: str) -> Diagnostic:
+def not_a_file_name(run: Run, key: str, name: str, *, is_reserved: bool) -> Diagnostic:
     message = f"`{name}` cannot be the name of a file in `/{key}`"
     hint = "write letters, digits, `.`, `_`, `+` and `-`"
-    if name in INJECTED_ARGUMENTS:
-        hint = "give it another name: handlers get something else under this one"
+    if is_reserved:
+        hint = f"rename it: `{name}` is reserved for the runner"
     return Diagnostic(UNFIT_VALUE, message, run.merged.key_span(key, name), hint)
 
 
 def no_data_with(run: Run, what: str) -> Diagnostic:
-    message = f"data of containers does not go with {what}"
+    message = f"inputs and outputs of a container are unsupported with {what}"
     key = "inputs" if run.inputs else "outputs"
     return Diagnostic(NOT_SUPPORTED, message, run.merged.key_span(key), "write a Python function")
 

@@ -61,7 +61,7 @@ def buildx() -> list[str]:
 
 
 def test_bake_reads_what_was_written(tmp_path: Path) -> None:
-    """Strings of a bake file are templates (`${...}`, `%{...}`), which none of ours may be."""
+    """buildx evaluates `${...}` and `%{...}` in a bake file: gitopsc writes them escaped."""
     command = buildx()
     if not command:
         pytest.skip("docker buildx is not installed")

@@ -2,7 +2,7 @@ silent=
 until [ -e /gitopsc/go ]; do
   if [ -e /gitopsc/end ]; then read -r code < /gitopsc/end; exit "$code"; fi
   if rm /gitopsc/alive 2> /dev/null; then silent=.; elif [ -n "$silent" ]; then silent=.$silent; fi
-  if [ ${#silent} -gt 60 ]; then echo 'what brings the data was killed' >&2; exit 1; fi
+  if [ ${#silent} -gt 60 ]; then echo 'the container that brings the data was killed' >&2; exit 1; fi
   sleep 1
 done
 "$@" &
