@@ -38,6 +38,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=options.folder) as place:
         os.environ["XDG_CACHE_HOME"] = f"{place}/cache"
         os.environ["PYTHONPATH"] = str(ROOT / ".editable")
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # which installers write
         for size in map(int, options.sizes.split(",")):
             rows.append(measure(size, Path(place) / str(size), options.project_size))
     print(f"Python {sys.version.split()[0]}, {os.cpu_count()} processors, best of {REPEATS}\n")

@@ -109,7 +109,7 @@ spec:
   inputs:
     table: {data}
   outputs:
-    cleaned: d{number}
+    output_0: d{number}
   parameters:
     country: IT
     threshold: 0.7

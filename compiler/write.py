@@ -200,17 +200,25 @@ def _is_reachable(
 ) -> bool:
     """Whether the folders above a file are folders, or not there yet; `reached` remembers them."""
     folder = path.rpartition("/")[0]
+    if not folder:
+        return True
     if folder not in reached:
-        place, shown = target.folder, target.shown
-        reached[folder] = True
-        for part in folder.split("/") if folder else ():
-            place, shown = place / part, f"{shown}/{part}"
-            if place.is_symlink() or (place.exists() and not place.is_dir()):
-                what = "a link" if place.is_symlink() else "a file"
-                problems.append(_in_the_way(shown, what))
-                reached[folder] = False
-                break
+        reached[folder] = _is_reachable(target, folder, reached, problems)
+        if reached[folder] and (what := _no_folder(f"{os.fspath(target.folder)}/{folder}")):
+            problems.append(_in_the_way(f"{target.shown}/{folder}", what))
+            reached[folder] = False
     return reached[folder]
+
+
+def _no_folder(place: str) -> str | None:
+    """What is where a folder has to be; None where one is, or nothing yet."""
+    try:
+        mode = os.lstat(place).st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if stat.S_ISLNK(mode):
+        return "a link"
+    return None if stat.S_ISDIR(mode) else "a file"
 
 
 def _is_removable(place: Path) -> bool:

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Any, NamedTuple
+from zlib import crc32
 
 from gitopsc.adapters.cache import cache_folder, cache_home, keep_private, read_private
 from gitopsc.model.memo import KEY_SIZE, Memo, content_key
@@ -37,6 +38,9 @@ _YOUNG_AND_COARSE = 3_000_000_000
 milliseconds, which is how coarse clocks look."""
 
 _BLOCK = 1024 * 1024
+_CHECKSUM = 4
+"""Bytes."""
+
 _LARGE = 64 * 1024 * 1024
 _KEPT = 200
 """Memories in the cache; the oldest go."""
@@ -107,22 +111,19 @@ class Memory(NamedTuple):
 def recall(key: bytes) -> Memory | None:
     """What `remember` kept under a key; None when there is none, or it is damaged."""
     content = read_private(_place(key))
-    if content is None or digest(content[32:]) != content[:32]:
-        return None
     try:
-        listing, printed, targets, base, parts = marshal.loads(content[32:])
+        listing, printed, targets, base, parts = _loaded(content)
         known = {name: Part(*each) for name, each in parts.items()}
-    except (ValueError, TypeError, EOFError, AttributeError):
-        return None  # of another gitopsc, or another Python
+    except (ValueError, TypeError, AttributeError):
+        return None  # of another gitopsc
     return Memory(listing, printed, targets, base, known)
 
 
 def remember(key: bytes, memory: Memory) -> None:
     """Where the cache cannot be written, nothing is kept, and the next compile is a whole one."""
     parts = {name: tuple(each) for name, each in memory.parts.items()}
-    content = marshal.dumps((*memory[:4], parts))
     _forget_the_oldest(cache_folder(), _KEPT)
-    keep_private(_place(key), digest(content) + content)
+    keep_private(_place(key), _dumped((*memory[:4], parts)))
 
 
 @contextmanager
@@ -132,19 +133,31 @@ def remembered_steps(*name: object) -> Iterator[Memo]:
     Steps are known by their content, wherever and whenever that was written.
     """
     place = cache_folder("steps", digest(repr((_own_content(), *name)).encode()).hex())
-    content = read_private(place)
-    known: Any = {}
-    if content is not None and digest(content[32:]) == content[:32]:
-        try:
-            known = marshal.loads(content[32:])
-        except (ValueError, TypeError, EOFError):
-            known = {}  # of another Python
+    known = _loaded(read_private(place))
     memo = Memo(known if isinstance(known, dict) else {})
     yield memo
     if memo.is_new:
         _forget_the_oldest(os.path.dirname(place), _KEPT_STEPS)
-        content = marshal.dumps(memo.used)
-        keep_private(place, digest(content) + content)
+        keep_private(place, _dumped(memo.used))
+
+
+def _dumped(value: Any) -> bytes:
+    """With a checksum before it, for `marshal` may crash on what is damaged."""
+    content = marshal.dumps(value)
+    return crc32(content).to_bytes(_CHECKSUM, "big") + content
+
+
+def _loaded(content: bytes | None) -> Any:
+    """None of what is damaged, or of another Python."""
+    if content is None:
+        return None
+    rest = memoryview(content)[_CHECKSUM:]
+    if crc32(rest).to_bytes(_CHECKSUM, "big") != content[:_CHECKSUM]:
+        return None
+    try:
+        return marshal.loads(rest)
+    except (ValueError, TypeError, EOFError):
+        return None
 
 
 def _own_content() -> bytes:

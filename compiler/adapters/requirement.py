@@ -9,7 +9,10 @@ from urllib.parse import urlsplit
 from gitopsc.model.credentials import names_secret
 
 _LONGEST = 4_000
-_PLAIN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*(?:==[0-9]+(?:\.[0-9]+)*)?")
+_PLAIN = re.compile(
+    r"[a-z0-9]+(?:-[a-z0-9]+)*(?:\[[a-z0-9]+(?:-[a-z0-9]+)*\])?"
+    r"(?:(?:[=!<>]=|[<>])[0-9]+(?:\.[0-9]+)*)?"
+)
 """Most requirements: there is nothing to find wrong, nor another way to write them, and the library
 takes its time to import."""
 

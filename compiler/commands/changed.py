@@ -367,7 +367,11 @@ def _unusable(
     folders = {project.folder for project in targets}
     folders |= {path.rpartition("/")[0] for project in targets for path in project.read}
     inputs = {os.path.realpath(os.path.join(reading.root, each)) for each in folders}
-    around = {folder for path in inputs for folder in (path, *map(str, Path(path).parents))}
+    around: set[str] = set()
+    for path in inputs:
+        while path not in around:
+            around.add(path)
+            path = os.path.dirname(path)
     root = os.path.realpath(reading.root)
     problems = []
     for target in targets.values():

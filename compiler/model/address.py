@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 _NAMED = re.compile(r"\$\{service:([^{}]*)\}")
+_BEGINNING = "${service:"
 PORT = 8080
 """Where a service listens."""
 
@@ -14,13 +15,12 @@ PORT = 8080
 def named_services(value: Any) -> Iterator[str]:
     """The runs that are named anywhere in a value, in mappings and lists, too."""
     if isinstance(value, str):
-        yield from (name.strip() for name in _NAMED.findall(value))
-    elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from named_services(each)
-    elif isinstance(value, (list, tuple)):
-        for each in value:
-            yield from named_services(each)
+        if _BEGINNING in value:
+            yield from (name.strip() for name in _NAMED.findall(value))
+    elif isinstance(value, (dict, Mapping, list, tuple)):
+        for each in value if isinstance(value, (list, tuple)) else value.values():
+            if not isinstance(each, str) or _BEGINNING in each:  # nearly no string has one
+                yield from named_services(each)
 
 
 def with_addresses(value: Any, addresses: Mapping[str, str]) -> Any:

@@ -38,17 +38,26 @@ def readable_json(value: Any) -> str:
 
 
 def _indented(value: Any, newline: str) -> str:
-    """As `json.dumps(value, indent=2, sort_keys=True)`, whose C encoder does not indent."""
+    """As `json.dumps(value, indent=2, sort_keys=True)`, whose C encoder does not indent.
+
+    Most of what a report holds are strings: they cost no call of their own.
+    """
     if isinstance(value, str):
         return _quoted(value)
-    if not value or not isinstance(value, (Mapping, list, tuple)):
-        return json.dumps(value, allow_nan=False)
+    if type(value) is int:
+        return str(value)
     inner = newline + "  "
-    if isinstance(value, Mapping):
-        pairs = [f"{_quoted(key)}: {_indented(value[key], inner)}" for key in sorted(value)]
+    if value and isinstance(value, (list, tuple)):
+        items = [_quoted(each) if type(each) is str else _indented(each, inner) for each in value]
+        return f"[{inner}{f',{inner}'.join(items)}{newline}]"
+    if value and isinstance(value, (dict, Mapping)):
+        pairs = [
+            f"{_quoted(key)}: "
+            f"{_quoted(each) if type(each := value[key]) is str else _indented(each, inner)}"
+            for key in sorted(value)
+        ]
         return f"{{{inner}{f',{inner}'.join(pairs)}{newline}}}"
-    items = [_indented(item, inner) for item in value]
-    return f"[{inner}{f',{inner}'.join(items)}{newline}]"
+    return json.dumps(value, allow_nan=False)
 
 
 def escape_unprintable(quoted: str) -> str:

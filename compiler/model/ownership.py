@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 _WRITTEN = re.compile(
@@ -42,8 +43,10 @@ class OwnershipList(NamedTuple):
     unknown: tuple[tuple[int, str], ...] = ()
 
 
+@lru_cache(maxsize=8)
 def ownership(text: str) -> OwnershipList:
-    """What a merge leaves in a list, its marks and blank lines, says nothing."""
+    """What a merge leaves in a list, its marks and blank lines, says nothing. One compile looks at
+    the same list more than once."""
     paths = set()
     unknown = []
     for number, line in enumerate(text.split("\n"), start=1):

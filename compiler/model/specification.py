@@ -8,6 +8,7 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from gitopsc.model.pod import Expose, Pod, Scale
@@ -280,14 +281,10 @@ class RunSpec:
         return cls(outputs={str(name): str(text) for name, text in outputs.items()})
 
     def over(self, task: RunSpec) -> RunSpec:
-        """This run's keys, and those of its task that it lacks (digitalhub.md section 3.1)."""
-        own = {name: getattr(self, name) for name in _MERGED}
-        return RunSpec(
-            **{
-                name: getattr(task, name) if value is None else value for name, value in own.items()
-            },
-            function_copy=self.function_copy,
-        )
+        """This run's keys, and those of its task that it lacks (digitalhub.md section 3.1). The
+        copy of its function's keys is never lacking."""
+        pairs = zip(_values(self), _values(task), strict=True)
+        return RunSpec(*(other if own is None else own for own, other in pairs))
 
     def overridden(self, by: RunSpec) -> RunSpec:
         """As an environment has it: of parameters, variables and resources, those that it names are
@@ -345,7 +342,8 @@ def _joined(
     return own if more is None else {**(own or {}), **more}
 
 
-_MERGED = tuple(each.name for each in fields(RunSpec) if each.name != "function_copy")
+_values = attrgetter(*(each.name for each in fields(RunSpec)))
+"""In the order of the fields."""
 
 
 def _quantities(data: Mapping[str, Any]) -> Mapping[str, Quantity]:

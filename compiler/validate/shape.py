@@ -417,6 +417,8 @@ def short(value: object) -> str:
 
 def odd_numbers(document: Document, pointer: Pointer) -> list[Diagnostic]:
     """Who writes 0123 for a variable means those characters, and not the number 123."""
+    if not document.odd:
+        return []
     place = (*pointer, "envs")
     variables = document.part(*place).data if document.has(*place) else None
     found = []
