@@ -186,5 +186,4 @@ def _described(
 
 
 def _labels(descriptor: Descriptor | None) -> Set[str]:
-    labels = descriptor.metadata.get("labels") if descriptor is not None else None
-    return {each for each in labels if isinstance(each, str)} if isinstance(labels, list) else set()
+    return set(descriptor.labels) if descriptor is not None else set()

@@ -14,9 +14,8 @@ from gitopsc.emit.pods import (
     data_of,
     lineage_annotations,
     object_annotations,
-    own_labels,
+    object_labels,
     pod_template,
-    recommended_labels,
 )
 from gitopsc.model import identity
 from gitopsc.model.artifact import KNATIVE_SERVICE, ClusterObject, ImageReference, Manifest
@@ -34,10 +33,6 @@ def knative_service(
 ) -> Manifest:
     pod = pod_template(plan, environment, workload, image)
     data = data_of(pod)
-    labels = [
-        *own_labels(plan, workload.name),
-        *recommended_labels(plan, workload.action, workload.name, workload.application),
-    ]
     annotations = [*object_annotations(environment, workload), *lineage_annotations(workload)]
     document = {
         "apiVersion": "serving.knative.dev/v1",
@@ -45,7 +40,7 @@ def knative_service(
         "metadata": {
             "name": workload.service_name,
             **({"namespace": environment.namespace} if environment.namespace else {}),
-            "labels": dict(sorted(labels)),
+            "labels": object_labels(plan, workload.action, workload),
             "annotations": dict(sorted(annotations)),
         },
         "spec": {"template": _template(workload, data)},

@@ -18,9 +18,9 @@ from gitopsc.emit.pods import (
     TARGET,
     lineage_annotations,
     object_annotations,
+    object_labels,
     own_labels,
     pod_template,
-    recommended_labels,
     unexpanded,
     wave_annotation,
 )
@@ -212,8 +212,7 @@ def _rendered(
     """
     environment = planned.environment
     is_job = workload.action == "job"
-    recommended = recommended_labels(plan, workload.action, workload.name, workload.application)
-    own = own_labels(plan, workload.name)
+    labels = object_labels(plan, workload.action, workload)
     pod = pod_template(plan, environment, workload, image)
     spec_template = "job-spec.yaml.j2" if is_job else "deployment-spec.yaml.j2"
     spec = render_yaml(
@@ -227,13 +226,14 @@ def _rendered(
         kind, template = "Job", "job"
         name = _job_name(workload.run, {**_job_fields(workload), "pod": pod})
     annotations = object_annotations(environment, workload)
-    queued = [(QUEUE, workload.queue)] if kind == "Job" and workload.queue is not None else []
+    if kind == "Job" and workload.queue is not None:
+        labels[QUEUE] = workload.queue
     text = render_yaml(
         f"{TARGET}/{template}.yaml.j2",
         workload=workload,
         name=name,
         namespace=environment.namespace,
-        labels=sorted([*own, *recommended, *queued]),
+        labels=sorted(labels.items()),
         annotations=annotations,
         main_annotations=sorted([*annotations, *lineage_annotations(workload)]),
         time_zone=environment.time_zone,
@@ -268,7 +268,6 @@ def _build_manifest(
     listed = [[each["path"], each["content"]] for each in files]
     digest = identity.content_digest(identity.canonical(listed))
     config_name = f"{build.name}-{digest[:10]}"
-    own = own_labels(plan, build.name)
     reference = built.reference(plan, planned.environment.registry)
     command = [
         *("buildctl", "--addr", build.address, "build", "--frontend", "dockerfile.v0"),
@@ -281,21 +280,20 @@ def _build_manifest(
     pod = render_yaml(
         f"{TARGET}/build-pod.yaml.j2",
         build=build,
-        labels=[("app.kubernetes.io/name", build.application), *own],
+        labels=[("app.kubernetes.io/name", build.application), *own_labels(plan, build.name)],
         command=[unexpanded(each) for each in command],
         secrets=sorted(build.secrets.items()),
         config_name=config_name,
         files=files,
     )
     name = _job_name(build.run, {"pod": pod})
-    labels = recommended_labels(plan, "build", build.name, build.application)
     text = render_yaml(
         f"{TARGET}/build.yaml.j2",
         build=build,
         name=name,
         config_name=config_name,
         namespace=planned.environment.namespace,
-        labels=sorted([*own, *labels]),
+        labels=list(object_labels(plan, "build", build).items()),
         # What it builds is for the runs of wave 0.
         annotations=[
             *wave_annotation(planned.environment, -1),

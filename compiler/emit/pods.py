@@ -10,7 +10,7 @@ from gitopsc.adapters.template import Text, render_yaml
 from gitopsc.adapters.yaml import read_documents
 from gitopsc.model.artifact import ImageReference
 from gitopsc.model.descriptor import Environment, SecretKey
-from gitopsc.model.plan import EXCHANGED, Plan, Workload
+from gitopsc.model.plan import EXCHANGED, ImageBuild, Plan, Workload
 from gitopsc.model.pod import DEFAULT_USER
 
 TARGET = "targets/kubernetes"
@@ -98,16 +98,18 @@ def own_labels(plan: Plan, name: str) -> list[tuple[str, str]]:
     return [("gitopsc/project", plan.project), ("gitopsc/run", name)]
 
 
-def recommended_labels(
-    plan: Plan, component: str, name: str, application: str
-) -> list[tuple[str, str]]:
-    return [
-        ("app.kubernetes.io/component", component),
-        ("app.kubernetes.io/instance", name),
-        ("app.kubernetes.io/managed-by", "gitopsc"),
-        ("app.kubernetes.io/name", application),
-        ("app.kubernetes.io/part-of", plan.project),
-    ]
+def object_labels(plan: Plan, component: str, made: Workload | ImageBuild) -> dict[str, str]:
+    """Its author's, those that Kubernetes recommends, and ours, which win."""
+    labels = {
+        **dict(made.labels),
+        "app.kubernetes.io/component": component,
+        "app.kubernetes.io/instance": made.name,
+        "app.kubernetes.io/managed-by": "gitopsc",
+        "app.kubernetes.io/name": made.application,
+        "app.kubernetes.io/part-of": plan.project,
+        **dict(own_labels(plan, made.name)),
+    }
+    return dict(sorted(labels.items()))
 
 
 def wave_annotation(environment: Environment, wave: int) -> list[tuple[str, str]]:

@@ -121,6 +121,13 @@ class Descriptor:
         return metadata if isinstance(metadata, dict) else {}
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """Free words, as the platform has them."""
+        labels = self.metadata.get("labels")
+        listed = labels if isinstance(labels, list) else ()
+        return tuple(label for label in listed if isinstance(label, str))
+
+    @property
     def path(self) -> str:
         return self.document.path
 

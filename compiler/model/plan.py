@@ -58,6 +58,10 @@ class Mount(NamedTuple):
     claim: str | None
 
 
+Labels = tuple[tuple[str, str], ...]
+"""Keys and values, sorted, each key once."""
+
+
 class Claim(NamedTuple):
     """A claim to make, for one run or for many, of one `group` or of none. `is_kept` says that no
     controller may prune it; `place` is that of the volume which brings it."""
@@ -129,7 +133,7 @@ class Workload:
     `parallelism` at once, and wait in a `queue`. A service is reached through its `ports`. What is
     no function of Python is a `container`, without disk, and with settings for a `sidecar` alone.
     `upstream` are workloads whose data it reads, by their names. Those of a `group` are applied by
-    themselves.
+    themselves. `labels` are its author's, of its objects and not of its pods.
     """
 
     name: str
@@ -171,6 +175,7 @@ class Workload:
     sidecar: Sidecar | None = None
     upstream: tuple[str, ...] = ()
     group: str | None = None
+    labels: Labels = ()
 
     def has_monitor(self, environment: Environment) -> bool:
         """The runner has metrics; what others have, nobody here knows. Knative's pods are its own
@@ -202,6 +207,7 @@ class ImageBuild(NamedTuple):
     registry_secret: str | None
     secrets: Mapping[str, SecretKey]
     source: str
+    labels: Labels
 
 
 @dataclass(frozen=True, slots=True)

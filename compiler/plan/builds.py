@@ -20,6 +20,7 @@ from gitopsc.model.program import (
 from gitopsc.model.resolution import Resolution
 from gitopsc.model.source import FunctionFile
 from gitopsc.plan import sentences
+from gitopsc.plan.names import author_labels
 
 CONTEXT_LIMIT = 120_000
 """Bytes of a source that a build in the cluster takes: kubectl and Argo CD keep what they applied,
@@ -82,6 +83,7 @@ def cluster_builds(resolution: Resolution) -> Iterator[ImageBuild]:
                 registry_secret=builder.registry_secret,
                 secrets={name: resolution.build_secrets[name] for name in function.build.secrets},
                 source=program.project.relative(build.merged.descriptor.path),
+                labels=author_labels(build.merged.descriptor.labels),
             )
 
 

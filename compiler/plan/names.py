@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.names import RUN_NAME_LIMIT, cleaned
+from gitopsc.model.plan import Labels
 from gitopsc.model.program import SIDECAR_IMAGE, Program, Run
 from gitopsc.model.source import Span
 from gitopsc.plan import sentences
@@ -17,6 +19,12 @@ _PATH_LIMIT = 200
 """Longest name of a folder, with some room to the 255 bytes of a file system."""
 
 _SERVICE_NAME_LIMIT = 63
+_WORD = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?"
+_PART = "[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_DOMAIN = rf"(?=[a-z0-9.-]{{1,253}}/){_PART}(?:\.{_PART})*/"
+_LABEL = re.compile(rf"(?P<key>(?:{_DOMAIN})?{_WORD})(?:[:=](?P<value>{_WORD})?)?")
+"""The grammar of labels: kubernetes.io/docs/concepts/overview/working-with-objects/labels."""
+
 _RESERVED_IMAGES = {
     "runner": "the runner's own folder",
     "docker-bake": "the bake file",
@@ -35,6 +43,17 @@ def name_problems(program: Program) -> Iterator[Diagnostic]:
         runs += [(build.name, build.merged.descriptor.name_span) for build in builds]
     yield from _of_one_kind("run", runs, RUN_NAME_LIMIT, _RESERVED_RUNS)
     yield from _service_problems(run for run in program.runs if not run.local)
+
+
+def author_labels(words: Iterable[str]) -> Labels:
+    """`domain:geo` is a label with a value, and `nightly` one without, as Kubernetes has them. What
+    it would refuse is left out, and so is a second value of a key: the words are the platform's,
+    which has no rules for them."""
+    found: dict[str, str] = {}
+    for word in words:
+        if (match := _LABEL.fullmatch(word)) is not None:
+            found.setdefault(match["key"], match["value"] or "")
+    return tuple(sorted(found.items()))
 
 
 def _of_one_kind(

@@ -22,6 +22,7 @@ from gitopsc.model.resolution import ResolvedRun
 from gitopsc.model.schedule import longest_gap
 from gitopsc.model.specification import GitopsSpec
 from gitopsc.plan.limits import needs_server_side
+from gitopsc.plan.names import author_labels
 from gitopsc.plan.storage import is_for_one_node, mounts
 
 _JOB_SECONDS = 7 * 86_400
@@ -89,6 +90,7 @@ def workload_of(project: Project, resolved: ResolvedRun, wave: int) -> Workload:
         upstream=tuple(sorted({cleaned(read.producer) for read in run.reads if read.producer})),
         container=_container(resolved) if function.is_container else None,
         sidecar=_sidecar(resolved, mounted),
+        labels=author_labels(run.descriptor.labels),
     )
 
 
