@@ -100,18 +100,20 @@ def normalize(project: Project, tree: Tree) -> tuple[Project, tuple[Diagnostic, 
     problems += [_older_key(key, places) for key, places in older.items()]
     problems += _completed(found)
     found += _merged_functions(found)
-    typed = tuple(_with_listed(project, tree, each, problems) for each in map(_typed, found))
+    typed = tuple(_with_listed(project, tree, _typed(project, each), problems) for each in found)
     return replace(project, descriptors=typed, entities=_entities(typed)), tuple(problems)
 
 
-def _typed(descriptor: Descriptor) -> Descriptor:
+def _typed(project: Project, descriptor: Descriptor) -> Descriptor:
     """The same with its keys as values; a broken one says nothing but what it would make."""
     kind = descriptor.kind
     fields = {field.name: getattr(descriptor, field.name) for field in dataclass_fields(Descriptor)}
     written, valid = descriptor.written, descriptor.valid
     if kind in FUNCTION_KINDS:
         return FunctionDescriptor(
-            **fields, spec=FunctionSpec.of(written) if valid else FunctionSpec()
+            **fields,
+            spec=FunctionSpec.of(written) if valid else FunctionSpec(),
+            python_image=project.python_image,
         )
     if kind in TASK_KINDS | RUN_KINDS:
         spec = RunSpec.of(written) if valid else RunSpec.promised(written)

@@ -27,7 +27,7 @@ from gitopsc.adapters.requirement import (
     requirement_name,
 )
 from gitopsc.adapters.uv import NoUv, Unresolved, locked
-from gitopsc.model.descriptor import FunctionDescriptor, Project
+from gitopsc.model.descriptor import SIDECAR_IMAGE, FunctionDescriptor, Project
 from gitopsc.model.diagnostic import (
     BAD_ARCHIVE,
     DEFINED_TWICE,
@@ -95,9 +95,19 @@ def pin(
         requirements = _requirements(
             results, descriptor, old.requirements, runner, with_requirements, problems
         )
-        base = _base(results, descriptor, old.base, with_images, problems)
+        way = ("spec", "base_image" if descriptor.spec.base_image else "python_version")
+        named = _Named(descriptor.base, descriptor.span(*way))
+        base = _base(results, named, old.base, with_images, problems)
         if source or requirements or base:
             pins[key] = FunctionPin(source, requirements, base)
+    if (run := project.container_with_data) is not None:
+        old = project.lock.pins.get(SIDECAR_IMAGE, FunctionPin())
+        if upgraded is None or SIDECAR_IMAGE in upgraded:
+            old = FunctionPin()
+        way = ("spec", "inputs" if run.spec.inputs else "outputs")
+        named = _Named(project.sidecar_base, run.key_span(*way))
+        if (base := _base(results, named, old.base, with_images, problems)) is not None:
+            pins[SIDECAR_IMAGE] = FunctionPin(base=base)
     return dict(sorted(pins.items())), tuple(problems)
 
 
@@ -326,30 +336,38 @@ def _place(descriptor: FunctionDescriptor, name: str | None) -> Span | None:
 
 
 def _known_bases(project: Project, upgraded: Container[str]) -> dict[str, BasePin | None]:
-    """What other functions start from: one image is one thing in a project."""
+    """What other images start from: one image is one thing in a project."""
     known: dict[str, BasePin | None] = {}
     for key, descriptor in _built(project):
         pin = project.lock.pins.get(key, FunctionPin()).base
         if pin is not None and descriptor.name not in upgraded and pin.written == descriptor.base:
             known[pin.written] = pin
+    pin = project.lock.pins.get(SIDECAR_IMAGE, FunctionPin()).base
+    if pin is not None and SIDECAR_IMAGE not in upgraded and pin.written == project.sidecar_base:
+        known[pin.written] = pin
     return known
+
+
+class _Named(NamedTuple):
+    """An image, and where it is named, or what it is for."""
+
+    image: str
+    span: Span
 
 
 def _base(
     results: _Results,
-    descriptor: FunctionDescriptor,
+    named: _Named,
     old: BasePin | None,
     with_images: bool,
     problems: Problems,
 ) -> BasePin | None:
-    written = descriptor.base
+    written, span = named
     if old is not None and old.written == written:
         return old
     if not with_images or "@" in written:
         return None
     if written not in results.bases:
-        key = "base_image" if descriptor.spec.base_image else "python_version"
-        span = descriptor.span("spec", key)
         try:
             state = state_of(written)
         except NoOras:

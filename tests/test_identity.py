@@ -27,7 +27,7 @@ def sample() -> Texts:
 
 
 def names(texts: Texts) -> dict[str, str]:
-    """Run -> the name of its Job in staging; a service's stands for its whole Deployment."""
+    """Run -> the name of its Job in staging; of a service, what its Deployment is."""
     compilation = compile_tree(tree_of(texts))
     assert not [each for each in compilation.diagnostics if each.code.severity.value == "error"]
     found = {}
@@ -37,7 +37,7 @@ def names(texts: Texts) -> dict[str, str]:
             if match:
                 text = file.content.decode()
                 job = re.search(r"kind: Job\nmetadata:\n  name: (\S+)", text)
-                found[match[1]] = job[1] if job else text.split("\nspec:\n")[1]
+                found[match[1]] = job[1] if job else text.split("\nspec:\n")[1].split("\n---\n")[0]
     return found
 
 
@@ -126,6 +126,20 @@ def test_spellings_of_one_thing_are_one_thing(sample: Texts) -> None:
     run = "inputs: {cities: world-cities}"
     full = "inputs: {cities: store://world-cities/dataitem/table/world-cities}"
     assert moved(sample, changed(sample, "runs/jobs.yaml", run, full)) == set()
+
+
+def test_a_mirror_of_pythons_images_is_another_image_and_no_other_result(sample: Texts) -> None:
+    mirror = "registry.example.com/mirror/python:{version}-slim"
+    after = changed(sample, "gitopsc.yaml", "project:", f"python_image: {mirror}\nproject:")
+    assert computes(sample) == computes(after)
+    ((_, written),) = compile_tree(tree_of(after)).outputs
+    images = [file.content for file in written if file.path.endswith("/Dockerfile")]
+    assert images
+    assert all(b"FROM registry.example.com/mirror/python:3.1" in each for each in images)
+    version = "  python_version: PYTHON3_11\n"
+    for base in ("python:3.11-slim", "registry.example.com/mirror/python:3.11-slim"):
+        named = changed(after, "functions/cities.yaml", version, f"{version}  base_image: {base}\n")
+        assert computes(after) == computes(named)
 
 
 def test_descriptors_in_a_folder_source_are_no_source(sample: Texts) -> None:

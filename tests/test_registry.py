@@ -253,6 +253,60 @@ def test_base_images_are_pinned(
     assert main(["compile", str(root)]) == 0
 
 
+def test_the_image_beside_containers_is_pinned(
+    tmp_path: Path, registry: tuple[str, type[Registry]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It has a block of its own, which goes with the last container that has data."""
+    host, kind = registry
+    kind.there.add("/v2/bases/python/manifests/3.12")
+    settings = (
+        f"project: demo\nregistry: {host}/geo\nstores: {{default: s3://demo}}\n"
+        f"python_image: {host}/bases/python:{{version}}\n"
+    )
+    (tmp_path / "gitopsc.yaml").write_text(settings)
+    run = (
+        "kind: container\nname: tiler\nspec: {image: registry.example.com/tiler:1, command: tile}\n"
+        "---\nkind: container+job:run\nname: tiles\n"
+        "spec: {function: tiler, outputs: {all: tiles}}\n"
+    )
+    (tmp_path / "all.yaml").write_text(run)
+    dockerfile = tmp_path / "deploy/images/container-data/Dockerfile"
+    assert locked(tmp_path) == 0
+    assert not (tmp_path / "gitopsc.lock").exists()
+    assert locked(tmp_path, "--images") == 0
+    assert main(["compile", str(tmp_path)]) == 0
+    assert f"FROM {host}/bases/python:3.12@{kind.digest}\n" in dockerfile.read_text()
+
+    digest, kind.digest = kind.digest, "sha256:" + "1" * 64
+    assert locked(tmp_path, "--images") == 0
+    assert digest in (tmp_path / "gitopsc.lock").read_text()
+    assert locked(tmp_path, "--images", "--upgrade", "container-data") == 0
+    assert kind.digest in (tmp_path / "gitopsc.lock").read_text()
+
+    elsewhere = settings.replace(f"{host}/bases", "registry.example.com/mirror")
+    (tmp_path / "gitopsc.yaml").write_text(elsewhere)
+    capsys.readouterr()
+    assert main(["compile", str(tmp_path)]) == 1
+    assert "all.yaml:7:" in (said := capsys.readouterr().err)
+    assert "error[C602]" in said
+    assert "the base image of `container-data` has changed since it was pinned" in said
+    assert locked(tmp_path) == 0
+    assert main(["compile", str(tmp_path)]) == 0
+    assert "FROM registry.example.com/mirror/python:3.12\n" in dockerfile.read_text()
+
+    (tmp_path / "gitopsc.yaml").write_text(settings)
+    assert locked(tmp_path, "--images") == 0
+    (tmp_path / "all.yaml").write_text(run.replace(", outputs: {all: tiles}", ""))
+    capsys.readouterr()
+    assert main(["compile", str(tmp_path)]) == 0
+    assert "there is no function `container-data` any more" in capsys.readouterr().err
+    assert locked(tmp_path) == 0
+    assert (
+        not (tmp_path / "gitopsc.lock").exists()
+        or "container-data" not in (tmp_path / "gitopsc.lock").read_text()
+    )
+
+
 @pytest.mark.parametrize("digest", ["", "sha256:short", "md5:" + "0" * 64])
 def test_a_registry_that_does_not_say_what_it_has(
     digest: str,

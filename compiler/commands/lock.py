@@ -14,7 +14,7 @@ from gitopsc.adapters.template import render_yaml
 from gitopsc.commands.arguments import add_format, add_path
 from gitopsc.commands.reading import Reading, read
 from gitopsc.commands.reporting import printed
-from gitopsc.model.descriptor import Project
+from gitopsc.model.descriptor import SIDECAR_IMAGE, Project
 from gitopsc.model.diagnostic import (
     IGNORED_OUTPUT,
     LOCK_CODES,
@@ -76,8 +76,9 @@ def run(arguments: argparse.Namespace) -> int:
             access=Access(token_hosts(arguments.path), _tell_host),
         )
         problems += reading.placed(found)
-        functions = (each for project, _ in locked for each in project.entities.functions)
-        known = {function.name for function in functions}
+        known = {each.name for project, _ in locked for each in project.entities.functions}
+        if any(project.container_with_data for project, _ in locked):
+            known.add(SIDECAR_IMAGE)
         if unknown := sorted(set(arguments.upgrade or ()) - known):
             hint = did_you_mean(unknown[0], known) or "`--upgrade` takes names of functions"
             print(f"gitopsc: no function is called `{unknown[0]}`; {hint}", file=sys.stderr)

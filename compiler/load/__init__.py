@@ -12,9 +12,14 @@ from gitopsc.load.containers import container
 from gitopsc.load.handler import read_handler, with_code
 from gitopsc.load.imports import foreign_imports
 from gitopsc.load.modules import Modules
-from gitopsc.load.requirements import bad_requirements, locked_packages, pinned_base
+from gitopsc.load.requirements import (
+    bad_requirements,
+    locked_packages,
+    pinned_base,
+    sidecar_problems,
+)
 from gitopsc.load.source import Sources, Unavailable, find_source, module_of, platform_refusal
-from gitopsc.model.descriptor import FunctionDescriptor, Project
+from gitopsc.model.descriptor import SIDECAR_IMAGE, FunctionDescriptor, Project
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.memo import Memo
 from gitopsc.model.program import Function, FunctionVersion
@@ -45,7 +50,11 @@ def load(
             problems += found
             if function is not None:
                 functions[version] = function
-    for name in sorted(project.lock.spans.keys() - sources.keys.values()):
+    beside = project.container_with_data
+    if beside is not None:
+        problems += sidecar_problems(project, beside)
+    locked = {*sources.keys.values(), *([SIDECAR_IMAGE] if beside is not None else [])}
+    for name in sorted(project.lock.spans.keys() - locked):
         problems.append(sentences.leftover_pin(name, project.lock.spans[name]))
     return functions, tuple(problems)
 

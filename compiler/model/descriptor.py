@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from gitopsc.model.controller import Controller
 from gitopsc.model.document import Document, Pointer
-from gitopsc.model.lock import Lock
+from gitopsc.model.lock import FunctionPin, Lock
 from gitopsc.model.patch import Patch
 from gitopsc.model.pod import Network, Pod
 from gitopsc.model.policy import Policies
@@ -161,12 +161,22 @@ class Descriptor:
         return self.document.span()
 
 
+DEFAULT_PYTHON_IMAGE = "python:{version}-slim"
+"""What images of Python functions start from."""
+
+SIDECAR_IMAGE, _SIDECAR_PYTHON = "container-data", "3.12"
+"""The image of the runner beside a container that has data, which has a block of its own in the
+lock, and its Python."""
+
+
 @dataclass(frozen=True, slots=True)
 class FunctionDescriptor(Descriptor):
-    """`requirement_places` are those of its requirements, where a file has them."""
+    """`requirement_places` are those of its requirements, where a file has them; `python_image` is
+    the project's."""
 
     spec: FunctionSpec = field(default_factory=FunctionSpec)
     requirement_places: tuple[Span, ...] = ()
+    python_image: str = DEFAULT_PYTHON_IMAGE
 
     @property
     def python_version(self) -> str:
@@ -177,7 +187,11 @@ class FunctionDescriptor(Descriptor):
     @property
     def base(self) -> str:
         """The image that its image starts from."""
-        return self.spec.base_image or f"python:{self.python_version}-slim"
+        return self.spec.base_image or self.default_base
+
+    @property
+    def default_base(self) -> str:
+        return _with_version(self.python_image, self.python_version)
 
     @property
     def source(self) -> SourceSpec:
@@ -209,6 +223,10 @@ class FunctionDescriptor(Descriptor):
         if span.end_line - span.line < (code or "").count("\n"):
             return span
         return Span(span.path, span.line + line, 1, span.line + line, 1)
+
+
+def _with_version(image: str, version: str) -> str:
+    return image.replace("{version}", version)
 
 
 def runtime_of(kind: str) -> str:
@@ -436,6 +454,7 @@ class Project:
     `local` is the environment of a laptop: the settings without any environment's own.
     `settings` are those as they are written, and `allowed` what they let pass. `entities` are the
     descriptors once they are in one dialect.
+    Images start from `python_image`, where functions do not say from what.
     `is_sound` says that its settings have no errors, so that what they lack is really not there;
     `fetches` that builders fetch sources, where they can.
     """
@@ -455,6 +474,7 @@ class Project:
     settings: Document | None = None
     allowed: tuple[Allowance, ...] = ()
     entities: Entities = field(default_factory=Entities)
+    python_image: str = DEFAULT_PYTHON_IMAGE
 
     def setting_span(self, environment: str, key: str) -> Span:
         """Where an environment has a setting from: its own, or that of all."""
@@ -478,6 +498,24 @@ class Project:
         urls = {store.url for store in stores}
         urls |= {data.spec.path for data in self.entities.data if data.spec.path is not None}
         return tuple(sorted({scheme_of(url) for url in urls} - {*LOCAL_SCHEMES}))
+
+    @property
+    def container_with_data(self) -> RunDescriptor | None:
+        """The first job of a container that has the runner beside it."""
+        jobs = (run for run in self.entities.runs if run.kind == "container+job:run" and run.valid)
+        return next((run for run in jobs if run.spec.inputs or run.spec.outputs), None)
+
+    @property
+    def sidecar_base(self) -> str:
+        """What the image of the runner beside containers starts from, without its pin."""
+        return _with_version(self.python_image, _SIDECAR_PYTHON)
+
+    @property
+    def pinned_sidecar_base(self) -> str:
+        pin = self.lock.pins.get(SIDECAR_IMAGE, FunctionPin()).base
+        if pin is None or pin.written != self.sidecar_base:
+            return self.sidecar_base
+        return f"{self.sidecar_base}@{pin.digest}"
 
     def lock_keys(self) -> Mapping[tuple[str, str | None], str]:
         """What the block of each function is called in the lock: with its id, if it has several."""

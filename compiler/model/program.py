@@ -55,10 +55,9 @@ class Signature(NamedTuple):
         return (*self.required, *self.optional)
 
 
-SIDECAR_IMAGE, SIDECAR_MODULE, SIDECAR_HANDLER = "container-data", "container.py", "bring_and_keep"
-SIDECAR_ARGUMENT, SIDECAR_BASE = "gitopsc_made", "python:3.12-slim"
-"""The runner beside a container that has data: its image, the handler in it, the parameter of that
-which names what is made, and the base of the image."""
+SIDECAR_MODULE, SIDECAR_HANDLER, SIDECAR_ARGUMENT = "container.py", "bring_and_keep", "gitopsc_made"
+"""The handler of the runner beside a container that has data, and the parameter of it which names
+what is made."""
 
 CODE = "code"
 """The evidence of what stands in a handler's code."""
@@ -152,10 +151,6 @@ class Function:
     def is_container(self) -> bool:
         """Whether an image is all that is known of it."""
         return self.descriptor.kind == "container"
-
-    @property
-    def default_base(self) -> str:
-        return f"python:{self.python_version}-slim"
 
     @property
     def base(self) -> str:

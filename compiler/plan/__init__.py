@@ -99,7 +99,7 @@ def _lowered(
         environments.append(planned)
     images = [image_of(each) for each in program.functions if each.image is None]
     if any(each.sidecar for planned in environments for each in planned.workloads):
-        images.append(sidecar_image())
+        images.append(sidecar_image(project))
     return Plan(
         project=project.name,
         schemes=project.schemes,

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gitopsc.adapters.packaged import container_files
+from gitopsc.model.descriptor import SIDECAR_IMAGE, Project
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.names import cleaned
 from gitopsc.model.plan import Image, ImageBuild
 from gitopsc.model.program import (
-    SIDECAR_BASE,
-    SIDECAR_IMAGE,
     SIDECAR_MODULE,
     Build,
     BuildRun,
@@ -48,7 +47,7 @@ def image_of(function: Function) -> Image:
     )
 
 
-def sidecar_image() -> Image:
+def sidecar_image(project: Project) -> Image:
     """Of the runner that stands beside containers: a function of gitopsc's own."""
     files = (FunctionFile(SIDECAR_MODULE, container_files()[SIDECAR_MODULE].encode()),)
     return Image(
@@ -56,7 +55,7 @@ def sidecar_image() -> Image:
         repository=SIDECAR_IMAGE,
         function=SIDECAR_IMAGE,
         version=SIDECAR_IMAGE,
-        base=SIDECAR_BASE,
+        base=project.pinned_sidecar_base,
         build=Build(),
         requirements=(),
         packages=None,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from gitopsc.model.descriptor import SIDECAR_IMAGE
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.names import RUN_NAME_LIMIT, cleaned
 from gitopsc.model.plan import Labels
-from gitopsc.model.program import SIDECAR_IMAGE, Program, Run
+from gitopsc.model.program import Program, Run
 from gitopsc.model.source import Span
 from gitopsc.plan import sentences
 

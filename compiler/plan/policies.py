@@ -10,7 +10,7 @@ from operator import itemgetter
 
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.fix import Fix
-from gitopsc.model.program import SIDECAR_BASE, Function
+from gitopsc.model.program import Function
 from gitopsc.model.resolution import Resolution, ResolvedRun
 from gitopsc.model.source import Span
 from gitopsc.plan import sentences
@@ -25,7 +25,7 @@ def policy_problems(resolution: Resolution) -> Iterator[Diagnostic]:
     beside = next((each.run for each in runs if each.run.has_sidecar), None)
     if beside is not None:
         place = beside.merged.key_span("inputs" if beside.inputs else "outputs")
-        yield from _base_problems(resolution, SIDECAR_BASE, place)
+        yield from _base_problems(resolution, resolution.program.project.pinned_sidecar_base, place)
     builder = environment.builder
     if builder is not None and any(each.image is None for each in functions.values()):
         place = _place(resolution, "build")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from gitopsc.model.address import PORT
-from gitopsc.model.descriptor import Project, SecretKey
+from gitopsc.model.descriptor import SIDECAR_IMAGE, Project, SecretKey
 from gitopsc.model.names import cleaned
 from gitopsc.model.output import readable_json
 from gitopsc.model.plan import (
@@ -16,7 +16,6 @@ from gitopsc.model.plan import (
     Sidecar,
     Workload,
 )
-from gitopsc.model.program import SIDECAR_IMAGE
 from gitopsc.model.quantity import canonical
 from gitopsc.model.resolution import ResolvedRun
 from gitopsc.model.schedule import longest_gap

@@ -45,7 +45,7 @@ def compute_fields(
     return {
         "action": run.action,
         "args": list(run.spec.args or ()),
-        "base_image": None if function.base == function.default_base else function.base_image,
+        "base_image": _base_image(function),
         "build": _build(function),
         "claims": claims,
         "code_inputs": {read.written: read_version(read, computes) for read in run.code_inputs},
@@ -83,6 +83,12 @@ def read_version(reference: Reference, computes: Computes) -> dict[str, str]:
     if reference.declared is not None and reference.declared.spec.path is not None:
         read["path"] = reference.declared.spec.path
     return read
+
+
+def _base_image(function: Function) -> str | None:
+    """None where it is the one of its Python, by whatever name the project has it."""
+    usual = {function.descriptor.default_base, f"python:{function.python_version}-slim"}
+    return None if function.base_image in usual else function.base_image
 
 
 def _build(function: Function) -> Any:

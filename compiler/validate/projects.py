@@ -53,6 +53,7 @@ def make_project(
         local=settings.local,
         fetches=settings.fetches,
         choice=settings.choice,
+        python_image=settings.python_image,
         descriptors=tuple(descriptors),
         place=place,
         described=described,

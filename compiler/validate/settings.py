@@ -14,6 +14,7 @@ from gitopsc.model.credentials import names_secret
 from gitopsc.model.descriptor import (
     DEFAULT_EXECUTOR,
     DEFAULT_KUBERNETES,
+    DEFAULT_PYTHON_IMAGE,
     DEFAULT_TARGET,
     DEFAULT_TIME_ZONE,
     Allowance,
@@ -58,6 +59,7 @@ class Settings(NamedTuple):
     output: str
     fetches: bool
     choice: SourceChoice
+    python_image: str
     environments: tuple[Environment, ...]
     local: Environment
     allowed: tuple[Allowance, ...]
@@ -77,6 +79,7 @@ def read_settings(document: Document | None) -> tuple[Settings, list[Diagnostic]
             tuple(data.get("source", {}).get("include", ())),
             tuple(data.get("source", {}).get("exclude", ())),
         ),
+        python_image=data.get("python_image", DEFAULT_PYTHON_IMAGE),
         environments=_environments(document, data),
         local=_environment("local", data, {}),
         allowed=_allowed(document, data),
