@@ -71,12 +71,14 @@ def test_jobs_that_read_from_one_another_are_one() -> None:
         "borders": "Workflow",
         "nightly": "CronWorkflow",
         "tiles": "Workflow",
+        "weekly": "CronWorkflow",
     }
     tasks = {
         each["name"]: each.get("dependencies", [])
         for each in spec_of("borders")["templates"][0]["dag"]["tasks"]
     }
-    assert tasks == {"borders": [], "cities": [], "map": ["borders", "cities"]}
+    before = {"borders": [], "cities": [], "map": ["borders", "cities"], "print": ["map"]}
+    assert tasks == before
     for name in WORKFLOWS:
         known = {each["name"] for each in spec_of(name)["templates"]}
         used = {
@@ -135,6 +137,25 @@ def test_pods_are_those_of_kubernetes() -> None:
     assert "maxDuration" not in retried["backoff"]  # it would be that of all attempts together
 
 
+def test_a_container_with_data_stands_beside_the_runner() -> None:
+    """Argo takes the exit code of the one, and stops the other after it."""
+    job = next(iter(documents(CASE / "out/deploy/manifests/staging/print.yaml")))
+    function, data = job["spec"]["template"]["spec"]["containers"]
+    template = pods("borders")["print"]
+    index = {"name": "JOB_COMPLETION_INDEX", "value": "{{inputs.parameters.index}}"}
+    own = dict(template["container"])
+    assert own.pop("command") == ["python", "/opt/gitopsc/gitopsc_runner"]
+    assert {**own, "name": "data"} == {**data, "env": [*data["env"], index]}
+    (beside,) = template["sidecars"]
+    assert beside["command"] == function["command"]
+    assert beside["volumeMounts"] == function["volumeMounts"]
+    assert beside["env"][-1] == index
+    ticked = {
+        each["name"]: each.get("value") for each in pods("weekly")["weekly"]["container"]["env"]
+    }
+    assert ticked["GITOPSC_JOB"] == "{{workflow.name}}"
+
+
 def compiled(settings: str = "", edits: Mapping[str, tuple[str, str]] = {}) -> Compilation:
     files = {**FILES, "gitopsc.yaml": FILES["gitopsc.yaml"] + settings}
     for path, (old, new) in edits.items():
@@ -146,7 +167,7 @@ def compiled(settings: str = "", edits: Mapping[str, tuple[str, str]] = {}) -> C
 def test_double_braces_where_nothing_can_be_done() -> None:
     found = compiled(edits={"gitopsc.yaml": ("pod: {", 'pod: {annotations: {a: "{{x}}"}, ')})
     told = {each.message for each in found.diagnostics if has_errors([each])}
-    assert len(told) == 6  # one for each job
+    assert len(told) == 8  # one for each job
     where = "`metadata.annotations.a` of the pods of `map`"
     assert f"`{{{{` in {where} is a variable of Argo Workflows" in told
 
@@ -155,10 +176,10 @@ def test_double_braces_where_nothing_can_be_done() -> None:
     ("old", "new", "expected"),
     [
         ("country: AT", "country: DE", {"runs alone"}),
-        ('title: "{{ country }}"', "title: x", {"runs map"}),
-        ("secrets: [TOKEN]", "secrets: [TOKEN, B]", {"runs cities", "runs map"}),
+        ('title: "{{ country }}"', "title: x", {"runs map", "runs print"}),
+        ("secrets: [TOKEN]", "secrets: [TOKEN, B]", {"runs cities", "runs map", "runs print"}),
         ("30 2 * * *", "30 3 * * *", {"reschedules nightly"}),
-        ("tools/tiler:2.1", "tools/tiler:2.2", {"runs tiles"}),
+        ("tools/tiler:2.1", "tools/tiler:2.2", {"runs tiles", "runs print", "patches weekly"}),
     ],
 )
 def test_what_a_reviewer_reads(old: str, new: str, expected: set[str]) -> None:

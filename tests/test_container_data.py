@@ -60,7 +60,7 @@ class Pod(NamedTuple):
     settings: dict[str, Any]
 
     def start(
-        self, script: str, patience: int = 60
+        self, script: str, patience: int = 60, **variables: str
     ) -> tuple[subprocess.Popen[str], subprocess.Popen[str]]:
         root = self.folder / "root"
         for name in ("gitopsc", "inputs", "outputs", "shared"):
@@ -76,7 +76,8 @@ class Pod(NamedTuple):
             ],
             cwd=root / "shared",
             env={**os.environ, "GITOPSC_END": f"{root}{ends['GITOPSC_END']}"}
-            | {"GITOPSC_ROOT": str(root)},
+            | {"GITOPSC_ROOT": str(root)}
+            | variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -92,8 +93,9 @@ class Pod(NamedTuple):
         )
         return container, runner
 
-    def run(self, script: str) -> Ended:
-        container, runner = self.start(script)
+    def run(self, script: str, **variables: str) -> Ended:
+        """With what Kubernetes or the manifest adds to the variables of the runner."""
+        container, runner = self.start(script, **variables)
         log, _ = runner.communicate(timeout=60)
         return Ended(container.wait(timeout=30), runner.returncode, log)
 
@@ -101,15 +103,15 @@ class Pod(NamedTuple):
 SOURCE = Path(runner_program()).parents[2] / "container"
 
 
-def pods(folder: Path) -> Mapping[str, Pod]:
-    compilation = compile_tree(tree_of({"gitopsc.yaml": PROJECT, "runs.yaml": RUNS}))
+def pods(folder: Path, runs: str = RUNS) -> Mapping[str, Pod]:
+    compilation = compile_tree(tree_of({"gitopsc.yaml": PROJECT, "runs.yaml": runs}))
     assert not has_errors(compilation.diagnostics), compilation.diagnostics
     ((_, written),) = compilation.outputs
     found = {}
     for name in ("first", "second"):
         (text,) = (each.content for each in written if each.path.endswith(f"/{name}.yaml"))
-        (job,) = (each for each in yaml.safe_load_all(text) if each["kind"] == "Job")
-        template = job["spec"]["template"]
+        (job,) = (each for each in yaml.safe_load_all(text) if each["kind"].endswith("Job"))
+        template = job["spec"].get("jobTemplate", job)["spec"]["template"]
         settings = json.loads(template["metadata"]["annotations"]["gitopsc/run.json"])
         settings["stores"] = {"default": {"url": f"file://{folder}/store"}}
         settings["wait"] = 1
@@ -125,14 +127,24 @@ def again(pod: Pod, name: str) -> Pod:
     return pod._replace(folder=folder)
 
 
+def await_file(path: Path) -> None:
+    deadline = time.monotonic() + 30
+    while not path.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def stored(folder: Path) -> set[bytes]:
+    return {path.read_bytes() for path in (folder / "store").rglob("*") if path.is_file()}
+
+
 def test_data_goes_through_two_containers(tmp_path: Path) -> None:
     found = pods(tmp_path)
     first = found["first"].run("echo one > outputs/tiles; cat gitopsc/none 2> /dev/null; true")
     assert (first.container, first.runner) == (0, 0), first.log
     second = found["second"].run("cat inputs/before inputs/before > outputs/after")
     assert (second.container, second.runner) == (0, 0), second.log
-    stored = [path for path in (tmp_path / "store").rglob("*") if path.is_file()]
-    assert any(path.read_bytes() == b"one\none\n" for path in stored), stored
+    assert b"one\none\n" in stored(tmp_path)
 
 
 def test_what_is_done_is_not_done_again(tmp_path: Path) -> None:
@@ -176,10 +188,7 @@ def test_a_killed_container(tmp_path: Path) -> None:
     pod = pods(tmp_path)["first"]
     container, runner = pod.start("sleep 100")
     exchange = tmp_path / "first" / "root" / "gitopsc"
-    deadline = time.monotonic() + 30
-    while not (exchange / "beat").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    await_file(exchange / "beat")
     os.killpg(container.pid, 9)
     container.wait()
     os.utime(exchange / "beat", (0, 0))
@@ -193,22 +202,80 @@ def test_a_killed_runner(tmp_path: Path) -> None:
     pod = pods(tmp_path)["second"]
     pod.settings["wait"] = 600
     container, runner = pod.start("touch outputs/started", patience=2)
-    alive = tmp_path / "second" / "root" / "gitopsc" / "alive"
-    deadline = time.monotonic() + 30
-    while not alive.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    await_file(tmp_path / "second" / "root" / "gitopsc" / "alive")
     runner.kill()
     assert container.wait(timeout=30) == 1
     assert not [*(tmp_path / "second" / "root" / "outputs").iterdir()]
     runner.communicate()
 
 
+def test_a_runner_that_is_killed_while_its_container_works(tmp_path: Path) -> None:
+    """Nobody would store what the container makes: it is stopped."""
+    container, runner = pods(tmp_path)["first"].start("sleep 100", patience=2)
+    await_file(tmp_path / "first" / "root" / "gitopsc" / "beat")
+    runner.kill()
+    assert container.wait(timeout=30) == 128 + 15
+    runner.communicate()
+
+
+def test_a_runner_that_ends_while_its_container_works(tmp_path: Path) -> None:
+    container, runner = pods(tmp_path)["first"].start("sleep 100")
+    await_file(tmp_path / "first" / "root" / "gitopsc" / "beat")
+    runner.terminate()
+    assert container.wait(timeout=30) == 128 + 15
+    log, _ = runner.communicate()
+    assert runner.returncode == 75, log
+
+
+def test_shards_have_data_of_their_own(tmp_path: Path) -> None:
+    """Each pod has one; what they make of an output is one folder."""
+    found = pods(
+        tmp_path, RUNS.replace("outputs: {tiles", "gitops: {completions: 2}, outputs: {tiles")
+    )
+    for index in ("1", "0"):
+        pod = again(found["first"], f"shard{index}")
+        made = pod.run(f"echo {index} > outputs/tiles", JOB_COMPLETION_INDEX=index)
+        assert (made.container, made.runner) == (0, 0), made.log
+    once_more = again(found["first"], "again").run(
+        "touch outputs/started", JOB_COMPLETION_INDEX="1"
+    )
+    assert (once_more.container, once_more.runner) == (0, 0), once_more.log
+    assert not (tmp_path / "again" / "root" / "outputs" / "started").exists()
+    read = found["second"].run("cat inputs/before/* > outputs/after")
+    assert (read.container, read.runner) == (0, 0), read.log
+    assert b"0\n1\n" in stored(tmp_path)
+
+
+def test_each_tick_of_a_schedule_has_data_of_its_own(tmp_path: Path) -> None:
+    run = """kind: container+job:run
+name: first
+spec: {function: tiler, args: [-c, SCRIPT], outputs: {tiles: store://demo/artifact/artifact/tiles}}
+"""
+    assert run in RUNS
+    schedule = """kind: scheduler
+name: first
+spec:
+  function: tiler
+  schedule: 0 3 * * *
+  template: {args: [-c, SCRIPT], outputs: {tiles: store://demo/artifact/artifact/tiles}}
+"""
+    found = pods(tmp_path, RUNS.replace(run, schedule))
+    tick = int(time.time()) // 86_400 * 1_440 + 180 - 1_440  # minutes, as in the name of a Job
+    for number, minutes in enumerate((tick - 1_440, tick, tick)):
+        pod = again(found["first"], f"tick{number}")
+        text = f"echo {number} > outputs/tiles; touch outputs/started"
+        made = pod.run(text, GITOPSC_JOB=f"first-{minutes}", GITOPSC_JOB_ID=str(number))
+        assert (made.container, made.runner) == (0, 0), made.log
+    assert (tmp_path / "tick1" / "root" / "outputs" / "started").exists()
+    assert not (tmp_path / "tick2" / "root" / "outputs" / "started").exists()
+    assert {b"0\n", b"1\n"} <= stored(tmp_path)
+    assert b"2\n" not in stored(tmp_path)
+
+
 def test_a_pod_that_is_asked_to_end(tmp_path: Path) -> None:
     pod = pods(tmp_path)["first"]
     container, runner = pod.start("trap 'exit 5' TERM; while :; do sleep 0.1; done")
-    while not (tmp_path / "first" / "root" / "gitopsc" / "beat").exists():
-        time.sleep(0.1)
+    await_file(tmp_path / "first" / "root" / "gitopsc" / "beat")
     time.sleep(0.5)
     container.terminate()
     log, _ = runner.communicate(timeout=30)

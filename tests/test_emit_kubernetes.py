@@ -44,9 +44,9 @@ TILES = [
     path
     for path in WRITTEN
     if CASES / "workflows" in path.parents and path.parent.name != "production.serving"
-    if path.stem in ("api", "tiles")
+    if path.stem in ("api", "print", "tiles", "weekly")
 ]
-"""A container of others, and a service of Knative."""
+"""Containers of others, and a service of Knative."""
 OTHERS = (*CLAIMS, *BUILDS, *PATCHED, *EXTERNAL, *CONTAINERS, *WORKFLOWS, *TILES)
 MANIFESTS = [path for path in WRITTEN if path not in OTHERS]
 DOCKERFILES = sorted(path for root in (SAMPLE, CASES) for path in root.rglob("images/*/Dockerfile"))

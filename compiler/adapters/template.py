@@ -105,6 +105,9 @@ def _lines(value: Any, *, is_sorted: bool = True) -> Iterator[str]:
             yield from _entry(f"{yaml_scalar(key)}:", value[key], is_sorted=is_sorted)
     elif isinstance(value, (list, tuple)) and value:
         for item in value:
+            if isinstance(item, str) and "\n" in item and not is_sorted:
+                yield from f"- {_literal(item, 2)}".split("\n")
+                continue
             first, *rest = _lines(item, is_sorted=is_sorted)
             yield f"- {first}"
             yield from (_indented(line) for line in rest)

@@ -59,8 +59,16 @@ def manifests(
     references = {
         each.name: kubernetes.image_reference(plan, planned, each, images) for each in jobs
     }
+    beside: dict[str, ImageReference | None] = {}
+    for index, job in enumerate(jobs):
+        jobs[index], beside[job.name] = kubernetes.with_sidecar(plan, planned, job, images)
     for group in _connected(jobs):
-        yield _workflow(plan, planned, group, references)._replace(group=group[0].group)
+        manifest = _workflow(plan, planned, group, references)
+        made = tuple(
+            each._replace(sidecar=beside[job.name])
+            for each, job in zip(manifest.objects, group, strict=True)
+        )
+        yield manifest._replace(objects=made, group=group[0].group)
     yield from kubernetes.manifests(plan, rest, images, memo)
 
 
@@ -203,7 +211,8 @@ def _templates(job: Workload, pod: Mapping[str, Any], executor: str) -> Iterator
     yield {"name": _first_template(job), "parallelism": job.parallelism, "dag": dag}
     template = _template(job, pod, executor)
     index = {"name": _INDEX, "value": "{{inputs.parameters.index}}"}
-    template["container"]["env"].append(index)
+    for container in (template["container"], *template.get("sidecars", ())):
+        container["env"].append(index)
     yield {**template, "inputs": {"parameters": [{"name": "index"}]}}
 
 
@@ -213,12 +222,15 @@ def _first_template(job: Workload) -> str:
 
 
 def _template(job: Workload, pod: Mapping[str, Any], executor: str) -> dict[str, Any]:
+    """A pod ends with its `container`, and as it does: where there is a runner, that is it. What it
+    brings data for stands beside it."""
     metadata, spec = _without_tags(pod)
-    (container,) = spec["containers"]
+    *others, container = spec["containers"]
     container = {key: value for key, value in container.items() if key != "name"}
-    if job.container is None and job.image is not None:
+    is_runner = job.container is None or job.sidecar is not None
+    if is_runner and (job.image is not None or job.sidecar is not None):
         container = {"image": container.pop("image"), "command": [*_RUNNER], **container}
-    if job.spec.cron is not None and job.container is None:
+    if job.spec.cron is not None and is_runner:
         values = ("{{workflow.name}}", "{{workflow.uid}}")
         container["env"] = [
             *({"name": k, "value": v} for k, v in zip(RUNNER_VARIABLES, values, strict=True)),
@@ -240,6 +252,7 @@ def _template(job: Workload, pod: Mapping[str, Any], executor: str) -> dict[str,
         **{key: spec[key] for key in _PER_TEMPLATE if key in spec},
         "podSpecPatch": json.dumps(patch, sort_keys=True),
         "container": container,
+        **({"sidecars": others} if others else {}),
         **({"volumes": spec["volumes"]} if "volumes" in spec else {}),
     }
 
@@ -273,17 +286,21 @@ def _without_tags(pod: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any
     if _SETTINGS in annotations:
         annotations[_SETTINGS] = annotations[_SETTINGS].replace("{{", "{\\u007b")
         metadata["annotations"] = annotations
-    (container,) = spec["containers"]
+    return metadata, {**spec, "containers": [_untagged(each) for each in spec["containers"]]}
+
+
+def _untagged(container: Mapping[str, Any]) -> dict[str, Any]:
     texts = [*container.get("args", ()), *(each.get("value", "") for each in container["env"])]
-    if any("{{" in text for text in texts):
-        variables = [
-            {**each, "value": _apart(each["value"])} if "value" in each else each
-            for each in container["env"]
-        ]
-        container = {**container, "env": [{"name": _NOTHING, "value": ""}, *variables]}
-        if "args" in container:
-            container["args"] = [_apart(each) for each in container["args"]]
-    return metadata, {**spec, "containers": [container]}
+    if not any("{{" in text for text in texts):
+        return dict(container)
+    variables = [
+        {**each, "value": _apart(each["value"])} if "value" in each else each
+        for each in container["env"]
+    ]
+    found = {**container, "env": [{"name": _NOTHING, "value": ""}, *variables]}
+    if "args" in found:
+        found["args"] = [_apart(each) for each in found["args"]]
+    return found
 
 
 def _apart(text: str) -> str:

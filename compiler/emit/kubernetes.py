@@ -57,7 +57,7 @@ def manifests(
     """`images` are those of the plan, by name."""
     for workload in planned.workloads:
         reference = image_reference(plan, planned, workload, images)
-        workload, beside = _with_sidecar(plan, planned, workload, images)
+        workload, beside = with_sidecar(plan, planned, workload, images)
         if workload.is_scaled_to_zero:
             manifest = knative_service(plan, planned.environment, workload, reference)
         else:
@@ -82,7 +82,7 @@ def manifests(
         yield _build_manifest(plan, planned, build, images[build.image])
 
 
-def _with_sidecar(
+def with_sidecar(
     plan: Plan, planned: EnvironmentPlan, workload: Workload, images: Mapping[str, BuiltImage]
 ) -> tuple[Workload, ImageReference | None]:
     """With the reference of what stands beside its container."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from gitopsc.link import sentences
 from gitopsc.link.data import DATA_NAME
-from gitopsc.model.descriptor import DEFAULT_TARGET, Project
+from gitopsc.model.descriptor import Project
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.program import INJECTED_ARGUMENTS, SIDECAR_ARGUMENT, Run
 
@@ -27,8 +27,6 @@ def container_problems(project: Project, runs: Mapping[str, Run]) -> Iterator[Di
         for run in containers:
             if run.is_in(environment.name):
                 yield from _problems(run.within(environment))
-                if run.has_sidecar and environment.target != DEFAULT_TARGET:
-                    yield sentences.no_data_with(run, f"the target `{environment.target}`")
 
 
 def _problems(run: Run) -> Iterator[Diagnostic]:
@@ -47,10 +45,6 @@ def _problems(run: Run) -> Iterator[Diagnostic]:
                 is_reserved = name in _RESERVED
                 if is_reserved or not DATA_NAME.fullmatch(name):
                     yield sentences.not_a_file_name(run, key, name, is_reserved=is_reserved)
-        if run.is_scheduled:
-            yield sentences.no_data_with(run, "a schedule")
-        if run.spec.gitops is not None and run.spec.gitops.completions is not None:
-            yield sentences.no_data_with(run, "shards")
     scale = run.spec.gitops.scale if run.spec.gitops is not None else None
     if scale is not None and scale.concurrency is not None and not scale.is_to_zero:
         yield sentences.requests_are_not_counted(run)

@@ -25,7 +25,6 @@ from gitopsc.model.diagnostic import (
     NO_WATCH,
     NOT_BUILT,
     NOT_HERE,
-    NOT_SUPPORTED,
     ONE_NAME,
     OTHER_PROJECT,
     OUT_OF_RANGE,
@@ -584,12 +583,6 @@ def not_a_file_name(run: Run, key: str, name: str, *, is_reserved: bool) -> Diag
     if is_reserved:
         hint = f"rename it: `{name}` is reserved for the runner"
     return Diagnostic(UNFIT_VALUE, message, run.merged.key_span(key, name), hint)
-
-
-def no_data_with(run: Run, what: str) -> Diagnostic:
-    message = f"inputs and outputs of a container are unsupported with {what}"
-    key = "inputs" if run.inputs else "outputs"
-    return Diagnostic(NOT_SUPPORTED, message, run.merged.key_span(key), "write a Python function")
 
 
 def key_as_text(reference: Reference, run: Run) -> Diagnostic:

@@ -361,10 +361,8 @@ def foreign_image(image: str, what: str, allowed: Sequence[str], span: Span) -> 
 
 def foreign_base(image: str, allowed: Sequence[str], span: Span) -> Diagnostic:
     message = f"the base image `{image}` is not one that `policies` allow"
-    hint = (
-        f"allowed: {listed(allowed)}; without a `base_image`, `python_image` in the settings says"
-    )
-    return Diagnostic(FOREIGN_BASE, message, span, f"{hint} which it is")
+    hint = f"allowed: {listed(allowed)}; without `base_image`, it is `python_image` of the settings"
+    return Diagnostic(FOREIGN_BASE, message, span, hint)
 
 
 def no_request(run: Run, name: str, amount: str, fix: Fix | None) -> Diagnostic:
