@@ -175,7 +175,7 @@ def store_or_cluster_store(span: Span) -> Diagnostic:
     return Diagnostic(BAD_SETTINGS, message, span, hint)
 
 
-def two_sources(name: str, key: object, span: Span) -> Diagnostic:
+def two_sources(name: str, key: str, span: Span) -> Diagnostic:
     message = f"key `{key}` of Secret `{name}` is fetched from two places"
     return Diagnostic(BAD_SETTINGS, message, span, "give one of them a key of its own")
 

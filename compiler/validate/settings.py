@@ -186,7 +186,7 @@ def _secret_problems(document: Document) -> Iterator[Diagnostic]:
                 if isinstance(secret, dict) and isinstance(secret.get("name"), str):
                     found[name] = (*way, name), secret
         origins: dict[str, Any] = {}
-        sources: dict[tuple[str, Any], Any] = {}
+        sources: dict[tuple[str, str], Any] = {}
         for way, secret in found.values():
             external = secret.get("external")
             stores = None
@@ -194,10 +194,15 @@ def _secret_problems(document: Document) -> Iterator[Diagnostic]:
                 stores = external.get("store"), external.get("cluster_store")
                 if (stores[0] is None) == (stores[1] is None):
                     yield sentences.store_or_cluster_store(document.span(*way, "external"))
-                own = secret["name"], secret.get("key")
+                key = secret.get("key")
                 source = external.get("path"), external.get("property")
-                if sources.setdefault(own, source) != source:
-                    yield sentences.two_sources(*own, document.span(*way, "external"))
+                if (
+                    isinstance(key, str)
+                    and sources.setdefault((secret["name"], key), source) != source
+                ):
+                    yield sentences.two_sources(
+                        secret["name"], key, document.span(*way, "external")
+                    )
             if origins.setdefault(secret["name"], stores) != stores:
                 yield sentences.two_origins(secret["name"], document.span(*way, "name"))
 
