@@ -95,34 +95,48 @@ def pin(
         requirements = _requirements(
             results, descriptor, old.requirements, runner, with_requirements, problems
         )
-        way = ("spec", "base_image" if descriptor.spec.base_image else "python_version")
-        named = _Named(descriptor.base, descriptor.span(*way))
-        base = _base(results, named, old.base, with_images, problems)
+        base = _base(results, _base_of(descriptor), old.base, with_images, problems)
         if source or requirements or base:
             pins[key] = FunctionPin(source, requirements, base)
-    if (run := project.container_with_data) is not None:
+    if (beside := _base_beside(project)) is not None:
         old = project.lock.pins.get(SIDECAR_IMAGE, FunctionPin())
         if upgraded is None or SIDECAR_IMAGE in upgraded:
             old = FunctionPin()
-        way = ("spec", "inputs" if run.spec.inputs else "outputs")
-        named = _Named(project.sidecar_base, run.key_span(*way))
-        if (base := _base(results, named, old.base, with_images, problems)) is not None:
+        if (base := _base(results, beside, old.base, with_images, problems)) is not None:
             pins[SIDECAR_IMAGE] = FunctionPin(base=base)
     return dict(sorted(pins.items())), tuple(problems)
 
 
-def unpinned(project: Project) -> tuple[Diagnostic, ...]:
-    """Functions whose requirements could be locked and are not; nothing is asked of anybody."""
+def unpinned(
+    project: Project, *, with_requirements: bool, with_images: bool
+) -> tuple[Diagnostic, ...]:
+    """What could be locked and is not; nothing is asked of anybody. A pin that does not fit any
+    more, `load` has told."""
     problems = []
     for key, descriptor in _built(project):
-        written = descriptor.spec.requirements or ()
         pin = project.lock.pins.get(key, FunctionPin())
-        is_sound = not any(map(requirement_fault, written))
-        if written and pin.requirements is None and is_sound and all(map(is_hashable, written)):
+        if with_requirements and pin.requirements is None and _is_lockable(descriptor):
             message = f"the requirements of `{descriptor.name}` are not locked"
             span = descriptor.key_span("spec", "requirements")
             problems.append(Diagnostic(NOT_LOCKED, message, span, "run `gitopsc lock`"))
+        if with_images and pin.base is None:
+            problems += _unpinned_base(_base_of(descriptor))
+    beside = _base_beside(project)
+    if with_images and beside is not None and SIDECAR_IMAGE not in project.lock.pins:
+        problems += _unpinned_base(beside)
     return tuple(problems)
+
+
+def _is_lockable(descriptor: FunctionDescriptor) -> bool:
+    written = descriptor.spec.requirements or ()
+    is_sound = not any(map(requirement_fault, written))
+    return bool(written) and is_sound and all(map(is_hashable, written))
+
+
+def _unpinned_base(named: _Named) -> Iterator[Diagnostic]:
+    if "@" not in named.image:
+        message = f"the base image `{named.image}` is not pinned"
+        yield Diagnostic(NOT_LOCKED, message, named.span, "run `gitopsc lock --images`")
 
 
 def _repeated(project: Project) -> Problems:
@@ -335,6 +349,24 @@ def _place(descriptor: FunctionDescriptor, name: str | None) -> Span | None:
 # Base images
 
 
+class _Named(NamedTuple):
+    """An image, and where it is named, or what it is for."""
+
+    image: str
+    span: Span
+
+
+def _base_of(descriptor: FunctionDescriptor) -> _Named:
+    key = "base_image" if descriptor.spec.base_image else "python_version"
+    return _Named(descriptor.base, descriptor.span("spec", key))
+
+
+def _base_beside(project: Project) -> _Named | None:
+    """Of the image beside containers, where one has data."""
+    place = project.container_data
+    return _Named(project.sidecar_base, place) if place is not None else None
+
+
 def _known_bases(project: Project, upgraded: Container[str]) -> dict[str, BasePin | None]:
     """What other images start from: one image is one thing in a project."""
     known: dict[str, BasePin | None] = {}
@@ -346,13 +378,6 @@ def _known_bases(project: Project, upgraded: Container[str]) -> dict[str, BasePi
     if pin is not None and SIDECAR_IMAGE not in upgraded and pin.written == project.sidecar_base:
         known[pin.written] = pin
     return known
-
-
-class _Named(NamedTuple):
-    """An image, and where it is named, or what it is for."""
-
-    image: str
-    span: Span
 
 
 def _base(

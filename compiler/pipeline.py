@@ -231,7 +231,9 @@ def lock_tree(
     for front in read.fronts:
         project, pins = front.project, front.project.lock.pins
         if check:
-            diagnostics += unpinned(project) if with_requirements else ()
+            diagnostics += unpinned(
+                project, with_requirements=with_requirements, with_images=with_images
+            )
         elif not has_errors(_unlocked((*read.diagnostics, *front.diagnostics))):
             contents = {function.content for function in front.functions.values()}
             pins, pinning = pin(

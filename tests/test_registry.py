@@ -220,6 +220,9 @@ def test_base_images_are_pinned(
         text = function.format(name, base, name, name)
         (root / f"{name}.yaml").write_text(text)
     assert main(["compile", str(root)]) == 0
+    assert locked(root, "--check") == 0
+    assert locked(root, "--check", "--images") == 1
+    assert capsys.readouterr().err.count(f"the base image `{base}` is not pinned") == 2
     before = (root / "deploy/manifests/default/one-run.yaml").read_text()
     assert locked(root, "--images") == 1
     assert "cannot be pinned: its registry does not have it" in capsys.readouterr().err
@@ -273,7 +276,13 @@ def test_the_image_beside_containers_is_pinned(
     dockerfile = tmp_path / "deploy/images/container-data/Dockerfile"
     assert locked(tmp_path) == 0
     assert not (tmp_path / "gitopsc.lock").exists()
+    capsys.readouterr()
+    assert locked(tmp_path, "--images", "--check") == 1
+    assert (
+        f"error[C601]: the base image `{host}/bases/python:3.12` is not" in capsys.readouterr().err
+    )
     assert locked(tmp_path, "--images") == 0
+    assert locked(tmp_path, "--images", "--check") == 0
     assert main(["compile", str(tmp_path)]) == 0
     assert f"FROM {host}/bases/python:3.12@{kind.digest}\n" in dockerfile.read_text()
 
@@ -296,6 +305,17 @@ def test_the_image_beside_containers_is_pinned(
 
     (tmp_path / "gitopsc.yaml").write_text(settings)
     assert locked(tmp_path, "--images") == 0
+    job = "kind: container+job:run\nname: tiles\nspec: {function: tiler, outputs: {all: tiles}}\n"
+    schedule = (
+        "kind: scheduler\nname: tiles\n"
+        "spec: {function: tiler, schedule: 0 0 3 * * ?, template: {outputs: {all: tiles}}}\n"
+    )
+    assert job in run
+    (tmp_path / "all.yaml").write_text(run.replace(job, schedule))
+    assert locked(tmp_path, "--images", "--check") == 0
+    assert main(["compile", str(tmp_path)]) == 0
+    assert f"FROM {host}/bases/python:3.12@{kind.digest}\n" in dockerfile.read_text()
+
     (tmp_path / "all.yaml").write_text(run.replace(", outputs: {all: tiles}", ""))
     capsys.readouterr()
     assert main(["compile", str(tmp_path)]) == 0

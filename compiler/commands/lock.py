@@ -77,7 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
         problems += reading.placed(found)
         known = {each.name for project, _ in locked for each in project.entities.functions}
-        if any(project.container_with_data for project, _ in locked):
+        if any(project.container_data for project, _ in locked):
             known.add(SIDECAR_IMAGE)
         if unknown := sorted(set(arguments.upgrade or ()) - known):
             hint = did_you_mean(unknown[0], known) or "`--upgrade` takes names of functions"

@@ -540,8 +540,10 @@ def data_of_an_environment(text: str, span: Span) -> Diagnostic:
 
 
 def other_runtime(function: FunctionDescriptor, run: RunDescriptor) -> Diagnostic:
+    """Of a run or a task."""
     message = f"`{function.name}` is a function of kind `{function.kind}`, and this a `{run.kind}`"
-    hint = f"write `kind: {function.kind}+{action_of(run.kind)}:run`"
+    ending = ":run" if run.kind.endswith(":run") else ""
+    hint = f"write `kind: {function.kind}+{action_of(run.kind)}{ending}`"
     related = (Label(function.name_span, f"`{function.name}` is here"),)
     return Diagnostic(UNFIT_VALUE, message, run.span("kind"), hint, related)
 

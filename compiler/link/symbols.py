@@ -17,6 +17,7 @@ from gitopsc.model.descriptor import (
     Project,
     RunDescriptor,
     TriggerDescriptor,
+    runtime_of,
 )
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.program import FunctionVersion
@@ -171,6 +172,9 @@ def _declare_task(symbols: Symbols, task: RunDescriptor) -> Iterator[Diagnostic]
     found = find_function(symbols, text)
     yield from found.problems(symbols, text, (task, "function"))
     if found.function is None:
+        return
+    if found.function.kind != runtime_of(task.kind):
+        yield sentences.other_runtime(found.function, task)
         return
     is_of_version = found.key is not None and found.key.id is not None
     version = version_of(found.function) if is_of_version else None

@@ -50,10 +50,10 @@ def load(
             problems += found
             if function is not None:
                 functions[version] = function
-    beside = project.container_with_data
-    if beside is not None:
-        problems += sidecar_problems(project, beside)
-    locked = {*sources.keys.values(), *([SIDECAR_IMAGE] if beside is not None else [])}
+    locked = {*sources.keys.values()}
+    if (place := project.container_data) is not None:
+        problems += sidecar_problems(project, place)
+        locked.add(SIDECAR_IMAGE)
     for name in sorted(project.lock.spans.keys() - locked):
         problems.append(sentences.leftover_pin(name, project.lock.spans[name]))
     return functions, tuple(problems)

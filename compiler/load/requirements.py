@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from gitopsc.adapters.requirement import excluded_pin, normalised, requirement_fault
 from gitopsc.load import sentences
-from gitopsc.model.descriptor import SIDECAR_IMAGE, FunctionDescriptor, Project, RunDescriptor
+from gitopsc.model.descriptor import SIDECAR_IMAGE, FunctionDescriptor, Project
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.lock import BasePin, FunctionPin, Lock, RequirementsPin
+from gitopsc.model.source import Span
 
 
 def bad_requirements(function: FunctionDescriptor, runner: tuple[str, ...]) -> Iterator[Diagnostic]:
@@ -39,12 +40,11 @@ def locked_packages(
     return sentences.requirements_changed(function.name, lock, key, span)
 
 
-def sidecar_problems(project: Project, run: RunDescriptor) -> Iterator[Diagnostic]:
-    """The same of the image beside containers, which `run` is the first to need."""
+def sidecar_problems(project: Project, place: Span) -> Iterator[Diagnostic]:
+    """Of the image beside containers; `place` is where it is needed."""
     pin = project.lock.pins.get(SIDECAR_IMAGE, FunctionPin()).base
     if pin is not None and pin.written != project.sidecar_base:
-        span = run.key_span("spec", "inputs" if run.spec.inputs else "outputs")
-        yield sentences.base_changed(SIDECAR_IMAGE, project.lock, SIDECAR_IMAGE, span)
+        yield sentences.base_changed(SIDECAR_IMAGE, project.lock, SIDECAR_IMAGE, place)
 
 
 def pinned_base(function: FunctionDescriptor, lock: Lock, key: str) -> BasePin | Diagnostic | None:

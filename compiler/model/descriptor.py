@@ -500,10 +500,19 @@ class Project:
         return tuple(sorted({scheme_of(url) for url in urls} - {*LOCAL_SCHEMES}))
 
     @property
-    def container_with_data(self) -> RunDescriptor | None:
-        """The first job of a container that has the runner beside it."""
-        jobs = (run for run in self.entities.runs if run.kind == "container+job:run" and run.valid)
-        return next((run for run in jobs if run.spec.inputs or run.spec.outputs), None)
+    def container_data(self) -> Span | None:
+        """The place of the first data of a container, which has the runner beside it; None where no
+        container has any."""
+        entities = self.entities
+        containers = {each.name for each in entities.functions if each.kind == "container"}
+        for run in (*entities.runs, *(each.run for each in entities.triggers if each.run)):
+            # A trigger does not say of which runtime its function is.
+            function = (run.spec.function or "").rpartition("/")[2].partition(":")[0]
+            is_container = runtime_of(run.kind) == "container" or function in containers
+            has_data = run.spec.inputs or run.spec.outputs
+            if run.valid and is_container and has_data and action_of(run.kind) == "job":
+                return run.key_span("spec", "inputs" if run.spec.inputs else "outputs")
+        return None
 
     @property
     def sidecar_base(self) -> str:

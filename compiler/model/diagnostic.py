@@ -302,7 +302,7 @@ OUTPUT_HOLDS_INPUT = Code(
     "C506", "output-holds-input", _ERROR, "a descriptor or a source lies in the output folder"
 )
 
-NOT_LOCKED = Code("C601", "not-locked", _ERROR, "a source that nothing pins")
+NOT_LOCKED = Code("C601", "not-locked", _ERROR, "what is fetched, and nothing pins it")
 LOCK_MISMATCH = Code("C602", "lock-mismatch", _ERROR, "a pin of something else")
 LOCK_EDITED = Code("C603", "lock-edited", _ERROR, "a block of the lock that gitopsc did not write")
 NOT_FETCHED = Code("C604", "not-fetched", _ERROR, "a pinned source whose files are not here")

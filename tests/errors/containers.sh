@@ -52,6 +52,9 @@ kind: scheduler
 name: nightly
 spec: {function: etl, schedule: 0 0 3 * * ?, template: {args: [x]}}
 ---
+kind: container+job
+spec: {function: etl}
+---
 kind: container+build:run
 name: build
 spec: {function: tiler}
