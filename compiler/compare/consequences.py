@@ -92,8 +92,7 @@ def _of_run(
         yield _ended(old, arrivals.removed(old))
     elif old is not None and new is not None and old.kind != new.kind:
         causes = causes_of(old, new) or (_kind_cause(new),)
-        if old.kind == "service":
-            yield _ended(old, causes[0])
+        yield _ended(old, causes[0])
         yield _started(new, *causes)
     elif old is not None and new is not None and _is_beside(old, new):
         if new.resolved.record is None:
