@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from gitopsc.adapters.processes import learn
 from gitopsc.adapters.yaml import read_again, read_documents
 from gitopsc.model.descriptor import COMPILED_KINDS
 from gitopsc.model.diagnostic import (
@@ -72,6 +73,7 @@ def parse(
             problems += trouble
             filters[path.removesuffix(SETTINGS_FILE)] = _filter(found)
     folders = sorted(filters, key=len, reverse=True)
+    learn(memo, [file for path, file in tree.files.items() if path.endswith(_SUFFIXES)], _learn)
     for path, file in tree.files.items():
         if path.endswith(LOCK_FILE) and path.rpartition("/")[2] == LOCK_FILE:
             found, trouble = _read(file, memo, wanted=True, limit=_LOCK_SIZE_LIMIT)
@@ -85,6 +87,10 @@ def parse(
             documents += found
             problems += trouble
     return tuple(documents), tuple(problems)
+
+
+def _learn(file: SourceFile, memo: Memo) -> None:
+    _read(file, memo, wanted=False)
 
 
 def _is_settings(path: str) -> bool:

@@ -194,7 +194,8 @@ def compile_parts(
     trees = divide(tree)
     recalled = [recall(part) for part in trees]
     new = [part for part, known in zip(trees, recalled, strict=True) if known is None]
-    many = sum(len(part.files) for part in new) >= _MANY
+    sizes = sorted(len(part.files) for part in new)
+    many = sum(sizes[:-1]) >= _MANY  # beside the largest, of which the steps are shared
     compiled = iter(spread(compiled_with_memo, new, worthwhile=many))
     parts = tuple(
         (part, next(compiled) if known is None else known)

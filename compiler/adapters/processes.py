@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 import pickle
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar
+
+from gitopsc.model.memo import Memo
+
+_MANY_STEPS = 500
+"""From which on a process is worth its start."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -25,7 +31,7 @@ def spread(
     outlives it by more than its share, as the workers of a pool would.
     """
     count = min(len(items), _processors())
-    if not worthwhile or count < 2 or not hasattr(os, "fork"):
+    if not worthwhile or count < 2:
         return [function(item) for item in items]
     children = [_fork(function, items[number::count]) for number in range(count)]
     received = [_received(*child) for child in children]
@@ -35,6 +41,24 @@ def spread(
             raise error
         results[number::count] = share
     return results
+
+
+def learn(memo: Memo, items: Sequence[Item], step: Callable[[Item, Memo], object]) -> None:
+    """Takes a step with each item, in as many processes, so that `memo` knows what comes of them
+    all. Where much is known or little is to be done, nothing happens: whoever asks takes the step.
+    """
+    count = min(_processors(), len(items) // _MANY_STEPS)
+    if memo.known or count < 2:
+        return
+
+    def learned(share: Sequence[Item]) -> bytes:
+        own = Memo()
+        for item in share:
+            step(item, own)
+        return marshal.dumps(own.used)
+
+    for each in spread(learned, [items[number::count] for number in range(count)], worthwhile=True):
+        memo.used |= marshal.loads(each)
 
 
 def _fork(function: Callable[[Item], Result], share: Sequence[Item]) -> tuple[int, int]:
@@ -49,6 +73,8 @@ def _fork(function: Callable[[Item], Result], share: Sequence[Item]) -> tuple[in
 
 
 def _work(function: Callable[[Item], Result], share: Sequence[Item], writing: int) -> NoReturn:
+    global _is_child
+    _is_child = True
     try:
         try:
             answer: Any = ([function(item) for item in share], None)
@@ -72,7 +98,13 @@ def _received(pid: int, reading: int) -> tuple[list[Any], Exception | None]:
     return share, error
 
 
+_is_child = False
+"""Whether this process has its share of another's work: then all processors are busy."""
+
+
 def _processors() -> int:
+    if _is_child or not hasattr(os, "fork"):
+        return 1
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

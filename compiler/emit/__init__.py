@@ -7,7 +7,9 @@ Beside the text is what it says: which objects, of which runs, with which images
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 
+from gitopsc.adapters.processes import learn
 from gitopsc.adapters.template import Text, render_yaml
 from gitopsc.emit import argo_workflows, kubernetes
 from gitopsc.emit.controllers import controller_manifest
@@ -38,6 +40,7 @@ def emit(plan: Plan, memo: Memo | None = None) -> Emission:
     objects: list[ClusterObject] = []
     problems: list[Diagnostic] = []
     memo = memo or Memo()
+    learn(memo, plan.images, partial(build_image, plan))
     images = {image.name: build_image(plan, image, memo) for image in plan.images}
     if images:
         if any(image.context is None for image in plan.images):

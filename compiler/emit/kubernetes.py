@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from gitopsc.adapters.processes import learn
 from gitopsc.adapters.template import Text, render_yaml
 from gitopsc.emit.images import PLATFORM, BuiltImage, builder_secrets, runner
 from gitopsc.emit.knative import knative_service
@@ -55,9 +56,20 @@ def manifests(
     plan: Plan, planned: EnvironmentPlan, images: Mapping[str, BuiltImage], memo: Memo
 ) -> Iterator[Manifest]:
     """`images` are those of the plan, by name."""
-    for workload in planned.workloads:
+
+    def started(workload: Workload) -> tuple[Workload, ImageReference | str, ImageReference | None]:
         reference = image_reference(plan, planned, workload, images)
         workload, beside = with_sidecar(plan, planned, workload, images)
+        return workload, reference, beside
+
+    def render(workload: Workload, memo: Memo) -> None:
+        workload, reference, _ = started(workload)
+        if not workload.is_scaled_to_zero:
+            _workload_manifest(plan, planned, workload, reference, memo)
+
+    learn(memo, planned.workloads, render)
+    for each in planned.workloads:
+        workload, reference, beside = started(each)
         if workload.is_scaled_to_zero:
             manifest = knative_service(plan, planned.environment, workload, reference)
         else:

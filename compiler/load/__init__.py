@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from gitopsc.adapters.packaged import RUNTIME, runner_requirements
+from gitopsc.adapters.processes import learn
 from gitopsc.adapters.requirement import normalised
 from gitopsc.load import sentences
 from gitopsc.load.code import read_code
@@ -12,13 +14,21 @@ from gitopsc.load.containers import container
 from gitopsc.load.handler import read_handler, with_code
 from gitopsc.load.imports import foreign_imports
 from gitopsc.load.modules import Modules
+from gitopsc.load.outlines import NotPython, outline_of
 from gitopsc.load.requirements import (
     bad_requirements,
     locked_packages,
     pinned_base,
     sidecar_problems,
 )
-from gitopsc.load.source import Sources, Unavailable, find_source, module_of, platform_refusal
+from gitopsc.load.source import (
+    Source,
+    Sources,
+    Unavailable,
+    find_source,
+    module_of,
+    platform_refusal,
+)
 from gitopsc.model.descriptor import SIDECAR_IMAGE, FunctionDescriptor, Project
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.memo import Memo
@@ -43,10 +53,19 @@ def load(
         memo=memo or Memo(),
     )
     ordered = sorted(project.entities.functions, key=lambda each: (each.name, each.id or ""))
-    for descriptor in ordered:
+    written = [
+        (each, find_source(sources, each) if each.kind != "container" else None)
+        for each in ordered
+        if each.valid
+    ]
+    learn(sources.memo, _python([source for _, source in written]), _learn_outline)
+    for descriptor, source in written:
         version = descriptor.name, descriptor.id
-        if descriptor.valid and version not in functions:
-            function, found = _function(sources, descriptor)
+        if version not in functions:
+            if source is None:
+                function, found = container(sources, descriptor)
+            else:
+                function, found = _function(sources, descriptor, source)
             problems += found
             if function is not None:
                 functions[version] = function
@@ -59,12 +78,21 @@ def load(
     return functions, tuple(problems)
 
 
+def _python(sources: Iterable[Source | Unavailable | None]) -> Sequence[bytes]:
+    """The contents of their Python files, each once."""
+    files = (file for each in sources if isinstance(each, Source) for file in each.files)
+    return tuple(dict.fromkeys(file.content for file in files if file.path.endswith(".py")))
+
+
+def _learn_outline(content: bytes, memo: Memo) -> None:
+    with suppress(NotPython):
+        outline_of(content, memo)
+
+
 def _function(
-    sources: Sources, descriptor: FunctionDescriptor
+    sources: Sources, descriptor: FunctionDescriptor, source: Source | Unavailable
 ) -> tuple[Function | None, list[Diagnostic]]:
     spec = descriptor.spec
-    if descriptor.kind == "container":
-        return container(sources, descriptor)
     key = sources.keys[descriptor.name, descriptor.id]
     runner = runner_requirements(RUNTIME, sources.project.schemes)
     is_built = spec.image is None
@@ -79,7 +107,6 @@ def _function(
         base = None
     if refusal := platform_refusal(descriptor):
         problems.append(refusal)
-    source = find_source(sources, descriptor)
     if isinstance(source, Unavailable):
         return None, [*problems, *([source.problem] if source.problem else ())]
     if not source.files and source.fetch is None and spec.image is None:
