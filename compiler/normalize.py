@@ -58,6 +58,7 @@ from gitopsc.model.source import Span, Tree, Unreadable
 from gitopsc.model.specification import (
     ACTIONS_OF,
     KEYS_OF_CONTAINERS,
+    KEYS_OF_JOBS,
     DataSpec,
     FunctionSpec,
     RunSpec,
@@ -241,10 +242,11 @@ def _without_strangers(descriptor: Descriptor, problems: Problems) -> Descriptor
         span = descriptor.key_span("spec", key)
         problems.append(Diagnostic(STRAY_KEY, message, span, "remove it"))
     is_trigger = descriptor.document.data["kind"] in TRIGGER_KINDS  # of either runtime
-    if action != "job" and "backoff_limit" in (descriptor.written.get("gitops") or {}):
-        span = descriptor.key_span("spec", "gitops", "backoff_limit")
-        message = f"`backoff_limit` is not of a {what}, and nothing reads it"
-        problems.append(Diagnostic(STRAY_KEY, message, span, "remove it"))
+    for key in KEYS_OF_JOBS:
+        if action != "job" and key in (descriptor.written.get("gitops") or {}):
+            span = descriptor.key_span("spec", "gitops", key)
+            message = f"`{key}` is not of a {what}, and nothing reads it"
+            problems.append(Diagnostic(STRAY_KEY, message, span, "remove it"))
     if runtime_of(descriptor.kind) == "python" and not is_trigger:
         strange += KEYS_OF_CONTAINERS  # which schemas have told of
     spec = {key: value for key, value in descriptor.written.items() if key not in strange}

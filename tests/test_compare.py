@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from conftest import ROOT, tree_of
-from gitopsc.compare import compare
+from gitopsc.compare import compare, compare_environments
 from gitopsc.model.compilation import Compilation
 from gitopsc.model.consequence import Review
 from gitopsc.model.diagnostic import has_errors
@@ -433,7 +433,7 @@ def test_what_nothing_applies_is_told() -> None:
     grouped = EXPOSED.replace("{expose", "{group: serving, expose")
     there = " ".join(shop_review(EXPOSED, grouped).notes)
     assert "apply it for Application `shop-prod.serving` after the merge." in there
-    assert "prod follows `production`" not in there  # nothing else happens
+    assert "prod follows `production`" in there
     back = " ".join(shop_review(grouped, EXPOSED).notes)
     assert "delete Application `shop-prod.serving`" in back
 
@@ -448,3 +448,95 @@ def test_what_clusters_have_to_have_is_told() -> None:
     after = EXPOSED.replace("{expose", f"{{pod: {pod}, expose")
     notes = shop_review(EXPOSED, after).notes
     assert "Needed in prod before this is applied: Secret `pull`, service account `shop`." in notes
+
+
+STORED = (
+    "{project: shop, registry: registry.example.com, environments: {prod: {namespace: NS}}, STORE}"
+)
+JOBS = (
+    "kind: python\nname: api\nspec:\n  python_version: PYTHON3_11\n"
+    "  source: {code: 'def api(): ...', handler: api}\n---\n"
+    "kind: container\nname: tiler\nspec: {image: 'registry.example.com/tiler:1', command: tile}\n---\n"
+    "kind: python+job:run\nname: daily\nspec: {function: api}\n---\n"
+    "kind: container+job:run\nname: plain\nspec: {function: tiler}\n---\n"
+    "kind: container+job:run\nname: tiles\n"
+    "spec: {function: tiler, outputs: {all: store://shop/artifact/artifact/all}}\n"
+)
+
+
+def stored(store: str, namespace: str = "shop", jobs: str = JOBS) -> Compilation:
+    settings = STORED.replace("STORE", f"stores: {{default: {store}}}").replace("NS", namespace)
+    return compile_tree(tree_of({"gitopsc.yaml": settings, "jobs.yaml": jobs}, "shop"))
+
+
+def test_records_on_another_claim_are_no_records() -> None:
+    """Nothing of what was done is there."""
+    one, two = (stored(f"{{claim: {{name: {name}, size: 1Gi}}}}") for name in ("one", "two"))
+    ran = {each.subject: each for each in compare(one, two).of("runs")}
+    assert {"daily", "tiles"} <= ran.keys()
+    (cause,) = ran["daily"].causes
+    assert cause.text == "store default claim one -> claim two"
+    assert cause.place is not None
+    assert cause.place.path == "gitopsc.yaml"
+    elsewhere = stored("{claim: {name: one, size: 1Gi}}", "other")
+    assert {"daily", "tiles"} <= {each.subject for each in compare(one, elsewhere).of("runs")}
+    url = compare(stored("s3://one"), stored("s3://one", "other"))
+    assert "daily" not in {each.subject for each in url.of("runs")}
+
+
+def test_a_run_that_moves_to_another_group_is_made_again() -> None:
+    moved = JOBS
+    for name in ("api}", "tiler}", "tiler, outputs: {all: store://shop/artifact/artifact/all}}"):
+        moved = moved.replace(
+            f"spec: {{function: {name}", f"spec: {{function: {name[:-1]}, gitops: {{group: web}}}}"
+        )
+    review = compare(stored("s3://one"), stored("s3://one", jobs=moved))
+    assert {(each.verb, each.subject) for each in review.consequences} == {
+        ("new job", "daily"),
+        ("new job", "tiles"),
+        ("runs", "plain"),
+    }
+    assert {each.text for one in review.consequences for each in one.causes} == {
+        "group (none) -> web"
+    }
+
+
+def test_all_containers_of_a_pod_are_asked_for() -> None:
+    more = JOBS.replace("outputs: {all", "resources: {cpu: 10m, mem: 16Mi}, outputs: {all")
+    review = compare(stored("s3://one"), stored("s3://one", jobs=more))
+    (demand,) = review.demands
+    assert demand.asked["cpu"] == "110m"
+    assert demand.asked["mem"] == "272Mi"
+
+
+def test_what_another_environment_has_otherwise() -> None:
+    """Targets, patches, waves, and how a store is opened."""
+    settings = (
+        "project: shop\nregistry: registry.example.com\n"
+        "environments:\n  one: {namespace: a, stores: {default: s3://one}}\n"
+        "  two:\n    namespace: b\n    target: argo-workflows\n    sync_waves: true\n"
+        "    network: {restrict: true, allow: [ingress-nginx]}\n"
+        "    stores: {default: {url: s3://one, options: {anon: true}}}\n"
+        "    patches:\n      - {target: {kind: Deployment, run: web}, merge: {spec: {minReadySeconds: 9}}}\n"
+        "    runs: {web: {gitops: {scale: {min: 2, max: 5}}}}\n"
+    )
+    web = (
+        "---\nkind: python+serve:run\nname: web\nspec: {function: api, gitops: {scale: {min: 1, max: 5}},"
+        " volumes: [{name: own, volume_type: persistent_volume_claim, mount_path: /own}]}\n"
+    )
+    both = compile_tree(tree_of({"gitopsc.yaml": settings, "jobs.yaml": JOBS + web}, "shop"))
+    assert not has_errors(both.diagnostics), both.diagnostics
+    found = compare_environments(both, both, ("one", "two"))
+    told = {each.run: {cause.text for cause in each.causes} for each in found}
+    assert told[None] == {
+        "namespace a -> b",
+        "new network restricted, open to ingress-nginx",
+        "target kubernetes -> argo-workflows",
+        "new sync waves true",
+        "options of store default",
+    }
+    assert told["web"] == {
+        "patch of its Deployment: spec.minReadySeconds",
+        "gitops scale.min 1 -> 2",
+    }
+    assert told["daily"] == set()

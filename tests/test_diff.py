@@ -558,4 +558,4 @@ def test_what_pods_have_besides(repository: Repository, capsys: pytest.CaptureFi
     repository.replace("runs/cities-api.json", '"replicas": 2', '"gitops": {"scale": {"max": 4}}')
     said = diff(capsys, repository)
     assert "`cities-api` in staging has 1 pod for a moment instead of 2, until its" in said
-    assert 'new gitops scale {"cpu": 80, "least": 1, "most": 4}' in said
+    assert 'new gitops scale {"cpu": 80, "max": 4, "min": 1}' in said

@@ -14,11 +14,13 @@ from gitopsc.model.consequence import Cause, Reason
 from gitopsc.model.credentials import masked
 from gitopsc.model.descriptor import Environment, SecretKey
 from gitopsc.model.patch import Patch
-from gitopsc.model.pod import Pod, plain
+from gitopsc.model.pod import Network, Pod, plain
 from gitopsc.model.program import Reference
 from gitopsc.model.scheduling import Scheduling
 from gitopsc.model.source import FunctionFile, Span
 from gitopsc.model.specification import GitopsSpec
+from gitopsc.model.store import Store
+from gitopsc.model.volume import Volume
 
 _LONGEST = 60
 """Characters of a value that are told."""
@@ -64,6 +66,7 @@ def own_causes(old: ClusterRun, new: ClusterRun) -> tuple[Cause, ...]:
         *_resource_causes(old, new),
         *_spec_causes(old, new),
         *_secret_causes(old, new),
+        *_patch_causes(old.environment, new),
     )
     return tuple(dict.fromkeys(found))
 
@@ -88,7 +91,9 @@ def _compute_causes(old: ClusterRun, new: ClusterRun) -> Iterator[Cause]:
                 text = f"new secret {name}" if name in now[field] else f"no secret {name} any more"
                 yield Cause("settings", text, place)
         elif field == "claims":
-            yield Cause("settings", "the claims that it mounts", new.resolved.place_of(field))
+            # Another namespace is the environment's to tell.
+            if was[field].get("mounted") != now[field].get("mounted"):
+                yield Cause("settings", "the claims that it mounts", new.resolved.place_of(field))
         else:
             name = _NAMES.get(field, field)
             reason = _REASONS.get(field, "parameters")
@@ -237,7 +242,7 @@ def _spec_causes(old: ClusterRun, new: ClusterRun) -> Iterator[Cause]:
             key = "schedule" if field == "cron" else field
             owner = new if second is not None else old
             yield Cause("settings", _changed(label, first, second), owner.resolved.run.span(key))
-    if old.resolved.volumes != new.resolved.volumes:
+    if _own_volumes(old) != _own_volumes(new):
         yield Cause("settings", "volumes", new.resolved.run.span("volumes"))
     for field in Scheduling._fields:
         first, second = (getattr(each.resolved.scheduling, field) for each in (old, new))
@@ -250,8 +255,8 @@ def _spec_causes(old: ClusterRun, new: ClusterRun) -> Iterator[Cause]:
         # What decides the result is told with that, and what profiles have, too, below.
         if first != second and field not in ("completions", "pod", "queue", "rerun"):
             place = new.resolved.run.span("gitops", field)
-            text = _changed(f"gitops {field}", plain(first), plain(second))
-            yield Cause("settings", text, place)
+            for name, *sides in _differing(field, plain(first), plain(second)):
+                yield Cause("settings", _changed(f"gitops {name}", *sides), place)
     if old.resolved.queue != new.resolved.queue:
         text = _changed("queue", old.resolved.queue, new.resolved.queue)
         yield Cause("settings", text, _queue_place(new))
@@ -260,6 +265,22 @@ def _spec_causes(old: ClusterRun, new: ClusterRun) -> Iterator[Cause]:
         if first != second:
             label = f"pod {field.replace('_', ' ')}"
             yield Cause("settings", _changed(label, first, second), _pod_place(new, field))
+
+
+def _differing(name: str, was: Any, now: Any) -> Iterator[tuple[str, Any, Any]]:
+    """Of two mappings, each key that differs."""
+    if not (isinstance(was, dict) and isinstance(now, dict)):
+        yield name, was, now
+        return
+    for key in sorted({*was, *now}):
+        if was.get(key) != now.get(key):
+            yield f"{name}.{key}", was.get(key), now.get(key)
+
+
+def _own_volumes(run: ClusterRun) -> list[Volume]:
+    """Without those of stores."""
+    resolved = run.resolved
+    return [each for each in resolved.volumes if each not in resolved.store_volumes]
 
 
 def _queue_place(run: ClusterRun) -> Span | None:
@@ -299,7 +320,9 @@ def environment_causes(
         ("Kubernetes", "kubernetes", old.kubernetes, now.kubernetes),
         ("time zone", "time_zone", old.time_zone, now.time_zone),
         ("metrics", "metrics", old.metrics, now.metrics),
-        ("network", "network", plain(old.network), plain(now.network)),
+        ("network", "network", _restricted(old.network), _restricted(now.network)),
+        ("target", "target", old.target, now.target),
+        ("sync waves", "sync_waves", old.sync_waves or None, now.sync_waves or None),
         ("builder", "build", old.builder, now.builder),
         ("executor", "workflows", old.executor, now.executor),
     ):
@@ -307,13 +330,26 @@ def environment_causes(
             shown = ("", "") if key == "build" else (first, second)
             text = _changed(label, *shown) if key != "build" else "where images are built"
             yield Cause("settings", text, _setting(new, key))
-    yield from _patch_causes(old, new)
-    stores = {name: store.url for name, store in old.stores.items()}
-    for name in sorted({*stores, *now.stores}):
-        url = now.stores[name].url if name in now.stores else None
-        if stores.get(name) != url:
-            text = _changed(f"store {name}", stores.get(name), url)
-            yield Cause("settings", text, _setting(new, "stores", name))
+    for name in sorted({*old.stores, *now.stores}):
+        stores = old.stores.get(name), now.stores.get(name)
+        if stores[0] != stores[1]:
+            yield Cause("settings", _store(name, *stores), _setting(new, "stores", name))
+
+
+def _restricted(network: Network | None) -> str | None:
+    if network is None:
+        return None
+    allowed = ", ".join(network.allowed)
+    return f"restricted, open to {allowed}" if allowed else "restricted"
+
+
+def _store(name: str, was: Store | None, now: Store | None) -> str:
+    places = [each and each.place(None) for each in (was, now)]
+    if places[0] != places[1] or was is None or now is None:
+        return _changed(f"store {name}", *places)
+    parts = ("options", "secrets", "volume")
+    found = [each for each in parts if getattr(was, each) != getattr(now, each)]
+    return f"{' and '.join(found)} of store {name}"
 
 
 def _patch_causes(old: Environment, new: ClusterRun) -> Iterator[Cause]:

@@ -94,6 +94,8 @@ def _of_run(
         causes = causes_of(old, new) or (_kind_cause(new),)
         yield _ended(old, causes[0])
         yield _started(new, *causes)
+    elif old is not None and new is not None and not changes and old.group != new.group:
+        yield _regrouped(old, new)
     elif old is not None and new is not None and _is_beside(old, new):
         if new.resolved.record is None:
             place = new.resolved.run.descriptor.name_span
@@ -108,6 +110,19 @@ def _of_run(
         else:
             yield _made(verb, new, causes, note)
             yield from gone
+
+
+def _regrouped(old: ClusterRun, new: ClusterRun) -> Consequence:
+    """What applied it may prune it before or after another applies it: it is made again."""
+    span = new.resolved.run.span("gitops", "group")
+    cause = Cause("settings", f"group {old.group or '(none)'} -> {new.group or '(none)'}", span)
+    if new.kind == "service":
+        return _made("starts", new, (cause,), "it does not answer meanwhile")
+    if new.kind == "schedule":
+        return _made("schedules", new, (cause,), "")
+    if new.resolved.record is None:
+        return _made("runs", new, (cause,), _without_record(new))
+    return _made("new job", new, (cause,), "")
 
 
 _DELETED = {

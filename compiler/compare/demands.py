@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from gitopsc.compare.runs import ClusterRun, Where
 from gitopsc.model.consequence import Consequence, Demand
+from gitopsc.model.program import SIDECAR_REQUESTS
 from gitopsc.model.quantity import amount, canonical
 
 _STARTED = ("runs", "new job")
@@ -55,7 +56,12 @@ def _together(runs: Sequence[ClusterRun]) -> Iterator[Sequence[ClusterRun]]:
 
 
 def _sum(runs: Sequence[ClusterRun], resource: str) -> Decimal:
-    return sum(
-        (amount(run.resolved.requests.get(resource, "0")) * run.pods_at_once for run in runs),
-        Decimal(),
-    )
+    return sum((_of_pod(run, resource) * run.pods_at_once for run in runs), Decimal())
+
+
+def _of_pod(run: ClusterRun, resource: str) -> Decimal:
+    """Of all its containers."""
+    asked = amount(run.resolved.requests.get(resource, "0"))
+    if run.resolved.run.has_sidecar:
+        asked += amount(SIDECAR_REQUESTS.get(resource, "0"))
+    return asked

@@ -56,8 +56,8 @@ def _regrouped(before: Runs, after: Runs) -> Iterator[str]:
     if moved:
         what = "moves to another group" if len(moved) == 1 else "move to other groups"
         yield (
-            f"{', '.join(moved)} {what}: what applied it may delete it before it is made again."
-            " A Job then finds its work done; a service does not answer meanwhile."
+            f"{', '.join(moved)} {what}: what applied it may delete it before it is made again,"
+            " or after that, until the next sync."
         )
 
 

@@ -161,7 +161,7 @@ def _metadata(
 ) -> dict[str, Any]:
     namespace = planned.environment.namespace
     labels = {
-        **(dict(group[0].labels) if len(group) == 1 else {}),
+        **dict(sorted(set.intersection(*(set(job.labels) for job in group)))),
         "app.kubernetes.io/component": "job",
         "app.kubernetes.io/managed-by": "gitopsc",
         "app.kubernetes.io/part-of": plan.project,

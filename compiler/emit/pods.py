@@ -76,10 +76,13 @@ def _identity(workload: Workload) -> Mapping[str, int | None]:
 
 
 def _scratch(workload: Workload) -> list[tuple[str, str]]:
-    """Folders that can be written; a volume of the run takes the place of the one it is at."""
+    """Folders that can be written, of the runner where one stands beside a container; a volume of
+    it takes the place of the one it is at."""
     if workload.container is not None and workload.sidecar is None:
         return []
-    taken = {mount.volume.mount_path for mount in workload.mounts}
+    beside = workload.sidecar
+    mounts = [each for each in workload.mounts if beside is None or each.name in beside.mounts]
+    taken = {mount.volume.mount_path for mount in mounts}
     return [(name, path) for name, path in _SCRATCH if path not in taken]
 
 

@@ -22,7 +22,10 @@ def container_problems(project: Project, runs: Mapping[str, Run]) -> Iterator[Di
     containers = [run for run in runs.values() if run.function.is_container]
     for run in containers:
         for reference in (*run.references, *run.code_inputs):
-            yield sentences.key_as_text(reference, run)
+            if reference.evidence == "key":
+                yield sentences.does_not_wait(reference, run)
+            else:
+                yield sentences.key_as_text(reference, run)
     for environment in project.environments:
         for run in containers:
             if run.is_in(environment.name):

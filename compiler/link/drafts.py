@@ -84,7 +84,7 @@ def draft_run(symbols: Symbols, run: RunDescriptor) -> tuple[Draft | None, list[
 
 def _of_its_runtime(symbols: Symbols, run: RunDescriptor) -> RunDescriptor:
     """A trigger says what it starts, and not of which runtime that is."""
-    if not (run.is_scheduler or run.trigger) or run.spec.function is None:
+    if not run.is_of_trigger or run.spec.function is None:
         return run
     function = find_function(symbols, run.spec.function).function
     if function is None or function.kind == runtime_of(run.kind):

@@ -46,10 +46,11 @@ def order_runs(runs: Mapping[str, Run]) -> tuple[Order, list[Diagnostic]]:
 
 
 def without_circles_of_code(runs: Mapping[str, Run]) -> dict[str, Run]:
-    """Where what only code says makes runs wait in a circle, it may be there from before: then it
-    orders nothing."""
+    """Where what code asks for, or a key among parameters, makes runs wait in a circle, it may be
+    there from before: then it orders nothing. What runs read as `inputs` they wait for, whoever
+    tells of its maker."""
     found = dict(runs)
-    while any(read.is_by_code or run.code_inputs for run in found.values() for read in run.reads):
+    while any(_without_code(run) != run for run in found.values()):
         waits = {(run.name, read.producer) for run in found.values() for read in run.reads}
         known = {(name, other) for name, other in waits if other in found and other is not None}
         if generations(found, known) is not None:
@@ -65,7 +66,6 @@ def without_circles_of_code(runs: Mapping[str, Run]) -> dict[str, Run]:
 def _without_code(run: Run) -> Run:
     return replace(
         run,
-        inputs=tuple(read.without_code for read in run.inputs),
         references=tuple(read.without_code for read in run.references),
         code_inputs=(),
     )

@@ -13,7 +13,7 @@ from gitopsc.model.descriptor import Environment, Override, Project
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.program import RUNNER_VARIABLES, Run
 from gitopsc.model.reference import StoreKey
-from gitopsc.model.specification import ACTIONS_OF
+from gitopsc.model.specification import ACTIONS_OF, KEYS_OF_JOBS
 
 
 def override_problems(
@@ -62,9 +62,16 @@ def _problems(environment: Environment, run: Run, override: Override) -> Iterato
     for key in keys:
         if run.action not in ACTIONS_OF[key]:
             yield sentences.key_of_another_action(key, run, override)
+    for key in KEYS_OF_JOBS:
+        if run.action != "job" and override.has("gitops", key):
+            yield sentences.key_of_another_action(key, run, override, "gitops", key)
     if override.has("schedule") and run.action == "job" and not run.is_scheduled:
         yield sentences.not_scheduled(run, override)
-    if run.action == "serve" and override.has("parameters"):
+    if run.function.is_container:
+        for key in ("parameters", "init_parameters"):
+            if override.has(key):
+                yield sentences.key_of_python(key, run, override)
+    elif run.action == "serve" and override.has("parameters"):
         yield sentences.parameters_of_a_service(run, override)
     if override.spec.service_type == "ExternalName":
         yield sentences.external_name(run.merged.overridden(override))

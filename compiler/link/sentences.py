@@ -386,6 +386,8 @@ def circle(names: Sequence[str], waits: Mapping[tuple[str, str], Reference]) -> 
     if len(names) == 1:
         message = f"run `{names[0]}` reads what it produces itself"
     hint = "pin one of the inputs to a version, or take it away"
+    if any(waits[step].is_by_code for step in steps):
+        hint += "; what is there from before is a `kind: dataitem` with a `path`"
     return Diagnostic(CYCLE, message, waits[steps[0]].span, hint, labels)
 
 
@@ -512,10 +514,16 @@ def never_there(run: Run, environment: str, override: Override) -> Diagnostic:
     return Diagnostic(STRAY_KEY, message, span, "remove it")
 
 
-def key_of_another_action(key: str, run: Run, override: Override) -> Diagnostic:
+def key_of_python(key: str, run: Run, override: Override) -> Diagnostic:
+    message = f"`{key}` is of Python functions, and `{run.name}` is a container"
+    return Diagnostic(UNFIT_VALUE, message, override.key_span(key), "write `args` or `envs`")
+
+
+def key_of_another_action(key: str, run: Run, override: Override, *way: str) -> Diagnostic:
+    """`way` leads to the key where it is not at the top."""
     what = "job" if run.action == "job" else "service"
     message = f"`{key}` is not of a {what}, and `{run.name}` is one"
-    return Diagnostic(UNFIT_VALUE, message, override.key_span(key), "remove it")
+    return Diagnostic(UNFIT_VALUE, message, override.key_span(*(way or (key,))), "remove it")
 
 
 def not_scheduled(run: Run, override: Override) -> Diagnostic:
@@ -591,6 +599,16 @@ def key_as_text(reference: Reference, run: Run) -> Diagnostic:
     message = f"the container of `{run.name}` gets this key as it is: only Python gets the data"
     hint = "write where the data lies, such as `s3://<bucket>/<path>`"
     return Diagnostic(DATA_AS_TEXT, message, reference.span, hint)
+
+
+def does_not_wait(watched: Reference, run: Run) -> Diagnostic:
+    key = watched.key
+    message = (
+        f"`inputs` is required: without, the container of `{run.name}` waits for no {key.type}"
+        f" `{key.name}`"
+    )
+    hint = f"write `inputs: {{{key.name}: '{{{{input.key}}}}'}}` into the `template`"
+    return Diagnostic(MISSING_KEY, message, watched.span, hint)
 
 
 def only_of_services(key: str, run: Run) -> Diagnostic:

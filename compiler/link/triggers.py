@@ -30,7 +30,7 @@ _MOST_STARTED = 500
 _SCHEME = "store://"
 _WILD = "*?["
 _ANY_VERSION = ":" + "0" * 32
-_FILLED = ("inputs", "outputs", "parameters", "init_parameters", "envs")
+_FILLED = ("inputs", "outputs", "parameters", "init_parameters", "envs", "args")
 
 
 def with_triggered(
@@ -181,6 +181,7 @@ def _filled_spec(spec: RunSpec, values: Mapping[str, str]) -> RunSpec:
         parameters=_filled(spec.parameters, values),
         init_parameters=_filled(spec.init_parameters, values),
         envs=envs,
+        args=spec.args and tuple(filled(each, values) for each in spec.args),
     )
 
 

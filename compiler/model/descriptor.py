@@ -259,6 +259,11 @@ class RunDescriptor(Descriptor):
         """Whether it is written as a trigger."""
         return bool(self.document.data["kind"] == "scheduler")
 
+    @property
+    def is_of_trigger(self) -> bool:
+        """Whether it is the template of one."""
+        return self.is_scheduler or self.trigger is not None
+
 
 @dataclass(frozen=True, slots=True)
 class TriggerDescriptor(Descriptor):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from gitopsc.model.descriptor import Environment, ExternalKey, SecretKey
 from gitopsc.model.pod import Expose, Pod, Scale
-from gitopsc.model.program import Action, Build, Fetch, Lineage
+from gitopsc.model.program import SIDECAR_REQUESTS, Action, Build, Fetch, Lineage
 from gitopsc.model.scheduling import Scheduling
 from gitopsc.model.source import FunctionFile, Span
 from gitopsc.model.specification import RunSpec
@@ -111,11 +111,14 @@ EXCHANGED = (("exchange", "/gitopsc"), ("inputs", "/inputs"), ("outputs", "/outp
 
 class Sidecar(NamedTuple):
     """The runner beside a container: `image` names an `Image` of the plan, and once it is known is
-    the reference. It mounts what is called as `mounts` say, and the container does not."""
+    the reference. It mounts what is called as `mounts` say, and the container does not. Its CPU is
+    limited where its container's is."""
 
     image: str
     variables: Mapping[str, SecretKey]
     mounts: tuple[str, ...]
+    cpu_limit: str | None
+    requests: Mapping[str, str] = SIDECAR_REQUESTS
 
 
 @dataclass(frozen=True, slots=True)

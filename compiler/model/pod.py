@@ -108,8 +108,11 @@ class Network(NamedTuple):
 
 
 def plain(value: Any) -> Any:
-    """One of these, at any depth, as a mapping of what it says."""
+    """One of these, at any depth, as a mapping of what it says, as it is written."""
     if not hasattr(value, "_asdict"):
         return value
-    found = {key: plain(each) for key, each in value._asdict().items()}
+    found = {_WRITTEN.get(key, key): plain(each) for key, each in value._asdict().items()}
     return {key: each for key, each in found.items() if each not in (None, {}, ())}
+
+
+_WRITTEN = {"class_name": "class", "least": "min", "most": "max"}

@@ -59,6 +59,8 @@ SIDECAR_MODULE, SIDECAR_HANDLER, SIDECAR_ARGUMENT = "container.py", "bring_and_k
 """The handler of the runner beside a container that has data, and the parameter of it which names
 what is made."""
 
+SIDECAR_REQUESTS: Mapping[str, str] = {"cpu": "100m", "mem": "256Mi"}
+
 CODE = "code"
 """The evidence of what stands in a handler's code."""
 

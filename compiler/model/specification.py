@@ -330,6 +330,9 @@ ACTIONS_OF: Mapping[str, tuple[str, ...]] = {
 }
 """Keys of one action, which other actions' runs cannot have."""
 
+KEYS_OF_JOBS = ("backoff_limit", "deadline")
+"""The same of keys under `gitops`."""
+
 KEYS_OF_CONTAINERS = ("args", "fs_group", "run_as_group", "run_as_user", "service_ports")
 """Keys of runs and tasks that only containers have; in those of Python, nothing reads them."""
 

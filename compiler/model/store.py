@@ -64,6 +64,15 @@ class Store(NamedTuple):
         )
         return cls(f"file://{path}", {}, (), volume)
 
+    def place(self, namespace: str | None) -> str:
+        """Tells where the data is from all other places: another claim, or one of that name
+        elsewhere, is empty."""
+        if self.volume is None:
+            return self.url
+        return (
+            f"claim {namespace}/{self.volume.claim}" if namespace else f"claim {self.volume.claim}"
+        )
+
     @property
     def is_shared(self) -> bool:
         """Whether all pods see the same in it."""
@@ -73,7 +82,8 @@ class Store(NamedTuple):
 class RecordKey(NamedTuple):
     """Where it is written that a run is done: a run that finds its record does no work.
 
-    `store` is a URL. `name` is a compute digest; of what the clock starts, it is `latest`.
+    `store` is the place of one. `name` is a compute digest; of what the clock starts, it is
+    `latest`.
     """
 
     store: str

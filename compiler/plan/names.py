@@ -26,6 +26,8 @@ _DOMAIN = rf"(?=[a-z0-9.-]{{1,253}}/){_PART}(?:\.{_PART})*/"
 _LABEL = re.compile(rf"(?P<key>(?:{_DOMAIN})?{_WORD})(?:[:=](?P<value>{_WORD})?)?")
 """The grammar of labels: kubernetes.io/docs/concepts/overview/working-with-objects/labels."""
 
+_OF_CONTROLLERS = re.compile(r"(?:^|\.)(?:(?:argoproj|fluxcd|k8s|kubernetes)\.io|knative\.dev)/")
+
 _RESERVED_IMAGES = {
     "runner": "the runner's own folder",
     "docker-bake": "the bake file",
@@ -49,10 +51,11 @@ def name_problems(program: Program) -> Iterator[Diagnostic]:
 def author_labels(words: Iterable[str]) -> Labels:
     """`domain:geo` is a label with a value, and `nightly` one without, as Kubernetes has them. What
     it would refuse is left out, and so is a second value of a key: the words are the platform's,
-    which has no rules for them."""
+    which has no rules for them. What controllers act upon is not an author's word."""
     found: dict[str, str] = {}
     for word in words:
-        if (match := _LABEL.fullmatch(word)) is not None:
+        match = _LABEL.fullmatch(word)
+        if match is not None and not _OF_CONTROLLERS.search(match["key"]):
             found.setdefault(match["key"], match["value"] or "")
     return tuple(sorted(found.items()))
 

@@ -96,20 +96,22 @@ def _resource_problems(resolution: Resolution, resolved: ResolvedRun) -> Iterato
 
 
 def _fix(resolved: ResolvedRun, name: str, amount: str) -> Fix | None:
-    """Written into the run itself, before what stands there second."""
+    """Written into the run itself, before what stands there second; of a trigger, into its
+    template."""
     document = resolved.run.descriptor.document
-    if resolved.run.descriptor.trigger is not None or resolved.run.descriptor.is_scheduler:
-        return None  # it has a run as its template, which may stand elsewhere
-    if document.has("spec", "resources"):
-        there = document.part("spec", "resources").data
-        if isinstance(there, dict) and there and name not in there:
-            span = document.key_span("spec", "resources", next(iter(there)))
+    is_of_trigger = resolved.run.descriptor.is_of_trigger
+    home = ("spec", "template") if is_of_trigger else ("spec",)
+    there = document.part(*home).data if document.has(*home) else None
+    if not isinstance(there, dict) or not there:
+        return None
+    if "resources" in there:
+        known = there["resources"]
+        if isinstance(known, dict) and known and name not in known:
+            span = document.key_span(*home, "resources", next(iter(known)))
             return Fix("insert", span, f"{name}: {amount}")
         return None
-    keys = [*document.part("spec").data] if document.has("spec") else []
-    if len(keys) == 0:
-        return None
-    span = document.key_span("spec", keys[min(1, len(keys) - 1)])
+    keys = [*there]
+    span = document.key_span(*home, keys[0 if is_of_trigger else min(1, len(keys) - 1)])
     return Fix("insert", span, f"resources: {{{name}: {amount}}}")
 
 

@@ -367,7 +367,8 @@ def foreign_base(image: str, allowed: Sequence[str], span: Span) -> Diagnostic:
 
 def no_request(run: Run, name: str, amount: str, fix: Fix | None) -> Diagnostic:
     message = f"`{run.name}` asks for no {_RESOURCES[name]}, and gets the default"
-    hint = f"write `resources: {{{name}: {amount}}}`, which is what it has"
+    place = " into its `template`" if run.descriptor.is_of_trigger else ""
+    hint = f"write `resources: {{{name}: {amount}}}`{place}, which is what it has"
     return Diagnostic(NOT_ASKED, message, run.descriptor.name_span, hint, fix=fix)
 
 

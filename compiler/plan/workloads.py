@@ -88,7 +88,7 @@ def workload_of(project: Project, resolved: ResolvedRun, wave: int) -> Workload:
         group=gitops.group,
         upstream=tuple(sorted({cleaned(read.producer) for read in run.reads if read.producer})),
         container=_container(resolved) if function.is_container else None,
-        sidecar=_sidecar(resolved, mounted),
+        sidecar=_sidecar(resolved, mounted, limits.get("cpu")),
         labels=author_labels(run.descriptor.labels),
     )
 
@@ -116,7 +116,9 @@ def _container(resolved: ResolvedRun) -> ContainerStart:
     )
 
 
-def _sidecar(resolved: ResolvedRun, mounted: Sequence[Mount]) -> Sidecar | None:
+def _sidecar(
+    resolved: ResolvedRun, mounted: Sequence[Mount], cpu_limit: str | None
+) -> Sidecar | None:
     if not resolved.run.has_sidecar:
         return None
     names = {cleaned(volume.name) for volume in resolved.store_volumes}
@@ -124,6 +126,7 @@ def _sidecar(resolved: ResolvedRun, mounted: Sequence[Mount]) -> Sidecar | None:
         SIDECAR_IMAGE,
         resolved.store_secrets,
         tuple(mount.name for mount in mounted if mount.name.removeprefix("v-") in names),
+        cpu_limit,
     )
 
 

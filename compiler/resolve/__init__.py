@@ -164,7 +164,8 @@ def _record(program: Program, environment: Environment, run: Run, compute: str) 
     if store is None or run.action != "job" or not run.has_runner:
         return None
     name = LATEST if run.is_scheduled else compute
-    return RecordKey(store.url, program.project.name, environment.name, cleaned(run.name), name)
+    place = store.place(environment.namespace)
+    return RecordKey(place, program.project.name, environment.name, cleaned(run.name), name)
 
 
 def _volumes(
