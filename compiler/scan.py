@@ -261,7 +261,7 @@ def _source_file(
     if not target.startswith(root + os.sep):
         refusal = _refusal("it is a link that leads outside the folder")
         return SourceFile(path, refusal, is_link=True, leads_outside=True, stamp=stamp_at(full))
-    return SourceFile(path, _reader(target), is_link=True, stamp=stamp_at(target))
+    return SourceFile(path, _reader(target), is_link=True, stamp=stamp_at(full))
 
 
 def _with_stored_line_ends(

@@ -62,7 +62,34 @@ def test_no_two_templates_have_one_name(name: str) -> None:
     names = [each["name"] for each in spec_of(name)["templates"]]
     assert len(names) == len({*names})
     assert spec_of(name)["entrypoint"] in names
-    assert not any("_" in each for each in pods(name))  # pods are called after their templates
+    tasks = [
+        task["name"]
+        for each in spec_of(name)["templates"]
+        for task in each.get("dag", {}).get("tasks", ())
+    ]
+    # Argo's own `workflowFieldNameFmt`, in workflow/validate/validate.go.
+    assert all(re.fullmatch("[a-zA-Z0-9][-a-zA-Z0-9]{0,127}", each) for each in (*names, *tasks))
+    assert all(each == each.lower() for each in pods(name))  # pods are called after their templates
+
+
+def test_names_that_begin_with_a_digit() -> None:
+    """Argo takes none of a task that others wait for; a run may have such a name."""
+    edits = {
+        "atlas.yaml": ("kind: python+job:run\nname: cities\n", "kind: python+job:run\nname: 1st\n")
+    }
+    ((_, objects),) = compiled(edits=edits).outputs
+    texts = [each.content for each in objects if each.path.startswith("manifests/production/")]
+    (spec,) = (
+        each["spec"]
+        for text in texts
+        for each in yaml.safe_load_all(text)
+        if each
+        and each["kind"] == "Workflow"
+        and "1st" in each["metadata"]["annotations"]["gitopsc/runs"]
+    )
+    tasks = {each["name"]: each for each in spec["templates"][0]["dag"]["tasks"]}
+    assert tasks["Job-1st"]["template"] == "1st"
+    assert tasks["map"]["dependencies"] == ["Job-1st", "borders"]
 
 
 def test_jobs_that_read_from_one_another_are_one() -> None:

@@ -456,7 +456,8 @@ STORED = (
 JOBS = (
     "kind: python\nname: api\nspec:\n  python_version: PYTHON3_11\n"
     "  source: {code: 'def api(): ...', handler: api}\n---\n"
-    "kind: container\nname: tiler\nspec: {image: 'registry.example.com/tiler:1', command: tile}\n---\n"
+    "kind: container\nname: tiler\n"
+    "spec: {image: 'registry.example.com/tiler:1', command: tile}\n---\n"
     "kind: python+job:run\nname: daily\nspec: {function: api}\n---\n"
     "kind: container+job:run\nname: plain\nspec: {function: tiler}\n---\n"
     "kind: container+job:run\nname: tiles\n"
@@ -517,11 +518,13 @@ def test_what_another_environment_has_otherwise() -> None:
         "  two:\n    namespace: b\n    target: argo-workflows\n    sync_waves: true\n"
         "    network: {restrict: true, allow: [ingress-nginx]}\n"
         "    stores: {default: {url: s3://one, options: {anon: true}}}\n"
-        "    patches:\n      - {target: {kind: Deployment, run: web}, merge: {spec: {minReadySeconds: 9}}}\n"
+        "    patches:\n      - target: {kind: Deployment, run: web}\n"
+        "        merge: {spec: {minReadySeconds: 9}}\n"
         "    runs: {web: {gitops: {scale: {min: 2, max: 5}}}}\n"
     )
     web = (
-        "---\nkind: python+serve:run\nname: web\nspec: {function: api, gitops: {scale: {min: 1, max: 5}},"
+        "---\nkind: python+serve:run\nname: web\n"
+        "spec: {function: api, gitops: {scale: {min: 1, max: 5}},"
         " volumes: [{name: own, volume_type: persistent_volume_claim, mount_path: /own}]}\n"
     )
     both = compile_tree(tree_of({"gitopsc.yaml": settings, "jobs.yaml": JOBS + web}, "shop"))

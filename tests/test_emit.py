@@ -53,7 +53,8 @@ def check(made: ClusterObject, document: dict, contents: dict[str, bytes]) -> No
         assert len(made.image.tag) == 16
     if made.record is not None:
         assert made.record.name in (made.compute, "scheduled")
-        assert f'"url": "{made.record.store}"' in text
+        claim = re.match(r"claim (?:.+/)?(.+)", made.record.store)
+        assert (f"claimName: {claim[1]}" if claim else f'"url": "{made.record.store}"') in text
 
 
 def test_a_pod_template_has_a_digest_that_moves_with_it(tmp_path: Path) -> None:

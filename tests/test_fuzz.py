@@ -135,6 +135,7 @@ def mapping(schema: Any, root: Any, depth: int) -> st.SearchStrategy[Any]:
 KINDS = ["python", "python+build", "python+build.run", "python+job", "python+job.run"]
 KINDS += ["python+serve", "python+serve.run", "dataitem", "project"]
 KINDS += ["python+run", "scheduler", "lifecycle", "secret"]
+KINDS += ["container", "container+job.run", "container+serve.run", "container+deploy.run"]
 DESCRIPTORS = st.one_of(*(fitting(schema_document(kind), schema_document(kind)) for kind in KINDS))
 SETTINGS = fitting(schema_document("gitopsc"), schema_document("gitopsc"))
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import marshal
 import os
+import stat
 import sys
 import time
 from array import array
@@ -84,6 +85,7 @@ class Part(NamedTuple):
             if old == new and index not in self.racy:
                 continue
             is_like = (old[_SIZE], old[_MODE]) == (new[_SIZE], new[_MODE])
+            is_like = is_like and not stat.S_ISLNK(new[_MODE])  # which may lead elsewhere
             if not is_like or not self._is_as_it_was(index):
                 return None
         return self._replace(stamps=stamps, racy=_young(now, began))
@@ -295,11 +297,16 @@ def _forget_the_oldest(folder: str, most: int) -> None:
 
 
 def stamp_at(path: str) -> Stamp:
-    """Of what a path leads to."""
+    """Of what a path leads to; of a link, with itself."""
     try:
-        return stamp_of(os.stat(path))
+        status = os.lstat(path)
+        if not stat.S_ISLNK(status.st_mode):
+            return stamp_of(status)
+        own, there = stamp_of(status), stamp_of(os.stat(path))
     except (OSError, ValueError):
         return GONE
+    newest = max(own[0], there[0]), max(own[1], there[1])
+    return *newest, there[_SIZE], (own[3] * 31 + there[3]) & 0x7FFF_FFFF_FFFF_FFFF, own[_MODE]
 
 
 def stamp_of(status: os.stat_result) -> Stamp:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import marshal
 import os
 import pickle
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from gitopsc.model.memo import Memo
@@ -51,14 +50,14 @@ def learn(memo: Memo, items: Sequence[Item], step: Callable[[Item, Memo], object
     if memo.known or count < 2:
         return
 
-    def learned(share: Sequence[Item]) -> bytes:
+    def learned(share: Sequence[Item]) -> Mapping[bytes, Any]:
         own = Memo()
         for item in share:
             step(item, own)
-        return marshal.dumps(own.used)
+        return own.used
 
     for each in spread(learned, [items[number::count] for number in range(count)], worthwhile=True):
-        memo.used |= marshal.loads(each)
+        memo.used |= each
 
 
 def _fork(function: Callable[[Item], Result], share: Sequence[Item]) -> tuple[int, int]:

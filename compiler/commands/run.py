@@ -255,7 +255,7 @@ def _check_runtime(wanted: Iterable[ResolvedRun]) -> None:
     for each in wanted:
         if each.run.function.is_container:
             what = f"`{each.run.name}` is a container, and `gitopsc run` runs Python functions"
-            raise Refused(f"{what}; by hand: {_by_hand(each)}")
+            raise Refused(f"{what}; by hand: {printable(_by_hand(each))}")
 
 
 def _by_hand(resolved: ResolvedRun) -> str:

@@ -21,11 +21,13 @@ from gitopsc.emit.pods import AS_IT_IS, QUEUE, data_of, own_labels, pod_template
 from gitopsc.model import identity
 from gitopsc.model.artifact import ClusterObject, ImageReference, Manifest
 from gitopsc.model.memo import Memo
-from gitopsc.model.plan import EnvironmentPlan, Plan, Workload
-from gitopsc.model.program import RUNNER_VARIABLES
+from gitopsc.model.plan import OBJECT_LIMIT, EnvironmentPlan, Plan, Workload
+from gitopsc.model.program import RUNNER_VARIABLES, SHARD_VARIABLE
 
-_ENTRYPOINT = "all_jobs"
-"""Runs have no `_` in their names here, and no pod is called after it."""
+_ENTRYPOINT = "allJobs"
+"""Runs have no capital letter in their names here, and no pod is called after it. Argo takes
+letters, digits and `-` in names of templates and tasks, and no digit first where tasks wait for one
+another (workflow/validate/validate.go)."""
 
 _RUNNER = ("python", "/opt/gitopsc/gitopsc_runner")
 """What a built image starts: Argo asks a registry for the entrypoint where nothing says it."""
@@ -43,7 +45,6 @@ _PER_TEMPLATE = ("affinity", "nodeSelector", "priorityClassName", "securityConte
 _PATCHED = ("enableServiceLinks", "runtimeClassName")
 """Of a pod, what a template says as it is, and what only a patch of it does."""
 
-_INDEX = "JOB_COMPLETION_INDEX"
 _NOTHING = "GITOPSC_NOTHING"
 _SETTINGS = "gitopsc/run.json"
 
@@ -140,6 +141,8 @@ def _workflow(
     }
     sources = ", ".join(sorted({each.source for each in group}))
     text = Text(f"# Compiled from {sources}; edit that instead.\n{yaml_document(document)}")
+    if len(text) > OBJECT_LIMIT:
+        problems.append(sentences.large_workflow(group, OBJECT_LIMIT, plan.prefix))
     made = tuple(
         ClusterObject(
             kind,
@@ -190,8 +193,8 @@ def _lineage(group: Sequence[Workload], here: set[str]) -> dict[str, Any]:
     """What waits for what: one that fails holds up nothing but what reads from it."""
     tasks = []
     for job in group:
-        before = [each for each in job.upstream if each in here]
-        task: dict[str, Any] = {"name": job.name, "template": _first_template(job)}
+        before = [_task(each) for each in job.upstream if each in here]
+        task: dict[str, Any] = {"name": _task(job.name), "template": _first_template(job)}
         tasks.append({**task, "dependencies": before} if before else task)
     return {"name": _ENTRYPOINT, "dag": {"failFast": False, "tasks": tasks}}
 
@@ -210,15 +213,19 @@ def _templates(job: Workload, pod: Mapping[str, Any], executor: str) -> Iterator
     dag = {"failFast": False, "tasks": [task]}
     yield {"name": _first_template(job), "parallelism": job.parallelism, "dag": dag}
     template = _template(job, pod, executor)
-    index = {"name": _INDEX, "value": "{{inputs.parameters.index}}"}
+    index = {"name": SHARD_VARIABLE, "value": "{{inputs.parameters.index}}"}
     for container in (template["container"], *template.get("sidecars", ())):
         container["env"].append(index)
     yield {**template, "inputs": {"parameters": [{"name": "index"}]}}
 
 
 def _first_template(job: Workload) -> str:
-    """What starts its pods: with an `_`, which no run has in its name here."""
-    return job.name if job.completions is None else f"{job.name}_shards"
+    """What starts its pods: with a capital letter, which no run has in its name here."""
+    return job.name if job.completions is None else f"{job.name}-allShards"
+
+
+def _task(name: str) -> str:
+    return f"Job-{name}" if name[:1].isdigit() else name
 
 
 def _template(job: Workload, pod: Mapping[str, Any], executor: str) -> dict[str, Any]:

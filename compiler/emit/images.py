@@ -237,7 +237,7 @@ def bake_file(plan: Plan, images: Iterable[BuiltImage]) -> Mapping[str, Any]:
     for built in images:
         image = built.image
         targets[image.name] = {
-            "context": image.context or ".",
+            "context": f"./{image.context}" if image.context else ".",
             "dockerfile": image.dockerfile or f"{plan.output}/images/{image.name}/Dockerfile",
             "platforms": [PLATFORM],
             "tags": [str(built.reference(plan, registry)) for registry in registries],

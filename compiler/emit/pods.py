@@ -50,6 +50,7 @@ def pod_template(
         **_identity(workload),
         variables=[_variable(name, value) for name, value in workload.variables.items()],
         scratch=_scratch(workload),
+        command=unexpanded(container.command or "") if container is not None else "",
         arguments=[unexpanded(each) for each in container.args] if container is not None else [],
         enter=enter,
         exchanged=EXCHANGED if workload.sidecar is not None else (),

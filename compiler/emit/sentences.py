@@ -8,6 +8,7 @@ from gitopsc.model.diagnostic import (
     LOOSENED_POD,
     PATCH_MISFIT,
     PATCH_OF_IDENTITY,
+    TOO_LARGE,
     UNFIT_VALUE,
     UNMATCHED_PATCH,
     Code,
@@ -107,6 +108,13 @@ def loosened(patch: Patch, fields: Sequence[str]) -> Diagnostic:
     place = ("merge",) if patch.merge is not None else ("json",)
     hint = "leave it out, unless the namespace allows it"
     return Diagnostic(LOOSENED_POD, message, patch.key_span(*place), hint)
+
+
+def large_workflow(group: Sequence[Workload], most: int, prefix: str) -> Diagnostic:
+    first = group[0]
+    message = f"the Workflow of `{first.run}` and all that is beside it takes over {most:,} bytes"
+    hint = "a cluster stores no object of that size: give some of its runs a `group` under `gitops`"
+    return Diagnostic(TOO_LARGE, message, Span(f"{prefix}{first.source}"), hint)
 
 
 def tag_of_argo(job: Workload, way: str, prefix: str) -> Diagnostic:

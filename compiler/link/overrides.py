@@ -11,7 +11,7 @@ from gitopsc.link import sentences
 from gitopsc.link.arguments import misfits
 from gitopsc.model.descriptor import Environment, Override, Project
 from gitopsc.model.diagnostic import Diagnostic
-from gitopsc.model.program import RUNNER_VARIABLES, Run
+from gitopsc.model.program import RESERVED_VARIABLES, Run
 from gitopsc.model.reference import StoreKey
 from gitopsc.model.specification import ACTIONS_OF, KEYS_OF_JOBS
 
@@ -95,7 +95,7 @@ def _variable_problems(run: Run, override: Override) -> Iterator[Diagnostic]:
     secrets = {*(run.spec.secrets or ())}
     for index, variable in enumerate(override.spec.envs or ()):
         span = override.span("envs", index, "name")
-        if variable.name in RUNNER_VARIABLES:
+        if variable.name in RESERVED_VARIABLES:
             yield sentences.variable_of_the_runner(variable.name, span)
         elif variable.name in secrets:
             yield sentences.set_twice(variable.name, span)

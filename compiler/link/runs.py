@@ -13,7 +13,7 @@ from gitopsc.link.drafts import Draft
 from gitopsc.model.descriptor import Project
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.document import Pointer
-from gitopsc.model.program import RUNNER_VARIABLES, Action, Function, Reference, Run, output_names
+from gitopsc.model.program import RESERVED_VARIABLES, Action, Function, Reference, Run, output_names
 
 
 def make_run(
@@ -118,7 +118,7 @@ def _repeated_names(draft: Draft) -> Iterator[Diagnostic]:
     ]
     names: set[str] = set()
     for name, key, way in variables:
-        if name in RUNNER_VARIABLES:
+        if name in RESERVED_VARIABLES:
             yield sentences.variable_of_the_runner(name, merged.span(key, *way))
         elif name in names:
             yield sentences.set_twice(name, merged.span(key, *way))

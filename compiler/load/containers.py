@@ -30,7 +30,7 @@ def container(
     built = {
         "files": found.files,
         "origin": found.origin,
-        "dockerfile": posixpath.basename(spec.dockerfile),
+        "dockerfile": posixpath.basename(posixpath.normpath(spec.dockerfile)),
     }
     return _function(descriptor, built), []
 

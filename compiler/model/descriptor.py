@@ -220,8 +220,8 @@ class FunctionDescriptor(Descriptor):
             return self.span("spec", "source", "source")
         code = self.source.code
         span = self.span("spec", "source", "code" if code is not None else "base64")
-        if span.end_line - span.line < (code or "").count("\n"):
-            return span
+        if span.end_line - span.line < max(1, (code or "").count("\n")):
+            return span  # all on one line, or with breaks that are written as `\n`
         return Span(span.path, span.line + line, 1, span.line + line, 1)
 
 

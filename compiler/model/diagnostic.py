@@ -263,7 +263,7 @@ UNKNOWN_VERSION = Code("C416", "unknown-version", _WARNING, "a version that no d
 ONE_NAME = Code("C501", "one-name", _ERROR, "two names become one in the cluster or on disk")
 BAD_NAME = Code("C502", "bad-name", _ERROR, "a name that a cluster cannot hold")
 NO_REGISTRY = Code("C503", "no-registry", _WARNING, "images are named for this machine only")
-TOO_LARGE = Code("C504", "too-large", _ERROR, "settings of a run that do not fit into its pod")
+TOO_LARGE = Code("C504", "too-large", _ERROR, "a run that does not fit into its pod or its object")
 
 PLATFORM_REFUSES = Code(
     "C505", "platform-refuses", _WARNING, "a value that Kubernetes takes and the platform does not"

@@ -58,6 +58,10 @@ class Mount(NamedTuple):
     claim: str | None
 
 
+OBJECT_LIMIT = 1_400_000
+"""Bytes of an object that a cluster stores, with something left of etcd's 1.5 MiB for what
+controllers add."""
+
 Labels = tuple[tuple[str, str], ...]
 """Keys and values, sorted, each key once."""
 

@@ -36,6 +36,12 @@ INJECTED_ARGUMENTS = frozenset(("project", "run", "context", "event"))
 RUNNER_VARIABLES = ("GITOPSC_JOB", "GITOPSC_JOB_ID")
 """Variables with which a pod tells the runner what Job it is of."""
 
+SHARD_VARIABLE = "JOB_COMPLETION_INDEX"
+"""The one of indexed Jobs, which Kubernetes leaves as it is where a pod has it already."""
+
+RESERVED_VARIABLES = (*RUNNER_VARIABLES, SHARD_VARIABLE, "GITOPSC_END", "GITOPSC_NOTHING")
+"""No author's to set."""
+
 
 class Signature(NamedTuple):
     """What can be given to a function by name; `open` when it takes any name.

@@ -86,10 +86,10 @@ class FunctionSpec:
 
     @classmethod
     def of(cls, data: Mapping[str, Any]) -> FunctionSpec:
-        """`data` is what the schema of a function accepts."""
-        requirements = data.get("requirements")
+        """`data` is what the schema of a function accepts; that of a container ignores `source`."""
+        requirements, source = data.get("requirements"), data.get("source")
         return cls(
-            source=SourceSpec.of(data["source"]) if "source" in data else None,
+            source=SourceSpec.of(source) if isinstance(source, dict) else None,
             python_version=data.get("python_version"),
             requirements=None if requirements is None else tuple(requirements),
             base_image=data.get("base_image"),

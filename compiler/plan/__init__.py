@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.names import cleaned
-from gitopsc.model.plan import Claim, EnvironmentPlan, Plan
+from gitopsc.model.plan import OBJECT_LIMIT, Claim, EnvironmentPlan, Plan
 from gitopsc.model.program import Program
 from gitopsc.model.resolution import Resolution
 from gitopsc.plan import sentences
@@ -16,6 +16,7 @@ from gitopsc.plan.knative import knative_problems
 from gitopsc.plan.limits import (
     SETTINGS_LIMIT,
     is_too_large,
+    is_too_large_for_a_cluster,
     limit_problems,
     output_problems,
     quantity_problems,
@@ -126,5 +127,7 @@ def _size_problems(program: Program, result: Plan) -> Iterator[Diagnostic]:
         for workload in environment.workloads:
             if is_too_large(workload):
                 yield sentences.large_settings(runs[workload.run], SETTINGS_LIMIT)
+            elif is_too_large_for_a_cluster(workload):
+                yield sentences.large_values(runs[workload.run], OBJECT_LIMIT)
             elif workload.needs_server_side:
                 yield sentences.server_side(runs[workload.run])

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from gitopsc.adapters.time_zones import clock_changes
 from gitopsc.model.descriptor import DEFAULT_TIME_ZONE, Environment, Project
 from gitopsc.model.diagnostic import Diagnostic
-from gitopsc.model.plan import Workload
+from gitopsc.model.plan import OBJECT_LIMIT, Workload
 from gitopsc.model.program import Program, Run
 from gitopsc.model.quantity import amount
 from gitopsc.model.resolution import ResolvedRun
@@ -70,7 +70,13 @@ def limit_problems(project: Project, resolved: ResolvedRun) -> Iterator[Diagnost
 
 
 def is_too_large(workload: Workload) -> bool:
+    """Of its settings."""
     return len(workload.settings.encode()) > SETTINGS_LIMIT
+
+
+def is_too_large_for_a_cluster(workload: Workload) -> bool:
+    values = (*(workload.spec.args or ()), *workload.variables.values())
+    return sum(len(each) for each in values if isinstance(each, str)) > OBJECT_LIMIT
 
 
 def needs_server_side(settings: str, *others: object) -> bool:

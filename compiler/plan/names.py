@@ -26,7 +26,7 @@ _DOMAIN = rf"(?=[a-z0-9.-]{{1,253}}/){_PART}(?:\.{_PART})*/"
 _LABEL = re.compile(rf"(?P<key>(?:{_DOMAIN})?{_WORD})(?:[:=](?P<value>{_WORD})?)?")
 """The grammar of labels: kubernetes.io/docs/concepts/overview/working-with-objects/labels."""
 
-_OF_CONTROLLERS = re.compile(r"(?:^|\.)(?:(?:argoproj|fluxcd|k8s|kubernetes)\.io|knative\.dev)/")
+_OF_CONTROLLERS = re.compile(r"(?:^|[.-])(?:(?:argoproj|fluxcd|k8s|kubernetes)\.io|knative\.dev)/")
 
 _RESERVED_IMAGES = {
     "runner": "the runner's own folder",

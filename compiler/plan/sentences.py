@@ -250,6 +250,12 @@ def large_settings(run: Run, most: int) -> Diagnostic:
     return Diagnostic(TOO_LARGE, message, run.descriptor.name_span, hint)
 
 
+def large_values(run: Run, most: int) -> Diagnostic:
+    message = f"the variables and arguments of run `{run.name}` take over {most:,} bytes"
+    hint = "a cluster stores no object of that size: put them into a file"
+    return Diagnostic(TOO_LARGE, message, run.descriptor.name_span, hint)
+
+
 def server_side(run: Run) -> Diagnostic:
     message = f"the settings of run `{run.name}` are too large for a client-side apply"
     hint = "use `kubectl apply --server-side`; Argo CD finds that it has to in an annotation"

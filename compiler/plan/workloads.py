@@ -72,7 +72,7 @@ def workload_of(project: Project, resolved: ResolvedRun, wave: int) -> Workload:
         scale=gitops.scale,
         is_recreated=any(is_for_one_node(mount.volume) for mount in mounted),
         needs_server_side=needs_server_side(
-            settings, variables, mounted, resolved.scheduling, resolved.pod
+            *(settings, variables, mounted, resolved.scheduling, resolved.pod, resolved.spec.args)
         ),
         service_name=run.service_name,
         compute=resolved.compute,
