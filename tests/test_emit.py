@@ -166,7 +166,7 @@ def test_the_folder_of_a_dockerfile_decides_its_image() -> None:
         texts = {file.path: file.content.decode() for file in outputs}
         assert not any(path.startswith("images/runner/") for path in texts)
         target = json.loads(texts["images/docker-bake.json"])["target"]["tool"]
-        assert (target["context"], target["dockerfile"]) == (folder, "Dockerfile")
+        assert (target["context"], target["dockerfile"]) == (f"./{folder}", "Dockerfile")
         jobs = set(re.findall(r"name: (tool-\w{10})", texts["manifests/default/tool.yaml"]))
         assert target["tags"][0] in texts["manifests/default/tool.yaml"]
         return set(target["tags"]), jobs

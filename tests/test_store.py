@@ -480,6 +480,27 @@ def test_a_table_is_read_as_it_was_written(
     assert list(crossed["text"])[:2] == ["NA", "007"]
 
 
+@pytest.mark.parametrize("engine", ["parquet", "csv"])
+def test_a_column_of_several_types_is_named(
+    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if engine == "csv":
+        monkeypatch.setattr(table, "_PARQUET_ENGINES", ())
+    frame = pandas.DataFrame({"city": ["a", "b", "c"], "people": [1, "n/a", 1.5]})
+    with pytest.raises(Unusable, match="the column `people` .* has values of float, int and str"):
+        table.write_table(frame, tmp_path, "cities")
+
+
+def test_an_index_that_is_lost_is_told() -> None:
+    frame = pandas.DataFrame({"city": ["a", "b", "b"], "people": [1, 2, 3]})
+    assert table.left_out(frame, "cities") == []
+    assert table.left_out(frame.query("people > 1"), "cities") == []
+    (told,) = table.left_out(frame.groupby("city").sum(), "cities")
+    assert told.startswith("the index of the table `cities` (`city`) is not stored")
+    assert table.left_out(pandas.DataFrame({"people": [1]}, index=["a"]), "cities")
+    assert table.left_out(polars.DataFrame({"a": [1]}), "a") == []
+
+
 @pytest.mark.parametrize("column", [["", None], [True, None], [[1], [2]], [b"x", b"y"]], ids=repr)
 def test_csv_that_would_change_a_table_is_not_written(
     column: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import ModuleType
 from typing import Any, Final, NamedTuple
@@ -211,12 +211,15 @@ class _Builder:
         self.stack: list[_Frame] = []
         self.positions: array[int] = array("I")
         self.faults: list[Diagnostic] = []
+        self.again: dict[int, str] = {}
+        """The faults that tell of a second key at the top, and which key it is."""
+
         self.anchors: dict[str, _Anchored] = {}
         self.alias_faults: set[str] = set()
         self.odd: set[int] = set()
 
     def _end(self, event: Any) -> None:
-        faults = tuple(self.faults)
+        faults = tuple(_folded(self.faults, self.again))
         odd = frozenset(self.odd)
         self.documents.append(Document(self.path, self.root, self.positions, 0, faults, odd))
 
@@ -255,6 +258,8 @@ class _Builder:
             first = Document(self.path, frame.container, self.positions, frame.node).key_span(key)
             frame.repeated = (key, len(self.faults))
             begins = key == "kind" and len(self.stack) == 1
+            if len(self.stack) == 1:
+                self.again[len(self.faults)] = key
             self._fault(
                 DUPLICATE_KEY,
                 f"`{key}` is here twice",
@@ -428,6 +433,19 @@ class _Builder:
             self.faults.append(Diagnostic(code, message, self._span(event), hint, related))
 
 
+def _folded(faults: Sequence[Diagnostic], again: Mapping[int, str]) -> list[Diagnostic]:
+    """With a second `kind` and more, another descriptor has begun, and `---` is missing before it:
+    what is there twice, with another value or the same, is all of one mistake."""
+    is_other = any(faults[index].code is DUPLICATE_KEY for index in again)
+    if "kind" not in again.values() or len(again) < 2 or not is_other:
+        return [*faults]
+    first = min(again)
+    message = f"`{again[first]}` is here twice"
+    told = replace(faults[first], code=DUPLICATE_KEY, message=message, hint=_BEFORE_ANOTHER)
+    rest = [each for index, each in enumerate(faults) if index not in again]
+    return [told, *rest]
+
+
 def _short(tag: str) -> str:
     name = tag.removeprefix(_CORE_TAG)
     return (f"!!{name}" if name != tag else tag)[:40]
@@ -476,6 +494,9 @@ def _syntax(path: str, text: str, error: Exception) -> Diagnostic:
     ):
         line, column = above
         message, hint = "not valid YAML: a line without a colon", "write `key: value`"
+        if tight := _KEY_WITHOUT_BLANK.match(lines[line - 1], column - 1):
+            message = "not valid YAML: no blank after a colon"
+            hint = f"write `{tight[1]}: {tight[2]}`"
     elif "mapping values" in problem:
         if bare := _KEY_AND_COLLECTION.match(source):
             column = len(bare[1]) + 1
@@ -496,6 +517,9 @@ _KEY_AND_COLLECTION = re.compile(r"( *(?:- +)?)[A-Za-z_][\w.-]* +[\[{]")
 _KEY_AND_VALUE = re.compile(r" *(?:- +)?[A-Za-z_][\w.-]*(?: +[^\s#:\"'\[{](?:[^:]|:(?=\S))*)?")
 
 
+_KEY_WITHOUT_BLANK = re.compile(r"([a-z_][a-z0-9_]*):([\w./-]+)$")
+
+
 def _without_colon(lines: list[str], end: int) -> tuple[int, int] | None:
     """The place of the line before `end` (from 0) that has a key and a value, and no colon, if it
     is at the same depth as the line after it or one of its keys. An item of a list, such as
@@ -510,7 +534,8 @@ def _without_colon(lines: list[str], end: int) -> tuple[int, int] | None:
         is_item = line.lstrip().startswith("- ")
         if is_item and (after.lstrip().startswith("- ") or " " not in line.strip()[2:].strip()):
             return None
-        if _KEY_AND_VALUE.fullmatch(line.rstrip()) and is_near:
+        is_tight = _KEY_WITHOUT_BLANK.match(line, depth)
+        if (is_tight or _KEY_AND_VALUE.fullmatch(line.rstrip())) and is_near:
             return number + 1, depth + 1
         return None
     return None

@@ -112,6 +112,8 @@ _WORDS_OF_OTHERS: Mapping[str, Mapping[str, str]] = {
 }
 """What other tools call a key of a run, and what to write instead, by how its kind begins."""
 
+_BOUND = re.compile(r"[<>=!~]=?\s*[0-9]")
+
 _BYTES = re.compile(r"(\d+(?:\.\d+)?) ?([kKmMgGtT])(i?)[bB]")
 """A size as people write it, and Kubernetes does not."""
 
@@ -308,10 +310,23 @@ def _wrong_value(document: Document, violation: Violation) -> Diagnostic:
         message,
         span,
         _quantity_hint(violation)
+        or _comma_hint(document, violation)
         or _handler_hint(document, violation)
         or violation.schema.get("x-hint")
         or hint,
     )
+
+
+def _comma_hint(document: Document, violation: Violation) -> str | None:
+    """In brackets, a comma begins another item: `[pandas>=2,<3]` has two."""
+    *way, index = violation.pointer or ("",)
+    found = violation.found
+    if way[-1:] != ["requirements"] or not isinstance(index, int) or not isinstance(found, str):
+        return None
+    before = document.part(*way).data[index - 1] if index > 0 else None
+    if not isinstance(before, str) or not _BOUND.match(found):
+        return None
+    return f'quote it, as one requirement: "{before},{found}"'
 
 
 def _handler_hint(document: Document, violation: Violation) -> str | None:
