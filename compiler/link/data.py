@@ -174,10 +174,15 @@ def find_data(
         for name, run in symbols.runs.items()
         if name not in names
     ) or any(
-        not draft.merged.spec.outputs and draft.action == "job" and draft.function not in functions
+        not draft.merged.spec.outputs and draft.action == "job" and _is_unread(functions, draft)
         for draft in drafts
     )
     return Data(symbols, producers, outputs, named, promised, local, may_lack), problems
+
+
+def _is_unread(functions: Mapping[FunctionVersion, Function], draft: Draft) -> bool:
+    function = functions.get(draft.function)
+    return function is None or function.is_unread
 
 
 def _add_outputs(

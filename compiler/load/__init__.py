@@ -152,6 +152,7 @@ def _function(
         data=code.data,
         init_assigns=code.init_assigns,
         opened=code.opened,
+        is_unread=handler.is_unread,
     )
     return function, [*problems, *found]
 

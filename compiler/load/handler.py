@@ -20,10 +20,11 @@ from gitopsc.model.source import FunctionFile, Span, Tree
 
 class Handler(NamedTuple):
     """Signatures by name, as far as reading tells them, and the modules beside a file that stay
-    there."""
+    there. What `is_unread` is not valid Python."""
 
     signatures: Mapping[str, Signature] = {}
     left_behind: frozenset[str] = frozenset()
+    is_unread: bool = False
 
 
 def read_handler(
@@ -43,7 +44,7 @@ def read_handler(
     try:
         names = outline_of(file.content, sources.memo)
     except NotPython as error:
-        return Handler(), [sentences.not_python(function, file, error, span)]
+        return Handler(is_unread=True), [sentences.not_python(function, file, error, span)]
     problems: list[Diagnostic] = []
     left_behind: frozenset[str] = frozenset()
     if loaded.is_file:

@@ -98,7 +98,8 @@ def not_copyable(path: str, span: Span) -> Diagnostic:
 
 def missing(written: str, project: str, path: str, known: Iterable[str], span: Span) -> Diagnostic:
     message = f"no file or folder `{written}` that Git does not ignore in project `{project}`"
-    hint = did_you_mean(path, known) or "paths start at the project's folder"
+    alike = [each for each in known if not each.endswith((".yaml", ".yml", ".json"))]
+    hint = did_you_mean(path, alike) or "paths start at the project's folder"
     return Diagnostic(SOURCE_MISSING, message, span, hint)
 
 
@@ -273,7 +274,8 @@ def all_of_it(function: FunctionDescriptor, found: tuple[str, str], span: Span) 
 def not_python(
     function: FunctionDescriptor, file: FunctionFile, error: NotPython, span: Span
 ) -> Diagnostic:
-    """`span` is the handler's name; in text of the descriptor itself, its line is shown."""
+    """`span` is the handler's name. Where its place is known, it is told there, and once for all
+    functions that have the file."""
     message = f"`{file.path}` is not valid Python: {error} (line {error.line})"
     if file.origin is None and not function.source.inline_keys:
         hint = "fix it where it comes from; the rest of the file is not checked"
@@ -283,4 +285,4 @@ def not_python(
         message = f"the inline source is not valid Python: {error} (line {error.line} of it)"
         return Diagnostic(UNKNOWN_HANDLER, message, function.line_of_text(error.line), hint)
     place = Span(file.origin, error.line, error.column, error.line, error.column + 1)
-    return Diagnostic(UNKNOWN_HANDLER, message, span, hint, (Label(place, "here"),))
+    return Diagnostic(UNKNOWN_HANDLER, f"not valid Python: {error}", place, hint)

@@ -123,7 +123,8 @@ class Function:
     `imports` the modules of others that it needs. `is_newest` says that no other version is the one
     that a bare name means. `data` is what its code names, `init_assigns` a variable of a module
     that its init function changes, and `opened` are arguments of the handler that have to be data.
-    `dockerfile` is the name of a container's own in its folder, the `origin`.
+    `dockerfile` is the name of a container's own in its folder, the `origin`. What `is_unread` has
+    a handler in a file that is not valid Python, which may make anything.
     """
 
     name: str
@@ -150,6 +151,7 @@ class Function:
     init_assigns: str | None = None
     opened: tuple[str, ...] = ()
     dockerfile: str | None = None
+    is_unread: bool = False
 
     @property
     def version(self) -> FunctionVersion:

@@ -74,6 +74,9 @@ def collect(
         message = f"`{settings.handler}` has made no data `{name}`, which the run declares"
         also = f"; it returns `{name}` as a result" if name in results else f"; it made {there}"
         raise Unusable(message + also)
+    for name in _names(decorated):
+        if name not in outputs and name not in results and name not in keys:
+            project.remarks.append(f"`{settings.handler}` has made no output `{name}`")
     return Record(
         settings.project,
         settings.environment,
@@ -111,6 +114,12 @@ def _named(returned: Any, decorated: Sequence[Any]) -> Iterator[tuple[str, str |
             yield output.get("name") or f"output_{index}", output["kind"], item
         else:
             raise Unusable(f"the decorator's output {output!r} has neither a name nor a known kind")
+
+
+def _names(decorated: Sequence[Any]) -> list[str]:
+    """Of the outputs that a decorator names."""
+    found = (each.get("name") if isinstance(each, Mapping) else each for each in decorated)
+    return [each for each in found if isinstance(each, str)]
 
 
 def _add_logged(

@@ -206,7 +206,10 @@ def _called(attempt: Attempt, upstream: Upstream, source: Path, index: int) -> R
         returned = _call(handler, arguments)
     if attempt.signalled.is_set():
         raise Stopped
-    return collect(settings, project, run, returned, decorated)
+    record = collect(settings, project, run, returned, decorated)
+    for remark in project.remarks:
+        logger.warn_with("not all is kept", reason=remark)
+    return record
 
 
 def _wait_a_while(attempt: Attempt) -> Upstream:

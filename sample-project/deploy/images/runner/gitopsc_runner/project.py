@@ -29,7 +29,7 @@ from gitopsc_runner.key import Key
 from gitopsc_runner.outcome import Unusable, Waiting
 from gitopsc_runner.settings import Settings
 from gitopsc_runner.store import Entity, Place, Record, Store, declared_place, is_below, needed
-from gitopsc_runner.table import is_frame, write_table
+from gitopsc_runner.table import is_frame, left_out, write_table
 from gitopsc_runner.upstream import Upstream, version_of
 
 _Material = TypeVar("_Material", bound=Material)
@@ -107,6 +107,9 @@ class Project(Covered):
 
         self.logged: dict[tuple[str, str], Material] = {}
         """By type and name, what this run has logged."""
+
+        self.remarks: list[str] = []
+        """What its author should know of what was stored, and of what was not."""
 
     # Reading
 
@@ -305,6 +308,7 @@ class Project(Covered):
         with tempfile.TemporaryDirectory() as folder:
             if is_frame(source):
                 file, types = write_table(source, Path(folder), name)
+                self.remarks += left_out(source, name)
             else:
                 file = _gathered(source, Path(folder), f"{type_} `{name}`")
             if path is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -52,11 +52,35 @@ def write_table(frame: Any, folder: Path, name: str) -> tuple[Path, Mapping[str,
     except OSError:
         raise
     except Exception as error:
+        for column, types_of_values in _mixed(frame) if is_pandas else ():
+            mixed = f"the column `{column}` of the table `{name}` has values of {types_of_values}"
+            raise Unusable(f"{mixed}: give it one type, such as by `.astype(str)`") from error
         reason = (str(error) or type(error).__name__).strip().split("\n")[0]
         message = f"the table `{name}` cannot be written as {path.suffix[1:]}: {reason}"
         hint = "" if as_parquet else "; with `pyarrow` among the requirements it is Parquet"
         raise Unusable(message + hint) from error
     return path, {}
+
+
+def left_out(frame: Any, name: str) -> list[str]:
+    """What is not written of a frame and says something: an index with names, or of text."""
+    if not _is_of("pandas", frame):
+        return []
+    names = [str(each) for each in frame.index.names if each is not None]
+    if not names and str(frame.index.dtype) not in _TEXT:
+        return []
+    called = f" ({', '.join(f'`{each}`' for each in names)})" if names else ""
+    what = f"the index of the table `{name}`{called} is not stored"
+    return [f"{what}: call `reset_index()` to make columns of it"]
+
+
+def _mixed(frame: Any) -> Iterator[tuple[str, str]]:
+    """Columns with values of several types, and which."""
+    for column, values in frame.items():
+        if str(values.dtype) == "object":
+            found = sorted({type(each).__name__ for each in values.dropna()})
+            if len(found) > 1:
+                yield str(column), " and ".join((", ".join(found[:-1]), found[-1]))
 
 
 def read_tables(
