@@ -34,7 +34,7 @@ from gitopsc.report.text import render_counts
 
 DESCRIPTION = (
     "Pin the remote sources and the requirements of the functions below PATH. What is pinned"
-    " and still fits is kept. This is the only command that uses the network."
+    " and still fits is kept. Nothing else of a compile uses the network."
 )
 
 

@@ -230,7 +230,7 @@ def _resource_place(run: ClusterRun, name: str) -> Span | None:
     if name in (resolved.run.spec.resources or {}):
         return resolved.run.span("resources", name)
     if name in (run.environment.defaults.resources or {}):
-        return _setting(run, "defaults", "resources", name)
+        return setting_of(run, "defaults", "resources", name)
     return resolved.run.span("resources")
 
 
@@ -289,7 +289,7 @@ def _queue_place(run: ClusterRun) -> Span | None:
         return resolved.run.span("profile")
     if resolved.spec.gitops is not None and resolved.spec.gitops.queue is not None:
         return resolved.run.span("gitops", "queue")
-    return _setting(run, "queue")
+    return setting_of(run, "queue")
 
 
 def _pod_place(run: ClusterRun, field: str) -> Span | None:
@@ -298,7 +298,7 @@ def _pod_place(run: ClusterRun, field: str) -> Span | None:
         return resolved.run.span("profile")
     if resolved.spec.gitops is not None and getattr(resolved.spec.gitops.pod, field):
         return resolved.run.span("gitops", "pod", field)
-    return _setting(run, "pod", field)
+    return setting_of(run, "pod", field)
 
 
 _OF_SERVICES = ("metrics", "network")
@@ -313,7 +313,7 @@ def environment_causes(
     is_job = new.resolved.run.action == "job" and not is_of_all
     if old.name != now.name:
         text = f"environment {old.name} -> {now.name}, and records are kept by its name"
-        yield Cause("settings", text, _setting(new))
+        yield Cause("settings", text, setting_of(new))
     for label, key, first, second in (
         ("registry", "registry", old.registry, now.registry),
         ("namespace", "namespace", old.namespace, now.namespace),
@@ -329,11 +329,11 @@ def environment_causes(
         if first != second and not (is_job and key in _OF_SERVICES):
             shown = ("", "") if key == "build" else (first, second)
             text = _changed(label, *shown) if key != "build" else "where images are built"
-            yield Cause("settings", text, _setting(new, key))
+            yield Cause("settings", text, setting_of(new, key))
     for name in sorted({*old.stores, *now.stores}):
         stores = old.stores.get(name), now.stores.get(name)
-        if stores[0] != stores[1]:
-            yield Cause("settings", _store(name, *stores), _setting(new, "stores", name))
+        if stores[0] != stores[1] and (is_of_all or new.resolved.run.has_runner):
+            yield Cause("settings", _store(name, *stores), setting_of(new, "stores", name))
 
 
 def _restricted(network: Network | None) -> str | None:
@@ -369,10 +369,11 @@ def _patch_causes(old: Environment, new: ClusterRun) -> Iterator[Cause]:
         yield Cause("settings", f"patch of its {patch.kind}: {changed}", patch.span())
     for says in sorted(was.keys() - now.keys()):
         if was[says].kind not in {now[each].kind for each in now.keys() - was.keys()}:
-            yield Cause("settings", f"no patch of its {was[says].kind} any more", _setting(new))
+            yield Cause("settings", f"no patch of its {was[says].kind} any more", setting_of(new))
 
 
-def _setting(run: ClusterRun, *way: str) -> Span | None:
+def setting_of(run: ClusterRun, *way: str) -> Span | None:
+    """The place of a setting that its environment has, or the project."""
     settings = run.program.project.settings
     for home in (("environments", run.environment.name), ()):
         if settings is not None and settings.has(*home, *way):
@@ -389,7 +390,7 @@ def _secret_causes(old: ClusterRun, new: ClusterRun) -> Iterator[Cause]:
             continue
         if (first.name, first.key) != (second.name, second.key):
             text = f"secret {name} in {first.name}/{first.key} -> {second.name}/{second.key}"
-            yield Cause("settings", text, _setting(new, "secrets", name))
+            yield Cause("settings", text, setting_of(new, "secrets", name))
 
 
 def _changed(what: str, was: Any, now: Any) -> str:

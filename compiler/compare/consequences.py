@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from gitopsc.compare.causes import causes_of
+from gitopsc.compare.causes import causes_of, setting_of
 from gitopsc.compare.focus import Focus
 from gitopsc.compare.runs import ClusterRun, Runs, Where
 from gitopsc.model.artifact import KNATIVE_SERVICE, ImageReference
@@ -197,6 +197,8 @@ def _addressed(changes: Sequence[ObjectChange]) -> str:
     """What becomes of the address of a service."""
     gone = sorted(each.name for each in changes if (each.kind, each.verb) == ("Service", "pruned"))
     made = sorted(each.name for each in changes if (each.kind, each.verb) == ("Service", "created"))
+    if gone and gone == made:
+        return f"its address {gone[0]} is in another namespace"
     if gone and made:
         return f"its address {gone[0]} is {made[0]}"
     return ""
@@ -218,12 +220,12 @@ def _started(new: ClusterRun, *causes: Cause) -> Consequence:
 
 
 def _ended(old: ClusterRun, cause: Cause) -> Consequence:
-    notes = {
-        "job": "what it made stays in the store",
-        "schedule": "what it made stays in the store",
-        "service": _gone(old) if old.resolved.run.has_address else "",
-    }
-    return _made("deletes", old, (cause,), notes[old.kind])
+    run = old.resolved.run
+    makes = run.has_runner and bool(run.outputs or run.function.made or run.function.is_unread)
+    kept = "what it made stays in the store" if makes and old.environment.stores else ""
+    if old.kind == "service":
+        kept = _gone(old) if run.has_address else ""
+    return _made("deletes", old, (cause,), kept)
 
 
 def _gone(old: ClusterRun) -> str:
@@ -242,6 +244,10 @@ def _last_cause(old: ClusterRun, new: ClusterRun, changes: Sequence[ObjectChange
     """Where no value of the run differs."""
     place = new.resolved.run.descriptor.name_span
     fields = {field for each in changes for field in each.fields}
+    images = [each.program.project.python_image for each in (old, new)]
+    if old.main.images != new.main.images and images[0] != images[1]:
+        text = f"python_image {images[0]} -> {images[1]}"
+        return Cause("template", text, setting_of(new, "python_image"))
     if old.main.images != new.main.images:
         return Cause("template", "its image, by what decides no result", place)
     if all(field.startswith("metadata.") for field in fields):

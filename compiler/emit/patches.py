@@ -59,8 +59,12 @@ _IDENTITY: Sequence[Pointer] = (
             ("annotations", "gitopsc/run.json"),
         )
     ),
+    *((*template, "spec", "restartPolicy") for template in _TEMPLATES),
 )
-"""What objects, pods and controllers know each other by."""
+"""What objects, pods and controllers know each other by, and what exit codes depend on."""
+
+
+_OURS = ("data", "function")
 
 
 class Patched(NamedTuple):
@@ -282,6 +286,13 @@ def _identity_problems(
         names = [{each["name"] for each in _at(data, containers) or ()} for data in (before, after)]
         if names[0] - names[1]:
             yield sentences.of_identity(patch, containers)
+        elif "data" in names[0]:  # beside a container that a shell of ours starts
+            commands = [
+                [each.get("command") for each in _at(data, containers) if each["name"] in _OURS]
+                for data in (before, after)
+            ]
+            if commands[0] != commands[1]:
+                yield sentences.of_identity(patch, containers)
 
 
 def _policy_problems(

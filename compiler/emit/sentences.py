@@ -80,7 +80,7 @@ def not_applicable(patch: Patch, index: int, why: str, run: str | None) -> Diagn
 def of_identity(patch: Patch, pointer: Pointer) -> Diagnostic:
     place = ("merge", *pointer) if patch.merge is not None else ("json",)
     message = f"a patch may not change `{_path(pointer)}`"
-    hint = "gitopsc, controllers and running pods know the object by it"
+    hint = "gitopsc, controllers or running pods rely on it"
     return Diagnostic(PATCH_OF_IDENTITY, message, patch.key_span(*place), hint)
 
 

@@ -104,7 +104,7 @@ def _wanted(resolution: Resolution, waves: Mapping[str, int]) -> Iterator[_Wante
                     is_kept=resolved.keeps_claims or volume in resolved.store_volumes,
                     wave=waves.get(run.name, 0),
                     source=resolution.program.project.relative(run.descriptor.path),
-                    place=_place(run, volume),
+                    place=_place_of_claim(resolution, resolved, volume),
                     group=_group(resolved) if volume.type == "persistent_volume_claim" else None,
                 )
                 yield _Wanted(claim, run, volume)
@@ -113,6 +113,12 @@ def _wanted(resolution: Resolution, waves: Mapping[str, int]) -> Iterator[_Wante
 def _group(resolved: ResolvedRun) -> str | None:
     """A claim that runs share is of none: whichever of them mounts it, it is there."""
     return resolved.spec.gitops.group if resolved.spec.gitops is not None else None
+
+
+def _place_of_claim(resolution: Resolution, resolved: ResolvedRun, volume: Volume) -> Span:
+    if volume in resolved.store_volumes:
+        return resolution.program.project.setting_span(resolution.environment.name, "stores")
+    return _place(resolved.run, volume)
 
 
 def _place(run: Run, volume: Volume) -> Span:
