@@ -674,7 +674,7 @@ def test_no_secret_is_printed(
     )
     content = source.encode() if name.endswith(".py") else notebook(source)
     (tmp_path / name).write_bytes(content)
-    assert main(["import", name]) == 0
+    assert main(["import", name]) == 1
     said = capsys.readouterr().err
     assert "parameters.a" in said
     assert "swordfish" not in said

@@ -121,7 +121,7 @@ def import_notebook(
     status: Status = "written" if changes else "failed"
     summary = "nothing was written"
     if changes and has_errors(compilation.diagnostics):
-        summary = f"imported; fix what is told of {target}, and then `gitopsc compile {target}`"
+        summary = f"imported; fix the errors, and then run `gitopsc compile {target}`"
     elif changes:
         summary = f"imported; `gitopsc compile {target}` makes its manifests"
     texts = {f"{target.as_posix()}/{each.path}": each.content for each in files}
@@ -140,7 +140,7 @@ def import_notebook(
     )
     sys.stdout.write(out)
     sys.stderr.write(err)
-    return 0 if changes else 1
+    return 0 if changes and not has_errors(diagnostics) else 1
 
 
 def _refusal(

@@ -177,8 +177,8 @@ class Platform:
         elif isinstance(name, Unknown) and self.script.project is None:
             known = cleaned(name.known)
             self.script.project = known or None
-            shown = known or "the folder's name"
-            self.problems.append(sentences.project_name(name.text, shown, place))
+            called = f"called `{known}`" if known else "called after its folder"
+            self.problems.append(sentences.project_name(name.text, called, place))
         return Project()
 
     def _workflow(self, name: Any, keys: Mapping[str, Any], place: Span) -> WorkflowRef:
