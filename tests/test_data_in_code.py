@@ -370,6 +370,17 @@ def test_parameters_in_a_circle_by_code_are_no_error() -> None:
     assert "C409" not in codes
 
 
+def test_inputs_in_a_circle_by_code_are_an_error() -> None:
+    """Neither of them could ever start, whoever tells what they make."""
+    runs = [
+        run_of("a", "one", inputs={"x": "store://demo/artifact/artifact/two"}),
+        run_of("b", "two", inputs={"x": "store://demo/artifact/artifact/one"}),
+    ]
+    (told,) = (each for each in compiled(*runs).diagnostics if each.code.id == "C409")
+    assert "`a` -> `b` -> `a`" in told.message
+    assert "a `kind: dataitem` with a `path`" in str(told.hint)
+
+
 def test_what_one_makes_oneself_is_no_edge() -> None:
     found = program(run_of("o", "own"))
     assert not producers(found.runs[0])

@@ -494,6 +494,15 @@ def test_a_container_is_started_by_hand(
     assert words[:5] == ["docker", "run", "--rm", "--env", "TMPDIR=/app/files"]
     assert words[5:9] == ["--env", "CDSE_PASSWORD", "--entrypoint", "python"]
     assert words[-1] == '{"cloudCover": "[0,20]", "price": "$(cost)"}'
+    hostile = tmp_path / "hostile.yaml"
+    hostile.write_text(
+        'kind: container\nname: odd\nspec: {image: "a/b:1", command: "x\\e[2J\\u202E\\r"}\n'
+        "---\nkind: container+job:run\nname: odd\n"
+        'spec: {function: odd, args: ["a\\n::warning::b\\n"]}\n'
+    )
+    assert main(["run", "odd", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.removesuffix("\n").isprintable()
+    hostile.unlink()
     monkeypatch.chdir(tmp_path)
     assert main(["run"]) == 0
     assert capsys.readouterr().out.split() == ["run", "is", "a", "of", "index", "service", "index"]

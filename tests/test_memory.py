@@ -298,6 +298,32 @@ def test_links_do_not_switch_memory_off(
     raise AssertionError([list(request.fresh) for request in compiled])
 
 
+@pytest.mark.parametrize("target", ["there.py", "../outside.py"])
+def test_a_file_that_becomes_a_link_is_seen(
+    target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """To the same bytes: what was compiled is no longer what is there."""
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "gitopsc.yaml").write_text("project: demo\nregistry: registry.example.com\n")
+    (root / "all.yaml").write_text(
+        "kind: python\nname: etl\nspec:\n  python_version: PYTHON3_11\n"
+        "  source: {source: etl.py, handler: run}\n"
+    )
+    for place in (root / "etl.py", root / target):
+        place.write_text("def run(): ...\n")
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    age(root)
+    age(tmp_path)
+    assert said(capsys, str(root))[0] == 0
+    (root / "etl.py").unlink()
+    (root / "etl.py").symlink_to(target)
+    for _ in range(2):
+        status, text = said(capsys, str(root))
+        assert status == 1
+        assert "`etl.py`" in text
+
+
 def test_no_cache_inside_of_what_is_compiled(
     repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,15 +7,18 @@ import random
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from conftest import CASES, ROOT, SAMPLE, tree_from, tree_of
+from gitopsc.adapters import processes
 from gitopsc.model.compilation import Compilation
 from gitopsc.model.diagnostic import TOO_LARGE
 from gitopsc.model.source import Tree
-from gitopsc.pipeline import compile_tree
+from gitopsc.pipeline import compile_parts, compile_tree
 
 pytestmark = pytest.mark.slow
 
@@ -226,3 +229,43 @@ def test_one_mistake_in_the_settings_is_one_error() -> None:
     }
     found = compile_tree(tree_of(texts)).diagnostics
     assert [each.span.path for each in found] == ["gitopsc.yaml"]
+
+
+def test_what_several_processes_have_learned_is_what_one_would(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Parsing, outlines and rendering of a large project are shared."""
+    settings = "project: demo\nregistry: registry.example.com\nstores: {default: s3://d}\n"
+    files = {"gitopsc.yaml": settings}
+    for number in range(550):
+        files[f"f{number}.py"] = f"def run(table=None):\n    return {number}\n"
+        files[f"f{number}.yaml"] = (
+            f"kind: python\nname: f{number}\nspec:\n  python_version: PYTHON3_11\n"
+            f"  source: {{source: f{number}.py, handler: run}}\n"
+        )
+        files[f"r{number}.yaml"] = (
+            f"kind: python+job:run\nname: r{number}\nspec: {{function: f{number}}}\n"
+        )
+
+    def compiled() -> Compilation:
+        _, parts = compile_parts(tree_of(files), lambda _: None)
+        (found,) = (compilation for _, compilation in parts if compilation.outputs)
+        return found
+
+    found = compiled()
+    forked: list[int] = []
+    monkeypatch.setattr(processes, "_MANY_STEPS", 100)
+    monkeypatch.setattr(processes, "_processors", lambda: 3)
+    monkeypatch.setattr(processes, "_fork", counted(processes._fork, forked))
+    shared = compiled()
+    assert len(forked) == 3 * 4
+    assert shared.outputs == found.outputs
+    assert shared.diagnostics == found.diagnostics
+
+
+def counted(fork: Callable[..., Any], calls: list[int]) -> Callable[..., Any]:
+    def called(*arguments: Any) -> Any:
+        calls.append(1)
+        return fork(*arguments)
+
+    return called

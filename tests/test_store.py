@@ -487,7 +487,7 @@ def test_a_column_of_several_types_is_named(
     if engine == "csv":
         monkeypatch.setattr(table, "_PARQUET_ENGINES", ())
     frame = pandas.DataFrame({"city": ["a", "b", "c"], "people": [1, "n/a", 1.5]})
-    with pytest.raises(Unusable, match="the column `people` .* has values of float, int and str"):
+    with pytest.raises(Unusable, match=r"the column `people` .* has values of float, int and str"):
         table.write_table(frame, tmp_path, "cities")
 
 

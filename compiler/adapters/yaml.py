@@ -517,7 +517,7 @@ _KEY_AND_COLLECTION = re.compile(r"( *(?:- +)?)[A-Za-z_][\w.-]* +[\[{]")
 _KEY_AND_VALUE = re.compile(r" *(?:- +)?[A-Za-z_][\w.-]*(?: +[^\s#:\"'\[{](?:[^:]|:(?=\S))*)?")
 
 
-_KEY_WITHOUT_BLANK = re.compile(r"([a-z_][a-z0-9_]*):([\w./-]+)$")
+_KEY_WITHOUT_BLANK = re.compile(r"([a-z_][a-z0-9_]*):([\w./-]+)(?: +#.*)?$")
 
 
 def _without_colon(lines: list[str], end: int) -> tuple[int, int] | None:

@@ -168,9 +168,7 @@ def in_a_loop(what: str, where: str, span: Span) -> Diagnostic:
 
 
 def project_name(text: str, called: str, span: Span) -> Diagnostic:
-    message = (
-        f"the project's name is known only at run time, `{_written(text)}`; it is {called}"
-    )
+    message = f"the project's name is known only at run time, `{_written(text)}`; it is {called}"
     return Diagnostic(NOT_TRANSCRIBED, message, span, "change `project` in gitopsc.yaml")
 
 

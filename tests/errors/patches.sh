@@ -31,7 +31,11 @@ patches:
     merge: {spec: {ports: [{port: 9090, \$patch: delete}]}}
   - target: {kind: Ingress, run: api}
     merge: {spec: {rules: [{http: {paths: [{path: /}]}}]}}
-  - target: {kind: Job}
+  - target: {kind: Job, run: nightly}
+    merge: {spec: {template: {spec: {restartPolicy: OnFailure}}}}
+  - target: {kind: Job, run: tiles}
+    merge: {spec: {template: {spec: {containers: [{name: function, command: [other]}]}}}}
+  - target: {kind: Job, run: nightly}
     json:
       - {op: add, path: /spec/suspend, value: 1}
   - target: {kind: Job}
@@ -50,6 +54,14 @@ spec: {python_version: PYTHON3_11, source: {code: "def etl(): ...", handler: etl
 kind: python+job:run
 name: nightly
 spec: {function: etl}
+---
+kind: container
+name: tiler
+spec: {image: "registry.example.com/tools/tiler:2.1", command: tile}
+---
+kind: container+job:run
+name: tiles
+spec: {function: tiler, outputs: {tiles: store://demo/artifact/artifact/tiles}}
 ---
 kind: python+serve:run
 name: api
