@@ -109,6 +109,18 @@ class Binding(NamedTuple):
     name: str | None
 
 
+class Newer(NamedTuple):
+    """Syntax that a module has since some `version` of Python, such as `3.12`."""
+
+    version: str
+    what: str
+    line: int
+    column: int
+
+
+_NEWER = {"3.11": "`except*`", "3.12": "a type alias or a type parameter"}
+
+
 @dataclass(frozen=True, slots=True)
 class Outline:
     """Names at the top of a module. A definition is None where reading alone cannot tell it.
@@ -117,7 +129,8 @@ class Outline:
     of its import statements, and `strings` what may name a module or a file. `loads` is the first
     thing in it that imports by a name which is not written. `code` is the digest of its text
     without comments and blank lines. `bodies` are those of its functions, `bindings` the names that
-    it imports, `constants` its variables that are one text.
+    it imports, `constants` its variables that are one text. `newer` are the first of what not every
+    Python has, from the newest on.
     """
 
     definitions: Mapping[str, Definition | None]
@@ -129,6 +142,7 @@ class Outline:
     bodies: Mapping[str, Body]
     bindings: Mapping[str, Binding]
     constants: Mapping[str, str]
+    newer: tuple[Newer, ...] = ()
 
     @property
     def packages(self) -> frozenset[str]:
@@ -183,7 +197,14 @@ def outline(content: bytes) -> Outline:
             name: binding for node in found.get("import", ()) for name, binding in _bindings(node)
         },
         constants=_constants(tree.root_node, found),
+        newer=tuple(_newer(text, found)),
     )
+
+
+def _newer(text: bytes, found: Mapping[str, Sequence[Node]]) -> Iterator[Newer]:
+    for version, what in sorted(_NEWER.items(), reverse=True):
+        for node in found.get(f"of_{version.replace('.', '_')}", ())[:1]:
+            yield Newer(version, what, *_place(text, node))
 
 
 def checked_tree(content: bytes) -> Node:
@@ -218,6 +239,10 @@ def _query() -> Query:
         (call function: (identifier) @called)
         (attribute object: (identifier)) @attribute
         [(print_statement) (exec_statement)] @old
+        (except_clause "*" @of_3_11)
+        (type_alias_statement) @of_3_12
+        (function_definition type_parameters: (_) @of_3_12)
+        (class_definition type_parameters: (_) @of_3_12)
         (block) @block
         (global_statement (identifier) @global)
         (assignment left: [(subscript) (attribute)] @changed)

@@ -118,6 +118,8 @@ def _function(
     code = read_code(modules, module, named.function_name, named.init_function)
     called = [named.function_name, *([named.init_function] if named.init_function else [])]
     imports = foreign_imports(modules, module, called)
+    if is_built:
+        problems += modules.newer_than(descriptor)
     own = [*(spec.requirements or ()), spec.base_image or "", spec.image or ""]
     if not any("digitalhub" in each for each in own):
         problems += [sentences.not_covered(method, span) for method, span in code.not_covered]

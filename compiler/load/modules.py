@@ -6,12 +6,19 @@ import posixpath
 from collections.abc import Callable, Iterator, Sequence
 
 from gitopsc.adapters.python import Body, Import, NotPython, Outline
+from gitopsc.load import sentences
 from gitopsc.load.outlines import outline_of
+from gitopsc.model.descriptor import FunctionDescriptor
+from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.memo import Memo
 from gitopsc.model.source import FunctionFile, Span
 
 _MOST_FUNCTIONS = 2_000
 """That are followed from one handler."""
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(each) for each in version.split(".") if each.isdecimal())
 
 
 class Modules:
@@ -38,6 +45,17 @@ class Modules:
     def contents(self) -> Iterator[bytes]:
         """Of all Python files."""
         return (file.content for path, file in self._files.items() if path.endswith(".py"))
+
+    def newer_than(self, function: FunctionDescriptor) -> Iterator[Diagnostic]:
+        """Syntax that the function's Python does not have."""
+        own = _numbers(function.python_version)
+        for path in self._files:
+            outline = self.outline(path)
+            for newer in outline.newer if outline is not None and own else ():
+                if _numbers(newer.version) > own:
+                    span = self.span(path, newer.line, newer.column, 1)
+                    yield sentences.newer_python(function, newer.what, newer.version, span)
+                    break
 
     def span(self, path: str, line: int, column: int, width: int) -> Span:
         """In the file of the project, or in the descriptor that has its text."""

@@ -8,6 +8,7 @@ from gitopsc.adapters.python import (
     DataCall,
     Definition,
     Import,
+    Newer,
     NotPython,
     Outline,
     outline,
@@ -29,7 +30,8 @@ def _outline(content: bytes, memo: Memo) -> Outline:
     key = step_key("outline", content)
     known = memo.recall(key)
     if known is not None:
-        definitions, is_open, imports, strings, loads, code, bodies, bindings, constants = known
+        definitions, is_open, imports, strings, loads, code, *rest = known
+        bodies, bindings, constants, newer = rest
         return Outline(
             {name: each and Definition(*each) for name, each in definitions.items()},
             is_open,
@@ -49,6 +51,7 @@ def _outline(content: bytes, memo: Memo) -> Outline:
             },
             {name: Binding(*each) for name, each in bindings.items()},
             constants,
+            tuple(Newer(*each) for each in newer),
         )
     found = outline(content)
     definitions = {name: each and tuple(each) for name, each in found.definitions.items()}
@@ -65,5 +68,6 @@ def _outline(content: bytes, memo: Memo) -> Outline:
     }
     bindings = {name: tuple(each) for name, each in found.bindings.items()}
     told = (definitions, found.open, imports, found.strings, found.loads, found.code)
-    memo.keep(key, (*told, bodies, bindings, found.constants))
+    newer = [tuple(each) for each in found.newer]
+    memo.keep(key, (*told, bodies, bindings, found.constants, newer))
     return found

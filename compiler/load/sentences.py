@@ -271,6 +271,15 @@ def all_of_it(function: FunctionDescriptor, found: tuple[str, str], span: Span) 
     return Diagnostic(WHOLE_SOURCE, message, span, hint)
 
 
+def newer_python(function: FunctionDescriptor, what: str, version: str, span: Span) -> Diagnostic:
+    own = function.python_version
+    message = f"{what} needs Python {version}, and `{function.name}` has {own}"
+    hint = (
+        f"write it as Python {own} has it, or `python_version: PYTHON{version.replace('.', '_')}`"
+    )
+    return Diagnostic(UNKNOWN_HANDLER, message, span, hint)
+
+
 def not_python(
     function: FunctionDescriptor, file: FunctionFile, error: NotPython, span: Span
 ) -> Diagnostic:

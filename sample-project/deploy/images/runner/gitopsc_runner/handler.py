@@ -19,7 +19,8 @@ Handler = Callable[..., Any]
 def load_module(source: Path, module: str) -> ModuleType:
     """The handler's module, by its path, as on the platform; the source folder is importable.
 
-    Raises Unusable when it is not there. What it raises itself while it is imported passes through.
+    Raises Unusable when it is not there, or newer than this Python. What it raises itself while it
+    is imported passes through.
     """
     path = source / module
     if not path.is_file():
@@ -31,7 +32,11 @@ def load_module(source: Path, module: str) -> ModuleType:
         raise Unusable(f"the module {module} is not a Python file")
     loaded = importlib.util.module_from_spec(spec)
     sys.modules.setdefault(spec.name, loaded)
-    spec.loader.exec_module(loaded)
+    try:
+        spec.loader.exec_module(loaded)
+    except SyntaxError as error:
+        place = f"{Path(error.filename or module).name}:{error.lineno}"
+        raise Unusable(f"this Python does not know the syntax at {place}: {error.msg}") from error
     return loaded
 
 
