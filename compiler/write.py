@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
@@ -44,6 +44,10 @@ _MANY = 1_000
 """Changed files from which on folders are written by several processes: making a file is work."""
 
 
+_SHARES = 8
+"""Of the files of one output folder; a process takes several where there are fewer processors."""
+
+
 class Target(NamedTuple):
     """An output folder, how people see it (`shown` goes before its files), and what it holds."""
 
@@ -67,8 +71,9 @@ def write(targets: Sequence[Target]) -> tuple[tuple[Change, ...], tuple[Diagnost
                 for target in targets:
                     _remove_leftovers(target)
                 work = [(target, changes[target.shown]) for target in targets]
-                many = sum(len(each) for _, each in work) >= _MANY
-                spread(_apply, work, worthwhile=many)
+                sizes = sorted(len(each) for _, each in work)
+                # Beside the largest, whose folders are shared.
+                spread(_apply, work, worthwhile=sum(sizes[:-1]) >= _MANY)
             return () if has_errors(problems) else _flat(changes), problems
     except _Busy as error:
         message = f"another compile has been writing here for {_LOCK_SECONDS} seconds"
@@ -275,16 +280,35 @@ def _apply(work: tuple[Target, Sequence[Change]]) -> None:
     def replace(path: str) -> None:
         _replace(os.fspath(target.folder), path, contents[path], made)
 
+    def replace_all(share: Sequence[str]) -> None:
+        for path in share:
+            replace(path)
+
     if not owned_after <= owned_before:
         claimed = "".join(f"{path}\n" for path in sorted(owned_before | owned_after))
         _replace(os.fspath(target.folder), OWNERSHIP_LIST, claimed.encode(), made)
-    for path, action in sorted(paths.items(), key=lambda each: (is_mark(each[0]), each)):
-        if action == "removed":
-            (target.folder / path).unlink(missing_ok=True)
-            _remove_empty_folders(target.folder, path)
-        elif path != OWNERSHIP_LIST:
-            replace(path)
+    for are_marks in (False, True):
+        written = []
+        for path, action in sorted(paths.items()):
+            if is_mark(path) == are_marks and action == "removed":
+                (target.folder / path).unlink(missing_ok=True)
+                _remove_empty_folders(target.folder, path)
+            elif is_mark(path) == are_marks and path != OWNERSHIP_LIST:
+                written.append(path)
+        spread(replace_all, _by_folders(written), worthwhile=len(written) >= _MANY)
     replace(OWNERSHIP_LIST)
+
+
+def _by_folders(paths: Iterable[str]) -> Sequence[Sequence[str]]:
+    """In shares of nearly one size; files of one folder stay together, for they are written by way
+    of one name."""
+    folders: dict[str, list[str]] = {}
+    for path in paths:
+        folders.setdefault(path.rpartition("/")[0], []).append(path)
+    shares: list[list[str]] = [[] for _ in range(_SHARES)]
+    for _, inside in sorted(folders.items(), key=lambda each: (-len(each[1]), each[0])):
+        min(shares, key=len).extend(inside)
+    return [share for share in shares if share]
 
 
 def _replace(folder: str, path: str, content: bytes, made: set[str]) -> None:

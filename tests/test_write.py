@@ -9,9 +9,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import ROOT
+from gitopsc import write as write_stage
+from gitopsc.adapters import processes
 from gitopsc.adapters.atomic import replace_file
 from gitopsc.model.diagnostic import FOREIGN_FILE, NOT_WRITTEN, Diagnostic
 from gitopsc.model.files import OWNERSHIP_LIST
@@ -268,3 +271,35 @@ def test_an_interrupt_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.Mo
         replace_file(str(place), b"after")
     assert [path.name for path in tmp_path.iterdir()] == ["gitopsc.lock"]
     assert place.read_text() == "before"
+
+
+def test_several_processes_write_one_folder(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one would: also where one of them is refused."""
+    monkeypatch.setattr(processes, "_processors", lambda: 3)
+    monkeypatch.setattr(write_stage, "_MANY", 2)
+    named = {f"e{number % 7}__r{number}": str(number) for number in range(60)}
+    changes, problems = write(target, files(**named))
+    assert not problems
+    assert len(changes) == 60
+    assert there(target) == {each.path: each.content.decode() for each in files(**named)}
+    fewer = {name: f"{text}!" for name, text in named.items() if int(text) % 2}
+    changes, _ = write(target, files(**fewer))
+    assert {each.action for each in changes} == {"changed", "removed"}
+    assert there(target) == {each.path: each.content.decode() for each in files(**fewer)}
+
+    def refused(place: str, *arguments: Any, **options: Any) -> None:
+        if place.endswith("/r31.yaml"):
+            raise PermissionError(13, "Permission denied", place)
+        replace_file(place, *arguments, **options)
+
+    monkeypatch.setattr(write_stage, "replace_file", refused)
+    _, (problem,) = write(target, files(**named))
+    assert problem.code is NOT_WRITTEN
+    assert problem.span.path.endswith("/r31.yaml")
+
+
+def there(target: Target) -> dict[str, str]:
+    found = (path for path in target.folder.rglob("*") if path.is_file())
+    return {path.relative_to(target.folder).as_posix(): path.read_text() for path in found}
