@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import CASES, SAMPLE, tree_from
+from gitopsc.adapters.yaml import read_documents
 from gitopsc.cli import main
 from gitopsc.model import identity
 from gitopsc.pipeline import compile_tree
+from gitopsc.report.line_origin import way_at
 
 REPOS = [SAMPLE, *sorted(CASES.glob("*/repo"))]
 
@@ -138,3 +141,96 @@ def test_errors_elsewhere_do_not_matter(tmp_path: Path, capsys: pytest.CaptureFi
     assert rows(told, "What decides")["handler"][0] == "f"
     assert main(["explain", "bad", "--path", str(tmp_path)]) == 2
     assert "2 errors: see `gitopsc validate`" in capsys.readouterr().err
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Path:
+    root = tmp_path / "sample"
+    shutil.copytree(SAMPLE, root)
+    return root
+
+
+def line_of(file: Path, text: str) -> str:
+    """`<file>:<line>` of the first line with a text."""
+    lines = file.read_text().splitlines()
+    return f"{file}:{next(number for number, line in enumerate(lines, 1) if text in line)}"
+
+
+def test_where_a_line_of_the_output_is_from(
+    sample: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = sample / "deploy/manifests/production/announce.yaml"
+    for text, way, name, origin in (
+        ("memory:", "resources.requests.memory", "resources.mem", "gitopsc.yaml:18, defaults"),
+        ("name: ANNOUNCE_TOKEN", "env[ANNOUNCE_TOKEN].name", "secrets.ANNOUNCE_TOKEN", "runs/"),
+        ('"channel"', "gitopsc/run.json", "parameters.channel", "runs/jobs.yaml:21"),
+        ("backoffLimit:", "spec.backoffLimit", "backoff_limit", "a default of gitopsc"),
+    ):
+        told = explained(capsys, line_of(manifest, text), "--path", str(sample))
+        assert told["run"] == "announce"
+        assert told["environment"] == "production"
+        assert told["object"].startswith("Job announce-")
+        assert told["way"].endswith(way)
+        assert [row["name"] for row in told["rows"]] == [name]
+        assert told["rows"][0]["origin"].startswith(origin)
+    assert main(["explain", line_of(manifest, "namespace:"), "--path", str(sample)]) == 0
+    assert "the `namespace` of the environment" in capsys.readouterr().out
+    service = sample / "deploy/manifests/staging/cities-api.yaml"
+    told = explained(capsys, line_of(service, "kind: Service"), "--path", str(sample))
+    assert (told["object"], told["environment"]) == ("Service cities-api", "staging")
+
+
+def test_where_other_lines_are_from(sample: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    listed = sample / "deploy/images/cities-api/requirements.txt"
+    told = explained(capsys, f"{listed}:1", "--path", str(sample))
+    assert told["rows"][0]["origin"] == "functions/cities-api.yaml:9"
+    bake = sample / "deploy/images/docker-bake.json"
+    assert "the whole project" in explained(capsys, f"{bake}:1:1", "--path", str(sample))["note"]
+    run = line_of(sample / "runs/jobs.yaml", "parameters: {channel")
+    assert main(["explain", run, "--path", str(sample)]) == 0
+    assert capsys.readouterr().out.startswith("announce: job of announce")
+
+
+def test_lines_of_which_nothing_is_known(sample: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = sample / "deploy/manifests/staging/announce.yaml"
+
+    def refused(place: str) -> str:
+        assert main(["explain", place, "--path", str(sample)]) == 2
+        return capsys.readouterr().err
+
+    assert "lines" in refused(f"{manifest}:100000")
+    assert "no compile writes it" in refused(f"{sample / 'src/etl.py'}:1")
+    assert "no run is called" in refused("nowhere.yaml:1")
+    manifest.write_text(manifest.read_text() + "# by hand\n")
+    assert main(["explain", f"{manifest}:1", "--path", str(sample)]) == 0
+    assert "is not as a compile writes it" in capsys.readouterr().err
+    (sample / "runs/jobs.yaml").write_text("kind: python+job:run\nname: a\nspec: {function: b}\n")
+    assert "has errors" in refused(f"{manifest}:1")
+
+
+@pytest.mark.parametrize("repo", REPOS, ids=lambda path: path.parent.name)
+def test_lines_of_every_manifest_have_a_way(repo: Path) -> None:
+    compilation = compile_tree(tree_from(repo, without="/deploy/"))
+    for _, files in compilation.outputs:
+        for file in files:
+            if not file.path.startswith("manifests/"):
+                continue
+            lines = file.content.decode().split("\n")
+            documents, _ = read_documents(file.path, file.content.decode())
+            for document in documents:
+                first, last = document.span().line, document.span().end_line
+                for line in range(first, last, 1 + (last - first) // 100):
+                    if lines[line - 1].lstrip().startswith("#"):
+                        continue
+                    way = way_at(document, line)
+                    assert document.key_span(*way).line <= line <= document.span(*way).end_line
+
+
+def test_the_run_in_a_workflow(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(CASES / "workflows" / "repo", tmp_path, dirs_exist_ok=True)
+    assert main(["compile", str(tmp_path)]) == 0
+    capsys.readouterr()
+    workflow = tmp_path / "deploy/manifests/production/borders.yaml"
+    for text, run in (("country", "map"), ("/tools/tiler:2.1", "print")):
+        told = explained(capsys, line_of(workflow, text), "--path", str(tmp_path))
+        assert told["run"] == run

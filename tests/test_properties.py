@@ -231,6 +231,7 @@ def test_one_mistake_in_the_settings_is_one_error() -> None:
     assert [each.span.path for each in found] == ["gitopsc.yaml"]
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of pytest's own threads
 def test_what_several_processes_have_learned_is_what_one_would(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

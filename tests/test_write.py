@@ -273,6 +273,7 @@ def test_an_interrupt_leaves_no_half_file(tmp_path: Path, monkeypatch: pytest.Mo
     assert place.read_text() == "before"
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of pytest's own threads
 def test_several_processes_write_one_folder(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:

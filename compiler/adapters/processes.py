@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import threading
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, TypeVar
@@ -102,7 +103,8 @@ _is_child = False
 
 
 def _processors() -> int:
-    if _is_child or not hasattr(os, "fork"):
+    # A process with threads is not to be forked: one of them may hold a lock, as in an editor's.
+    if _is_child or not hasattr(os, "fork") or threading.active_count() > 1:
         return 1
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

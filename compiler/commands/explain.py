@@ -10,6 +10,7 @@ import textwrap
 
 from gitopsc.commands.arguments import add_path_option
 from gitopsc.commands.examples import explanation_of
+from gitopsc.commands.explained_line import explain_line, place_in, run_at
 from gitopsc.commands.programs import Refused, asked_run
 from gitopsc.commands.reading import read
 from gitopsc.model.compilation import Compilation
@@ -22,20 +23,23 @@ from gitopsc.report.explanation import (
 )
 from gitopsc.report.text import render_counts
 
-CODE_OR_RUN = "CODE|RUN"
+CODE_OR_RUN = "CODE|RUN|FILE:LINE"
 _CODE = re.compile(r"(?i)[a-z]\d{3}")
 _WIDTH = 100
 
 DESCRIPTION = (
     "Explain a diagnostic, such as C401, with an example; or a run: its values with where each is"
-    " from, what decides its result, what it reads and who reads it. Without a name, list all"
-    " diagnostics."
+    " from, what decides its result, what it reads and who reads it; or where a line of the output"
+    " comes from. Without a name, list all diagnostics."
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "name", nargs="?", metavar=CODE_OR_RUN, help="a code or a name of a diagnostic, or a run"
+        "name",
+        nargs="?",
+        metavar=CODE_OR_RUN,
+        help="a code or a name of a diagnostic, a run, or a line of a file",
     )
     add_path_option(parser)
     parser.add_argument(
@@ -74,7 +78,15 @@ def _explain_run(arguments: argparse.Namespace) -> int:
     reading = read(arguments.path)
     compilation = compile_tree(reading.tree) if not has_errors(reading.scanned) else Compilation()
     try:
-        program, asked = asked_run(compilation.programs, arguments.name.removeprefix("run/"))
+        wanted = arguments.name.removeprefix("run/")
+        place = place_in(arguments.name)
+        if place is not None:
+            at = run_at(reading, compilation, place)
+            if at is None:
+                explain_line(arguments, reading, compilation, place)
+                return 0
+            wanted = at
+        program, asked = asked_run(compilation.programs, wanted)
         names = [each.name for each in program.project.environments]
         name = arguments.environment or names[0]
         if name not in names:

@@ -50,7 +50,7 @@ def without_circles_of_code(runs: Mapping[str, Run]) -> dict[str, Run]:
     there from before: then it orders nothing. What runs read as `inputs` they wait for, whoever
     tells of its maker."""
     found = dict(runs)
-    while any(_without_code(run) != run for run in found.values()):
+    while any(map(_reads_by_code, found.values())):
         waits = {(run.name, read.producer) for run in found.values() for read in run.reads}
         known = {(name, other) for name, other in waits if other in found and other is not None}
         if generations(found, known) is not None:
@@ -61,6 +61,10 @@ def without_circles_of_code(runs: Mapping[str, Run]) -> dict[str, Run]:
             break
         found |= changed
     return found
+
+
+def _reads_by_code(run: Run) -> bool:
+    return bool(run.code_inputs) or any(read.is_by_code for read in run.references)
 
 
 def _without_code(run: Run) -> Run:
