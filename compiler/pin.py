@@ -99,10 +99,9 @@ def pin(
         if source or requirements or base:
             pins[key] = FunctionPin(source, requirements, base)
     if (beside := _base_beside(project)) is not None:
-        old = project.lock.pins.get(SIDECAR_IMAGE, FunctionPin())
-        if upgraded is None or SIDECAR_IMAGE in upgraded:
-            old = FunctionPin()
-        if (base := _base(results, beside, old.base, with_images, problems)) is not None:
+        is_kept = upgraded is not None and SIDECAR_IMAGE not in upgraded
+        pin = project.sidecar_pin if is_kept else None
+        if (base := _base(results, beside, pin, with_images, problems)) is not None:
             pins[SIDECAR_IMAGE] = FunctionPin(base=base)
     return dict(sorted(pins.items())), tuple(problems)
 
@@ -122,7 +121,7 @@ def unpinned(
         if with_images and pin.base is None:
             problems += _unpinned_base(_base_of(descriptor))
     beside = _base_beside(project)
-    if with_images and beside is not None and SIDECAR_IMAGE not in project.lock.pins:
+    if with_images and beside is not None and project.sidecar_pin is None:
         problems += _unpinned_base(beside)
     return tuple(problems)
 
@@ -374,7 +373,7 @@ def _known_bases(project: Project, upgraded: Container[str]) -> dict[str, BasePi
         pin = project.lock.pins.get(key, FunctionPin()).base
         if pin is not None and descriptor.name not in upgraded and pin.written == descriptor.base:
             known[pin.written] = pin
-    pin = project.lock.pins.get(SIDECAR_IMAGE, FunctionPin()).base
+    pin = project.sidecar_pin
     if pin is not None and SIDECAR_IMAGE not in upgraded and pin.written == project.sidecar_base:
         known[pin.written] = pin
     return known

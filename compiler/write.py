@@ -43,7 +43,6 @@ _SHOWN_LINES = 20
 _MANY = 1_000
 """Changed files from which on folders are written by several processes: making a file is work."""
 
-
 _SHARES = 8
 """Of the files of one output folder; a process takes several where there are fewer processors."""
 

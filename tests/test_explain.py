@@ -198,7 +198,7 @@ def test_lines_of_which_nothing_is_known(sample: Path, capsys: pytest.CaptureFix
         assert main(["explain", place, "--path", str(sample)]) == 2
         return capsys.readouterr().err
 
-    assert "lines" in refused(f"{manifest}:100000")
+    assert "has no line 100000" in refused(f"{manifest}:100000")
     assert "no compile writes it" in refused(f"{sample / 'src/etl.py'}:1")
     assert "no run is called" in refused("nowhere.yaml:1")
     manifest.write_text(manifest.read_text() + "# by hand\n")

@@ -17,7 +17,6 @@ from gitopsc.model.compilation import Compilation, Compiled
 from gitopsc.model.diagnostic import has_errors
 from gitopsc.model.document import Document
 from gitopsc.model.names import cleaned
-from gitopsc.model.output import OutputFile
 from gitopsc.model.program import Program
 from gitopsc.report.explanation import Row, explain_run
 from gitopsc.report.line_origin import (
@@ -67,19 +66,19 @@ def explain_line(
         None,
     )
     if found is None and has_errors(compilation.diagnostics):
-        raise Refused(f"`{file}` comes from a compile, and this one has errors")
+        raise Refused(f"the project has errors, so the origin of `{file}` is unknown")
     if found is None:
         raise Refused(f"`{file}` has no run at line {line}, and no compile writes it")
     project, output = found
-    text = output.content.decode("utf-8", "replace")
-    if not 1 <= line <= text.count("\n") + 1:
-        raise Refused(f"`{file}` has {text.count(chr(10))} lines")
+    lines = output.content.decode("utf-8", "replace").removesuffix("\n").split("\n")
+    if not 1 <= line <= len(lines):
+        raise Refused(f"`{file}` has no line {line}: its last is {len(lines)}")
     with open(file, "rb") as stream:
         if stream.read() != output.content:
             what = f"{file} is not as a compile writes it: run `gitopsc compile`"
             print(f"gitopsc: {what}", file=sys.stderr)
     program = next(each for each in compilation.programs if each.project.folder == project.folder)
-    origin = _origin(compilation, project, program, output, LineOrigin(file, line))
+    origin = _origin(compilation, project, program, output.path, lines, LineOrigin(file, line))
     render = render_origin_json if arguments.format == "json" else render_origin
     sys.stdout.write(render(origin))
 
@@ -93,23 +92,24 @@ def _origin(
     compilation: Compilation,
     project: Compiled,
     program: Program,
-    output: OutputFile,
+    path: str,
+    lines: Sequence[str],
     origin: LineOrigin,
 ) -> LineOrigin:
-    text = output.content.decode("utf-8", "replace")
-    folder, _, rest = output.path.partition("/")
+    """Of a file of the output, at `path` in it."""
+    folder, _, rest = path.partition("/")
     if folder == "images" and "/" in rest:
-        return _of_image(program, rest, text.split("\n")[origin.line - 1], origin)
-    if folder != "manifests" or output.path.endswith("/kustomization.yaml"):
+        return _of_image(program, rest, lines[origin.line - 1], origin)
+    if folder != "manifests" or path.endswith("/kustomization.yaml"):
         return origin._replace(note="it is made of the whole project")
-    documents, _ = read_documents(output.path, text)
+    documents, _ = read_documents(path, "\n".join(lines))
     begun = [each for each in documents if each.span().line <= origin.line]
     document = begun[-1] if begun else documents[0]
     objects = [
         each
         for of, listed in compilation.objects
         for each in listed
-        if of is project and each.path == output.path
+        if of is project and each.path == path
     ]
     made = _object_of(document, objects, origin.line)
     origin = origin._replace(
@@ -117,7 +117,7 @@ def _origin(
         environment=made.environment,
     )
     if made.run is None:
-        return origin_in_manifest(origin, document, (), text.split("\n"))
+        return origin_in_manifest(origin, document, (), lines)
     resolution = next(
         each
         for each in compilation.resolutions
@@ -126,7 +126,7 @@ def _origin(
     rows: Sequence[Row] = ()
     if any(each.name == made.run for each in resolution.runs):  # and no build
         rows = explain_run(resolution, made.run, (), ()).sections[0].rows
-    return origin_in_manifest(origin._replace(run=made.run), document, rows, text.split("\n"))
+    return origin_in_manifest(origin._replace(run=made.run), document, rows, lines)
 
 
 def _object_of(document: Document, objects: Sequence[ClusterObject], line: int) -> ClusterObject:

@@ -65,6 +65,7 @@ _IDENTITY: Sequence[Pointer] = (
 
 
 _OURS = ("data", "function")
+"""The two containers of a job with data: the runner, and the one of the author's image."""
 
 
 class Patched(NamedTuple):

@@ -42,7 +42,7 @@ def locked_packages(
 
 def sidecar_problems(project: Project, place: Span) -> Iterator[Diagnostic]:
     """Of the image beside containers; `place` is where it is needed."""
-    pin = project.lock.pins.get(SIDECAR_IMAGE, FunctionPin()).base
+    pin = project.sidecar_pin
     if pin is not None and pin.written != project.sidecar_base:
         yield sentences.base_changed(SIDECAR_IMAGE, project.lock, SIDECAR_IMAGE, place)
 

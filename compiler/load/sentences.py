@@ -283,8 +283,8 @@ def newer_python(function: FunctionDescriptor, what: str, version: str, span: Sp
 def not_python(
     function: FunctionDescriptor, file: FunctionFile, error: NotPython, span: Span
 ) -> Diagnostic:
-    """`span` is the handler's name. Where its place is known, it is told there, and once for all
-    functions that have the file."""
+    """At the line of the file where that is in the project, the same for each of the functions that
+    use it; else at `span`, the handler's name."""
     message = f"`{file.path}` is not valid Python: {error} (line {error.line})"
     if file.origin is None and not function.source.inline_keys:
         hint = "fix it where it comes from; the rest of the file is not checked"

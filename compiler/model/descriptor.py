@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from gitopsc.model.controller import Controller
 from gitopsc.model.document import Document, Pointer
-from gitopsc.model.lock import FunctionPin, Lock
+from gitopsc.model.lock import BasePin, FunctionPin, Lock
 from gitopsc.model.patch import Patch
 from gitopsc.model.pod import Network, Pod
 from gitopsc.model.policy import Policies
@@ -525,8 +525,13 @@ class Project:
         return _with_version(self.python_image, _SIDECAR_PYTHON)
 
     @property
+    def sidecar_pin(self) -> BasePin | None:
+        """What the lock has of it, which may be of another `sidecar_base`."""
+        return self.lock.pins.get(SIDECAR_IMAGE, FunctionPin()).base
+
+    @property
     def pinned_sidecar_base(self) -> str:
-        pin = self.lock.pins.get(SIDECAR_IMAGE, FunctionPin()).base
+        pin = self.sidecar_pin
         if pin is None or pin.written != self.sidecar_base:
             return self.sidecar_base
         return f"{self.sidecar_base}@{pin.digest}"

@@ -76,7 +76,7 @@ def is_too_large(workload: Workload) -> bool:
 
 def is_too_large_for_a_cluster(workload: Workload) -> bool:
     values = (*(workload.spec.args or ()), *workload.variables.values())
-    return sum(len(each) for each in values if isinstance(each, str)) > OBJECT_LIMIT
+    return sum(len(each.encode()) for each in values if isinstance(each, str)) > OBJECT_LIMIT
 
 
 def needs_server_side(settings: str, *others: object) -> bool:

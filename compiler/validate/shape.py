@@ -113,6 +113,7 @@ _WORDS_OF_OTHERS: Mapping[str, Mapping[str, str]] = {
 """What other tools call a key of a run, and what to write instead, by how its kind begins."""
 
 _BOUND = re.compile(r"[<>=!~]=?\s*[0-9]")
+"""How a part of a requirement begins that has lost the part before it."""
 
 _BYTES = re.compile(r"(\d+(?:\.\d+)?) ?([kKmMgGtT])(i?)[bB]")
 """A size as people write it, and Kubernetes does not."""
