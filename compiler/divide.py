@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from gitopsc.model.files import SETTINGS_FILE
-from gitopsc.model.source import MOST_OF_DESCRIPTORS, SourceFile, Tree, Unreadable
+from gitopsc.model.files import MOST_OF_DESCRIPTORS, SETTINGS_FILE
+from gitopsc.model.source import SourceFile, Tree, Unreadable
 
 _PROJECT = re.compile(rb"""["']?\bkind["']?[ \t]*:[ \t]*["']?project\b""")
 

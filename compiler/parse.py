@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 from gitopsc.adapters.processes import learn
@@ -25,10 +25,10 @@ from gitopsc.model.diagnostic import (
     Diagnostic,
 )
 from gitopsc.model.document import Document
-from gitopsc.model.files import LOCK_FILE, SETTINGS_FILE
+from gitopsc.model.files import LOCK_FILE, MOST_OF_DESCRIPTORS, SETTINGS_FILE
 from gitopsc.model.lock import both_sides
 from gitopsc.model.memo import Memo, step_key
-from gitopsc.model.source import MOST_OF_DESCRIPTORS, SourceFile, Span, Tree, Unreadable
+from gitopsc.model.source import SourceFile, Span, Tree, Unreadable
 
 Keep = Callable[[str], bool]
 
@@ -55,9 +55,12 @@ _KIND_MISSPELT = re.compile(
 
 
 def parse(
-    tree: Tree, memo: Memo | None = None
+    tree: Tree, memo: Memo | None = None, among: Container[str] | None = None
 ) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
-    """Documents in the order of their files. Lists are documents of their own, one per item."""
+    """Documents in the order of their files. Lists are documents of their own, one per item.
+
+    Settings and locks are always read; descriptors `among` those files alone, where some are given.
+    """
     memo = memo or Memo()
     documents: list[Document] = []
     problems: list[Diagnostic] = []
@@ -73,13 +76,20 @@ def parse(
             problems += trouble
             filters[path.removesuffix(SETTINGS_FILE)] = _filter(found)
     folders = sorted(filters, key=len, reverse=True)
-    learn(memo, [file for path, file in tree.files.items() if path.endswith(_SUFFIXES)], _learn)
+    described = [
+        file
+        for path, file in tree.files.items()
+        if path.endswith(_SUFFIXES) and (among is None or path in among)
+    ]
+    learn(memo, described, _learn)
     for path, file in tree.files.items():
         if path.endswith(LOCK_FILE) and path.rpartition("/")[2] == LOCK_FILE:
             found, trouble = _read(file, memo, wanted=True, limit=_LOCK_SIZE_LIMIT)
             documents += found
             problems += trouble
-        if not path.endswith(_SUFFIXES) or _is_settings(path):
+    for file in described:
+        path = file.path
+        if _is_settings(path):
             continue
         owner = next((folder for folder in folders if path.startswith(folder)), None)
         if owner is None or filters[owner](path[len(owner) :]):

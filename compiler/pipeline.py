@@ -1,5 +1,5 @@
 """The stages in order: divide, parse, validate, normalize, load, screen, link, resolve, plan,
-excuse, emit, admit, combine.
+excuse, emit, admit, combine; and trace, for the next compile.
 
 Scan is before, write after. One error anywhere means that nothing is emitted. Every stage still
 runs on what it can, so that one compile shows every problem. What other commands alone need (pin,
@@ -27,6 +27,7 @@ from gitopsc.model.consequence import Difference, Review
 from gitopsc.model.descriptor import Project
 from gitopsc.model.diagnostic import LOCK_CODES, Diagnostic, has_errors
 from gitopsc.model.files import LOCK_FILE
+from gitopsc.model.footprint import Scope, Trace
 from gitopsc.model.lock import FunctionPin, Lock
 from gitopsc.model.memo import Memo, content_key
 from gitopsc.model.names import project_name
@@ -40,6 +41,7 @@ from gitopsc.parse import parse
 from gitopsc.plan import plan
 from gitopsc.resolve import resolve
 from gitopsc.screen import screen
+from gitopsc.trace import trace
 from gitopsc.validate import validate
 
 _MANY = 1_500
@@ -74,11 +76,16 @@ class _Read:
 
 
 def _front_end(
-    tree: Tree, *, fetches: bool | None = None, makes_lock: bool = False, memo: Memo | None = None
+    tree: Tree,
+    *,
+    fetches: bool | None = None,
+    makes_lock: bool = False,
+    memo: Memo | None = None,
+    scope: Scope | None = None,
 ) -> _Read:
     """`fetches` says whether builders fetch sources, whatever the settings say; a lock that is made
     anew may be broken."""
-    documents, syntax = parse(tree, memo)
+    documents, syntax = parse(tree, memo, scope and scope.files)
     projects, grammar = validate(tree, documents)
     faults = _unlocked(syntax) if makes_lock else syntax
     broken = {_owner(fault.span.path, projects) for fault in faults if has_errors([fault])}
@@ -88,6 +95,8 @@ def _front_end(
             project, dialect = normalize(project, tree)
             if fetches is not None:
                 project = replace(project, fetches=fetches)
+            if scope is not None:
+                project = replace(project, is_whole=False, described=scope.described)
             functions, loading = load(project, tree, memo)
             fronts.append(_Front(project, functions, (*dialect, *loading)))
     return _Read(projects, tuple(fronts), (*syntax, *grammar))
@@ -104,10 +113,14 @@ def compile_tree(
 
 
 def compile_part(
-    tree: Tree, memo: Memo | None = None, kept: Mapping[str, Container[str]] | None = None
+    tree: Tree,
+    memo: Memo | None = None,
+    kept: Mapping[str, Container[str]] | None = None,
+    scope: Scope | None = None,
 ) -> Compilation:
-    """The same for one part of a divided tree; what `memo` knows is not done again."""
-    read = _front_end(tree, memo=memo)
+    """The same for one part of a divided tree; what `memo` knows is not done again. With a `scope`,
+    of a project what is in that alone."""
+    read = _front_end(tree, memo=memo, scope=scope)
     diagnostics = [*read.every_diagnostic]
     programs = []
     resolved: list[Resolution] = []
@@ -122,9 +135,12 @@ def compile_part(
         programs.append(program)
         resolved += resolutions
         diagnostics += binding
-        diagnostics += excuse(front.project, (*screened, *limits), is_whole=sound)
+        is_whole = sound and front.project.is_whole
+        diagnostics += excuse(front.project, (*screened, *limits), is_whole=is_whole)
         if planned is not None:
-            if kept is not None:
+            if scope is not None:
+                planned = planned.only(_nodes(program, scope.affected))
+            elif kept is not None:
                 planned = planned.only(kept.get(front.project.prefix, ()))
             plans.append((program, planned))
     compiled = {program.project.folder: _short(program) for program in programs}
@@ -133,7 +149,8 @@ def compile_part(
         for program, planned in plans:
             emission = emit(planned, memo)
             diagnostics += emission.problems
-            diagnostics += admit(planned, emission.files, tree.previous)
+            if scope is None:  # behind a face is nothing that a cluster may refuse
+                diagnostics += admit(planned, emission.files, tree.previous)
             emitted.append((compiled[program.project.folder], emission))
     if has_errors(diagnostics):
         emitted = []
@@ -168,22 +185,41 @@ def _taken(planned: Plan) -> Iterator[Taken]:
                 yield Taken(*where, "external secret", secret.name)
 
 
+def _nodes(program: Program, files: Container[str]) -> frozenset[str]:
+    """Those of the lineage that some files describe."""
+    runs = (run.name for run in program.runs if run.descriptor.path in files)
+    builds = (each.name for each in program.builds if each.merged.descriptor.path in files)
+    functions = (each.unique_name for each in program.functions if each.descriptor.path in files)
+    return frozenset(
+        (*(f"run/{name}" for name in (*runs, *builds)), *(f"function/{each}" for each in functions))
+    )
+
+
+def trace_part(compilation: Compilation) -> Trace | None:
+    """None where a part has no project or several, or has errors."""
+    if len(compilation.projects) != 1 or len(compilation.outputs) != 1:
+        return None
+    return trace(compilation.programs[0], compilation.resolutions, compilation.outputs[0][1])
+
+
 def compile_parts(
     tree: Tree,
     recall: Callable[[Tree], Compilation | None],
-    memory_of: Callable[[Tree], AbstractContextManager[Memo]] = lambda _: nullcontext(Memo()),
+    memory_of: Callable[[Tree], AbstractContextManager[Memo]] | None = None,
 ) -> tuple[Compilation, tuple[tuple[Tree, Compilation], ...]]:
     """The same without programs, plans and objects, and what each part gave.
 
     What `recall` knows of a part is not compiled again; many others are, in several processes.
-    `memory_of` lends the memo of one that is, and keeps what comes of it.
+    `memory_of` lends the memo of one that is, and keeps what comes of it; without, nothing is kept,
+    and nothing traced.
     """
 
     def compiled_with_memo(part: Tree) -> Compilation:
-        with memory_of(part) as memo:
+        with memory_of(part) if memory_of is not None else nullcontext(Memo()) as memo:
             compilation = compile_part(part, memo)
         return replace(
             compilation,
+            trace=trace_part(compilation) if memory_of is not None else None,
             programs=(),
             resolutions=(),
             plans=(),

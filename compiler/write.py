@@ -19,6 +19,7 @@ from typing import NamedTuple
 from gitopsc.adapters.atomic import lock_now, replace_file
 from gitopsc.adapters.folder import owned_by, owned_on_all_sides, tracked_below
 from gitopsc.adapters.git import kept_with_lf
+from gitopsc.adapters.memory import Stamp, stamp_at
 from gitopsc.adapters.processes import spread
 from gitopsc.model.diagnostic import (
     BUSY,
@@ -32,7 +33,7 @@ from gitopsc.model.diagnostic import (
 )
 from gitopsc.model.files import OWNERSHIP_LIST
 from gitopsc.model.output import Change, OutputFile
-from gitopsc.model.ownership import is_mark, is_marked
+from gitopsc.model.ownership import OwnershipList, is_mark, is_marked
 from gitopsc.model.source import Span
 
 _TEMPORARY = ".gitopsc-tmp"
@@ -48,17 +49,27 @@ _SHARES = 8
 
 
 class Target(NamedTuple):
-    """An output folder, how people see it (`shown` goes before its files), and what it holds."""
+    """An output folder, how people see it (`shown` goes before its files), and what it holds.
+
+    With `listed`, `files` are only some of that: the others are as they were when the list of what
+    the folder owns had this stamp, which every write changes.
+    """
 
     folder: Path
     shown: str
     files: tuple[OutputFile, ...]
+    listed: Stamp | None = None
+
+
+class Superseded(Exception):
+    """Another compile has written to a folder of which only some files were given."""
 
 
 def write(targets: Sequence[Target]) -> tuple[tuple[Change, ...], tuple[Diagnostic, ...]]:
     """Makes each folder hold exactly these files of ours; returns what changed, sorted.
 
     All folders are locked and compared before the first is written: a refusal changes nothing.
+    Raises Superseded.
     """
     try:
         with ExitStack() as locks:
@@ -83,7 +94,7 @@ def write(targets: Sequence[Target]) -> tuple[tuple[Change, ...], tuple[Diagnost
 
 
 def drift(targets: Sequence[Target]) -> tuple[tuple[Change, ...], tuple[Diagnostic, ...]]:
-    """What `write` would change. Touches nothing."""
+    """What `write` would change. Touches nothing. Raises Superseded."""
     try:
         changes, problems = _compare(targets)
         return () if has_errors(problems) else _flat(changes), problems
@@ -106,6 +117,8 @@ def _compare(targets: Sequence[Target]) -> tuple[_Changes, tuple[Diagnostic, ...
     changes: _Changes = {}
     problems: list[Diagnostic] = []
     for target in targets:
+        if target.listed not in (None, stamp_at(f"{target.folder}/{OWNERSHIP_LIST}")):
+            raise Superseded
         changes[target.shown] = _differences(target, problems)
     return changes, in_order(problems)
 
@@ -115,7 +128,7 @@ def _differences(target: Target, problems: list[Diagnostic]) -> tuple[Change, ..
         problems.append(_in_the_way(target.shown, "a file"))
         return ()
     folder = os.fspath(target.folder)
-    owned, unknown = owned_on_all_sides(target.folder)
+    owned, unknown = _owned(target)
     problems += [_unknown_line(target, *each) for each in unknown[:_SHOWN_LINES]]
     with_lf = cache(lambda: kept_with_lf(os.path.realpath(folder)))
     reached: dict[str, bool] = {}
@@ -153,6 +166,12 @@ def _differences(target: Target, problems: list[Diagnostic]) -> tuple[Change, ..
         else:
             problems.append(_kept(target, path))
     return _without_the_list(target, changes)
+
+
+def _owned(target: Target) -> OwnershipList:
+    if target.listed is not None:
+        return OwnershipList(frozenset(file.path for file in target.files))
+    return owned_on_all_sides(target.folder)
 
 
 def _is_with_crlf(content: bytes, place: str) -> bool:
@@ -272,7 +291,9 @@ def _apply(work: tuple[Target, Sequence[Change]]) -> None:
         return
     contents = {file.path: file.content for file in target.files}
     paths = {change.path.removeprefix(target.shown + "/"): change.action for change in changes}
-    owned_before = owned_on_all_sides(target.folder).paths
+    owned_before = _owned(target).paths
+    if target.listed is not None:
+        contents[OWNERSHIP_LIST] = (target.folder / OWNERSHIP_LIST).read_bytes()
     owned_after = contents.keys() - {OWNERSHIP_LIST}
     made: set[str] = set()
 
@@ -326,7 +347,9 @@ def _replace(folder: str, path: str, content: bytes, made: set[str]) -> None:
 def _remove_leftovers(target: Target) -> None:
     """What a compile that was killed has left beside a file that it wrote."""
     folder = os.fspath(target.folder)
-    paths = {*(file.path for file in target.files), *owned_by(folder).paths}
+    paths = {file.path for file in target.files}
+    if target.listed is None:
+        paths |= owned_by(folder).paths
     reached: dict[str, bool] = {}
     for parent, path in {path.rpartition("/")[0]: path for path in paths}.items():
         if _is_reachable(target, path, reached, []):  # by way of no link

@@ -28,6 +28,8 @@ STAGES = (
         "emit",
         "admit",
         "combine",
+        "trace",
+        "narrow",
         "write",
         "pin",
         "tidy",
@@ -40,7 +42,7 @@ STAGES = (
         "select",
     ),
 )
-PURE = (*STAGES[1:14], "pipeline", "model", "report")
+PURE = (*STAGES[1:16], "pipeline", "revise", "model", "report")
 """What touches no file, no clock, no environment and no random source."""
 
 LOOKS = {
@@ -59,7 +61,7 @@ IMPURE_MODULES = {
 CLOCKLESS = {"from time import gmtime, strftime"}
 """What shows a time that is given."""
 
-LAYERS = ("model", "adapters", "report", " ".join(STAGES), "pipeline", "commands", "cli")
+LAYERS = ("model", "adapters", "report", " ".join(STAGES), "pipeline", "revise", "commands", "cli")
 """From the bottom up; a module imports from layers below its own only."""
 
 DOORS = {

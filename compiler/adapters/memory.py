@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 from gitopsc.adapters.cache import cache_folder, cache_home, keep_private, read_private
+from gitopsc.model.files import MOST_OF_DESCRIPTORS
 from gitopsc.model.memo import KEY_SIZE, Memo, content_key
 
 _WIDTH = 5
@@ -47,7 +48,7 @@ _KEPT = 200
 """Memories in the cache; the oldest go."""
 
 _KEPT_STEPS = 2_000
-"""The same of what is known of steps, one for each part of a repository."""
+"""The same of what is known of steps, and of traces: one for each part of a repository."""
 
 Stamp = tuple[int, int, int, int, int]
 Names = tuple[tuple[str, bool], ...]
@@ -59,7 +60,7 @@ class Part(NamedTuple):
     `names` are the inputs as they are listed, with their executable bits; `read` those that the
     outputs are made of. `stamps` and `contents` have numbers and a digest for each path; `racy` are
     the indexes of those that were young. `folders` are those of the outputs, none of which may
-    become a link. `result` is plain data.
+    become a link. `result` is plain data, and `trace` the digest of what is kept beside it.
     """
 
     names: Names
@@ -70,28 +71,62 @@ class Part(NamedTuple):
     read: tuple[str, ...]
     folders: tuple[tuple[str, int], ...]
     result: Any
+    trace: bytes
 
-    def freshened(self) -> Part | None:
-        """Itself where nothing has changed, with new times where only those have; else None."""
+    def compared(self) -> tuple[Part, tuple[str, ...]] | None:
+        """Itself with the times of now, and the inputs in which something else is written; None
+        where more has changed than that."""
         if _folders(path for path, _ in self.folders) != self.folders:
             return None
         began = time.time_ns()
         stamps = _stamps(self.paths)
         if stamps == self.stamps and all(map(self._is_as_it_was, self.racy)):
-            return self
+            return self, ()
         before, now = array("q", self.stamps), array("q", stamps)
+        changed = []
         for index in range(len(self.paths)):
             old, new = (each[index * _WIDTH : (index + 1) * _WIDTH] for each in (before, now))
             if old == new and index not in self.racy:
                 continue
-            is_like = (old[_SIZE], old[_MODE]) == (new[_SIZE], new[_MODE])
-            is_like = is_like and not stat.S_ISLNK(new[_MODE])  # which may lead elsewhere
-            if not is_like or not self._is_as_it_was(index):
+            if old[_MODE] != new[_MODE] or stat.S_ISLNK(new[_MODE]):  # which may lead elsewhere
                 return None
-        return self._replace(stamps=stamps, racy=_young(now, began))
+            is_like = old[_SIZE] == new[_SIZE]
+            if self._is_unread(index):
+                is_like = new[_SIZE] <= MOST_OF_DESCRIPTORS
+            if not is_like or not self._is_as_it_was(index):
+                if index >= len(self.names):
+                    return None
+                changed.append(self.paths[index])
+        return self._replace(stamps=stamps, racy=_young(now, began)), tuple(changed)
+
+    def stamp(self, path: str) -> Stamp:
+        """Of one of the paths, when it was last looked at."""
+        at = self.paths.index(path) * _WIDTH
+        changed, inode_changed, size, inode, mode = array("q", self.stamps)[at : at + _WIDTH]
+        return changed, inode_changed, size, inode, mode
+
+    def revised(
+        self, files: Mapping[str, tuple[Stamp, bytes | None]], trace: bytes, began: int
+    ) -> Part:
+        """With the stamps of some files, and digests of what they have now, where that is new.
+        `began` is when inputs were first looked at, in nanoseconds."""
+        stamps, contents = array("q", self.stamps), bytearray(self.contents)
+        for index, path in enumerate(self.paths):
+            if path in files:
+                stamp, content = files[path]
+                stamps[index * _WIDTH : (index + 1) * _WIDTH] = array("q", stamp)
+                if content is not None:
+                    contents[index * KEY_SIZE : (index + 1) * KEY_SIZE] = content
+        racy = tuple(sorted({*self.racy, *_young(stamps, began)}))
+        return self._replace(
+            stamps=stamps.tobytes(), contents=bytes(contents), racy=racy, trace=trace
+        )
+
+    def _is_unread(self, index: int) -> bool:
+        """Nothing is made of what is in a file that nobody has read."""
+        return self.contents[index * KEY_SIZE : (index + 1) * KEY_SIZE] == UNREAD
 
     def _is_as_it_was(self, index: int) -> bool:
-        """Nothing is made of what is in a file that nobody has read."""
         known = self.contents[index * KEY_SIZE : (index + 1) * KEY_SIZE]
         return known == UNREAD or (known != UNKNOWN and _hash(self.paths[index]) == known)
 
@@ -143,6 +178,24 @@ def remembered_steps(*name: object) -> Iterator[Memo]:
         keep_private(place, _dumped(memo.used))
 
 
+def keep_trace(trace: Any, *name: object) -> bytes:
+    """Keeps plain data under a name, and gives what it is recalled by."""
+    content = _dumped(trace)
+    place = _place_of_trace(name)
+    _forget_the_oldest(os.path.dirname(place), _KEPT_STEPS)
+    return content_key(content) if keep_private(place, content) else b""
+
+
+def recall_trace(key: bytes, *name: object) -> Any:
+    """None where it is gone, or of another compile than the one that `key` is of."""
+    content = read_private(_place_of_trace(name))
+    return _loaded(content) if content is not None and content_key(content) == key else None
+
+
+def _place_of_trace(name: object) -> str:
+    return cache_folder("traces", digest(repr(name).encode("utf-8", "surrogateescape")).hex())
+
+
 def _dumped(value: Any) -> bytes:
     """With a checksum before it, for `marshal` may crash on what is damaged."""
     content = marshal.dumps(value)
@@ -180,6 +233,7 @@ def part(
     targets: Sequence[str] = (),
     others: Sequence[str] = (),
     began: int = 0,
+    trace: bytes = b"",
 ) -> Part:
     """Inputs as they were before they were read, with digests of their contents; outputs with
     theirs.
@@ -200,7 +254,7 @@ def part(
     below = {os.path.dirname(path) for path, _ in outputs}
     folders = _folders(sorted({*targets, *below, *map(os.path.dirname, below)}))
     stamps = (numbers + later).tobytes()
-    return Part(names, paths, stamps, b"".join(contents), racy, read, folders, result)
+    return Part(names, paths, stamps, b"".join(contents), racy, read, folders, result, trace)
 
 
 def _young(numbers: array[int], seen: int) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -39,35 +39,49 @@ from gitopsc.model.diagnostic import (
     has_errors,
     in_order,
 )
-from gitopsc.model.files import OWNERSHIP_LIST
-from gitopsc.model.memo import Memo
+from gitopsc.model.files import BAKE_FILE, MOST_OF_DESCRIPTORS, OWNERSHIP_LIST
+from gitopsc.model.footprint import Trace
+from gitopsc.model.memo import Memo, content_key
 from gitopsc.model.output import Change, OutputFile, Status
 from gitopsc.model.previous import Previous
 from gitopsc.model.printable import printable
-from gitopsc.model.source import MOST_OF_DESCRIPTORS, SourceFile, Span, Tree
+from gitopsc.model.source import SourceFile, Span, Tree, Unreadable
 from gitopsc.pipeline import compile_parts, compile_tree, link_tree
 from gitopsc.report.text import render_counts
+from gitopsc.revise import revise
 from gitopsc.select import Unselected
-from gitopsc.write import Target, drift, write
+from gitopsc.write import Superseded, Target, drift, write
 
 
 class Request(NamedTuple):
     """What was asked for, and what is known of before.
 
-    `base` is the commit that clusters have. `fresh` are the parts that are remembered, and whose
-    files are the same. `began` is when that was looked at, in nanoseconds.
+    `base` is the commit that clusters have. `known` are the parts that are remembered, each with
+    the inputs in which something else is written now, of which there may be none. `began` is when
+    that was looked at, in nanoseconds.
     """
 
     arguments: argparse.Namespace
     listing: Listing
     base: Base
     key: bytes
-    fresh: Mapping[str, memory.Part]
+    known: Mapping[str, tuple[memory.Part, Sequence[str]]]
     began: int
 
 
+class _Revision(NamedTuple):
+    """What is new in a part of which the rest is as it was: inputs, by their paths below the root,
+    files of its output, and the trace."""
+
+    part: memory.Part
+    changed: Sequence[str]
+    files: tuple[OutputFile, ...]
+    trace: Trace
+
+
 class _Result(NamedTuple):
-    """`made` are the files of projects that were compiled; `recalled` the parts that were not.
+    """`made` are the files of projects that were compiled; `recalled` the parts that were not, and
+    `revised` those of which some files were.
 
     `previous` is what clusters have.
     """
@@ -77,13 +91,16 @@ class _Result(NamedTuple):
     compilation: Compilation
     parts: tuple[tuple[Tree, Compilation], ...]
     recalled: Mapping[str, memory.Part]
+    revised: Mapping[str, _Revision]
     targets: Mapping[Compiled, Target]
     made: Mapping[Compiled, tuple[OutputFile, ...]]
 
     @property
     def file_count(self) -> int:
-        kept = sum(len(part.paths) - len(part.names) for part in self.recalled.values())
-        return kept + sum(len(files) for files in self.made.values())
+        known = [*self.recalled.values(), *(each.part for each in self.revised.values())]
+        kept = sum(len(part.paths) - len(part.names) for part in known)
+        whole = (target for target in self.targets.values() if target.listed is None)
+        return kept + sum(len(target.files) for target in whole)
 
     @property
     def shown_targets(self) -> tuple[tuple[str, str], ...]:
@@ -98,10 +115,14 @@ def compile_changed(request: Request) -> int:
     is_part = selects(arguments)
     try:
         result, problems = _compile(request)
+        try:
+            changes, refused = _write(result, problems, check=arguments.check, is_part=is_part)
+        except Superseded:
+            result, problems = _compile(request._replace(known={}))
+            changes, refused = _write(result, problems, check=arguments.check, is_part=is_part)
     except (GitRefused, Unselected) as error:
         print(f"gitopsc compile: {error}", file=sys.stderr)
         return 2
-    changes, refused = _write(result, problems, check=arguments.check, is_part=is_part)
     diagnostics = in_order((*problems, *refused))
     status = _status(diagnostics, changes, check=arguments.check)
     report = _Report(arguments.format, result.reading, diagnostics, result.file_count)
@@ -121,19 +142,25 @@ def _compile(request: Request) -> tuple[_Result, list[Diagnostic]]:
     arguments = request.arguments
     reading = read(arguments.path, request.listing)
     # How many projects there are decides where each is written.
-    fresh = {} if arguments.output is not None else request.fresh
+    known = {} if arguments.output is not None else request.known
     recalled: dict[str, memory.Part] = {}
+    revised: dict[str, _Revision] = {}
 
     def recall(tree: Tree) -> Compilation | None:
-        part = fresh.get(_name(tree))
+        part, changed = known.get(_name(tree), (None, ()))
         if part is None or part.names != _names(tree):
             return None
-        recalled[_name(tree)] = part
-        return Compilation.from_plain(part.result)
+        before = Compilation.from_plain(part.result)
+        if not changed:
+            recalled[_name(tree)] = part
+            return before
+        revision = _revision(reading, tree, part, changed, before)
+        if revision is None:
+            return None
+        revised[_name(tree)] = revision
+        return replace(before, outputs=((before.projects[0], revision.files),))
 
     def memory_of(tree: Tree) -> AbstractContextManager[Memo]:
-        if arguments.no_cache:
-            return nullcontext(Memo())
         return memory.remembered_steps(tree.folder, tree.part)
 
     compilation = Compilation()
@@ -143,22 +170,54 @@ def _compile(request: Request) -> tuple[_Result, list[Diagnostic]]:
     if not has_errors(problems) and selects(arguments):
         compilation = _selected(tree, arguments)
     elif not has_errors(problems):
-        compilation, parts = compile_parts(tree, recall, memory_of)
+        compilation, parts = compile_parts(tree, recall, None if arguments.no_cache else memory_of)
     made = dict(compilation.outputs)
     targets = {
         project: _target(reading, project, made.get(project, ()), arguments.output, compilation)
         for project in compilation.projects
     }
-    known = {os.path.realpath(target.folder) for target in targets.values()}
+    folders = {os.path.realpath(target.folder) for target in targets.values()}
     problems += [
         problem
         for problem in reading.placed(compilation.diagnostics)
-        if problem.code is not ORPHANED_OUTPUT or os.path.realpath(problem.span.path) not in known
+        if problem.code is not ORPHANED_OUTPUT or os.path.realpath(problem.span.path) not in folders
     ]
     if not has_errors(problems):
         problems += _unusable(reading, targets, arguments.output)
-    result = _Result(reading, tree.previous, compilation, parts, recalled, targets, made)
+    for tree, part in parts:
+        if _name(tree) in revised:
+            project = part.projects[0]
+            targets[project] = _some_of(targets[project], revised[_name(tree)])
+    result = _Result(reading, tree.previous, compilation, parts, recalled, revised, targets, made)
     return result, problems
+
+
+def _revision(
+    reading: Reading,
+    tree: Tree,
+    part: memory.Part,
+    changed: Sequence[str],
+    before: Compilation,
+) -> _Revision | None:
+    """None where all of the part has to be compiled."""
+    root = os.path.realpath(reading.root)
+    trace = memory.recall_trace(part.trace, root, tree.part)
+    if trace is None:
+        return None
+    paths = [path.removeprefix(f"{root}/") for path in changed]
+    found = revise(tree, Trace.from_plain(trace), before.diagnostics, paths)
+    if found is None:
+        return None
+    files, revised = found
+    output = f"{root}/{before.projects[0].prefix}{before.projects[0].output}"
+    is_known = {f"{output}/{file.path}" for file in files} <= {*part.paths}
+    return _Revision(part, paths, files, revised) if is_known else None
+
+
+def _some_of(target: Target, revision: _Revision) -> Target:
+    """The target of a part of which the rest is there."""
+    folder = os.path.realpath(target.folder)
+    return target._replace(listed=revision.part.stamp(f"{folder}/{OWNERSHIP_LIST}"))
 
 
 def _selected(tree: Tree, arguments: argparse.Namespace) -> Compilation:
@@ -219,7 +278,7 @@ def _among(changes: Iterable[Change], targets: Iterable[Target]) -> tuple[Change
     return tuple(each for each in changes if each.path in own)
 
 
-_OF_ALL = (OWNERSHIP_LIST, "images/docker-bake.json", "reports/lineage.json")
+_OF_ALL = (OWNERSHIP_LIST, BAKE_FILE, "reports/lineage.json")
 """Files that speak of all of a project."""
 
 
@@ -275,9 +334,28 @@ def _known(root: str, result: _Result, began: int) -> dict[str, memory.Part]:
     """What is to be remembered of each part."""
     known = dict(result.recalled)
     for tree, compilation in result.parts:
-        if _name(tree) not in result.recalled:
+        if _name(tree) in result.revised:
+            revision = result.revised[_name(tree)]
+            project = compilation.projects[0]
+            known[_name(tree)] = _revised(root, tree, project, result, revision, began)
+        elif _name(tree) not in result.recalled:
             known[_name(tree)] = _part(root, tree, compilation, result, began)
     return known
+
+
+def _revised(
+    root: str, tree: Tree, project: Compiled, result: _Result, revision: _Revision, began: int
+) -> memory.Part:
+    folder = os.path.realpath(result.targets[project].folder)
+    written = {f"{folder}/{file.path}": content_key(file.content) for file in revision.files}
+    files: dict[str, tuple[memory.Stamp, bytes | None]] = {
+        place: (memory.stamp_at(place), content) for place, content in written.items()
+    }
+    for file in (tree.files[path] for path in revision.changed):
+        files[f"{root}/{file.path}"] = file.stamp or memory.GONE, content_key(file.content)
+    files[f"{folder}/{OWNERSHIP_LIST}"] = memory.stamp_at(f"{folder}/{OWNERSHIP_LIST}"), None
+    trace = memory.keep_trace(revision.trace.plain(), root, tree.part)
+    return revision.part.revised(files, trace, began)
 
 
 def _part(
@@ -301,16 +379,23 @@ def _part(
         compilation.plain(),
         targets=[os.path.join(root, project.folder, project.output) for project in projects],
         began=began,
+        trace=memory.keep_trace(compilation.trace.plain(), root, tree.part)
+        if compilation.trace is not None
+        else b"",
     )
 
 
 def _content(file: SourceFile, compilation: Compilation) -> bytes:
-    """The digest of what was read, in this process or in another.
+    """The digest of what was read, in this process or in another, or by Git, whose own files say
+    what is a part of every clone.
 
     Of a larger file than descriptors are in, the beginning may have been looked at.
     """
     if file.path in compilation.contents:
         return compilation.contents[file.path]
+    if file.path.rpartition("/")[2].startswith(".git") and not file.is_link:
+        with suppress(Unreadable):
+            return content_key(file.content)
     return memory.UNKNOWN if file.is_link or file.size > MOST_OF_DESCRIPTORS else memory.UNREAD
 
 
@@ -364,15 +449,15 @@ def _unusable(
 
     Outside the folder that is compiled, it is only written to when somebody has `chosen` so.
     """
+    root = os.path.realpath(reading.root)
     folders = {project.folder for project in targets}
     folders |= {path.rpartition("/")[0] for project in targets for path in project.read}
-    inputs = {os.path.realpath(os.path.join(reading.root, each)) for each in folders}
+    inputs = {f"{root}/{each}".rstrip("/") for each in folders}  # no link leads to what is read
     around: set[str] = set()
     for path in inputs:
         while path not in around:
             around.add(path)
             path = os.path.dirname(path)
-    root = os.path.realpath(reading.root)
     problems = []
     for target in targets.values():
         folder = os.path.realpath(target.folder)

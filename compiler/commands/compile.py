@@ -72,23 +72,24 @@ def run(arguments: argparse.Namespace) -> int:
     key = memory.key(root, os.getcwd(), chosen, *shown)
     remembered = None if arguments.no_cache else memory.recall(key)
     parts = remembered.parts if remembered is not None else {}
-    found = {name: part.freshened() for name, part in parts.items()}
-    fresh = {name: part for name, part in found.items() if part is not None}
+    compared = {name: part.compared() for name, part in parts.items()}
+    known = {name: each for name, each in compared.items() if each is not None}
     if remembered is not None and not _has_base(remembered, root, base):
-        fresh = {}
-    elif remembered is not None and len(fresh) == len(parts):
+        known = {}
+    elif remembered is not None and not any(each is None or each[1] for each in compared.values()):
         targets = [folder for folder, _ in remembered.targets]
         is_same = remembered.listing == listing_digest(root, listing, targets)
         if is_same:
             sys.stdout.write(remembered.printed[0])
             sys.stderr.write(remembered.printed[1])
-            if any(fresh[name] is not part for name, part in parts.items()):
+            if any(known[name][0] is not part for name, part in parts.items()):
+                fresh = {name: part for name, (part, _) in known.items()}
                 memory.remember(key, remembered._replace(parts=fresh))  # with the times of today
             read = [path for part in parts.values() for path in part.read]
             return staged_status(arguments, listing, remembered.targets, read)
     from gitopsc.commands.changed import Request, compile_changed
 
-    return compile_changed(Request(arguments, listing, base, key, fresh, began))
+    return compile_changed(Request(arguments, listing, base, key, known, began))
 
 
 def _has_base(remembered: memory.Memory, root: str, base: Base) -> bool:

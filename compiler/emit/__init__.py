@@ -13,13 +13,13 @@ from gitopsc.adapters.processes import learn
 from gitopsc.adapters.template import Text, render_yaml
 from gitopsc.emit import argo_workflows, kubernetes
 from gitopsc.emit.controllers import controller_manifest
-from gitopsc.emit.images import BuiltImage, bake_file, build_image, runner
+from gitopsc.emit.images import BuiltImage, bake_targets, build_image, runner
 from gitopsc.emit.patches import unmatched_patches
 from gitopsc.emit.pods import TARGET
 from gitopsc.emit.reports import lineage_report, requirements_report
-from gitopsc.model.artifact import ClusterObject, Emission, Manifest
+from gitopsc.model.artifact import ClusterObject, Emission, Manifest, bake_file
 from gitopsc.model.diagnostic import Diagnostic
-from gitopsc.model.files import OWNERSHIP_LIST, manifest_folder
+from gitopsc.model.files import BAKE_FILE, OWNERSHIP_LIST, manifest_folder
 from gitopsc.model.memo import Memo
 from gitopsc.model.output import OutputFile, readable_json
 from gitopsc.model.plan import EnvironmentPlan, Plan
@@ -48,7 +48,7 @@ def emit(plan: Plan, memo: Memo | None = None) -> Emission:
                 files[f"images/runner/{path}"] = content
         for built in images.values():
             files |= built.files
-        files["images/docker-bake.json"] = readable_json(bake_file(plan, images.values())).encode()
+        files[BAKE_FILE] = readable_json(bake_file(bake_targets(plan, images.values()))).encode()
     for planned in plan.environments:
         name = planned.environment.name
         listed: dict[str | None, list[str]] = {group: [] for group in planned.groups}

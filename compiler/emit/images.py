@@ -229,7 +229,7 @@ def _wherever(plan: Plan, image: Image, built: Mapping[str, bytes]) -> str:
     return _dockerfile(plan, image, folder, source)
 
 
-def bake_file(plan: Plan, images: Iterable[BuiltImage]) -> Mapping[str, Any]:
+def bake_targets(plan: Plan, images: Iterable[BuiltImage]) -> Mapping[str, Mapping[str, Any]]:
     """Every image as a target for `docker buildx bake`, run from the project's folder. Dockerfiles
     are relative to the context of their target."""
     registries = sorted({each.environment.registry or "localhost" for each in plan.environments})
@@ -246,7 +246,7 @@ def bake_file(plan: Plan, images: Iterable[BuiltImage]) -> Mapping[str, Any]:
             targets[image.name]["ssh"] = ["default"]
         if secrets := builder_secrets(image):
             targets[image.name]["secret"] = secrets
-    return {"group": {"default": {"targets": sorted(targets)}}, "target": targets}
+    return targets
 
 
 def builder_secrets(image: Image) -> list[str]:

@@ -48,7 +48,7 @@ def link(
     problems += data.slips(functions.values())
     runs = without_circles_of_code(runs)
     order, found = order_runs(runs)
-    is_whole = len(runs) + len(builds) == len(symbols.runs)
+    is_whole = project.is_whole and len(runs) + len(builds) == len(symbols.runs)
     problems += [
         *found,
         *clock_problems(runs, is_whole=is_whole),

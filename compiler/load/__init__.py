@@ -73,7 +73,7 @@ def load(
     if (place := project.container_data) is not None:
         problems += sidecar_problems(project, place)
         locked.add(SIDECAR_IMAGE)
-    for name in sorted(project.lock.spans.keys() - locked):
+    for name in sorted(project.lock.spans.keys() - locked) if project.is_whole else ():
         problems.append(sentences.leftover_pin(name, project.lock.spans[name]))
     return functions, tuple(problems)
 

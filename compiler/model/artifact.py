@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.files import BAKE_FILE
 from gitopsc.model.output import OutputFile
 from gitopsc.model.store import RecordKey
 
@@ -75,8 +77,13 @@ class Emission(NamedTuple):
     problems: tuple[Diagnostic, ...] = ()
 
 
+def bake_file(targets: Mapping[str, Mapping[str, Any]]) -> Mapping[str, Any]:
+    """All images of a project, as JSON for `docker buildx bake`."""
+    return {"group": {"default": {"targets": sorted(targets)}}, "target": targets}
+
+
 def bake_command(folder: str, output: str) -> str:
     """What builds and pushes the images of a project, from where its command was started. The bake
     file is used from the project's folder."""
-    bake = f"docker buildx bake -f {output}/images/docker-bake.json --push"
+    bake = f"docker buildx bake -f {output}/{BAKE_FILE} --push"
     return f"(cd {folder} && {bake})" if folder else bake

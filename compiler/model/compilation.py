@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from gitopsc.model.artifact import ClusterObject
 from gitopsc.model.diagnostic import CODES, Diagnostic, Label
+from gitopsc.model.fix import Fix
+from gitopsc.model.footprint import Trace
 from gitopsc.model.output import OutputFile
 from gitopsc.model.plan import Plan
 from gitopsc.model.program import Program
@@ -58,7 +60,7 @@ class Compilation:
 
     `programs`, their `resolutions`, `plans` and `objects` are left out when nobody asks for them:
     they hold everything that was read. `contents` are digests of the files that were. `taken` are
-    the names that each project has in namespaces.
+    the names that each project has in namespaces; `trace` is that of a single project.
     """
 
     projects: tuple[Compiled, ...] = ()
@@ -71,6 +73,7 @@ class Compilation:
     is_empty: bool = True
     contents: Mapping[str, bytes] = field(default_factory=dict)
     taken: tuple[tuple[Compiled, tuple[Taken, ...]], ...] = ()
+    trace: Trace | None = None
 
     def plain(self) -> Any:
         """Without programs and outputs, and out of plain values that can be stored."""
@@ -98,13 +101,18 @@ class Compilation:
 def _plain(diagnostic: Diagnostic) -> Any:
     related = [(tuple(label.span), label.text) for label in diagnostic.related]
     place = tuple(diagnostic.span)
-    return diagnostic.code.id, diagnostic.message, place, diagnostic.hint, related
+    fix = diagnostic.fix and (diagnostic.fix.way, tuple(diagnostic.fix.span), diagnostic.fix.text)
+    how = diagnostic.private, diagnostic.allowed, fix
+    return diagnostic.code.id, diagnostic.message, place, diagnostic.hint, related, *how
 
 
 def _diagnostic(plain: Any) -> Diagnostic:
-    code, message, place, hint, related = plain
+    code, message, place, hint, related, private, allowed, fix = plain
     labels = tuple(Label(Span(*span), text) for span, text in related)
-    return Diagnostic(_CODES[code], message, Span(*place), hint, labels)
+    if fix is not None:
+        way, span, text = fix
+        fix = Fix(way, Span(*span), text)
+    return Diagnostic(_CODES[code], message, Span(*place), hint, labels, private, allowed, fix)
 
 
 _CODES = {code.id: code for code in CODES}

@@ -461,7 +461,8 @@ class Project:
     descriptors once they are in one dialect.
     Images start from `python_image`, where functions do not say from what.
     `is_sound` says that its settings have no errors, so that what they lack is really not there;
-    `fetches` that builders fetch sources, where they can.
+    `is_whole` that all its descriptors are here; `fetches` that builders fetch sources, where they
+    can.
     """
 
     name: str
@@ -472,6 +473,7 @@ class Project:
     place: Span
     described: frozenset[str]
     is_sound: bool = True
+    is_whole: bool = True
     fetches: bool = False
     choice: SourceChoice = field(default_factory=SourceChoice)
     lock: Lock = field(default_factory=Lock)

@@ -63,6 +63,11 @@ class Diagnostic:
     def severity(self) -> Severity:
         return self.code.severity if self.allowed is None else Severity.NOTE
 
+    @property
+    def places(self) -> tuple[Span, ...]:
+        """All that are told: its own, and the related ones."""
+        return (self.span, *(label.span for label in self.related))
+
     def __post_init__(self) -> None:
         """Whoever prints or keeps it, no secret of an input is in it."""
         message = self.message

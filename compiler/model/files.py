@@ -13,9 +13,15 @@ SETTINGS_FILE: Final = "gitopsc.yaml"
 LOCK_FILE = "gitopsc.lock"
 """In a project's folder; what `gitopsc lock` pinned."""
 
+BAKE_FILE = "images/docker-bake.json"
+"""In an output folder: how each image is built."""
+
 LOCAL_STORE = ".gitopsc/store"
 """The folder of a project that keeps what `gitopsc run` makes; it is never read as source."""
 
+MOST_OF_DESCRIPTORS = 4 * 1024 * 1024
+"""Bytes of the largest file with descriptors. A run's settings have to fit into a ConfigMap, and
+data belongs into data entities."""
 
 _ENVIRONMENT = "pyvenv.cfg"
 """In the folder of each virtual environment of Python."""

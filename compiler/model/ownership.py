@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from gitopsc.model.files import BAKE_FILE
+
 _WRITTEN = re.compile(
     r"images/docker-bake\.json"
     r"|images/runner/gitopsc_runner/.+"
@@ -84,7 +86,7 @@ def _marks(path: str) -> Iterator[tuple[str, str]]:
         yield path, _MANIFEST_MARK
     elif top == "reports":
         yield path, _REPORT_MARK
-    elif path == "images/docker-bake.json":
+    elif path == BAKE_FILE:
         yield path, _BAKE_MARK
     else:
         yield f"{folder}/Dockerfile.dockerignore", _IGNORE_MARK

@@ -39,11 +39,6 @@ MOST_BYTES = 64 * 1024 * 1024
 """Of a file, or of all files of a source: what is larger is data, which belongs into an entity."""
 
 
-MOST_OF_DESCRIPTORS = 4 * 1024 * 1024
-"""Bytes of the largest file with descriptors. A run's settings have to fit into a ConfigMap, and
-data belongs into data entities."""
-
-
 class Unreadable(Exception):
     """A file of the tree whose bytes cannot be had; the message says why, for people."""
 

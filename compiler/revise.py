@@ -1,0 +1,94 @@
+"""A part of which little has changed, and what is known of it -> what is new in its output.
+
+A change behind the faces of some files (`trace`) is compiled with what these need, and no more
+(`narrow`). Whether it was one shows afterwards: faces and diagnostics are compared. Where they are
+others, or too much depends on the change, the part is compiled as a whole. `tests/test_narrow.py`
+compares thousands of random changes with whole compiles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Container, Iterable, Mapping
+
+from gitopsc.model.artifact import bake_file
+from gitopsc.model.compilation import Compilation
+from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.files import BAKE_FILE
+from gitopsc.model.footprint import Footprint, Scope, Trace
+from gitopsc.model.memo import Memo
+from gitopsc.model.output import OutputFile, readable_json
+from gitopsc.model.source import Tree
+from gitopsc.narrow import narrow
+from gitopsc.pipeline import compile_part, trace_part
+
+
+def revise(
+    tree: Tree, known: Trace, told: Iterable[Diagnostic], changed: Collection[str]
+) -> tuple[tuple[OutputFile, ...], Trace] | None:
+    """What a change inside of some files of a part comes to: the files of its output that may be
+    other now, and the trace of all. `known` and `told` are the trace and the diagnostics of before.
+
+    None where all has to be compiled: where others may see the change, or there is more to tell.
+    """
+    memo = Memo()
+    moved: frozenset[str] = frozenset()
+    while (scope := narrow(known, changed, moved)) is not None:
+        compilation = compile_part(tree, memo, scope=scope)
+        traced = trace_part(compilation)
+        if traced is None or not _is_told(compilation.diagnostics, told, _beside(known, scope)):
+            return None
+        before = {path: known.footprints[path] for path in scope.files}
+        if _faces(traced.footprints) != _faces(before):
+            return None
+        new = {path for path in before if traced.footprints[path] != before[path]}
+        if new <= moved:
+            return _revised(compilation, known, traced)
+        if not new <= scope.affected:
+            return None
+        moved |= new
+    return None
+
+
+def _faces(footprints: Mapping[str, Footprint]) -> Mapping[str, Footprint]:
+    return {path: each._replace(computes=b"") for path, each in footprints.items()}
+
+
+def _beside(known: Trace, scope: Scope) -> frozenset[str]:
+    """The files that nothing in scope is written of."""
+    found = {*known.footprints}
+    found.update(*(each.sources for each in known.footprints.values()))
+    return frozenset(found - scope.affected).difference(
+        *(known.footprints[path].sources for path in scope.affected)
+    )
+
+
+def _is_told(
+    found: Iterable[Diagnostic], told: Iterable[Diagnostic], beside: Container[str]
+) -> bool:
+    """Whether the same is wrong, but for what is wrong with files `beside` alone: of those, not all
+    was looked at."""
+
+    def looked_at(diagnostics: Iterable[Diagnostic]) -> set[object]:
+        return {
+            (each.code, each.message, each.span, each.hint, each.related)
+            for each in diagnostics
+            if not all(span.path in beside for span in each.places)
+        }
+
+    return looked_at(found) == looked_at(told)
+
+
+def _revised(
+    compilation: Compilation, known: Trace, traced: Trace
+) -> tuple[tuple[OutputFile, ...], Trace]:
+    """Of the runs and images in scope. Files that speak of all runs have what is in faces, but for
+    the one with the names of images."""
+    (_, files), (_, objects) = compilation.outputs[0], compilation.objects[0]
+    own = {each.path for each in objects if each.run is not None}
+    found = [each for each in files if each.path in own or each.path.startswith("images/")]
+    images = {**known.images, **traced.images}
+    baked = OutputFile(BAKE_FILE, readable_json(bake_file(images)).encode())
+    return (
+        (*(each for each in found if each.path != BAKE_FILE), baked),
+        known._replace(footprints={**known.footprints, **traced.footprints}, images=images),
+    )

@@ -1,0 +1,226 @@
+"""Program, Resolutions and files -> Trace: which file matters to which, for a change to come.
+
+A file has a *face*: all in it that may matter to what others become. What a run is called with, how
+much it may take and what its code does are behind the face: of them, readers of its data take the
+compute digest, and nobody else anything. A change behind the faces is compiled with what the
+changed files need, and not with the rest (`narrow`). What is not known to be behind a face is in
+it, so a key that is new here is never overlooked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from gitopsc.model.descriptor import (
+    DEFAULT_TARGET,
+    FUNCTION_KINDS,
+    RUN_KINDS,
+    Descriptor,
+    Project,
+    RunDescriptor,
+)
+from gitopsc.model.files import BAKE_FILE
+from gitopsc.model.footprint import Footprint, Trace
+from gitopsc.model.memo import step_key
+from gitopsc.model.output import OutputFile
+from gitopsc.model.program import Function, Program, Run
+from gitopsc.model.reference import FunctionKey
+from gitopsc.model.resolution import Resolution
+from gitopsc.model.store import LOCAL_SCHEMES, scheme_of
+
+_METADATA = frozenset(("description", "labels"))
+_OF_RUNS = frozenset(("args", "init_parameters", "parameters"))
+_AMOUNTS = frozenset(("cpu", "disk", "mem"))
+"""Of other resources, reports tell that a cluster has to have them."""
+
+_MEANS_MORE = ("://", "${", "{{")
+"""What is in a text that names data, a service or what a trigger fills in."""
+
+
+def trace(
+    program: Program, resolutions: Sequence[Resolution], files: Iterable[OutputFile]
+) -> Trace | None:
+    """`files` are those of the output of a sound program. None where a change anywhere may matter
+    everywhere: a project file may hold copies of what is elsewhere, and Argo Workflows puts many
+    runs in one object."""
+    project = program.project
+    if any(each.target != DEFAULT_TARGET for each in project.environments):
+        return None
+    if any(descriptor.kind == "project" for descriptor in project.descriptors):
+        return None
+    needed = _Needed(program)
+    faces: dict[str, list[object]] = {}
+    needs: dict[str, set[str]] = {}
+    computes: dict[str, list[object]] = {}
+    sources: dict[str, set[str]] = {}
+    for descriptor in project.descriptors:
+        faces.setdefault(descriptor.path, []).append(_face(descriptor))
+    for run in program.runs:
+        needs.setdefault(run.descriptor.path, set()).update(needed.by_run(run))
+    for function in program.functions:
+        path = function.descriptor.path
+        faces[path].append(_code_face(function))
+        needs.setdefault(path, set()).update(needed.by_function(function.name))
+        sources.setdefault(path, set()).update(_sources(function))
+    for task in project.entities.tasks:
+        needs.setdefault(task.path, set()).update(needed.by_function(_function_of(task)))
+    for build in program.builds:
+        path = build.merged.descriptor.path
+        needs.setdefault(path, set()).update(needed.by_function(build.function.name))
+    for resolution in resolutions:
+        for resolved in resolution.runs:
+            made = computes.setdefault(resolved.run.descriptor.path, [])
+            made.append((resolved.name, resolved.compute))
+    baked = next((file.content for file in files if file.path == BAKE_FILE), b'{"target": {}}')
+    return Trace(
+        {
+            path: Footprint(
+                step_key("face", face),
+                step_key("computes", computes.get(path)),
+                tuple(sorted(needs.get(path, {path}) - {path})),
+                tuple(sorted(sources.get(path, ()))),
+                path in sources,
+            )
+            for path, face in faces.items()
+        },
+        tuple(sorted(_common(project))),
+        project.described,
+        json.loads(baked)["target"],
+    )
+
+
+class _Needed:
+    """The files of what is called by a name: all of that name, for which one is meant is decided
+    among them."""
+
+    def __init__(self, program: Program) -> None:
+        entities = program.project.entities
+        self._functions: dict[str, set[str]] = {}
+        self._data: dict[str, set[str]] = {}
+        self._runs = {run.name: run.descriptor.path for run in program.runs}
+        for function in entities.functions:
+            self._functions.setdefault(function.name, set()).add(function.path)
+        for task in entities.tasks:
+            self._functions.setdefault(_function_of(task), set()).add(task.path)
+        for build in program.builds:
+            files = self._functions.setdefault(build.function.name, set())
+            files.add(build.merged.descriptor.path)
+        for data in entities.data:
+            self._data.setdefault(data.name, set()).add(data.path)
+        for run in program.runs:
+            for name in {*(each.key.name for each in run.outputs), *_named(run.function, "makes")}:
+                self._data.setdefault(name, set()).add(run.descriptor.path)
+
+    def by_function(self, name: str) -> Iterable[str]:
+        return self._functions.get(name, ())
+
+    def by_run(self, run: Run) -> Iterator[str]:
+        yield from self.by_function(run.function.name)
+        if run.merged.task is not None:
+            yield run.merged.task.path
+        names = {read.key.name for read in run.reads}.union(
+            (output.key.name for output in run.outputs),
+            _named(run.function, "makes"),
+            _named(run.function, "reads"),
+        )
+        for name in names:
+            yield from self._data.get(name, ())
+        for other in (*(read.producer for read in run.reads), *run.calls):
+            if other in self._runs:
+                yield self._runs[other]
+
+
+def _function_of(task: RunDescriptor) -> str:
+    key = FunctionKey.parse(task.spec.function or "")
+    return key.name if key is not None else ""
+
+
+def _named(function: Function, verb: str) -> Iterator[str]:
+    """What data is called in its code."""
+    uses = function.made if verb == "makes" else function.data
+    return (each.name for each in uses if each.verb == verb and each.name is not None)
+
+
+def _common(project: Project) -> Iterator[str]:
+    """Files of which one thing or another decides what all images hold: a first one with data
+    behind each kind of URL, and one of a container that has data."""
+    schemes: set[str] = {*LOCAL_SCHEMES}
+    for data in project.entities.data:
+        path = data.spec.path
+        if path is not None and scheme_of(path) not in schemes:
+            schemes.add(scheme_of(path))
+            yield data.path
+    if (place := project.container_data) is not None:
+        yield place.path
+
+
+def _sources(function: Function) -> Iterator[str]:
+    """Files besides descriptors."""
+    yield from (file.origin for file in function.files if file.origin is not None)
+    yield from (place.path for place in function.descriptor.requirement_places[:1])
+    if function.archive is not None:
+        yield function.archive
+
+
+# Faces
+
+
+def _face(descriptor: Descriptor) -> object:
+    data = descriptor.document.data
+    if descriptor.is_copy or descriptor.kind not in FUNCTION_KINDS | RUN_KINDS:
+        return data
+    metadata, spec = data.get("metadata"), data.get("spec")
+    seen = dict(data)
+    if isinstance(metadata, dict):
+        seen["metadata"] = {key: metadata[key] for key in metadata if key not in _METADATA}
+    if isinstance(spec, dict):
+        of_kind = _of_function if descriptor.kind in FUNCTION_KINDS else _of_run
+        seen["spec"] = {key: of_kind(key, value) for key, value in spec.items()}
+    return seen
+
+
+def _of_run(key: str, value: Any) -> object:
+    if key in _OF_RUNS:
+        return [*_meaning_more(value)]
+    if key == "replicas" and isinstance(value, int):
+        return value > 1  # which have a budget of disruptions
+    if key == "resources" and isinstance(value, dict):
+        return {name: name in _AMOUNTS or value[name] for name in value}
+    if key == "envs" and isinstance(value, list):
+        return [_of_variable(each) for each in value]
+    return value
+
+
+def _of_variable(value: Any) -> object:
+    if isinstance(value, dict) and value.keys() == {"name", "value"}:
+        return value["name"], [*_meaning_more(value["value"])]
+    return value
+
+
+def _meaning_more(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        if any(each in value for each in _MEANS_MORE):
+            yield value
+    elif isinstance(value, (dict, list)):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _meaning_more(each)
+
+
+def _of_function(key: str, value: Any) -> object:
+    """Its code has a face of its own."""
+    if key == "requirements" and isinstance(value, list):
+        return None
+    if key == "source" and isinstance(value, dict):
+        return {name: name in ("base64", "code") or value[name] for name in value}
+    return value
+
+
+def _code_face(function: Function) -> object:
+    """What others may see of its code: what it makes and reads, and how it is called."""
+    uses = (each._replace(span=None) for each in function.data)  # type: ignore[arg-type]
+    signatures = (
+        (name, each._replace(span=None)) for name, each in sorted(function.signatures.items())
+    )
+    return sorted(map(repr, uses)), [*signatures], function.is_unread, function.opened
