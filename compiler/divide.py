@@ -10,8 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 
 from gitopsc.model.files import MOST_OF_DESCRIPTORS, SETTINGS_FILE
+from gitopsc.model.previous import Later, Previous
 from gitopsc.model.source import SourceFile, Tree, Unreadable
 
 _PROJECT = re.compile(rb"""["']?\bkind["']?[ \t]*:[ \t]*["']?project\b""")
@@ -29,7 +31,12 @@ def divide(tree: Tree) -> tuple[Tree, ...]:
     parts = [{each.path: each for each in tree.below(top.rstrip("/"))} for top in tops]
     taken = {path for files in parts for path in files}
     rest = {path: file for path, file in tree.files.items() if path not in taken}
-    before = _by_part(tree.previous.names, tops)
+    before = cache(lambda: _by_part(tree.previous.names, tops))
+
+    def previous_of(top: str) -> Previous:
+        """What lies in no part any more may be of a project that has moved."""
+        return tree.previous._replace(names=Later(lambda: {**before()[""], **before()[top]}))
+
     if any(_may_be_a_project(file) for file in rest.values()):
         return (tree,)  # its sources may lie in another project's folder
     return tuple(
@@ -40,8 +47,7 @@ def divide(tree: Tree) -> tuple[Tree, ...]:
             is_part=True,
             part=top,
             vendored={path: each for path, each in tree.vendored.items() if path.startswith(top)},
-            # What lies in no part any more may be of a project that has moved.
-            previous=tree.previous._replace(names={**before[""], **before[top]}),
+            previous=previous_of(top),
         )
         for top, files in [*zip(tops, parts, strict=True), ("", rest)]
     )

@@ -90,7 +90,7 @@ DOORS = {
     "botocore": "adapters/download.py",
     "uv": "adapters/uv.py",
     "watchfiles": "adapters/watching.py",
-    "marshal": "adapters/memory.py",
+    "marshal": "adapters/cache.py",
     "pickle": "adapters/processes.py",
     "tree_sitter": " ".join(
         f"adapters/{each}.py" for each in ("python", "python_expressions", "python_statements")

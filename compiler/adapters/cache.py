@@ -6,12 +6,17 @@ Only light modules are imported here, as in `memory`.
 
 from __future__ import annotations
 
+import marshal
 import os
+from typing import Any
+from zlib import crc32
 
 from gitopsc.adapters.atomic import replace_file
 from gitopsc.adapters.owner import is_private
 
 _FOLDER = "gitopsc"
+_CHECKSUM = 4
+"""Bytes."""
 
 
 def cache_home() -> str:
@@ -58,3 +63,35 @@ def keep_private(place: str, content: bytes) -> bool:
     except OSError:
         return False
     return True
+
+
+def keep_plain(place: str, value: Any, most: int) -> None:
+    """Keeps plain data in a file of the cache; of its folder, so many of the newest files stay.
+
+    Where the cache cannot be written, nothing is kept. `marshal` may crash on what is damaged: a
+    checksum goes before it.
+    """
+    folder = os.path.dirname(place)
+    try:
+        there = [entry.path for entry in os.scandir(folder) if entry.is_file()]
+        if len(there) >= most:
+            for path in sorted(there, key=os.path.getmtime)[: len(there) - most + 1]:
+                os.unlink(path)
+    except OSError:
+        pass  # it is not there yet, or another process tidies up, too
+    content = marshal.dumps(value)
+    keep_private(place, crc32(content).to_bytes(_CHECKSUM, "big") + content)
+
+
+def recall_plain(place: str) -> Any:
+    """None of what is not there, or damaged, or of another Python."""
+    content = read_private(place)
+    if content is None:
+        return None
+    rest = memoryview(content)[_CHECKSUM:]
+    if crc32(rest).to_bytes(_CHECKSUM, "big") != content[:_CHECKSUM]:
+        return None
+    try:
+        return marshal.loads(rest)
+    except (ValueError, TypeError, EOFError):
+        return None

@@ -9,7 +9,6 @@ everything is compiled. Only light modules are imported here: most compiles end 
 
 from __future__ import annotations
 
-import marshal
 import os
 import stat
 import sys
@@ -17,13 +16,13 @@ import time
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
-from zlib import crc32
 
-from gitopsc.adapters.cache import cache_folder, cache_home, keep_private, read_private
+from gitopsc.adapters.cache import cache_folder, cache_home, keep_plain, recall_plain
 from gitopsc.model.files import MOST_OF_DESCRIPTORS
-from gitopsc.model.memo import KEY_SIZE, Memo, content_key
+from gitopsc.model.memo import KEY_SIZE, Memo, content_key, step_key
 
 _WIDTH = 5
 _SIZE, _MODE = 2, 4
@@ -40,18 +39,17 @@ _YOUNG_AND_COARSE = 3_000_000_000
 milliseconds, which is how coarse clocks look."""
 
 _BLOCK = 1024 * 1024
-_CHECKSUM = 4
-"""Bytes."""
-
 _LARGE = 64 * 1024 * 1024
 _KEPT = 200
 """Memories in the cache; the oldest go."""
 
-_KEPT_STEPS = 2_000
+_KEPT_BESIDE = 2_000
 """The same of what is known of steps, and of traces: one for each part of a repository."""
 
 Stamp = tuple[int, int, int, int, int]
 Names = tuple[tuple[str, bool], ...]
+Held = tuple[str | None, tuple[str, ...], str]
+"""A commit, folders below the root, and what Git calls their content in it."""
 
 
 class Part(NamedTuple):
@@ -60,7 +58,7 @@ class Part(NamedTuple):
     `names` are the inputs as they are listed, with their executable bits; `read` those that the
     outputs are made of. `stamps` and `contents` have numbers and a digest for each path; `racy` are
     the indexes of those that were young. `folders` are those of the outputs, none of which may
-    become a link. `result` is plain data, and `trace` the digest of what is kept beside it.
+    become a link. `result` is plain data.
     """
 
     names: Names
@@ -71,7 +69,6 @@ class Part(NamedTuple):
     read: tuple[str, ...]
     folders: tuple[tuple[str, int], ...]
     result: Any
-    trace: bytes
 
     def compared(self) -> tuple[Part, tuple[str, ...]] | None:
         """Itself with the times of now, and the inputs in which something else is written; None
@@ -105,9 +102,12 @@ class Part(NamedTuple):
         changed, inode_changed, size, inode, mode = array("q", self.stamps)[at : at + _WIDTH]
         return changed, inode_changed, size, inode, mode
 
-    def revised(
-        self, files: Mapping[str, tuple[Stamp, bytes | None]], trace: bytes, began: int
-    ) -> Part:
+    @property
+    def inputs_key(self) -> bytes:
+        """Of its inputs, and what is in those that were read."""
+        return step_key("inputs", self.names, self.contents[: len(self.names) * KEY_SIZE])
+
+    def revised(self, files: Mapping[str, tuple[Stamp, bytes | None]], began: int) -> Part:
         """With the stamps of some files, and digests of what they have now, where that is new.
         `began` is when inputs were first looked at, in nanoseconds."""
         stamps, contents = array("q", self.stamps), bytearray(self.contents)
@@ -118,9 +118,7 @@ class Part(NamedTuple):
                 if content is not None:
                     contents[index * KEY_SIZE : (index + 1) * KEY_SIZE] = content
         racy = tuple(sorted({*self.racy, *_young(stamps, began)}))
-        return self._replace(
-            stamps=stamps.tobytes(), contents=bytes(contents), racy=racy, trace=trace
-        )
+        return self._replace(stamps=stamps.tobytes(), contents=bytes(contents), racy=racy)
 
     def _is_unread(self, index: int) -> bool:
         """Nothing is made of what is in a file that nobody has read."""
@@ -134,22 +132,20 @@ class Part(NamedTuple):
 class Memory(NamedTuple):
     """`listing` is a digest of the files there were; `printed` goes to stdout and stderr again.
 
-    `targets` are the output folders, and how people see them. `base` is the commit that clusters
-    have, folders below the root, and what Git calls that commit's content of them.
+    `targets` are the output folders, and how people see them. `base` is what clusters have.
     """
 
     listing: bytes
     printed: tuple[str, str]
     targets: tuple[tuple[str, str], ...]
-    base: tuple[str | None, tuple[str, ...], str]
+    base: Held
     parts: Mapping[str, Part]
 
 
 def recall(key: bytes) -> Memory | None:
     """What `remember` kept under a key; None when there is none, or it is damaged."""
-    content = read_private(_place(key))
     try:
-        listing, printed, targets, base, parts = _loaded(content)
+        listing, printed, targets, base, parts = recall_plain(_place(key))
         known = {name: Part(*each) for name, each in parts.items()}
     except (ValueError, TypeError, AttributeError):
         return None  # of another gitopsc
@@ -159,8 +155,7 @@ def recall(key: bytes) -> Memory | None:
 def remember(key: bytes, memory: Memory) -> None:
     """Where the cache cannot be written, nothing is kept, and the next compile is a whole one."""
     parts = {name: tuple(each) for name, each in memory.parts.items()}
-    _forget_the_oldest(cache_folder(), _KEPT)
-    keep_private(_place(key), _dumped((*memory[:4], parts)))
+    keep_plain(_place(key), (*memory[:4], parts), _KEPT)
 
 
 @contextmanager
@@ -170,49 +165,27 @@ def remembered_steps(*name: object) -> Iterator[Memo]:
     Steps are known by their content, wherever and whenever that was written.
     """
     place = cache_folder("steps", digest(repr((_own_content(), *name)).encode()).hex())
-    known = _loaded(read_private(place))
+    known = recall_plain(place)
     memo = Memo(known if isinstance(known, dict) else {})
     yield memo
     if memo.is_new:
-        _forget_the_oldest(os.path.dirname(place), _KEPT_STEPS)
-        keep_private(place, _dumped(memo.used))
+        keep_plain(place, memo.used, _KEPT_BESIDE)
 
 
-def keep_trace(trace: Any, *name: object) -> bytes:
-    """Keeps plain data under a name, and gives what it is recalled by."""
-    content = _dumped(trace)
-    place = _place_of_trace(name)
-    _forget_the_oldest(os.path.dirname(place), _KEPT_STEPS)
-    return content_key(content) if keep_private(place, content) else b""
+def keep_trace(part: Part, trace: Any, *name: object) -> None:
+    """Keeps plain data that is made of a part's inputs alone."""
+    keep_plain(_beside("traces", name), (part.inputs_key, trace), _KEPT_BESIDE)
 
 
-def recall_trace(key: bytes, *name: object) -> Any:
-    """None where it is gone, or of another compile than the one that `key` is of."""
-    content = read_private(_place_of_trace(name))
-    return _loaded(content) if content is not None and content_key(content) == key else None
+def recall_trace(part: Part, *name: object) -> Any:
+    """None where it is gone, or of other inputs."""
+    known = recall_plain(_beside("traces", name))
+    return known[1] if isinstance(known, tuple) and known[0] == part.inputs_key else None
 
 
-def _place_of_trace(name: object) -> str:
-    return cache_folder("traces", digest(repr(name).encode("utf-8", "surrogateescape")).hex())
-
-
-def _dumped(value: Any) -> bytes:
-    """With a checksum before it, for `marshal` may crash on what is damaged."""
-    content = marshal.dumps(value)
-    return crc32(content).to_bytes(_CHECKSUM, "big") + content
-
-
-def _loaded(content: bytes | None) -> Any:
-    """None of what is damaged, or of another Python."""
-    if content is None:
-        return None
-    rest = memoryview(content)[_CHECKSUM:]
-    if crc32(rest).to_bytes(_CHECKSUM, "big") != content[:_CHECKSUM]:
-        return None
-    try:
-        return marshal.loads(rest)
-    except (ValueError, TypeError, EOFError):
-        return None
+def _beside(folder: str, name: object) -> str:
+    text = repr((own_key(), name)).encode("utf-8", "surrogateescape")
+    return cache_folder(folder, digest(text).hex())
 
 
 def _own_content() -> bytes:
@@ -233,7 +206,6 @@ def part(
     targets: Sequence[str] = (),
     others: Sequence[str] = (),
     began: int = 0,
-    trace: bytes = b"",
 ) -> Part:
     """Inputs as they were before they were read, with digests of their contents; outputs with
     theirs.
@@ -254,7 +226,7 @@ def part(
     below = {os.path.dirname(path) for path, _ in outputs}
     folders = _folders(sorted({*targets, *below, *map(os.path.dirname, below)}))
     stamps = (numbers + later).tobytes()
-    return Part(names, paths, stamps, b"".join(contents), racy, read, folders, result, trace)
+    return Part(names, paths, stamps, b"".join(contents), racy, read, folders, result)
 
 
 def _young(numbers: array[int], seen: int) -> tuple[int, ...]:
@@ -287,8 +259,14 @@ def is_usable(root: str) -> bool:
 
 def key(*parts: object) -> bytes:
     """Of everything besides files that decides what is printed and written; gitopsc itself, too."""
+    return digest(repr((own_key(), parts)).encode("utf-8", "surrogateescape"))
+
+
+@cache
+def own_key() -> bytes:
+    """Of gitopsc itself, its libraries and its Python."""
     own = (_installed_as() or _stamps(_own_files()), _libraries())
-    return digest(repr((sys.version, own, parts)).encode("utf-8", "surrogateescape"))
+    return digest(repr((sys.version, own)).encode("utf-8", "surrogateescape"))
 
 
 def _installed_as() -> bytes | None:
@@ -338,16 +316,6 @@ def _below(root: str) -> list[str]:
 
 def _place(key: bytes) -> str:
     return cache_folder(key.hex())
-
-
-def _forget_the_oldest(folder: str, most: int) -> None:
-    try:
-        places = [entry.path for entry in os.scandir(folder) if entry.is_file()]
-        if len(places) >= most:
-            for place in sorted(places, key=os.path.getmtime)[: len(places) - most + 1]:
-                os.unlink(place)
-    except OSError:
-        return  # it is not there yet, or another process tidies up, too
 
 
 def stamp_at(path: str) -> Stamp:

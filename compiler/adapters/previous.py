@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 
 from gitopsc.adapters.git import GitRefused, commit_of, path_in_repository, start_asking
-from gitopsc.model.previous import Previous
+from gitopsc.model.previous import Later, Previous
 
 _DEFAULT_BRANCHES = tuple(f"refs/remotes/origin/{each}" for each in ("HEAD", "main", "master"))
 """A clone knows which branch is the default one; what CI fetches by itself may not."""
@@ -65,21 +65,27 @@ def folders_at(folder: str, commit: str | None, below: Iterable[str]) -> str:
 
 
 def previous_at(folder: str, commit: str | None) -> Previous:
-    """The manifests below a folder as a commit has them; none where it cannot be asked."""
+    """The manifests below a folder as a commit has them; none where it cannot be asked. Git is not
+    asked before somebody looks."""
     if commit is None:
         return Previous()
+    names = Later(lambda: _names_at(folder, commit))
+    return Previous(names, lambda paths: _contents(folder, {each: names[each] for each in paths}))
+
+
+def _names_at(folder: str, commit: str) -> Mapping[str, str]:
     prefix = path_in_repository(folder)
     command = ("ls-tree", "-r", "-z", "--full-tree", commit, *([prefix] if prefix else []))
     try:
         listed = start_asking(folder, command)().decode("utf-8", "surrogateescape")
     except GitRefused:
-        return Previous()
+        return {}
     names = {}
     for line in listed.split("\0")[:-1]:
         about, _, path = line.partition("\t")
         if _MANIFEST.fullmatch(path) and about.split()[1] == "blob":
             names[path.removeprefix(prefix)] = about.split()[2]
-    return Previous(names, lambda paths: _contents(folder, {each: names[each] for each in paths}))
+    return names
 
 
 def _contents(folder: str, names: Mapping[str, str]) -> Mapping[str, bytes]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
+from gitopsc.adapters.cache import cache_folder, keep_plain, recall_plain
 from gitopsc.adapters.packaged import data_folder
 from gitopsc.model.output import escape_unprintable
 
@@ -55,11 +56,40 @@ def template_text(path: str) -> Text:
     return Text((data_folder("templates") / path).read_text("utf-8"))
 
 
+_own: list[bytes] = []
+"""What tells this gitopsc from others, where somebody has asked to keep what is compiled."""
+
+_KEPT = 200
+"""Compiled templates in the cache; the oldest go."""
+
+
+def keep_compiled(own: bytes) -> None:
+    """From now on, what Jinja compiles a template to is kept in the user's cache: that takes longer
+    than to fill it in. `own` tells this gitopsc from others, whose quoting is in there, too."""
+    _own[:] = [own]
+
+
 @cache
 def _environment(quote: Callable[[Any], str]) -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # not for errors alone
+    from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+    from jinja2.bccache import Bucket  # not for errors alone
+
+    class Kept(BytecodeCache):
+        def load_bytecode(self, bucket: Bucket) -> None:
+            content = recall_plain(self._place(bucket)) if _own else None
+            if isinstance(content, bytes):
+                bucket.bytecode_from_string(content)
+
+        def dump_bytecode(self, bucket: Bucket) -> None:
+            if _own:
+                keep_plain(self._place(bucket), bucket.bytecode_to_string(), _KEPT)
+
+        def _place(self, bucket: Bucket) -> str:
+            name = f"{_own[0].hex()[:16]}-{quote.__name__.strip('_')}-{bucket.key}"
+            return cache_folder("templates", name)
 
     environment = Environment(
+        bytecode_cache=Kept(),
         loader=FileSystemLoader(data_folder("templates"), encoding="utf-8"),
         undefined=StrictUndefined,
         finalize=quote,

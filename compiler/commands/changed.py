@@ -24,6 +24,7 @@ from gitopsc.adapters.folder import (
 )
 from gitopsc.adapters.git import GitRefused
 from gitopsc.adapters.previous import Base, folders_at, previous_at, previous_on_disk
+from gitopsc.adapters.template import keep_compiled
 from gitopsc.commands.reading import Reading, read
 from gitopsc.commands.reporting import printed
 from gitopsc.commands.selection import chosen, own_ids, selects
@@ -56,15 +57,16 @@ from gitopsc.write import Superseded, Target, drift, write
 class Request(NamedTuple):
     """What was asked for, and what is known of before.
 
-    `base` is the commit that clusters have. `known` are the parts that are remembered, each with
-    the inputs in which something else is written now, of which there may be none. `began` is when
-    that was looked at, in nanoseconds.
+    `base` is the commit that clusters have, and `held` what it and its folders were called, if it
+    is remembered. `known` are the parts that are, each with the inputs in which something else is
+    written now, of which there may be none. `began` is when that was looked at, in nanoseconds.
     """
 
     arguments: argparse.Namespace
     listing: Listing
     base: Base
     key: bytes
+    held: memory.Held | None
     known: Mapping[str, tuple[memory.Part, Sequence[str]]]
     began: int
 
@@ -140,6 +142,8 @@ def compile_changed(request: Request) -> int:
 
 def _compile(request: Request) -> tuple[_Result, list[Diagnostic]]:
     arguments = request.arguments
+    if not arguments.no_cache:
+        keep_compiled(memory.own_key())
     reading = read(arguments.path, request.listing)
     # How many projects there are decides where each is written.
     known = {} if arguments.output is not None else request.known
@@ -184,10 +188,10 @@ def _compile(request: Request) -> tuple[_Result, list[Diagnostic]]:
     ]
     if not has_errors(problems):
         problems += _unusable(reading, targets, arguments.output)
-    for tree, part in parts:
-        if _name(tree) in revised:
+    for each, part in parts:
+        if _name(each) in revised:
             project = part.projects[0]
-            targets[project] = _some_of(targets[project], revised[_name(tree)])
+            targets[project] = _some_of(targets[project], revised[_name(each)])
     result = _Result(reading, tree.previous, compilation, parts, recalled, revised, targets, made)
     return result, problems
 
@@ -201,7 +205,7 @@ def _revision(
 ) -> _Revision | None:
     """None where all of the part has to be compiled."""
     root = os.path.realpath(reading.root)
-    trace = memory.recall_trace(part.trace, root, tree.part)
+    trace = memory.recall_trace(part, root, tree.part)
     if trace is None:
         return None
     paths = [path.removeprefix(f"{root}/") for path in changed]
@@ -296,11 +300,13 @@ def _remember(request: Request, result: _Result, report: _Report) -> None:
         memory.remember(request.key, found)
 
 
-def _base(root: str, result: _Result, request: Request) -> tuple[str | None, tuple[str, ...], str]:
+def _base(root: str, result: _Result, request: Request) -> memory.Held:
     """The commit, and what it has in each folder that holds manifests, then or now."""
     if not request.listing().is_repository:
         return None, (), ""
     commit = request.base()
+    if request.held is not None and len(result.recalled) + len(result.revised) == len(result.parts):
+        return commit, *request.held[1:]  # nobody has looked
     folders = {path.rsplit("/", 2)[0] for path in result.previous.names}
     folders |= {
         f"{os.path.relpath(os.path.realpath(folder), root)}/manifests"
@@ -354,8 +360,9 @@ def _revised(
     for file in (tree.files[path] for path in revision.changed):
         files[f"{root}/{file.path}"] = file.stamp or memory.GONE, content_key(file.content)
     files[f"{folder}/{OWNERSHIP_LIST}"] = memory.stamp_at(f"{folder}/{OWNERSHIP_LIST}"), None
-    trace = memory.keep_trace(revision.trace.plain(), root, tree.part)
-    return revision.part.revised(files, trace, began)
+    part = revision.part.revised(files, began)
+    memory.keep_trace(part, revision.trace.plain(), root, tree.part)
+    return part
 
 
 def _part(
@@ -363,7 +370,7 @@ def _part(
 ) -> memory.Part:
     projects = compilation.projects
     files = (tree.files[path] for path in tree.paths)
-    return memory.part(
+    part = memory.part(
         _names(tree),
         [
             (f"{root}/{file.path}", file.stamp or memory.GONE, _content(file, compilation))
@@ -379,10 +386,10 @@ def _part(
         compilation.plain(),
         targets=[os.path.join(root, project.folder, project.output) for project in projects],
         began=began,
-        trace=memory.keep_trace(compilation.trace.plain(), root, tree.part)
-        if compilation.trace is not None
-        else b"",
     )
+    if compilation.trace is not None:
+        memory.keep_trace(part, compilation.trace.plain(), root, tree.part)
+    return part
 
 
 def _content(file: SourceFile, compilation: Compilation) -> bytes:

@@ -74,8 +74,9 @@ def run(arguments: argparse.Namespace) -> int:
     parts = remembered.parts if remembered is not None else {}
     compared = {name: part.compared() for name, part in parts.items()}
     known = {name: each for name, each in compared.items() if each is not None}
+    held = remembered.base if remembered is not None else None
     if remembered is not None and not _has_base(remembered, root, base):
-        known = {}
+        known, held = {}, None
     elif remembered is not None and not any(each is None or each[1] for each in compared.values()):
         targets = [folder for folder, _ in remembered.targets]
         is_same = remembered.listing == listing_digest(root, listing, targets)
@@ -89,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
             return staged_status(arguments, listing, remembered.targets, read)
     from gitopsc.commands.changed import Request, compile_changed
 
-    return compile_changed(Request(arguments, listing, base, key, known, began))
+    return compile_changed(Request(arguments, listing, base, key, held, known, began))
 
 
 def _has_base(remembered: memory.Memory, root: str, base: Base) -> bool:

@@ -3,8 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import NamedTuple
+
+
+class Later(Mapping[str, str]):
+    """A mapping that is found when somebody looks into it, once."""
+
+    def __init__(self, find: Callable[[], Mapping[str, str]]) -> None:
+        self._found = cache(find)
+
+    def __getitem__(self, key: str) -> str:
+        return self._found()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found())
+
+    def __len__(self) -> int:
+        return len(self._found())
 
 
 def _nothing(_: Sequence[str]) -> Mapping[str, bytes]:
