@@ -25,7 +25,7 @@ from gitopsc.model.files import BAKE_FILE
 from gitopsc.model.footprint import Footprint, Trace
 from gitopsc.model.memo import step_key
 from gitopsc.model.output import OutputFile
-from gitopsc.model.program import Function, Program, Run
+from gitopsc.model.program import DataUse, Function, Program, Run
 from gitopsc.model.reference import FunctionKey
 from gitopsc.model.resolution import Resolution
 from gitopsc.model.store import LOCAL_SCHEMES, scheme_of
@@ -78,7 +78,7 @@ def trace(
         {
             path: Footprint(
                 step_key("face", face),
-                step_key("computes", computes.get(path)),
+                step_key("computes", computes[path]) if path in computes else b"",
                 tuple(sorted(needs.get(path, {path}) - {path})),
                 tuple(sorted(sources.get(path, ()))),
                 path in sources,
@@ -100,6 +100,11 @@ class _Needed:
         self._functions: dict[str, set[str]] = {}
         self._data: dict[str, set[str]] = {}
         self._runs = {run.name: run.descriptor.path for run in program.runs}
+        self._made = {each.version: {*_names(each.made)} for each in program.functions}
+        self._named = {
+            each.version: self._made[each.version].union(_names(each.data))
+            for each in program.functions
+        }
         for function in entities.functions:
             self._functions.setdefault(function.name, set()).add(function.path)
         for task in entities.tasks:
@@ -110,7 +115,8 @@ class _Needed:
         for data in entities.data:
             self._data.setdefault(data.name, set()).add(data.path)
         for run in program.runs:
-            for name in {*(each.key.name for each in run.outputs), *_named(run.function, "makes")}:
+            made = self._made[run.function.version].union(each.key.name for each in run.outputs)
+            for name in made:
                 self._data.setdefault(name, set()).add(run.descriptor.path)
 
     def by_function(self, name: str) -> Iterable[str]:
@@ -120,11 +126,9 @@ class _Needed:
         yield from self.by_function(run.function.name)
         if run.merged.task is not None:
             yield run.merged.task.path
-        names = {read.key.name for read in run.reads}.union(
-            (output.key.name for output in run.outputs),
-            _named(run.function, "makes"),
-            _named(run.function, "reads"),
-        )
+        names = {*self._named[run.function.version]}
+        names.update(read.key.name for read in run.reads)
+        names.update(output.key.name for output in run.outputs)
         for name in names:
             yield from self._data.get(name, ())
         for other in (*(read.producer for read in run.reads), *run.calls):
@@ -137,10 +141,8 @@ def _function_of(task: RunDescriptor) -> str:
     return key.name if key is not None else ""
 
 
-def _named(function: Function, verb: str) -> Iterator[str]:
-    """What data is called in its code."""
-    uses = function.made if verb == "makes" else function.data
-    return (each.name for each in uses if each.verb == verb and each.name is not None)
+def _names(uses: Iterable[DataUse]) -> Iterator[str]:
+    return (use.name for use in uses if use.name is not None)
 
 
 def _common(project: Project) -> Iterator[str]:

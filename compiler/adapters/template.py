@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache, lru_cache
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
 from gitopsc.adapters.cache import cache_folder, keep_plain, recall_plain
@@ -18,7 +19,7 @@ from gitopsc.adapters.packaged import data_folder
 from gitopsc.model.output import escape_unprintable
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import Environment, Template
 
 
 class Text(str):
@@ -29,17 +30,17 @@ class Text(str):
 
 def render_yaml(template: str, **values: Any) -> Text:
     """A template below `templates/` whose values become YAML scalars."""
-    return Text(_environment(yaml_scalar).get_template(template).render(values))
+    return Text(_template(yaml_scalar, template).render(values))
 
 
 def render_dockerfile(template: str, **values: Any) -> Text:
     """A template below `templates/` whose values become words or JSON lists of a Dockerfile."""
-    return Text(_environment(_dockerfile_word).get_template(template).render(values))
+    return Text(_template(_dockerfile_word, template).render(values))
 
 
 def render_html(template: str, **values: Any) -> Text:
     """A template below `templates/` whose values become text of HTML."""
-    return Text(_environment(_html_text).get_template(template).render(values))
+    return Text(_template(_html_text, template).render(values))
 
 
 def yaml_document(value: Mapping[str, Any]) -> Text:
@@ -67,6 +68,11 @@ def keep_compiled(own: bytes) -> None:
     """From now on, what Jinja compiles a template to is kept in the user's cache: that takes longer
     than to fill it in. `own` tells this gitopsc from others, whose quoting is in there, too."""
     _own[:] = [own]
+
+
+@cache
+def _template(quote: Callable[[Any], str], name: str) -> Template:
+    return _environment(quote).get_template(name)
 
 
 @cache
@@ -182,8 +188,10 @@ def yaml_scalar(value: Any) -> str:
         return _yaml_string(value)
     if isinstance(value, Text):
         return value
-    if isinstance(value, (bool, int)):
-        return json.dumps(value)
+    if value is True or value is False:
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
     raise TypeError(f"a template prints a {type(value).__name__}")
 
 
@@ -191,7 +199,7 @@ def yaml_scalar(value: Any) -> str:
 def _yaml_string(value: str) -> str:
     if _PLAIN.fullmatch(value) and value.lower() not in _WORDS and not _DIGEST.fullmatch(value):
         return value
-    return escape_unprintable(json.dumps(value, ensure_ascii=False))
+    return escape_unprintable(encode_basestring(value))
 
 
 _CONTROL = re.compile("[\x00-\x1f\x7f]")

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, get_args
 
-from gitopsc.model.address import named_services
+from gitopsc.model.address import may_name_services, named_services
 from gitopsc.model.descriptor import (
     DataDescriptor,
     Environment,
@@ -346,7 +346,7 @@ class Run:
         """Runs whose addresses its values name."""
         variables = [variable.value for variable in self.spec.envs or ()]
         values = [variables, self.spec.args or (), self.parameters, self.init_parameters]
-        return frozenset(named_services(values))
+        return frozenset(named_services(values) if may_name_services(values) else ())
 
     @property
     def has_sidecar(self) -> bool:
