@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import marshal
 import os
 import random
 import re
@@ -18,6 +19,10 @@ from gitopsc import narrow
 from gitopsc.adapters import memory
 from gitopsc.cli import main
 from gitopsc.commands import changed
+from gitopsc.model.compilation import Compilation
+from gitopsc.model.diagnostic import LITERAL_CREDENTIAL, UNKNOWN_KEY, Diagnostic, Label
+from gitopsc.model.fix import Fix
+from gitopsc.model.source import Span
 from gitopsc.write import Target
 
 EDITS = 1000 // 10
@@ -342,6 +347,19 @@ def test_an_edit_beside_another_compile_is_compiled_with_all(
     edit(large, 3)
     assert "written: 3 changed" in said(capsys, str(large))[1]
     assert other.read_text() == text
+
+
+def test_what_is_told_of_a_part_is_remembered_as_it_is() -> None:
+    """What the settings allow stays a note, what nobody may see is not shown, and a fix is one."""
+    span = Span("a.yaml", 3, 4, 3, 9)
+    told = (
+        Diagnostic(LITERAL_CREDENTIAL, "a token", span, "revoke it", private=True),
+        Diagnostic(LITERAL_CREDENTIAL, "a token of tests", span, allowed="it opens nothing"),
+        Diagnostic(UNKNOWN_KEY, "a slip", span, fix=Fix("replace", span, "mem")),
+        Diagnostic(UNKNOWN_KEY, "one of two", span, related=(Label(span, "the other"),)),
+    )
+    plain = marshal.loads(marshal.dumps(Compilation(diagnostics=told).plain()))
+    assert Compilation.from_plain(plain).diagnostics == told
 
 
 def test_what_nobody_reads_may_grow(
