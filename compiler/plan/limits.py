@@ -32,6 +32,9 @@ _ESCAPES |= {ord(character): 2 for character in '"\\\n\r\t'}
 """How many bytes of JSON Go makes of a character that it escapes."""
 
 _LEAST_MEMORY = amount("1Mi")
+_MOST_CORES = 1_000
+"""No machine that is for rent has as many: thousandths are meant."""
+
 _PLATFORM_QUANTITY = re.compile(r"[0-9]+([a-zA-Z]+)?")
 
 
@@ -42,6 +45,8 @@ def quantity_problems(run: Run) -> Iterator[Diagnostic]:
         for text in (quantity.request, quantity.limit):
             if text is not None and not _PLATFORM_QUANTITY.fullmatch(text):
                 yield sentences.platform_quantity(text, run.span("resources", key))
+    if "cpu" in resources and amount(resources["cpu"].request) >= _MOST_CORES:
+        yield sentences.huge_cpu(resources["cpu"].request, run.span("resources", "cpu"))
     if "mem" in resources:
         memory = amount(resources["mem"].request)
         if memory < _LEAST_MEMORY:

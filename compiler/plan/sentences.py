@@ -12,6 +12,7 @@ from gitopsc.model.diagnostic import (
     CLAIM_CONFLICT,
     FOREIGN_BASE,
     FOREIGN_IMAGE,
+    HUGE_CPU,
     LARGE_CONTEXT,
     LOCAL_DATA,
     MISSING_LABEL,
@@ -44,6 +45,7 @@ from gitopsc.model.diagnostic import (
 from gitopsc.model.fix import Fix
 from gitopsc.model.policy import has_registry
 from gitopsc.model.program import BuildRun, Function, Run
+from gitopsc.model.quantity import amount
 from gitopsc.model.reference import StoreKey
 from gitopsc.model.source import Span
 from gitopsc.model.store import KNOWN_SCHEMES, Store
@@ -242,6 +244,12 @@ def tiny_memory(memory: str, meant: int, span: Span) -> Diagnostic:
     message = f"`{memory}` of memory is less than a mebibyte; without a unit it is bytes"
     unit = "Gi" if meant < _MOST_GIBIBYTES else "Mi"
     return Diagnostic(TINY_MEMORY, message, span, f"write `{meant}{unit}`, if that is meant")
+
+
+def huge_cpu(cpu: str, span: Span) -> Diagnostic:
+    message = f"`cpu: {cpu}` asks for {int(amount(cpu)):,} cores, which no machine has"
+    hint = f"write `{cpu}m`, if thousandths of a core are meant" if cpu.isdigit() else None
+    return Diagnostic(HUGE_CPU, message, span, hint)
 
 
 def large_settings(run: Run, most: int) -> Diagnostic:
