@@ -22,7 +22,7 @@ from gitopsc.excuse import excuse
 from gitopsc.link import link
 from gitopsc.load import load
 from gitopsc.model.artifact import Emission
-from gitopsc.model.compilation import Compilation, Compiled, Taken, Tidied
+from gitopsc.model.compilation import Compilation, Compiled, Taken, Tidied, Transcript
 from gitopsc.model.consequence import Difference, Review
 from gitopsc.model.descriptor import Project
 from gitopsc.model.diagnostic import LOCK_CODES, Diagnostic, has_errors
@@ -363,22 +363,22 @@ def transcribe_notebook(
     beside: Tree,
     folder: str,
     around: Callable[[str], Mapping[str, bytes]] | None = None,
-) -> tuple[tuple[FunctionFile, ...], tuple[Diagnostic, ...], Compilation]:
+) -> tuple[Transcript, Compilation]:
     """The files that a notebook comes to, what it does not tell, and what they compile to in a
     folder of that name. `beside` is the notebook's own folder; `around` gives the files that a
     project of a name has anyway, such as its settings."""
     from gitopsc.transcribe import transcribe
 
-    project, files, diagnostics = transcribe(path, content, beside.files, project_name(folder))
-    if files and around is not None:
-        added = {path: FunctionFile(path, text) for path, text in around(project).items()}
-        named = {**{file.path: file for file in files}, **added}
-        files = tuple(named[path] for path in sorted(named))
+    transcript = transcribe(path, content, beside.files, project_name(folder))
+    if transcript.files and around is not None:
+        added = (FunctionFile(*each) for each in around(transcript.project).items())
+        named = {file.path: file for file in (*transcript.files, *added)}
+        transcript = transcript._replace(files=tuple(named[path] for path in sorted(named)))
     made = {
         file.path: SourceFile(file.path, partial(getattr, file, "content"), file.executable)
-        for file in files
+        for file in transcript.files
     }
-    return files, diagnostics, compile_tree(Tree(folder, made)) if files else Compilation()
+    return transcript, compile_tree(Tree(folder, made)) if made else Compilation()
 
 
 def _unlocked(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:

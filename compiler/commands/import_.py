@@ -104,10 +104,10 @@ def import_notebook(
     told as of a compile of it, in the format `form`. The exit code."""
     reading = read(os.path.dirname(file) or ".")
     content = Path(file).read_bytes()
-    files, problems, compilation = transcribe_notebook(
+    transcript, compilation = transcribe_notebook(
         file, content, reading.tree, os.path.basename(os.path.abspath(target)), around
     )
-    found = [*problems]
+    files, found = transcript.files, [*transcript.diagnostics]
     if files:
         reason = _taken_or_unfit(target, files)
         if reason is not None:
@@ -127,8 +127,8 @@ def import_notebook(
     texts = {f"{target.as_posix()}/{each.path}": each.content for each in files}
 
     def lines(path: str) -> list[str]:
-        known = texts.get(path, content if path == file else b"")
-        return known.decode("utf-8", "replace").splitlines()
+        text = transcript.texts.get(path)
+        return (text or texts.get(path, b"").decode("utf-8", "replace")).splitlines()
 
     out, err = printed(
         form,

@@ -44,6 +44,16 @@ class Tidied(NamedTuple):
     diagnostics: tuple[Diagnostic, ...]
 
 
+class Transcript(NamedTuple):
+    """Of a notebook: the project's name, and its files, sorted by path; none after an error.
+    `texts` are those that diagnostics have places in."""
+
+    project: str
+    files: tuple[FunctionFile, ...]
+    diagnostics: tuple[Diagnostic, ...]
+    texts: Mapping[str, str]
+
+
 class Taken(NamedTuple):
     """A name that a project has in a namespace: no other project may have it there."""
 

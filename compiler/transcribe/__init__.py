@@ -7,23 +7,14 @@ comment in what is written, and a diagnostic at its place.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
-from gitopsc.model.diagnostic import Diagnostic
-from gitopsc.model.source import FunctionFile, SourceFile
+from gitopsc.model.compilation import Transcript
+from gitopsc.model.source import SourceFile
 from gitopsc.transcribe.cells import read_cells
 from gitopsc.transcribe.follow import follow
 from gitopsc.transcribe.repository import repository_of
 
 __all__ = ("transcribe",)
-
-
-class Transcript(NamedTuple):
-    """The project's name, and its files, sorted by path; none after an error."""
-
-    project: str
-    files: tuple[FunctionFile, ...]
-    problems: tuple[Diagnostic, ...]
 
 
 def transcribe(
@@ -33,7 +24,9 @@ def transcribe(
     project is called where nothing says its name."""
     notebook, problems = read_cells(path, content)
     if notebook is None:
-        return Transcript(project, (), tuple(problems))
+        return Transcript(project, (), tuple(problems), {})
     script, found = follow(notebook)
     files, missing = repository_of(notebook, script, beside, project)
-    return Transcript(script.project or project, files, (*problems, *found, *missing))
+    return Transcript(
+        script.project or project, files, (*problems, *found, *missing), notebook.texts
+    )

@@ -9,13 +9,11 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from gitopsc.adapters.yaml import read_documents
 from gitopsc.model.diagnostic import Diagnostic
-from gitopsc.model.document import Document
 from gitopsc.model.source import Span
 from gitopsc.transcribe import sentences
 
@@ -38,9 +36,6 @@ _TOKEN = re.compile(
 )
 _ENDS = {end: re.compile(rf"(?:\\.|[^\\])*?{end}", re.DOTALL) for end in ('"""', "'''")}
 
-_MOST_PLACED = 1 << 20
-"""Bytes of a notebook in which places are looked up: one with large outputs has its first line."""
-
 
 class Cell(NamedTuple):
     """`number` counts all cells of the notebook, from 1; `text` has as many lines as the cell."""
@@ -52,14 +47,29 @@ class Cell(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Notebook:
     """`written` are files by their paths, as cells write them; `python_version` is such as 3.10,
-    if it says one."""
+    if it says one. `texts` are those of its cells, by what places call them."""
 
     path: str
     cells: tuple[Cell, ...]
     written: Mapping[str, str]
     python_version: str | None
-    place: Callable[[int, int], Span]
-    """The place of a line (from 1) of a cell."""
+    texts: Mapping[str, str]
+
+    def place(self, number: int, line: int) -> Span:
+        """What is written in a line (from 1) of a cell."""
+        return _place(_called(self.path, number), self.texts, line)
+
+
+def _called(path: str, number: int) -> str:
+    """As other tools call a cell (Ruff): a person finds it there, and not in a line of JSON."""
+    return f"{path}:cell {number}" if path.endswith(".ipynb") else path
+
+
+def _place(called: str, texts: Mapping[str, str], line: int) -> Span:
+    lines = texts[called].split("\n")
+    text = lines[line - 1].rstrip() if line <= len(lines) else ""
+    begin = len(text) - len(text.lstrip())
+    return Span(called, line, begin + 1, line, len(text) + 1)
 
 
 def read_cells(path: str, content: bytes) -> tuple[Notebook | None, list[Diagnostic]]:
@@ -68,18 +78,8 @@ def read_cells(path: str, content: bytes) -> tuple[Notebook | None, list[Diagnos
     except UnicodeDecodeError:
         return None, [sentences.not_text(path)]
     if path.endswith(".py"):
-        lines = text.split("\n")
-        return Notebook(
-            path, (Cell(1, text),), {}, None, lambda _, line: _line_span(path, lines, line)
-        ), []
+        return Notebook(path, (Cell(1, text),), {}, None, {path: text}), []
     return _notebook(path, text)
-
-
-def _line_span(path: str, lines: Sequence[str], line: int) -> Span:
-    """What is written in a line of a script."""
-    text = lines[line - 1].rstrip() if line <= len(lines) else ""
-    begin = len(text) - len(text.lstrip())
-    return Span(path, line, begin + 1, line, len(text) + 1)
 
 
 def _notebook(path: str, text: str) -> tuple[Notebook | None, list[Diagnostic]]:
@@ -95,21 +95,21 @@ def _notebook(path: str, text: str) -> tuple[Notebook | None, list[Diagnostic]]:
     if language is not None and not language.lower().startswith(("python", "ipython")):
         return None, [sentences.other_language(path, language)]
     version = re.match(r"3\.\d+", _said(metadata, "language_info", "version") or "")
-    places = _Places(path, text)
+    texts = {_called(path, number): source for number, source in found}
     cells: list[Cell] = []
     written: dict[str, str] = {}
     problems: list[Diagnostic] = []
-    for number, way, source in found:
+    for number, source in found:
         first, _, rest = source.lstrip("\n").partition("\n")
-        places.ways[number] = way
+        begin = _place(_called(path, number), texts, 1)
         if any("\ud800" <= each <= "\udfff" for each in source):
-            problems.append(sentences.cell_not_text(number, places.span(number, 1)))
+            problems.append(sentences.cell_not_text(number, begin))
             continue
         writes = _WRITES.match(first)
         if writes is not None:
             name = posixpath.normpath(writes["path"].strip())
             if name in (".", "..") or name.startswith(("/", "../", "~")) or {*name} & {*"{$"}:
-                problems.append(sentences.written_outside(name, places.span(number, 1)))
+                problems.append(sentences.written_outside(name, begin))
             else:
                 written[name] = (written.get(name, "") if writes["more"] else "") + rest
         elif first.lstrip().startswith("%%") and not _OF_PYTHON.match(first.lstrip()):
@@ -117,7 +117,7 @@ def _notebook(path: str, text: str) -> tuple[Notebook | None, list[Diagnostic]]:
         else:
             cells.append(Cell(number, _without_magics(source)))
     shown = version[0] if version is not None else None
-    return Notebook(path, tuple(cells), written, shown, places.span), problems
+    return Notebook(path, tuple(cells), written, shown, texts), problems
 
 
 def _said(metadata: Mapping[str, Any], *way: str) -> str | None:
@@ -127,32 +127,28 @@ def _said(metadata: Mapping[str, Any], *way: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-Way = tuple[str | int, ...]
-
-
-def _code_cells(data: Any) -> list[tuple[int, Way, str]] | None:
-    """Number from 1, the way to its source, and its text."""
+def _code_cells(data: Any) -> list[tuple[int, str]] | None:
+    """Number from 1, and text."""
     if not isinstance(data, dict):
         return None
-    homes: list[tuple[Way, Any]] = [(("cells",), data.get("cells"))]
+    homes: list[Any] = [data.get("cells")]
     sheets = data.get("worksheets")
-    for index, sheet in enumerate(sheets if isinstance(sheets, list) else ()):
+    for sheet in sheets if isinstance(sheets, list) else ():
         if isinstance(sheet, dict):
-            homes.append((("worksheets", index, "cells"), sheet.get("cells")))
-    if not any(isinstance(cells, list) for _, cells in homes):
+            homes.append(sheet.get("cells"))
+    if not any(isinstance(cells, list) for cells in homes):
         return None
-    found: list[tuple[int, Way, str]] = []
+    found: list[tuple[int, str]] = []
     number = 0
-    for home, cells in homes:
-        for index, cell in enumerate(cells if isinstance(cells, list) else ()):
+    for cells in homes:
+        for cell in cells if isinstance(cells, list) else ():
             number += 1
             if isinstance(cell, dict) and cell.get("cell_type") == "code":
-                key = "source" if "source" in cell else "input"
-                source = cell.get(key)
+                source = cell.get("source" if "source" in cell else "input")
                 if isinstance(source, list):
                     source = "".join(each for each in source if isinstance(each, str))
                 if isinstance(source, str):
-                    found.append((number, (*home, index, key), source.replace("\r\n", "\n")))
+                    found.append((number, source.replace("\r\n", "\n")))
     return found
 
 
@@ -203,26 +199,3 @@ class _Inside(NamedTuple):
                 brackets += bool(found["open"]) - bool(found["close"])
             place = found.end()
         return _Inside(text, max(brackets, 0))
-
-
-@dataclass(slots=True)
-class _Places:
-    """Where a line of a cell stands in the text of the notebook; looked up when it is asked for."""
-
-    path: str
-    text: str
-    ways: dict[int, Way] = field(default_factory=dict)
-    _document: Document | None = None
-    _is_read: bool = False
-
-    def span(self, number: int, line: int) -> Span:
-        if not self._is_read:
-            self._is_read = True
-            if len(self.text) <= _MOST_PLACED:
-                documents, fault = read_documents(self.path, self.text)
-                self._document = documents[0] if documents and fault is None else None
-        way = self.ways.get(number)
-        if self._document is None or way is None:
-            return Span(self.path)
-        lines = (*way, line - 1)
-        return self._document.span(*(lines if self._document.has(*lines) else way))
