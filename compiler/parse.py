@@ -42,6 +42,8 @@ _OTHER_ENCODINGS = (
 )
 """Byte order marks, the longer ones first: one starts like another."""
 
+_WITHOUT_MARK = {name: "kind".encode(name) for name in ("utf-16-le", "utf-16-be")}
+
 _OUR_KIND_LINE = re.compile(
     rb"[\"']?\bkind[\"']?[ \t]*:[ \t]*[\"']?(?:%s)[\"']?[ \t\r]*(?:[,}#\n]|$)"
     % b"|".join(re.escape(kind.encode()) for kind in sorted(COMPILED_KINDS, reverse=True))
@@ -126,6 +128,9 @@ def _read(
         message = f"`{file.path}` cannot be read: {error}"
         return [], [Diagnostic(code, message, Span(file.path), hint)]
     encoding = next((name for mark, name in _OTHER_ENCODINGS if content.startswith(mark)), None)
+    if encoding is None and b"\0" in content:
+        pairs = _WITHOUT_MARK.items()
+        encoding = next((name for name, kind in pairs if content.find(kind) % 2 == 0), None)
     if encoding is not None:
         content = content.decode(encoding, "replace").encode()
     if not wanted and b"python" in content and (slip := _KIND_MISSPELT.search(content)):

@@ -219,7 +219,9 @@ def test_data_is_listed(project: Path) -> None:
     found = [tuple(re.split("  +", line)) for line in gitopsc(project, "data")[0].splitlines()]
     assert ("store://demo/dataitem/table/readings", "made by nightly") in found
     assert {made for name, made in found if name.endswith("/forecast")} >= {"made by Train_it"}
-    assert all(made == "declared" or made.startswith("made by ") for _, made in found)
+    assert all(
+        made == "declared" or made.startswith(("made by ", "returned by ")) for _, made in found
+    )
     assert found == sorted(found)
 
 

@@ -106,7 +106,8 @@ def _listing(programs: Sequence[Program]) -> str:
     for each in known:
         name = str(each.key._replace(version=None)) if each.key.type else each.key.name
         if each.run is not None:
-            rows.add((name, f"made by {each.run}"))
+            is_told = bool(each.key.type)  # else it may be a number or a text, which is a result
+            rows.add((name, f"made by {each.run}" if is_told else f"returned by {each.run}"))
         elif _of(each) not in made:
             rows.add((name, "declared"))
     if not rows:
