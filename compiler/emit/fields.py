@@ -23,6 +23,11 @@ _SCALARS: Mapping[str, tuple[type, ...]] = {
 }
 
 
+_BELOW_ZERO = ("priority", "terminationGracePeriodSeconds", "tolerationSeconds")
+"""Numbers for which less than 0 means something; no other of a pod or what is around it may be
+(kubernetes.io/docs/reference/kubernetes-api)."""
+
+
 def type_of(kind: str) -> str | None:
     """The type of a kind's objects; None of a custom resource, whose fields only its owner has."""
     return kind if kind in kubernetes_fields() else None
@@ -44,6 +49,8 @@ def _of_one(
     if type_name in _SCALARS:
         if not _is_scalar(value, _SCALARS[type_name]):
             yield Misfit(way, "type", type_name)
+        elif type_name == "integer" and value < 0 and way[-1] not in _BELOW_ZERO:
+            yield Misfit(way, "negative", type_name)
         return
     if not isinstance(value, dict):
         yield Misfit(way, "type", "mapping")

@@ -164,7 +164,7 @@ def _applied(
         after, problems = _with_merge(patch, patch.merge, data, version)
     else:
         after, problems = _with_operations(patch, data, run, version)
-    problems = problems or [*_identity_problems(patch, data, after)]
+    problems = problems or [*_identity_problems(patch, data, after), *_unmounted(patch, after)]
     return (data if problems else after), problems
 
 
@@ -294,6 +294,18 @@ def _identity_problems(
             ]
             if commands[0] != commands[1]:
                 yield sentences.of_identity(patch, containers)
+
+
+def _unmounted(patch: Patch, after: Mapping[str, Any]) -> Iterator[Diagnostic]:
+    """What the types of fields do not say: a volume that a container mounts is one of its pod."""
+    for way in ((*template, "spec") for template in _TEMPLATES):
+        pod = _at(after, way) or {}
+        volumes = {each["name"] for each in pod.get("volumes") or ()}
+        for container in (*(pod.get("containers") or ()), *(pod.get("initContainers") or ())):
+            for mount in container.get("volumeMounts") or ():
+                if mount["name"] not in volumes:
+                    names = mount["name"], container["name"]
+                    yield sentences.no_volume(patch, way, *names, volumes)
 
 
 def _policy_problems(

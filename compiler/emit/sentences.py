@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from gitopsc.model.diagnostic import (
     LOOSENED_POD,
@@ -54,6 +54,9 @@ def misfit(
     elif found.why == "unnamed":
         message = f"an item of `{_path(found.pointer[:-1])}` does not say which one it changes"
         hint = f"add `{found.type}`, by which Kubernetes knows these items"
+    elif found.why == "negative":
+        message = f"`{_path(found.pointer)}` is below 0, which Kubernetes refuses"
+        hint = "write 0 or more"
     elif found.why == "missing":
         message = f"Kubernetes requires `{key}` in `{_path(found.pointer[:-1])}`"
         hint = f"add `{key}:`"
@@ -88,6 +91,15 @@ def of_whole(patch: Patch) -> Diagnostic:
     message = f"a patch may not delete or replace a whole {patch.kind}"
     hint = "say what is different in it"
     return Diagnostic(PATCH_OF_IDENTITY, message, patch.key_span("merge", "$patch"), hint)
+
+
+def no_volume(
+    patch: Patch, pod: Pointer, name: str, container: str, known: Collection[str]
+) -> Diagnostic:
+    message = f"container `{container}` mounts `{name}`, and its pod has no volume of that name"
+    place = ("merge", *pod, "containers") if patch.merge is not None else ("json",)
+    hint = did_you_mean(name, known) or f"add it to `volumes`; there are {listed(sorted(known))}"
+    return Diagnostic(PATCH_MISFIT, message, patch.key_span(*place), hint)
 
 
 def ambiguous(patch: Patch, key: str, by: str) -> Diagnostic:

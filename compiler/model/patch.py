@@ -14,10 +14,10 @@ from gitopsc.model.source import Span
 class Misfit(NamedTuple):
     """A part of an object or of a patch, and `why` Kubernetes does not have it: its `type` is
     another one, the type has no such field (but the `known`, or in versions `since` or `until`
-    one), a field is missing, or an item has no key of that type."""
+    one), a field is missing, a number is below 0, or an item has no key of that type."""
 
     pointer: Pointer
-    why: Literal["directive", "missing", "type", "unknown", "unnamed"]
+    why: Literal["directive", "missing", "negative", "type", "unknown", "unnamed"]
     type: str
     known: Sequence[str] = ()
     since: str | None = None

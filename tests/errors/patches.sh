@@ -38,6 +38,16 @@ patches:
   - target: {kind: Job, run: nightly}
     json:
       - {op: add, path: /spec/suspend, value: 1}
+  - target: {kind: Deployment, run: api}
+    merge:
+      spec:
+        progressDeadlineSeconds: -1
+        template: {spec: {terminationGracePeriodSeconds: -1}}
+  - target: {kind: Deployment, run: api}
+    merge:
+      spec:
+        template:
+          spec: {containers: [{name: function, volumeMounts: [{name: scrach, mountPath: /data}]}]}
   - target: {kind: Job}
     json:
       - {op: remove, path: /spec/ttlSecondsAfterFinished}
