@@ -7,13 +7,14 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from gitopsc.adapters.yaml import read_documents
 from gitopsc.commands.programs import Refused
 from gitopsc.commands.reading import Reading
 from gitopsc.model.artifact import ClusterObject
 from gitopsc.model.compilation import Compilation, Compiled
+from gitopsc.model.descriptor import Project
 from gitopsc.model.diagnostic import has_errors
 from gitopsc.model.document import Document
 from gitopsc.model.names import cleaned
@@ -116,8 +117,9 @@ def _origin(
         object=f"{document.data['kind']} {document.data['metadata']['name']}",
         environment=made.environment,
     )
+    settings = [*_settings(program.project, made.environment)]
     if made.run is None:
-        return origin_in_manifest(origin, document, (), lines)
+        return origin_in_manifest(origin, document, settings, lines)
     resolution = next(
         each
         for each in compilation.resolutions
@@ -126,7 +128,20 @@ def _origin(
     rows: Sequence[Row] = ()
     if any(each.name == made.run for each in resolution.runs):  # and no build
         rows = explain_run(resolution, made.run, (), ()).sections[0].rows
-    return origin_in_manifest(origin._replace(run=made.run), document, rows, lines)
+    return origin_in_manifest(origin._replace(run=made.run), document, (*rows, *settings), lines)
+
+
+def _settings(project: Project, name: str) -> Iterator[Row]:
+    """What an environment has of its own or of the project, as far as it is in objects."""
+    environment = next(each for each in project.environments if each.name == name)
+    for key, value in (
+        ("namespace", environment.namespace),
+        ("registry", environment.registry),
+        ("time_zone", environment.time_zone),
+    ):
+        span = project.setting_span(name, key)
+        if value is not None and span != project.place:
+            yield Row(key, value, f"{span.path}:{span.line}")
 
 
 def _object_of(document: Document, objects: Sequence[ClusterObject], line: int) -> ClusterObject:

@@ -22,9 +22,10 @@ _ROWS: Mapping[str, tuple[str, ...]] = {
     "command": ("function",),
     "completions": ("gitops.completions",),
     "fsGroup": ("fs_group", "pod.user"),
-    "image": ("function",),
+    "image": ("function", "registry"),
     "imagePullPolicy": ("pod.pull_policy",),
     "imagePullSecrets": ("pod.image_pull_secrets",),
+    "namespace": ("namespace",),
     "nodeSelector": ("node_selector",),
     "parallelism": ("gitops.parallelism",),
     "priorityClassName": ("priority_class",),
@@ -34,14 +35,13 @@ _ROWS: Mapping[str, tuple[str, ...]] = {
     "runtimeClassName": ("runtime_class",),
     "schedule": ("schedule",),
     "serviceAccountName": ("pod.service_account",),
+    "timeZone": ("time_zone",),
     "tolerations": ("tolerations",),
     "type": ("service_type",),
 }
 """Keys of objects -> the rows of a run's explanation that tell where their values are from."""
 
 _NOTES = {
-    "namespace": "the `namespace` of the environment",
-    "timeZone": "the `time_zone` of the environment",
     "backoffLimit": "without tries of its own a Job has some for pods that never ran",
     "gitopsc/compute": "the digest of all that decides the result: `gitopsc explain <run>` has it",
     _SETTINGS: "what the runner reads",
