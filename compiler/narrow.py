@@ -7,41 +7,43 @@ have something new to read.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 
 from gitopsc.model.footprint import Scope, Trace
 
-MANY = 100
-"""Files from which on a part is worth looking for: fewer are compiled in no time."""
+LEAST_FILES = 100
+"""From which on a part is worth looking for: fewer are compiled in no time."""
 
-LARGE_SHARE = 4
-"""One in so many files is no small part: a compile of all, which does no file twice, is as good."""
+LARGEST_SHARE = 0.25
+"""Of all files: a compile of all, which does no file twice, is as good for more."""
 
 
-def narrow(trace: Trace, changed: Iterable[str], moved: Iterable[str] = ()) -> Scope | None:
-    """`moved` are files of which readers have something new to read. None where a change is of no
-    file that the trace knows, or too much depends on it."""
-    if len(trace.footprints) < MANY:
+def narrow(trace: Trace, changed: Collection[str], moved: Iterable[str] = ()) -> Scope | None:
+    """`moved` are files of which readers have something new to read. None where a change is of a
+    file that nothing is known to be made of, where too much depends on it, and in a small project.
+    """
+    if len(trace.footprints) < LEAST_FILES:
         return None
-    affected = set()
+    files = {*trace.common}
+    affected: set[str] = set()
     for path in changed:
-        found = {path} if path in trace.footprints else {*_built_from(trace, path)}
+        found = {path, *_built_from(trace, path)} & trace.footprints.keys()
         if not found:
             return None
         affected |= found
     affected |= {*_readers(trace, {*moved})}
     functions = {path for path in affected if trace.footprints[path].has_functions}
     affected |= {*_readers(trace, functions)}
-    most = len(trace.footprints) // LARGE_SHARE
-    files = {*trace.common}
-    waiting = [*affected, *files]
+    most = len(trace.footprints) * LARGEST_SHARE
+    waiting = [*affected, *trace.common]
     while waiting and len(files) <= most:
         path = waiting.pop()
         files.add(path)
         waiting += [each for each in trace.footprints[path].needs if each not in files]
     if len(files) > most:
         return None
-    return Scope(frozenset(files), frozenset(affected), trace.described)
+    # A file of a source may have become a descriptor.
+    return Scope(frozenset(files.union(changed)), frozenset(affected), trace.described)
 
 
 def _built_from(trace: Trace, source: str) -> Iterator[str]:

@@ -59,7 +59,8 @@ _KIND_MISSPELT = re.compile(
 def parse(
     tree: Tree, memo: Memo | None = None, among: Container[str] | None = None
 ) -> tuple[tuple[Document, ...], tuple[Diagnostic, ...]]:
-    """Documents in the order of their files. Lists are documents of their own, one per item.
+    """Documents of settings, of locks and of descriptors, each in the order of their files. Lists
+    are documents of their own, one per item.
 
     Settings and locks are always read; descriptors `among` those files alone, where some are given.
     """

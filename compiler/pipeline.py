@@ -27,7 +27,7 @@ from gitopsc.model.consequence import Difference, Review
 from gitopsc.model.descriptor import Project
 from gitopsc.model.diagnostic import LOCK_CODES, Diagnostic, has_errors
 from gitopsc.model.files import LOCK_FILE
-from gitopsc.model.footprint import Scope, Trace
+from gitopsc.model.footprint import Scope
 from gitopsc.model.lock import FunctionPin, Lock
 from gitopsc.model.memo import Memo, content_key
 from gitopsc.model.names import project_name
@@ -117,9 +117,11 @@ def compile_part(
     memo: Memo | None = None,
     kept: Mapping[str, Container[str]] | None = None,
     scope: Scope | None = None,
+    *,
+    is_traced: bool = False,
 ) -> Compilation:
     """The same for one part of a divided tree; what `memo` knows is not done again. With a `scope`,
-    of a project what is in that alone."""
+    of a project what is in that alone. Traced, where it is of one project and has no errors."""
     read = _front_end(tree, memo=memo, scope=scope)
     diagnostics = [*read.every_diagnostic]
     programs = []
@@ -154,6 +156,9 @@ def compile_part(
             emitted.append((compiled[program.project.folder], emission))
     if has_errors(diagnostics):
         emitted = []
+    traced = None
+    if is_traced and len(read.all) == len(emitted) == 1:
+        traced = trace(programs[0], resolved, emitted[0][1])
     return Compilation(
         projects=tuple(compiled.get(each.folder) or _short(each) for each in read.all),
         programs=tuple(programs),
@@ -166,6 +171,7 @@ def compile_part(
         taken=tuple(
             (compiled[program.project.folder], tuple(_taken(planned))) for program, planned in plans
         ),
+        trace=traced,
     )
 
 
@@ -195,13 +201,6 @@ def _nodes(program: Program, files: Container[str]) -> frozenset[str]:
     )
 
 
-def trace_part(compilation: Compilation) -> Trace | None:
-    """None where a part has no project or several, or has errors."""
-    if len(compilation.projects) != 1 or len(compilation.outputs) != 1:
-        return None
-    return trace(compilation.programs[0], compilation.resolutions, compilation.outputs[0][1])
-
-
 def compile_parts(
     tree: Tree,
     recall: Callable[[Tree], Compilation | None],
@@ -216,10 +215,9 @@ def compile_parts(
 
     def compiled_with_memo(part: Tree) -> Compilation:
         with memory_of(part) if memory_of is not None else nullcontext(Memo()) as memo:
-            compilation = compile_part(part, memo)
+            compilation = compile_part(part, memo, is_traced=memory_of is not None)
         return replace(
             compilation,
-            trace=trace_part(compilation) if memory_of is not None else None,
             programs=(),
             resolutions=(),
             plans=(),

@@ -19,7 +19,7 @@ from gitopsc.model.memo import Memo
 from gitopsc.model.output import OutputFile, readable_json
 from gitopsc.model.source import Tree
 from gitopsc.narrow import narrow
-from gitopsc.pipeline import compile_part, trace_part
+from gitopsc.pipeline import compile_part
 
 
 def revise(
@@ -33,24 +33,28 @@ def revise(
     memo = Memo()
     moved: frozenset[str] = frozenset()
     while (scope := narrow(known, changed, moved)) is not None:
-        compilation = compile_part(tree, memo, scope=scope)
-        traced = trace_part(compilation)
+        compilation = compile_part(tree, memo, scope=scope, is_traced=True)
+        traced = compilation.trace
         if traced is None or not _is_told(compilation.diagnostics, told, _beside(known, scope)):
             return None
-        before = {path: known.footprints[path] for path in scope.files}
-        if _faces(traced.footprints) != _faces(before):
+        before = {path: known.footprints[path] for path in scope.files & known.footprints.keys()}
+        if _faces(traced.footprints, scope) != _faces(before, scope):
             return None
-        new = {path for path in before if traced.footprints[path] != before[path]}
+        new = {path for path in before if traced.footprints[path].computes != before[path].computes}
         if new <= moved:
-            return _revised(compilation, known, traced)
+            return _files_of(compilation, scope, known, traced)
         if not new <= scope.affected:
             return None
         moved |= new
     return None
 
 
-def _faces(footprints: Mapping[str, Footprint]) -> Mapping[str, Footprint]:
-    return {path: each._replace(computes=b"") for path, each in footprints.items()}
+def _faces(footprints: Mapping[str, Footprint], scope: Scope) -> Mapping[str, Footprint]:
+    """What may not be other than before. Of what is only needed, nothing is written."""
+    return {
+        path: each._replace(computes=b"", outputs=each.outputs if path in scope.affected else ())
+        for path, each in footprints.items()
+    }
 
 
 def _beside(known: Trace, scope: Scope) -> frozenset[str]:
@@ -65,30 +69,29 @@ def _beside(known: Trace, scope: Scope) -> frozenset[str]:
 def _is_told(
     found: Iterable[Diagnostic], told: Iterable[Diagnostic], beside: Container[str]
 ) -> bool:
-    """Whether the same is wrong, but for what is wrong with files `beside` alone: of those, not all
-    was looked at."""
+    """Whether nothing new is wrong, and all that was is so still, but for what is wrong with files
+    `beside` alone: not all of them was looked at."""
 
-    def looked_at(diagnostics: Iterable[Diagnostic]) -> set[object]:
+    def keys(diagnostics: Iterable[Diagnostic]) -> set[object]:
         return {
-            (each.code, each.message, each.span, each.hint, each.related)
-            for each in diagnostics
-            if not all(span.path in beside for span in each.places)
+            (each.code, each.message, each.span, each.hint, each.related) for each in diagnostics
         }
 
-    return looked_at(found) == looked_at(told)
+    there = (each for each in told if not all(span.path in beside for span in each.places))
+    return keys(there) <= keys(found) <= keys(told)
 
 
-def _revised(
-    compilation: Compilation, known: Trace, traced: Trace
+def _files_of(
+    compilation: Compilation, scope: Scope, known: Trace, traced: Trace
 ) -> tuple[tuple[OutputFile, ...], Trace]:
-    """Of the runs and images in scope. Files that speak of all runs have what is in faces, but for
-    the one with the names of images."""
-    (_, files), (_, objects) = compilation.outputs[0], compilation.objects[0]
-    own = {each.path for each in objects if each.run is not None}
-    found = [each for each in files if each.path in own or each.path.startswith("images/")]
+    """Of what is affected. Files that speak of all runs have what is in faces, but for the one with
+    the names of images."""
+    footprints = {path: traced.footprints[path] for path in scope.affected}
+    own = {path for each in footprints.values() for path, _ in each.outputs}
     images = {**known.images, **traced.images}
     baked = OutputFile(BAKE_FILE, readable_json(bake_file(images)).encode())
+    ((_, files),) = compilation.outputs
     return (
-        (*(each for each in found if each.path != BAKE_FILE), baked),
-        known._replace(footprints={**known.footprints, **traced.footprints}, images=images),
+        (*(each for each in files if each.path in own), *([baked] if images else [])),
+        known._replace(footprints={**known.footprints, **footprints}, images=images),
     )

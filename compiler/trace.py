@@ -1,4 +1,4 @@
-"""Program, Resolutions and files -> Trace: which file matters to which, for a change to come.
+"""Program, Resolutions and Emission -> Trace: which file matters to which, for a change to come.
 
 A file has a *face*: all in it that may matter to what others become. What a run is called with, how
 much it may take and what its code does are behind the face: of them, readers of its data take the
@@ -9,10 +9,10 @@ it, so a key that is new here is never overlooked.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from gitopsc.model.artifact import Emission
 from gitopsc.model.descriptor import (
     DEFAULT_TARGET,
     FUNCTION_KINDS,
@@ -21,30 +21,23 @@ from gitopsc.model.descriptor import (
     Project,
     RunDescriptor,
 )
-from gitopsc.model.files import BAKE_FILE
 from gitopsc.model.footprint import Footprint, Trace
 from gitopsc.model.memo import step_key
-from gitopsc.model.output import OutputFile
+from gitopsc.model.names import cleaned
 from gitopsc.model.program import DataUse, Function, Program, Run
-from gitopsc.model.reference import FunctionKey
+from gitopsc.model.reference import FunctionKey, StoreKey
 from gitopsc.model.resolution import Resolution
 from gitopsc.model.store import LOCAL_SCHEMES, scheme_of
 
 _METADATA = frozenset(("description", "labels"))
 _OF_RUNS = frozenset(("args", "init_parameters", "parameters"))
-_AMOUNTS = frozenset(("cpu", "disk", "mem"))
-"""Of other resources, reports tell that a cluster has to have them."""
-
 _MEANS_MORE = ("://", "${", "{{")
 """What is in a text that names data, a service or what a trigger fills in."""
 
 
-def trace(
-    program: Program, resolutions: Sequence[Resolution], files: Iterable[OutputFile]
-) -> Trace | None:
-    """`files` are those of the output of a sound program. None where a change anywhere may matter
-    everywhere: a project file may hold copies of what is elsewhere, and Argo Workflows puts many
-    runs in one object."""
+def trace(program: Program, resolutions: Sequence[Resolution], emission: Emission) -> Trace | None:
+    """Of a sound program. None where a change anywhere may matter everywhere: a project file may
+    hold copies of what is elsewhere, and Argo Workflows puts many runs in one object."""
     project = program.project
     if any(each.target != DEFAULT_TARGET for each in project.environments):
         return None
@@ -73,7 +66,7 @@ def trace(
         for resolved in resolution.runs:
             made = computes.setdefault(resolved.run.descriptor.path, [])
             made.append((resolved.name, resolved.compute))
-    baked = next((file.content for file in files if file.path == BAKE_FILE), b'{"target": {}}')
+    outputs = _outputs(program, emission)
     return Trace(
         {
             path: Footprint(
@@ -82,13 +75,31 @@ def trace(
                 tuple(sorted(needs.get(path, {path}) - {path})),
                 tuple(sorted(sources.get(path, ()))),
                 path in sources,
+                tuple(sorted(outputs.get(path, ()))),
             )
             for path, face in faces.items()
         },
         tuple(sorted(_common(project))),
         project.described,
-        json.loads(baked)["target"],
+        emission.images,
     )
+
+
+def _outputs(program: Program, emission: Emission) -> Mapping[str, list[tuple[str, str]]]:
+    """What is made of each file alone."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    runs = {run.name: run.descriptor.path for run in program.runs}
+    runs |= {build.name: build.merged.descriptor.path for build in program.builds}
+    for made in emission.objects:
+        if made.run is not None:
+            found.setdefault(runs[made.run], []).append((made.path, made.kind))
+    images = {cleaned(each.unique_name): each.descriptor.path for each in program.functions}
+    for file in emission.files:
+        top, _, rest = file.path.partition("/")
+        name, _, inside = rest.partition("/")
+        if top == "images" and inside and name in images:
+            found.setdefault(images[name], []).append((file.path, ""))
+    return found
 
 
 class _Needed:
@@ -97,6 +108,7 @@ class _Needed:
 
     def __init__(self, program: Program) -> None:
         entities = program.project.entities
+        self._environments = [each for each in program.project.environments if each.overrides]
         self._functions: dict[str, set[str]] = {}
         self._data: dict[str, set[str]] = {}
         self._runs = {run.name: run.descriptor.path for run in program.runs}
@@ -126,14 +138,22 @@ class _Needed:
         yield from self.by_function(run.function.name)
         if run.merged.task is not None:
             yield run.merged.task.path
-        names = {*self._named[run.function.version]}
+        names = {*self._named[run.function.version], *_written_inputs(run)}
         names.update(read.key.name for read in run.reads)
         names.update(output.key.name for output in run.outputs)
         for name in names:
             yield from self._data.get(name, ())
-        for other in (*(read.producer for read in run.reads), *run.calls):
+        calls = {name for each in self._environments for name in run.within(each).calls}
+        for other in (*(read.producer for read in run.reads), *run.calls, *calls):
             if other in self._runs:
                 yield self._runs[other]
+
+
+def _written_inputs(run: Run) -> Iterator[str]:
+    """The names of what it asks for, whether somebody has it or not."""
+    for text in (run.spec.inputs or {}).values():
+        key = StoreKey.parse(text)
+        yield key.name if key is not None else text
 
 
 def _function_of(task: RunDescriptor) -> str:
@@ -189,7 +209,7 @@ def _of_run(key: str, value: Any) -> object:
     if key == "replicas" and isinstance(value, int):
         return value > 1  # which have a budget of disruptions
     if key == "resources" and isinstance(value, dict):
-        return {name: name in _AMOUNTS or value[name] for name in value}
+        return sorted(value)
     if key == "envs" and isinstance(value, list):
         return [_of_variable(each) for each in value]
     return value
@@ -213,16 +233,18 @@ def _meaning_more(value: Any) -> Iterator[str]:
 def _of_function(key: str, value: Any) -> object:
     """Its code has a face of its own."""
     if key == "requirements" and isinstance(value, list):
-        return None
+        return bool(value)
     if key == "source" and isinstance(value, dict):
         return {name: name in ("base64", "code") or value[name] for name in value}
     return value
 
 
 def _code_face(function: Function) -> object:
-    """What others may see of its code: what it makes and reads, and how it is called."""
-    uses = (each._replace(span=None) for each in function.data)  # type: ignore[arg-type]
+    """What others may see of its code: what it makes and reads, in which file, and how it is
+    called."""
+    uses = (repr((each[:-2], each.span.path, each.project)) for each in function.data)
     signatures = (
-        (name, each._replace(span=None)) for name, each in sorted(function.signatures.items())
+        (name, each[:-1], each.span and each.span.path)
+        for name, each in sorted(function.signatures.items())
     )
-    return sorted(map(repr, uses)), [*signatures], function.is_unread, function.opened
+    return sorted(uses), [*signatures], function.is_unread, function.opened

@@ -78,8 +78,8 @@ def test_1000_random_edits_give_the_bytes_of_a_clean_compile(
     """A clean compile finds nothing to change in what cached ones have written: of all that depends
     on an edit, and half of the times of files alone."""
     if seed % 2:
-        monkeypatch.setattr(narrow, "MANY", 0)
-        monkeypatch.setattr(narrow, "LARGE_SHARE", 1)
+        monkeypatch.setattr(narrow, "LEAST_FILES", 0)
+        monkeypatch.setattr(narrow, "LARGEST_SHARE", 1)
     chance = random.Random(seed)
     inputs = sorted(
         path
@@ -293,8 +293,8 @@ def test_what_appears_during_a_compile_is_seen_by_the_next(
 @pytest.fixture
 def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project that counts as one, compiled and aged."""
-    monkeypatch.setattr(narrow, "MANY", 0)
-    monkeypatch.setattr(narrow, "LARGE_SHARE", 1)
+    monkeypatch.setattr(narrow, "LEAST_FILES", 0)
+    monkeypatch.setattr(narrow, "LARGEST_SHARE", 1)
     root = tmp_path / "large"
     shutil.copytree(SAMPLE, root, ignore=shutil.ignore_patterns("deploy"))
     subprocess.run(["git", "init", "-q"], cwd=root, check=True)

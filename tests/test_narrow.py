@@ -13,7 +13,7 @@ from gitopsc import narrow
 from gitopsc.model.compilation import Compilation
 from gitopsc.model.footprint import Trace
 from gitopsc.model.output import OutputFile
-from gitopsc.pipeline import compile_part, trace_part
+from gitopsc.pipeline import compile_part
 from gitopsc.revise import revise
 
 _WORD = re.compile(rb"[A-Za-z][\w-]*|\d+")
@@ -48,16 +48,16 @@ def output(compilation: Compilation) -> Files:
 
 
 def known(files: Files) -> Known | None:
-    compilation = compile_part(tree_of(files))
-    trace = trace_part(compilation)
+    compilation = compile_part(tree_of(files), is_traced=True)
+    trace = compilation.trace
     return Known(files, compilation, trace) if trace is not None else None
 
 
 @pytest.fixture(autouse=True)
 def of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the projects of the tests were large, and all of each were a small part."""
-    monkeypatch.setattr(narrow, "MANY", 0)
-    monkeypatch.setattr(narrow, "LARGE_SHARE", 1)
+    monkeypatch.setattr(narrow, "LEAST_FILES", 0)
+    monkeypatch.setattr(narrow, "LARGEST_SHARE", 1)
 
 
 def projects() -> Iterator[tuple[str, Files]]:
@@ -101,6 +101,20 @@ def changed(content: bytes, words: list[bytes], chance: random.Random) -> bytes:
     return b"\n".join(lines)
 
 
+def check_change(before: Known, path: str, content: bytes) -> bool:
+    """Whether it is narrow."""
+    found = before.after(path, content)
+    if found is None:
+        return False
+    whole = compile_part(tree_of({**before.files, path: content}), is_traced=True)
+    what = path, content.decode(errors="replace")
+    assert {*whole.diagnostics} == {*before.compilation.diagnostics}, what
+    after = {**before.output, **{each.path: each.content for each in found[0]}}
+    assert after == output(whole), what
+    assert found[1] == whole.trace, what
+    return True
+
+
 def check_random_changes(name: str, files: Files, count: int) -> int:
     """Of so many, how many were narrow."""
     before = known(files)
@@ -114,16 +128,7 @@ def check_random_changes(name: str, files: Files, count: int) -> int:
     for _ in range(count):
         path = chance.choice(paths)
         content = changed(files[path], words, chance)
-        found = before.after(path, content)
-        if found is not None:
-            narrow_ones += 1
-            whole = compile_part(tree_of({**files, path: content}))
-            what = path, content.decode(errors="replace")
-            assert {*whole.diagnostics} == {*before.compilation.diagnostics}, what
-            assert {**before.output, **{each.path: each.content for each in found[0]}} == output(
-                whole
-            ), what
-            assert found[1] == trace_part(whole), what
+        narrow_ones += check_change(before, path, content)
     return narrow_ones
 
 
@@ -240,6 +245,80 @@ def test_what_others_may_see_is_compiled_as_a_whole(
     assert written(before, path, old, new) is None
 
 
+SERVICE = """\
+kind: python+serve:run
+name: api
+spec: {function: clean, replicas: 2}
+"""
+TWO_FILES = {
+    "gitopsc.yaml": SETTINGS,
+    "src/main.py": "import a\nimport b\n\n\ndef run(project):\n    a.go(project)\n",
+    **{f"src/{name}.py": "def go(project):\n    project.log_artifact('x')\n" for name in "ab"},
+    "f.yaml": FUNCTION.format(name="f").replace("f.py", "src").replace("run}", "main:run}"),
+    "first.yaml": "kind: python+job:run\nname: first\nspec: {function: f}\n",
+}
+HARD: Mapping[str, tuple[Mapping[str, str], str, str, str]] = {
+    "a descriptor in the folder of an image": (
+        {
+            **FILES,
+            "img/Dockerfile": "FROM scratch\nCOPY . /\n",
+            "img/box.yaml": "kind: container\nname: box\nspec: {dockerfile: img/Dockerfile}\n",
+            "img/alone.yaml": FILES["alone.yaml"].replace("alone", "inside"),
+        },
+        *("img/alone.yaml", "1Gi", "2Gi"),
+    ),
+    "a file of a source becomes a descriptor": (
+        {**TWO_FILES, "src/more.yaml": "name: second\nspec: {function: f}\n"},
+        *("src/more.yaml", "name", "kind: python+job:run\nname"),
+    ),
+    "a service that only an environment names": (
+        {
+            **FILES,
+            "api.yaml": SERVICE,
+            "gitopsc.yaml": SETTINGS + "environments:\n  prod:\n    runs:\n      alone:"
+            " {envs: [{name: URL, value: '${service:api}'}]}\n",
+        },
+        *("alone.yaml", "1Gi", "2Gi"),
+    ),
+    "no requirements any more": (
+        {
+            **FILES,
+            "clean.yaml": FUNCTION.format(name="clean").replace(
+                "spec: {", "spec: {requirements: [pandas==2.2.3], "
+            ),
+        },
+        *("clean.yaml", "[pandas==2.2.3]", "[]"),
+    ),
+    "data that another file of the source makes": (
+        TWO_FILES,
+        *("src/main.py", "a.go", "b.go"),
+    ),
+    "a warning in the file of a task": (
+        {
+            **FILES,
+            "api.yaml": SERVICE,
+            "task.yaml": "kind: python+serve\nname: t\nspec:\n  function: clean\n  volumes:\n"
+            "    - {name: v, volume_type: shared_volume, mount_path: /data,"
+            " spec: {claimName: c, size: 1Gi}}\n",
+        },
+        *("api.yaml", "replicas: 2", "replicas: 3"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HARD)
+def test_what_others_see_by_another_way(case: str) -> None:
+    """Compiled as a whole, or to what a whole compile comes to."""
+    texts, path, old, new = HARD[case]
+    before = known({path: text.encode() for path, text in texts.items()})
+    assert before is not None
+    assert old in texts[path]
+    content = texts[path].replace(old, new, 1).encode()
+    check_change(before, path, content)
+    whole = compile_part(tree_of({**before.files, path: content}))
+    assert output(whole) != before.output or whole.diagnostics != before.compilation.diagnostics
+
+
 def test_a_small_part_is_found(before: Known) -> None:
     scope = narrow.narrow(before.trace, ["third.yaml"])
     assert scope is not None
@@ -249,8 +328,8 @@ def test_a_small_part_is_found(before: Known) -> None:
 
 
 def test_of_what_is_large_no_part_is_small(before: Known, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(narrow, "LARGE_SHARE", 2)
+    monkeypatch.setattr(narrow, "LARGEST_SHARE", 0.5)
     assert narrow.narrow(before.trace, ["alone.yaml"]) is not None
     assert narrow.narrow(before.trace, ["third.yaml"]) is None
-    monkeypatch.setattr(narrow, "MANY", 100)
+    monkeypatch.setattr(narrow, "LEAST_FILES", 100)
     assert narrow.narrow(before.trace, ["alone.yaml"]) is None

@@ -173,17 +173,17 @@ def remembered_steps(*name: object) -> Iterator[Memo]:
 
 
 def keep_trace(part: Part, trace: Any, *name: object) -> None:
-    """Keeps plain data that is made of a part's inputs alone."""
-    keep_plain(_beside("traces", name), (part.inputs_key, trace), _KEPT_BESIDE)
+    """Keeps plain data that is made of a part's inputs and what its name says."""
+    keep_plain(_place_beside("traces", name), (part.inputs_key, trace), _KEPT_BESIDE)
 
 
 def recall_trace(part: Part, *name: object) -> Any:
     """None where it is gone, or of other inputs."""
-    known = recall_plain(_beside("traces", name))
+    known = recall_plain(_place_beside("traces", name))
     return known[1] if isinstance(known, tuple) and known[0] == part.inputs_key else None
 
 
-def _beside(folder: str, name: object) -> str:
+def _place_beside(folder: str, name: object) -> str:
     text = repr((own_key(), name)).encode("utf-8", "surrogateescape")
     return cache_folder(folder, digest(text).hex())
 

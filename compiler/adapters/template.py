@@ -57,7 +57,7 @@ def template_text(path: str) -> Text:
     return Text((data_folder("templates") / path).read_text("utf-8"))
 
 
-_own: list[bytes] = []
+_own = b""
 """What tells this gitopsc from others, where somebody has asked to keep what is compiled."""
 
 _KEPT = 200
@@ -67,7 +67,8 @@ _KEPT = 200
 def keep_compiled(own: bytes) -> None:
     """From now on, what Jinja compiles a template to is kept in the user's cache: that takes longer
     than to fill it in. `own` tells this gitopsc from others, whose quoting is in there, too."""
-    _own[:] = [own]
+    global _own
+    _own = own
 
 
 @cache
@@ -91,7 +92,7 @@ def _environment(quote: Callable[[Any], str]) -> Environment:
                 keep_plain(self._place(bucket), bucket.bytecode_to_string(), _KEPT)
 
         def _place(self, bucket: Bucket) -> str:
-            name = f"{_own[0].hex()[:16]}-{quote.__name__.strip('_')}-{bucket.key}"
+            name = f"{_own.hex()[:16]}-{quote.__name__.strip('_')}-{bucket.key}"
             return cache_folder("templates", name)
 
     environment = Environment(

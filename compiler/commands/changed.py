@@ -205,17 +205,14 @@ def _revision(
 ) -> _Revision | None:
     """None where all of the part has to be compiled."""
     root = os.path.realpath(reading.root)
-    trace = memory.recall_trace(part, root, tree.part)
+    trace = memory.recall_trace(part, root, _name(tree))
     if trace is None:
         return None
     paths = [path.removeprefix(f"{root}/") for path in changed]
     found = revise(tree, Trace.from_plain(trace), before.diagnostics, paths)
     if found is None:
         return None
-    files, revised = found
-    output = f"{root}/{before.projects[0].prefix}{before.projects[0].output}"
-    is_known = {f"{output}/{file.path}" for file in files} <= {*part.paths}
-    return _Revision(part, paths, files, revised) if is_known else None
+    return _Revision(part, paths, *found)
 
 
 def _some_of(target: Target, revision: _Revision) -> Target:
@@ -343,13 +340,13 @@ def _known(root: str, result: _Result, began: int) -> dict[str, memory.Part]:
         if _name(tree) in result.revised:
             revision = result.revised[_name(tree)]
             project = compilation.projects[0]
-            known[_name(tree)] = _revised(root, tree, project, result, revision, began)
+            known[_name(tree)] = _part_of_revision(root, tree, project, result, revision, began)
         elif _name(tree) not in result.recalled:
             known[_name(tree)] = _part(root, tree, compilation, result, began)
     return known
 
 
-def _revised(
+def _part_of_revision(
     root: str, tree: Tree, project: Compiled, result: _Result, revision: _Revision, began: int
 ) -> memory.Part:
     folder = os.path.realpath(result.targets[project].folder)
@@ -361,7 +358,7 @@ def _revised(
         files[f"{root}/{file.path}"] = file.stamp or memory.GONE, content_key(file.content)
     files[f"{folder}/{OWNERSHIP_LIST}"] = memory.stamp_at(f"{folder}/{OWNERSHIP_LIST}"), None
     part = revision.part.revised(files, began)
-    memory.keep_trace(part, revision.trace.plain(), root, tree.part)
+    memory.keep_trace(part, revision.trace.plain(), root, _name(tree))
     return part
 
 
@@ -388,7 +385,7 @@ def _part(
         began=began,
     )
     if compilation.trace is not None:
-        memory.keep_trace(part, compilation.trace.plain(), root, tree.part)
+        memory.keep_trace(part, compilation.trace.plain(), root, _name(tree))
     return part
 
 

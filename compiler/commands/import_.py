@@ -20,6 +20,7 @@ from gitopsc.commands.reading import placed, read
 from gitopsc.commands.reporting import printed
 from gitopsc.model.compilation import Compilation
 from gitopsc.model.diagnostic import NOT_WRITTEN, Diagnostic, has_errors, in_order
+from gitopsc.model.files import BAKE_FILE
 from gitopsc.model.output import Change, Status
 from gitopsc.model.source import FunctionFile, SourceFile, Span, Tree, path_fault
 from gitopsc.pipeline import compile_tree, tidy_tree, transcribe_notebook
@@ -254,6 +255,6 @@ def _objects(compilation: Compilation) -> dict[str, str]:
         f"{project.prefix}{file.path}": _TOLD.sub("", file.content.decode())
         for project, files in compilation.outputs
         for file in files
-        if file.path.startswith(("manifests/", "images/docker-bake.json"))
+        if file.path.startswith(("manifests/", BAKE_FILE))
         if b"app.kubernetes.io/component: build" not in file.content
     }

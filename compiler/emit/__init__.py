@@ -42,13 +42,14 @@ def emit(plan: Plan, memo: Memo | None = None) -> Emission:
     memo = memo or Memo()
     learn(memo, plan.images, partial(build_image, plan))
     images = {image.name: build_image(plan, image, memo) for image in plan.images}
+    targets = bake_targets(plan, images.values())
     if images:
         if any(image.context is None for image in plan.images):
             for path, content in runner(plan):
                 files[f"images/runner/{path}"] = content
         for built in images.values():
             files |= built.files
-        files[BAKE_FILE] = readable_json(bake_file(bake_targets(plan, images.values()))).encode()
+        files[BAKE_FILE] = readable_json(bake_file(targets)).encode()
     for planned in plan.environments:
         name = planned.environment.name
         listed: dict[str | None, list[str]] = {group: [] for group in planned.groups}
@@ -73,6 +74,7 @@ def emit(plan: Plan, memo: Memo | None = None) -> Emission:
     return Emission(
         files=tuple(OutputFile(path, files[path]) for path in sorted(files)),
         objects=tuple(objects),
+        images=targets,
         problems=tuple(problems),
     )
 

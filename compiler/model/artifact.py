@@ -69,11 +69,13 @@ class Manifest(NamedTuple):
 
 
 class Emission(NamedTuple):
-    """The files of a project's output, sorted by path, and the objects in its manifests. With
-    `problems` among them that are errors, they are not to be used."""
+    """The files of a project's output, sorted by path, the objects in its manifests, and its images
+    by their names, as the bake file has them. With `problems` among them that are errors, they are
+    not to be used."""
 
     files: tuple[OutputFile, ...]
     objects: tuple[ClusterObject, ...]
+    images: Mapping[str, Mapping[str, Any]]
     problems: tuple[Diagnostic, ...] = ()
 
 

@@ -12,9 +12,11 @@ from typing import Any, NamedTuple
 class Footprint(NamedTuple):
     """Of one file with descriptors.
 
-    `face` is a digest of all that others may see of them; `computes` one of what the readers of
-    their data take. `needs` are the files of what they refer to, `sources` those of the code of
-    their functions, and `has_functions` says that they have some.
+    `face` is a digest of all that others may see of them; `computes` one of the compute digests of
+    their runs, which the readers of their data take. `needs` are the files with what they refer to,
+    `sources` those of the code of their functions, and `has_functions` says that they have some.
+    `outputs` are the files of the output that are theirs alone, each with the kind of an object in
+    it, as often as it has some.
     """
 
     face: bytes
@@ -22,6 +24,7 @@ class Footprint(NamedTuple):
     needs: tuple[str, ...]
     sources: tuple[str, ...]
     has_functions: bool
+    outputs: tuple[tuple[str, str], ...]
 
 
 class Trace(NamedTuple):
@@ -48,8 +51,8 @@ class Trace(NamedTuple):
 
 
 class Scope(NamedTuple):
-    """What of a project is compiled: the descriptors of `files`, and written of it what those in
-    `affected` come to."""
+    """What of a project is compiled: the descriptors of `files`, if these have some, and written of
+    it what those in `affected` come to."""
 
     files: frozenset[str]
     affected: frozenset[str]

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from gitopsc.model.files import BAKE_FILE
 
 _WRITTEN = re.compile(
-    r"images/docker-bake\.json"
+    rf"{re.escape(BAKE_FILE)}"
     r"|images/runner/gitopsc_runner/.+"
     r"|images/[a-z0-9-]+/(?:Dockerfile|Dockerfile\.dockerignore|requirements\.txt|source/.+)"
     r"|manifests/[^/]+/[^/]+\.yaml"
