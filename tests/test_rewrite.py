@@ -29,7 +29,15 @@ policies: {requests: [cpu, mem], pull_policy: Always}
 FUNCTION = "kind: python\nname: f\nspec:\n  python_version: PYTHON3_11\n"
 FUNCTION += "  source: {code: 'def f(x=1): ...', handler: f}\n"
 
+ASKS = "kind: python+job:run\nname: a\nspec: {function: f, resources: {mem: 1Gi, cpu: 1}}\n"
+
 CASES: Mapping[str, tuple[str, str]] = {
+    "a version that YAML reads as a number": (
+        f"{ASKS}---\nkind: python\nname: g\nspec:\n  python_version: 3.10  # not 3.1\n"
+        "  source: {code: 'def f(x=1): ...', handler: f}\n",
+        f"{ASKS}---\nkind: python\nname: g\nspec:\n  python_version: PYTHON3_10  # not 3.1\n"
+        "  source: {code: 'def f(x=1): ...', handler: f}\n",
+    ),
     "block": (
         "kind: python+job:run\nname: a\nspec:\n  function: f  # which\n  # and\n  profile: big\n",
         "kind: python+job:run\nname: a\nspec:\n  function: f  # which\n  # and\n"

@@ -274,8 +274,9 @@ def _wrong_type(document: Document, violation: Violation) -> Diagnostic:
         hint = f'quote it: "{plain(found)}"'
         fix = Fix("quote", span)
         if plain(found) not in violation.schema.get("enum", (plain(found),)):
+            meant = _meant_choice(violation.schema, found)
             hint = f"YAML reads a number here; {_enum_hint(violation.schema, found)}"
-            fix = None
+            fix = Fix("replace", span, meant) if meant is not None else None
     elif types == ["boolean"]:
         hint = "write `true` or `false`, without quotes"
     elif types == ["array"] and isinstance(found, str):
@@ -286,16 +287,24 @@ def _wrong_type(document: Document, violation: Violation) -> Diagnostic:
 
 
 def _enum_hint(schema: Mapping[str, Any], found: object) -> str | None:
-    """`3.10` under PYTHON3_10: YAML made it 3.1, so both spellings are tried."""
-    choices = [plain(choice) for choice in schema.get("enum", ())]
-    if not choices:
+    if "enum" not in schema:
         return None
+    meant = _meant_choice(schema, found)
+    return f"write `{meant}`" if meant is not None else f"write one of {listed(_choices(schema))}"
+
+
+def _choices(schema: Mapping[str, Any]) -> list[str]:
+    return [plain(choice) for choice in schema.get("enum", ())]
+
+
+def _meant_choice(schema: Mapping[str, Any], found: object) -> str | None:
+    """`3.10` under PYTHON3_10: YAML made it 3.1, so both spellings are tried."""
     digits = re.sub(r"\W", "", plain(found))
     for wanted in (digits, digits + "0"):
-        for choice in choices:
+        for choice in _choices(schema):
             if re.sub(r"\W|_", "", choice).endswith(wanted):
-                return f"write `{choice}`"
-    return f"write one of {listed(choices)}"
+                return choice
+    return None
 
 
 def _wrong_value(document: Document, violation: Violation) -> Diagnostic:
