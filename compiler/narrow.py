@@ -11,19 +11,14 @@ from collections.abc import Collection, Container, Iterable, Iterator
 
 from gitopsc.model.footprint import Scope, Trace
 
-LEAST_FILES = 100
-"""From which on a part is worth looking for: fewer are compiled in no time."""
-
 LARGEST_SHARE = 0.25
 """Of all files: a compile of all, which does no file twice, is as good for more."""
 
 
 def narrow(trace: Trace, changed: Collection[str], moved: Iterable[str] = ()) -> Scope | None:
     """`moved` are files of which readers have something new to read. None where a change is of a
-    file that nothing is known to be made of, where too much depends on it, and in a small project.
+    file that nothing is known to be made of, and where too much depends on it.
     """
-    if len(trace.footprints) < LEAST_FILES:
-        return None
     files = {*trace.common}
     affected: set[str] = set()
     for path in changed:

@@ -222,7 +222,7 @@ def compile_parts(
             resolutions=(),
             plans=(),
             objects=(),
-            contents=_contents(part),
+            contents={path: content_key(each) for path, each in part.contents_read},
         )
 
     trees = divide(tree)
@@ -236,12 +236,6 @@ def compile_parts(
         for part, known in zip(trees, recalled, strict=True)
     )
     return combine(tree, [compilation for _, compilation in parts]), parts
-
-
-def _contents(tree: Tree) -> Mapping[str, bytes]:
-    """Digests of what was read of a tree."""
-    read = ((file.path, file.content_read) for file in tree.files.values())
-    return {path: content_key(content) for path, content in read if content is not None}
 
 
 def lock_tree(

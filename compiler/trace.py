@@ -20,6 +20,7 @@ from gitopsc.model.descriptor import (
     Descriptor,
     Project,
     RunDescriptor,
+    action_of,
 )
 from gitopsc.model.footprint import Footprint, Trace
 from gitopsc.model.memo import step_key
@@ -29,6 +30,9 @@ from gitopsc.model.reference import FunctionKey, StoreKey
 from gitopsc.model.resolution import Resolution
 from gitopsc.model.store import LOCAL_SCHEMES, scheme_of
 
+LEAST_FILES = 400
+"""With descriptors, from which on a part of them is worth looking for: fewer are compiled soon."""
+
 _METADATA = frozenset(("description", "labels"))
 _OF_RUNS = frozenset(("args", "init_parameters", "parameters"))
 _MEANS_MORE = ("://", "${", "{{")
@@ -36,9 +40,13 @@ _MEANS_MORE = ("://", "${", "{{")
 
 
 def trace(program: Program, resolutions: Sequence[Resolution], emission: Emission) -> Trace | None:
-    """Of a sound program. None where a change anywhere may matter everywhere: a project file may
-    hold copies of what is elsewhere, and Argo Workflows puts many runs in one object."""
+    """Of a sound program. None of a small project, and where a change anywhere may matter
+    everywhere: a project file may hold copies of what is elsewhere, and Argo Workflows puts many
+    runs in one object."""
     project = program.project
+    paths = {descriptor.path for descriptor in project.descriptors}
+    if project.is_whole and len(paths) < LEAST_FILES:
+        return None
     if any(each.target != DEFAULT_TARGET for each in project.environments):
         return None
     if any(descriptor.kind == "project" for descriptor in project.descriptors):
@@ -199,8 +207,15 @@ def _face(descriptor: Descriptor) -> object:
         seen["metadata"] = {key: metadata[key] for key in metadata if key not in _METADATA}
     if isinstance(spec, dict):
         of_kind = _of_function if descriptor.kind in FUNCTION_KINDS else _of_run
+        if action_of(descriptor.kind) == "build":
+            of_kind = _of_build
         seen["spec"] = {key: of_kind(key, value) for key, value in spec.items()}
     return seen
+
+
+def _of_build(key: str, value: Any) -> object:
+    """All of it goes into the image of its function."""
+    return value
 
 
 def _of_run(key: str, value: Any) -> object:
@@ -242,9 +257,9 @@ def _of_function(key: str, value: Any) -> object:
 def _code_face(function: Function) -> object:
     """What others may see of its code: what it makes and reads, in which file, and how it is
     called."""
-    uses = (repr((each[:-2], each.span.path, each.project)) for each in function.data)
+    uses = [(each[:-2], each.span.path, each.project) for each in function.data]
     signatures = (
         (name, each[:-1], each.span and each.span.path)
         for name, each in sorted(function.signatures.items())
     )
-    return sorted(uses), [*signatures], function.is_unread, function.opened
+    return uses, [*signatures], function.is_unread, function.opened

@@ -176,3 +176,22 @@ def test_the_folder_of_a_dockerfile_decides_its_image() -> None:
     changed = made("tools/one", "echo 2")
     assert not changed[0] & first[0]
     assert not changed[1] & first[1]
+
+
+def test_runs_of_a_version_with_an_id_and_of_one_without() -> None:
+    function = (
+        "kind: python\nname: f\n{more}spec:\n  python_version: PYTHON3_11\n"
+        "  source: {{code: 'def run(): ...', handler: run}}\n"
+    )
+    files = {
+        "gitopsc.yaml": "project: demo\nregistry: registry.example.com\n",
+        "old.yaml": function.format(more="id: v1\nmetadata: {created: '2026-01-01T00:00:00Z'}\n"),
+        "new.yaml": function.format(more="metadata: {created: '2026-03-01T00:00:00Z'}\n"),
+        "a.yaml": "kind: python+job:run\nname: a\nspec: {function: f}\n",
+        "b.yaml": "kind: python+job:run\nname: b\nspec: {function: 'python://demo/f:v1'}\n",
+    }
+    ((_, objects),) = compile_tree(tree_of(files)).objects
+    assert {each.run: str(each.image).partition(":")[0] for each in objects} == {
+        "a": "registry.example.com/demo-f",
+        "b": "registry.example.com/demo-f",
+    }

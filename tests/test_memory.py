@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from conftest import CASES, ROOT, SAMPLE
-from gitopsc import narrow
+from gitopsc import narrow, trace
 from gitopsc.adapters import memory
 from gitopsc.cli import main
 from gitopsc.commands import changed
@@ -78,7 +78,7 @@ def test_1000_random_edits_give_the_bytes_of_a_clean_compile(
     """A clean compile finds nothing to change in what cached ones have written: of all that depends
     on an edit, and half of the times of files alone."""
     if seed % 2:
-        monkeypatch.setattr(narrow, "LEAST_FILES", 0)
+        monkeypatch.setattr(trace, "LEAST_FILES", 0)
         monkeypatch.setattr(narrow, "LARGEST_SHARE", 1)
     chance = random.Random(seed)
     inputs = sorted(
@@ -293,7 +293,7 @@ def test_what_appears_during_a_compile_is_seen_by_the_next(
 @pytest.fixture
 def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project that counts as one, compiled and aged."""
-    monkeypatch.setattr(narrow, "LEAST_FILES", 0)
+    monkeypatch.setattr(trace, "LEAST_FILES", 0)
     monkeypatch.setattr(narrow, "LARGEST_SHARE", 1)
     root = tmp_path / "large"
     shutil.copytree(SAMPLE, root, ignore=shutil.ignore_patterns("deploy"))
@@ -347,6 +347,46 @@ def test_an_edit_beside_another_compile_is_compiled_with_all(
     edit(large, 3)
     assert "written: 3 changed" in said(capsys, str(large))[1]
     assert other.read_text() == text
+
+
+@pytest.mark.parametrize("name", ["etl.py", "countries.py"])
+def test_what_changes_while_a_part_is_compiled_is_seen(
+    name: str, large: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that somebody saves after the times were compared, and puts back afterwards."""
+    source = large / "src" / name
+    text, compared = source.read_text(), memory.Part.compared
+
+    def compared_before(part: memory.Part) -> object:
+        found = compared(part)
+        source.write_text(f"{text}\n\nMORE = 1\n")
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(memory.Part, "compared", compared_before)
+        edit(large, 3)
+        assert said(capsys, str(large))[0] == 0
+    source.write_text(text)
+    assert said(capsys, str(large))[0] == 0
+    assert said(capsys, str(large), "--check", "--no-cache")[0] == 0
+
+
+def test_what_was_never_read_is_seen_once_it_is(
+    large: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file of requirements that had none, and of which nobody knew."""
+    (large / "reqs.txt").write_text("# none\n")
+    assert said(capsys, str(large))[0] == 0
+    age(large)
+    functions = large / "functions" / "announce.yaml"
+    text = functions.read_text()
+    assert text.count("requirements:") <= 1
+    lines = [line for line in text.splitlines() if not line.startswith("  requirements:")]
+    functions.write_text("\n".join([*lines, "  requirements: [reqs.txt]", ""]))
+    said(capsys, str(large))
+    (large / "reqs.txt").write_text("requests==2.32.3\n")
+    said(capsys, str(large))
+    assert said(capsys, str(large), "--check", "--no-cache")[0] == 0
 
 
 def test_what_is_told_of_a_part_is_remembered_as_it_is() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 from conftest import CASES, SAMPLE, tree_from, tree_of
-from gitopsc import narrow
+from gitopsc import narrow, trace
 from gitopsc.model.compilation import Compilation
 from gitopsc.model.footprint import Trace
 from gitopsc.model.output import OutputFile
@@ -56,7 +56,7 @@ def known(files: Files) -> Known | None:
 @pytest.fixture(autouse=True)
 def of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the projects of the tests were large, and all of each were a small part."""
-    monkeypatch.setattr(narrow, "LEAST_FILES", 0)
+    monkeypatch.setattr(trace, "LEAST_FILES", 0)
     monkeypatch.setattr(narrow, "LARGEST_SHARE", 1)
 
 
@@ -293,6 +293,29 @@ HARD: Mapping[str, tuple[Mapping[str, str], str, str, str]] = {
         TWO_FILES,
         *("src/main.py", "a.go", "b.go"),
     ),
+    "what a build puts into an image": (
+        {
+            **FILES,
+            "build.yaml": "kind: python+build:run\nname: b\n"
+            "spec: {function: clean, envs: [{name: A, value: one}]}\n",
+        },
+        *("build.yaml", "value: one", "value: two"),
+    ),
+    "the first of two uses of a name": (
+        {
+            **TWO_FILES,
+            "src/a.py": "def go(project):\n    project.log_table('x')\n"
+            "    project.log_croissant('x')\n",
+            "t.yaml": "kind: lifecycle\nname: t\nspec:\n  task: python+job://demo/x\n"
+            "  function: python://demo/f\n  key: store://demo/dataitem/croissant/x\n"
+            "  template: {}\n",
+        },
+        *(
+            "src/a.py",
+            "project.log_table('x')\n    project.log_croissant('x')",
+            "project.log_croissant('x')\n    project.log_table('x')",
+        ),
+    ),
     "a warning in the file of a task": (
         {
             **FILES,
@@ -331,5 +354,5 @@ def test_of_what_is_large_no_part_is_small(before: Known, monkeypatch: pytest.Mo
     monkeypatch.setattr(narrow, "LARGEST_SHARE", 0.5)
     assert narrow.narrow(before.trace, ["alone.yaml"]) is not None
     assert narrow.narrow(before.trace, ["third.yaml"]) is None
-    monkeypatch.setattr(narrow, "LEAST_FILES", 100)
-    assert narrow.narrow(before.trace, ["alone.yaml"]) is None
+    monkeypatch.setattr(trace, "LEAST_FILES", 100)
+    assert known(before.files) is None

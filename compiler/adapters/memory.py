@@ -107,6 +107,15 @@ class Part(NamedTuple):
         """Of its inputs, and what is in those that were read."""
         return step_key("inputs", self.names, self.contents[: len(self.names) * KEY_SIZE])
 
+    def has_read(self, root: str, contents: Mapping[str, bytes]) -> bool:
+        """Whether files below the root had these digests, and somebody had read them."""
+        places = {path: index for index, path in enumerate(self.paths[: len(self.names)])}
+        for path, content in contents.items():
+            at = places.get(f"{root}/{path}", -1) * KEY_SIZE
+            if at < 0 or self.contents[at : at + KEY_SIZE] != content:
+                return False
+        return True
+
     def revised(self, files: Mapping[str, tuple[Stamp, bytes | None]], began: int) -> Part:
         """With the stamps of some files, and digests of what they have now, where that is new.
         `began` is when inputs were first looked at, in nanoseconds."""

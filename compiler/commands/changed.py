@@ -212,7 +212,9 @@ def _revision(
     found = revise(tree, Trace.from_plain(trace), before.diagnostics, paths)
     if found is None:
         return None
-    return _Revision(part, paths, *found)
+    # What was not read before, or is another content by now, nobody would look at again.
+    read_now = {path: content_key(each) for path, each in tree.contents_read if path not in paths}
+    return _Revision(part, paths, *found) if part.has_read(root, read_now) else None
 
 
 def _some_of(target: Target, revision: _Revision) -> Target:

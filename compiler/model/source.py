@@ -172,6 +172,14 @@ class Tree:
     previous: Previous = field(default_factory=Previous)
     is_root: bool = False
 
+    @property
+    def contents_read(self) -> Iterator[tuple[str, bytes]]:
+        """What somebody has asked for in this process, by path."""
+        for path, file in self.files.items():
+            content = file.content_read
+            if content is not None:
+                yield path, content
+
     @cached_property
     def paths(self) -> Sequence[str]:
         return sorted(self.files)

@@ -6,7 +6,6 @@ What is the same in several environments is told for each; only the first is kep
 from __future__ import annotations
 
 from collections.abc import Iterator
-from operator import itemgetter
 
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.fix import Fix
@@ -20,7 +19,7 @@ def policy_problems(resolution: Resolution) -> Iterator[Diagnostic]:
     environment = resolution.environment
     runs = resolution.cluster_runs
     functions = {each.run.function.version: each.run.function for each in runs}
-    for _, function in sorted(functions.items(), key=itemgetter(0)):
+    for _, function in sorted(functions.items(), key=str):
         yield from _image_problems(resolution, function)
     beside = next((each.run for each in runs if each.run.has_sidecar), None)
     if beside is not None:
