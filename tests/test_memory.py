@@ -374,18 +374,16 @@ def test_what_changes_while_a_part_is_compiled_is_seen(
 def test_what_was_never_read_is_seen_once_it_is(
     large: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A file of requirements that had none, and of which nobody knew."""
-    (large / "reqs.txt").write_text("# none\n")
-    assert said(capsys, str(large))[0] == 0
-    age(large)
+    """Files of requirements that have none: nobody can tell that a function is made of them."""
     functions = large / "functions" / "announce.yaml"
     text = functions.read_text()
-    assert text.count("requirements:") <= 1
-    lines = [line for line in text.splitlines() if not line.startswith("  requirements:")]
-    functions.write_text("\n".join([*lines, "  requirements: [reqs.txt]", ""]))
-    said(capsys, str(large))
-    (large / "reqs.txt").write_text("requests==2.32.3\n")
-    said(capsys, str(large))
+    for name in ("one.txt", "two.txt"):
+        (large / name).write_text("# none\n")
+        functions.write_text(f"{text}  requirements: [{name}]\n")
+        assert said(capsys, str(large))[0] == 0
+        age(large)
+    (large / "two.txt").write_text("requests==2.32.3\n")
+    assert "written" in said(capsys, str(large))[1]
     assert said(capsys, str(large), "--check", "--no-cache")[0] == 0
 
 
