@@ -379,6 +379,8 @@ def test_what_was_never_read_is_seen_once_it_is(
     text = functions.read_text()
     for name in ("one.txt", "two.txt"):
         (large / name).write_text("# none\n")
+    assert said(capsys, str(large))[0] == 0
+    for name in ("one.txt", "two.txt"):
         functions.write_text(f"{text}  requirements: [{name}]\n")
         assert said(capsys, str(large))[0] == 0
         age(large)
