@@ -97,7 +97,7 @@ def _outputs(program: Program, emission: Emission) -> Mapping[str, list[tuple[st
     """What is made of each file alone."""
     found: dict[str, list[tuple[str, str]]] = {}
     runs = {run.name: run.descriptor.path for run in program.runs}
-    runs |= {build.name: build.merged.descriptor.path for build in program.builds}
+    runs |= {cleaned(build.name): build.merged.descriptor.path for build in program.builds}
     for made in emission.objects:
         if made.run is not None:
             found.setdefault(runs[made.run], []).append((made.path, made.kind))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from conftest import SAMPLE
-from gitopsc.adapters import memory, source_cache
+from gitopsc.adapters import cache, source_cache
 from gitopsc.adapters.virtual_environment import NotPrepared, prepared
 from gitopsc.cli import main
 from gitopsc.model.lock import files_digest
@@ -52,8 +53,8 @@ def test_a_memory_of_somebody_else_is_not_read(
     for place in [project] if what == "folder" else memories(project):
         change(place)
     read: list[bytes] = []
-    genuine = memory.marshal.loads
-    monkeypatch.setattr(memory.marshal, "loads", lambda text: read.append(text) or genuine(text))
+    genuine = cache.marshal.loads
+    monkeypatch.setattr(cache.marshal, "loads", lambda text: read.append(text) or genuine(text))
     assert main(["compile", "--check"]) == 0
     assert read == []
 
@@ -69,11 +70,15 @@ def test_a_weakened_manifest_is_stale_whatever_a_cache_says(project: Path) -> No
 def test_a_damaged_memory_is_ignored(project: Path, damage: bytes | None) -> None:
     for place in memories(project):
         whole = place.read_bytes()
-        content = memory.marshal.dumps(("of", "another", "gitopsc"))
-        place.write_bytes(memory.digest(content) + content if damage is None else damage)
+        other = cache.marshal.dumps(("of", "another", "gitopsc"))
+        place.write_bytes(checked(other) if damage is None else damage)
         assert main(["compile", "--check"]) == 0
-        place.write_bytes(memory.digest(whole[32:50]) + whole[32:50])
+        place.write_bytes(checked(whole[4:50]))
         assert main(["compile", "--check"]) == 0
+
+
+def checked(content: bytes) -> bytes:
+    return zlib.crc32(content).to_bytes(4, "big") + content
 
 
 @pytest.mark.parametrize("change", CHANGES)
