@@ -453,3 +453,15 @@ def test_a_trigger_waits_for_what_code_makes() -> None:
     found = program(run_of("t", "train"), trigger)
     (downstream,) = (run for run in found.runs if run.name == "on-model-forecast")
     assert producers(downstream) == {"t"}
+
+
+@pytest.mark.parametrize("type_", ["dataitem/dataitem", "dataitem/table", "artifact/*", "*/*"])
+def test_a_trigger_waits_for_what_a_decorator_names(type_: str) -> None:
+    """Once, whichever type it is waited for."""
+    trigger = (
+        "kind: lifecycle\nname: on-cities\nspec:\n  function: own\n"
+        f"  key: store://demo/{type_}/world-cities\n---\n"
+    )
+    found = program(run_of("t", "download"), trigger)
+    downstream = [run for run in found.runs if run.name.startswith("on-cities")]
+    assert [producers(run) for run in downstream] == [{"t"}]

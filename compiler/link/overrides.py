@@ -22,12 +22,13 @@ def override_problems(
     """`is_whole` says that no run is missing for an error of its own."""
     if not project.is_sound:
         return
+    triggers = tuple(trigger.name for trigger in project.entities.triggers)
     for environment in project.environments:
         for name, override in environment.overrides.items():
             run = runs.get(name)
             if run is not None:
                 yield from _problems(environment, run, override)
-            elif is_whole:
+            elif is_whole and name not in triggers:  # of which is told that they start nothing
                 yield sentences.unknown_run(name, runs, override)
     for run in runs.values():
         yield from _place_problems(project, runs, run)

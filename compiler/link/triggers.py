@@ -27,6 +27,9 @@ _MADE = "READY"
 _MOST_STARTED = 500
 """Jobs that all triggers of a project start: more are not meant, but feed each other."""
 
+_UNTOLD = ("dataitem", "artifact")
+"""What data may be that only a decorator names: a model has to be logged."""
+
 _SCHEME = "store://"
 _WILD = "*?["
 _ANY_VERSION = ":" + "0" * 32
@@ -72,7 +75,7 @@ def with_triggered(
         found += new
     names = {name for name, _ in started}
     for trigger in symbols.triggers:
-        if trigger.name not in names:
+        if trigger.name not in names and not data.may_lack and not _is_promised(trigger, data):
             is_made = any(_is_meant(symbols, trigger, made.key) for _, made in _made(symbols, data))
             problems.append(
                 sentences.nothing_watched(trigger, by_state=is_made and not _counts(trigger))
@@ -86,23 +89,28 @@ def _matches(
     """The runs in a cluster that make what a trigger waits for, with what they make."""
     if trigger.run is None or not _counts(trigger):
         return
+    seen: set[tuple[str, str]] = set()
     for maker, output in _made(symbols, data):
         is_own = symbols.runs[maker].trigger == trigger.name
         if not is_own and maker not in data.local and _is_meant(symbols, trigger, output.key):
-            yield maker, output
+            if (maker, output.name) not in seen:  # which may have one type or another
+                yield maker, output
+            seen.add((maker, output.name))
 
 
 def _made(symbols: Symbols, data: Data) -> Iterator[tuple[str, Output]]:
-    """What runs declare to make; and what only their code says, where one alone makes it."""
+    """What runs declare to make; and what only their code says, where one alone makes it. What only
+    a decorator names has the type that is waited for, as it has the one that its readers ask for.
+    """
     yield from data.producers.values()
     for name, uses in data.named.items():
-        typed = [(run, use) for run, use in uses if use.type is not None]
+        typed = [(run, use) for run, use in uses if use.type is not None] or uses
         if len({run for run, _ in typed}) == 1:
             run, use = typed[0]
-            type_ = str(use.type)
-            if (type_, name) not in data.producers:
-                key = StoreKey(symbols.project, type_, use.kind or type_, name, None)
-                yield run, Output(name, key, use.span)
+            for type_ in _UNTOLD if use.type is None else (use.type,):
+                if (type_, name) not in data.producers:
+                    key = StoreKey(symbols.project, type_, use.kind or type_, name, None)
+                    yield run, Output(name, key, use.span)
 
 
 def _counts(trigger: TriggerDescriptor) -> bool:
@@ -118,6 +126,12 @@ def _is_meant(symbols: Symbols, trigger: TriggerDescriptor, key: StoreKey) -> bo
     texts = [str(key._replace(kind=kind)) for kind in sorted(kinds)]
     pattern = trigger.spec.key
     return any(fnmatchcase(text + end, pattern) for text in texts for end in ("", _ANY_VERSION))
+
+
+def _is_promised(trigger: TriggerDescriptor, data: Data) -> bool:
+    """Whether a run that has errors may make what it waits for."""
+    name = trigger.spec.key.rpartition("/")[2].partition(":")[0]
+    return any(fnmatchcase(entity[1], name) for entity in data.promised)
 
 
 def _cron_of(drafts: Sequence[Draft], name: str) -> str | None:

@@ -13,6 +13,7 @@ from gitopsc.model.descriptor import (
     DATA_TYPES,
     OTHER_RUNTIMES,
     RUN_KINDS,
+    TRIGGER_KINDS,
     Descriptor,
 )
 from gitopsc.model.diagnostic import Diagnostic, has_errors
@@ -83,7 +84,7 @@ def read_descriptor(document: Document) -> tuple[Descriptor, list[Diagnostic]]:
 
 def misspelt(document: Document) -> Descriptor | None:
     """What a document of an unknown kind was meant to be: its name is not unknown then."""
-    meant = _meant_kind(document.data["kind"])
+    meant = _meant_kind(document.data)
     if meant is None:
         return None
     document = replace(document, data={**document.data, "kind": meant})
@@ -124,7 +125,8 @@ def foreign_kind(kind: str, documents: Sequence[Document]) -> Diagnostic:
         return sentences.other_runtime(kind, places)
     if kind.startswith("container+build"):
         return sentences.container_build(kind, places)
-    if (meant := _meant_kind(kind)) is not None:
+    meant = next(filter(None, (_meant_kind(document.data) for document in documents)), None)
+    if meant is not None:
         return sentences.unknown_kind(kind, meant, places)
     close = get_close_matches(kind, sorted(COMPILED_KINDS), n=1, cutoff=_NEAR_KIND)
     return sentences.foreign_kind(
@@ -132,13 +134,15 @@ def foreign_kind(kind: str, documents: Sequence[Document]) -> Diagnostic:
     )
 
 
-def _meant_kind(kind: str) -> str | None:
-    """The kind of a Python function, task or run that one is misspelt."""
-    kind = kind.lower()
+def _meant_kind(data: Mapping[str, Any]) -> str | None:
+    """The kind of a Python function, task or run that one is misspelt, or of a trigger."""
+    kind, spec = str(data["kind"]).lower(), data.get("spec")
     if re.split(r"[+:]", kind)[0] in {*OTHER_RUNTIMES, *_OTHER_WORDS}:
         return None
     close = get_close_matches(kind, sorted(COMPILED_KINDS), n=1, cutoff=_NEAR_KIND)
-    return close[0] if close and close[0].startswith("python") else None
+    starts = isinstance(spec, dict) and bool({"function", "task"} & spec.keys())
+    is_ours = close and (close[0].startswith("python") or (close[0] in TRIGGER_KINDS and starts))
+    return close[0] if is_ours else None
 
 
 _NEAR_KIND = 0.8
@@ -164,7 +168,7 @@ def _is_slip(data: Mapping[str, Any]) -> bool:
     if kind in DATA_TYPES:
         return "name" in data and len(data.keys() - _KEYS_OF_DATA) == 1
     is_ours = kind.startswith("python") and kind in COMPILED_KINDS
-    return is_ours or ("name" in data and _meant_kind(kind) is not None)
+    return is_ours or ("name" in data and _meant_kind(data) is not None)
 
 
 def _is_bare_data(data: Mapping[str, Any]) -> bool:
