@@ -241,8 +241,11 @@ def _source_file(
     full = f"{root}/{path}"
     try:
         status = os.lstat(full)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None  # tracked, but deleted from the working tree
+    except OSError as error:  # in a folder that nobody may look into
+        refusal = _refusal((error.strerror or "it cannot be read").lower())
+        return SourceFile(path, refusal, bool(executable), length=0)
     mode = status.st_mode
     if stat.S_ISREG(mode):
         if executable is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -117,7 +118,8 @@ _LONGEST_LIST = 16 * 1024 * 1024
 def owned_by(folder: str | os.PathLike[str]) -> OwnershipList:
     """What an output folder's list says; nothing where there is none.
 
-    A link is not followed: nothing of a file that nobody else has is shown.
+    A link is not followed: nothing of a file that nobody else has is shown. Raises OSError for one
+    that may not be read.
     """
     path = os.path.join(folder, OWNERSHIP_LIST)
     try:
@@ -143,8 +145,12 @@ def owned_on_all_sides(folder: str | os.PathLike[str]) -> OwnershipList:
 
 
 def owned_below(root: str, outputs: Iterable[str]) -> Mapping[str, frozenset[str]]:
-    """What each output folder owns."""
-    return {output: owned_by(f"{root}/{output}").paths for output in outputs}
+    """What each output folder owns, as far as one may read that: who writes there says so."""
+    found = {}
+    for output in outputs:
+        with suppress(PermissionError):
+            found[output] = owned_by(f"{root}/{output}").paths
+    return found
 
 
 def ignored_outputs(

@@ -24,7 +24,7 @@ from gitopsc.report.explanation import (
 from gitopsc.report.text import render_counts
 
 CODE_OR_RUN = "CODE|RUN|FILE:LINE"
-_CODE = re.compile(r"(?i)[a-z]\d{3}")
+_CODE = re.compile(r"C\d{3}")
 _WIDTH = 100
 
 DESCRIPTION = (
@@ -43,7 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_path_option(parser)
     parser.add_argument(
-        "--environment", metavar="E", help="of a run, the environment (default: the first)"
+        "--env",
+        "--env",
+        "--environment",
+        dest="environment",
+        dest="environment",
+        metavar="E",
+        help="of a run, the environment (default: the first)",
     )
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="of a run (default: text)"

@@ -30,7 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="ask the registries, with the logins of Docker or Podman; list what is not there",
     )
-    parser.add_argument("--environment", metavar="E", help="only that of one environment")
+    parser.add_argument(
+        "--env",
+        "--environment",
+        dest="environment",
+        metavar="E",
+        help="only that of one environment",
+    )
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="text for people, or JSON"
     )

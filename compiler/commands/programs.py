@@ -153,7 +153,11 @@ def asked_run(programs: Iterable[Program], text: str) -> tuple[Program, Run]:
 def add_place(parser: argparse.ArgumentParser) -> None:
     """Arguments that say whose store is asked."""
     parser.add_argument(
-        "--environment", metavar="E", help="whose store is asked (default: that of `gitopsc run`)"
+        "--env",
+        "--environment",
+        dest="environment",
+        metavar="E",
+        help="whose store is asked (default: that of `gitopsc run`)",
     )
     add_store(parser)
 

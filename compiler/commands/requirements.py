@@ -38,7 +38,13 @@ _WORDS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_path(parser)
-    parser.add_argument("--environment", metavar="E", help="only those of one environment")
+    parser.add_argument(
+        "--env",
+        "--environment",
+        dest="environment",
+        metavar="E",
+        help="only those of one environment",
+    )
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="for people, or JSON"
     )
