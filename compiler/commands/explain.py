@@ -47,7 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--env",
         "--environment",
         dest="environment",
-        dest="environment",
         metavar="E",
         help="of a run, the environment (default: the first)",
     )
