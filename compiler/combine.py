@@ -97,7 +97,7 @@ def _cluster_clashes(
                 told.add((other, project))
                 message = f"projects `{other.name}` and `{project.name}` both have {name.kind}"
                 message += f" `{name.name}` in namespace `{name.namespace}`"
-                message += f" (environment `{name.environment}`)"
+                message += f" (environment `{name.environment}`)" if name.environment else ""
                 hint = "rename one, or give one project another namespace"
                 related = (Label(other.place, "the other is here"),)
                 yield Diagnostic(ONE_NAME, message, project.place, hint, related)

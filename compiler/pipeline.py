@@ -179,6 +179,10 @@ def _taken(planned: Plan) -> Iterator[Taken]:
     """Where no namespace is written, only the controller knows what meets there."""
     for environment in planned.environments:
         namespace = environment.environment.namespace
+        controller = environment.environment.controller
+        if controller is not None:
+            name = f"{planned.project}-{environment.environment.name}"
+            yield Taken("", controller.namespace, controller.applies_as, name)
         if namespace is not None:
             where = environment.environment.name, namespace
             for workload in environment.workloads:

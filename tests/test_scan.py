@@ -225,3 +225,25 @@ def test_a_neighbours_descriptors_are_no_source(repository: Path) -> None:
     dockerfile = next(f for f in found[inner, "inner"] if f.path == "images/f/Dockerfile")
     assert b"m.py" in dockerfile.content
     assert b".yaml" not in dockerfile.content
+
+
+def test_files_of_a_folder_that_may_not_be_read_are_not_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what Git knows and nobody may look at, no run is taken for gone."""
+    git(tmp_path, "init", "-q")
+    (tmp_path / "runs").mkdir()
+    for path in ("gitopsc.yaml", "runs/a.yaml"):
+        (tmp_path / path).write_text("project: demo\n")
+    git(tmp_path, "add", "-A")
+    lstat = os.lstat
+
+    def refused(path: str | os.PathLike[str]) -> os.stat_result:
+        if "/runs/" in os.fspath(path):
+            raise PermissionError(13, "Permission denied", path)
+        return lstat(path)
+
+    monkeypatch.setattr(os, "lstat", refused)
+    tree, _ = scan(str(tmp_path))
+    problems = compile_tree(tree).diagnostics
+    assert [(each.code.id, each.span.path) for each in problems] == [("C101", "runs/a.yaml")]

@@ -55,7 +55,8 @@ class Transcript(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """A name that a project has in a namespace: no other project may have it there."""
+    """A name that a project has in a namespace: no other project may have it there. An object of a
+    controller is of no `environment`."""
 
     environment: str
     namespace: str

@@ -17,6 +17,11 @@ class ArgoCD(NamedTuple):
     namespace: str = "argocd"
 
     @property
+    def applies_as(self) -> str:
+        """The kind of its object."""
+        return "Application"
+
+    @property
     def followed(self) -> str:
         return self.revision
 
@@ -32,6 +37,11 @@ class Flux(NamedTuple):
     interval: str = "10m"
     namespace: str = "flux-system"
     tag: str | None = None
+
+    @property
+    def applies_as(self) -> str:
+        """The kind of its object."""
+        return "Kustomization"
 
     @property
     def followed(self) -> str:

@@ -5,6 +5,7 @@ What is the same in several environments is told for each; only the first is kep
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from gitopsc.model.diagnostic import Diagnostic
@@ -13,6 +14,9 @@ from gitopsc.model.program import Function
 from gitopsc.model.resolution import Resolution, ResolvedRun
 from gitopsc.model.source import Span
 from gitopsc.plan import sentences
+
+_WRITE_DIGEST = "write `<image>@sha256:<digest>`"
+_FROM = re.compile(r"(?i)\s*FROM\s+(?:--\S+\s+)*(?P<image>\S+)(?:\s+AS\s+(?P<stage>\S+))?")
 
 
 def policy_problems(resolution: Resolution) -> Iterator[Diagnostic]:
@@ -54,20 +58,44 @@ def _image_problems(resolution: Resolution, function: Function) -> Iterator[Diag
     if own is not None and not policies.allows_registry(own):
         registry = _place(resolution, "registry")
         yield sentences.foreign_image(own, "what is built here", policies.registries, registry)
-    if function.is_container:  # what its Dockerfile starts from is its author's
+    if function.is_container:
+        for base, place in _bases_of_dockerfile(function):
+            yield from _base_problems(resolution, base, place, of_dockerfile=True)
         return
     key = "base_image" if function.base_image is not None else "python_version"
     yield from _base_problems(resolution, function.pinned_base, descriptor.span("spec", key))
 
 
-def _base_problems(resolution: Resolution, base: str, place: Span) -> Iterator[Diagnostic]:
+def _bases_of_dockerfile(function: Function) -> Iterator[tuple[str, Span]]:
+    """What it names after FROM, but for its own stages. A variable is what no policy allows, for
+    whoever builds gives its value."""
+    file = next((each for each in function.files if each.path == function.dockerfile), None)
+    text = file.content.decode("utf-8", "replace") if file is not None else ""
+    stages = {"scratch"}
+    for number, line in enumerate(text.splitlines(), start=1):
+        found = _FROM.match(line)
+        if found is not None:
+            if found["image"].lower() not in stages:
+                path = (file and file.origin) or function.descriptor.path
+                yield (
+                    found["image"],
+                    Span(path, number, found.start("image") + 1, number, found.end("image") + 1),
+                )
+            stages.add((found["stage"] or "").lower())
+
+
+def _base_problems(
+    resolution: Resolution, base: str, place: Span, *, of_dockerfile: bool = False
+) -> Iterator[Diagnostic]:
     policies = resolution.environment.policies
     if not policies.allows_base(base):
-        yield sentences.foreign_base(base, policies.base_images, place)
+        allowed = policies.base_images
+        yield sentences.foreign_base(base, allowed, place, of_dockerfile=of_dockerfile)
     elif not policies.base_images and not policies.allows_registry(base):
         yield sentences.foreign_image(base, "the base image", policies.registries, place)
     if policies.misses_digest(base):
-        yield sentences.no_digest(base, place, "run `gitopsc lock --images`")
+        pinned_by = _WRITE_DIGEST if of_dockerfile else "run `gitopsc lock --images`"
+        yield sentences.no_digest(base, place, pinned_by)
 
 
 def _named_problems(
@@ -77,7 +105,7 @@ def _named_problems(
     if not policies.allows_registry(image):
         yield sentences.foreign_image(image, what, policies.registries, place)
     if policies.misses_digest(image):
-        yield sentences.no_digest(image, place, "write `<image>@sha256:<digest>`")
+        yield sentences.no_digest(image, place, _WRITE_DIGEST)
 
 
 def _resource_problems(resolution: Resolution, resolved: ResolvedRun) -> Iterator[Diagnostic]:

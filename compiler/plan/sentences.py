@@ -373,9 +373,13 @@ def foreign_image(image: str, what: str, allowed: Sequence[str], span: Span) -> 
     return Diagnostic(FOREIGN_IMAGE, message, span, hint)
 
 
-def foreign_base(image: str, allowed: Sequence[str], span: Span) -> Diagnostic:
+def foreign_base(
+    image: str, allowed: Sequence[str], span: Span, *, of_dockerfile: bool
+) -> Diagnostic:
     message = f"the base image `{image}` is not one that `policies` allow"
-    hint = f"allowed: {listed(allowed)}; without `base_image`, it is `python_image` of the settings"
+    hint = f"allowed: {listed(allowed)}"
+    if not of_dockerfile:
+        hint += "; without `base_image`, it is `python_image` of the settings"
     return Diagnostic(FOREIGN_BASE, message, span, hint)
 
 

@@ -95,8 +95,8 @@ def render_explanation(explanation: Explanation) -> str:
             line = f"  {row.name.ljust(width)}  {row.value.ljust(column)}  {row.origin}"
             lines.append(printable(line.rstrip()))
     if explanation.others:
-        names = ", ".join(f"`{name}`" for name in explanation.others)
-        lines += ["", f"--environment has it in {names}, too."]
+        names = ", ".join(f"`--env {name}`" for name in explanation.others)
+        lines += ["", f"The same in other environments: {names}."]
     return "\n".join(lines) + "\n"
 
 

@@ -44,4 +44,22 @@ spec:
   function: ready
   volumes: [{name: models, volume_type: image, mount_path: /models, spec: {image: "other.example.com/m:1"}}]
 END
+mkdir tiler
+cat > tiler/Dockerfile <<END
+FROM docker.io/library/golang:1.23 AS build
+FROM --platform=linux/amd64 build
+FROM scratch
+END
+cat > tiler/all.yaml <<END
+kind: container
+name: tiler
+spec: {dockerfile: tiler/Dockerfile}
+---
+kind: container+job:run
+name: tiles
+spec:
+  function: tiler
+  resources: {cpu: {requests: 1, limits: 1}, mem: 1Gi}
+  gitops: {pod: {labels: {team: geo}, pull_policy: Always}}
+END
 gitopsc validate
