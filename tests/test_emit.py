@@ -195,3 +195,30 @@ def test_runs_of_a_version_with_an_id_and_of_one_without() -> None:
         "a": "registry.example.com/demo-f",
         "b": "registry.example.com/demo-f",
     }
+
+
+@pytest.mark.parametrize("user", ["assigned", 1234])
+def test_a_build_in_the_cluster_has_the_settings_of_all_pods(user: str | int) -> None:
+    files = {
+        "gitopsc.yaml": "project: demo\nregistry: registry.example.com\nnamespace: jobs\n"
+        "build: {in_cluster: true, address: 'tcp://buildkitd:1234'}\n"
+        "pod: {labels: {team: geo}, annotations: {a: b}, image_pull_secrets: [login],"
+        f" service_account: builds, pull_policy: Always, user: {user}}}\n",
+        "all.yaml": "kind: python\nname: f\nspec:\n  python_version: PYTHON3_11\n"
+        "  source: {code: 'def run(): ...', handler: run}\n---\n"
+        "kind: python+build:run\nname: build-f\nspec: {function: f}\n",
+    }
+    ((_, written),) = compile_tree(tree_of(files)).outputs
+    texts = {file.path: file.content.decode() for file in written}
+    found = list(yaml.safe_load_all(texts["manifests/default/build-f.yaml"]))
+    (template,) = (each["spec"]["template"] for each in found if each["kind"] == "Job")
+    assert template["metadata"]["labels"]["team"] == "geo"
+    assert template["metadata"]["annotations"] == {"a": "b"}
+    pod = template["spec"]
+    assert pod["imagePullSecrets"] == [{"name": "login"}]
+    assert pod["serviceAccountName"] == "builds"
+    assert pod["containers"][0]["imagePullPolicy"] == "Always"
+    assert pod["securityContext"].get("runAsUser") == (None if user == "assigned" else user)
+    required = yaml.safe_load(texts["reports/requirements.json"])["environments"]["default"]
+    assert required["service_accounts"] == ["builds"]
+    assert "login" in required["secrets"]

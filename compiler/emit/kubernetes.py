@@ -40,6 +40,7 @@ from gitopsc.model.plan import (
     Plan,
     Workload,
 )
+from gitopsc.model.pod import DEFAULT_USER
 
 _UNSTARTED = 6
 """How often a pod is tried again that never came to run, such as one that a kubelet refuses."""
@@ -292,7 +293,12 @@ def _build_manifest(
     pod = render_yaml(
         f"{TARGET}/build-pod.yaml.j2",
         build=build,
-        labels=[("app.kubernetes.io/name", build.application), *own_labels(plan, build.name)],
+        labels=[
+            ("app.kubernetes.io/name", build.application),
+            *own_labels(plan, build.name),
+            *sorted(build.pod.labels.items()),
+        ],
+        user=None if build.pod.user == "assigned" else build.pod.user or DEFAULT_USER,
         command=[unexpanded(each) for each in command],
         secrets=sorted(build.secrets.items()),
         config_name=config_name,

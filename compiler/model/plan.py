@@ -203,7 +203,8 @@ class Workload:
 
 
 class ImageBuild(NamedTuple):
-    """A run that has an image built in the cluster; `image` names an `Image` of the plan."""
+    """A run that has an image built in the cluster; `image` names an `Image` of the plan. Its `pod`
+    is what the settings say of all."""
 
     name: str
     run: str
@@ -215,6 +216,7 @@ class ImageBuild(NamedTuple):
     secrets: Mapping[str, SecretKey]
     source: str
     labels: Labels
+    pod: Pod
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,10 @@ def _items(planned: EnvironmentPlan) -> Iterator[Item]:
     for build in planned.builds:
         if build.registry_secret is not None:
             yield "secrets", build.registry_secret, ".dockerconfigjson"
+        for name in build.pod.image_pull_secrets:
+            yield "secrets", name, ".dockerconfigjson"
+        if build.pod.service_account is not None:
+            yield "service_accounts", build.pod.service_account, ""
 
 
 def _of_workload(workload: Workload) -> Iterator[Item]:

@@ -83,6 +83,7 @@ def cluster_builds(resolution: Resolution) -> Iterator[ImageBuild]:
                 secrets={name: resolution.build_secrets[name] for name in function.build.secrets},
                 source=program.project.relative(build.merged.descriptor.path),
                 labels=author_labels(build.merged.descriptor.labels),
+                pod=resolution.environment.pod,
             )
 
 
