@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from gitopsc.link.builds import used_functions
 from gitopsc.link.clock import clock_problems
 from gitopsc.link.containers import container_problems
-from gitopsc.link.drafts import draft_runs
+from gitopsc.link.drafts import draft_runs, unused_tasks
 from gitopsc.link.lineage import draw_lineage, order_runs, without_circles_of_code
 from gitopsc.link.overrides import override_problems
 from gitopsc.link.packages import unmet_imports
@@ -46,6 +46,7 @@ def link(
             runs[draft.name], found = make_run(project, draft, draft.action, function, data)
             problems += found
     problems += data.slips(functions.values())
+    problems += unused_tasks(symbols, drafts) if project.is_whole else ()
     runs = without_circles_of_code(runs)
     order, found = order_runs(runs)
     is_whole = project.is_whole and len(runs) + len(builds) == len(symbols.runs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -80,6 +80,19 @@ def draft_run(symbols: Symbols, run: RunDescriptor) -> tuple[Draft | None, list[
     if merged.spec.service_type == "ExternalName":
         return None, [*problems, sentences.external_name(merged)]
     return Draft(run.name, _ACTIONS[action_of(kind)], version_of(found.function), merged), problems
+
+
+def unused_tasks(symbols: Symbols, drafts: Iterable[Draft]) -> Iterator[Diagnostic]:
+    """Tasks with a name of their own, which platforms give none, and no run: they were meant to be
+    runs. Where a run has errors, it may be the one."""
+    drafts = tuple(drafts)
+    if len({draft.name for draft in drafts} & symbols.runs.keys()) < len(symbols.runs):
+        return
+    used = {id(draft.merged.task) for draft in drafts}
+    for (kind, _, _), task in symbols.tasks.items():
+        is_meant = "name" in task.document.data and task.id is None
+        if is_meant and id(task) not in used and action_of(kind) != "build":
+            yield sentences.unused_task(task)
 
 
 def _of_its_runtime(symbols: Symbols, run: RunDescriptor) -> RunDescriptor:

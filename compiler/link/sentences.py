@@ -46,6 +46,7 @@ from gitopsc.model.diagnostic import (
     UNKNOWN_VERSION,
     UNMADE_OUTPUT,
     UNMET_IMPORT,
+    UNUSED_TASK,
     Diagnostic,
     Label,
     did_you_mean,
@@ -486,6 +487,12 @@ def _of_project(path: str, function: Function) -> str:
 
 
 # Environments
+
+
+def unused_task(task: RunDescriptor) -> Diagnostic:
+    message = f"`{task.kind}` says what runs have in common, and there is none: nothing is made"
+    hint = f"write `kind: {task.kind}:run` for a run"
+    return Diagnostic(UNUSED_TASK, message, task.span("kind"), hint)
 
 
 def unknown_run(name: str, known: Iterable[str], override: Override) -> Diagnostic:
