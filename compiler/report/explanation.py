@@ -188,7 +188,18 @@ def _origin(resolution: Resolution, resolved: ResolvedRun, key: str, *more: str)
     for descriptor, what in ((merged.descriptor, ""), (merged.task, ", its task")):
         if descriptor is not None and _says(descriptor.written, key, *more):
             return f"{_at(descriptor.span('spec', key, *more))}{what}"
+    if key == "schedule" and merged.descriptor.trigger is not None:
+        return _at(_span_of_maker(resolution, resolved))
     return _settings_place(resolution, "defaults", key) or _OWN_DEFAULT
+
+
+def _span_of_maker(resolution: Resolution, resolved: ResolvedRun) -> Span:
+    """Of the schedule that a run has which waits for what another makes: that of its maker."""
+    producers = {read.producer for read in resolved.run.reads}
+    for each in resolution.runs:
+        if each.name in producers and each.run.is_scheduled:
+            return each.run.span("schedule")
+    return resolved.run.descriptor.name_span
 
 
 def _is_of_gitopsc(merged: Merged, key: str) -> bool:

@@ -123,7 +123,7 @@ def _details(
 def _serving(serving: Mapping[str, Any], now: float) -> Iterator[str]:
     """As a replica has said last: it may have ended since."""
     since = f"{moment(serving['since'])} ({ago(now - serving['since'])})"
-    yield f"replica {serving['replica']} has served since {since}"
+    yield f"replica {serving['replica']} said that it serves since {since}; it may have stopped"
     for key, version in sorted(serving["versions"].items()):
         yield f"  {key}, version {short(version)}"
     refused = serving.get("refused")
