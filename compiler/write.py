@@ -99,7 +99,7 @@ def drift(targets: Sequence[Target]) -> tuple[tuple[Change, ...], tuple[Diagnost
         changes, problems = _compare(targets)
         return () if has_errors(problems) else _flat(changes), problems
     except OSError as error:
-        return (), (_refused(error),)
+        return (), (_refused(error, "fix the cause, and check again"),)
 
 
 # Comparing
@@ -275,10 +275,12 @@ def _in_the_way(shown: str, what: str) -> Diagnostic:
     )
 
 
-def _refused(error: OSError) -> Diagnostic:
+_WRITTEN = "what was written is whole; fix the cause and compile again"
+
+
+def _refused(error: OSError, hint: str = _WRITTEN) -> Diagnostic:
     place = os.fsdecode(error.filename) if isinstance(error.filename, (str, bytes)) else "."
     reason = (error.strerror or "the write failed").lower()
-    hint = "what was written is whole; fix the cause and compile again"
     return Diagnostic(NOT_WRITTEN, reason, Span(place), hint)
 
 

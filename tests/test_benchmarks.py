@@ -61,6 +61,6 @@ def test_the_table(tmp_path: Path) -> None:
     )
     rows = [line.split(" | ") for line in done.stdout.splitlines() if line.startswith("| ")]
     readme = (ROOT / "docs" / "figures.md").read_text()
-    assert len(rows) == 10
+    assert len(rows) == 11
     assert all(f"\n{row[0]} | " in readme for row in rows[1:])
     assert all(len(row) == 3 for row in rows)
