@@ -31,7 +31,7 @@ from gitopsc.model.resolution import Resolution
 from gitopsc.model.store import LOCAL_SCHEMES, scheme_of
 
 LEAST_FILES = 400
-"""With descriptors, from which on a part of them is worth looking for: fewer are compiled soon."""
+"""A smaller project is not traced: a compile of all of it takes as little time."""
 
 _METADATA = frozenset(("description", "labels"))
 _OF_RUNS = frozenset(("args", "init_parameters", "parameters"))

@@ -71,8 +71,8 @@ class Part(NamedTuple):
     result: Any
 
     def compared(self) -> tuple[Part, tuple[str, ...]] | None:
-        """Itself with the times of now, and the inputs in which something else is written; None
-        where more has changed than that."""
+        """Itself with the times of now, and the inputs whose content has changed; None where more
+        has changed, such as a mode, a link or an output."""
         if _folders(path for path, _ in self.folders) != self.folders:
             return None
         began = time.time_ns()

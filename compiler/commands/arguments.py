@@ -66,6 +66,12 @@ def add_state_base(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_environment(parser: argparse.ArgumentParser, what: str) -> None:
+    """`what` says what is of that environment alone."""
+    names = ("--env", "--environment")
+    parser.add_argument(*names, dest="environment", metavar="E", help=what)
+
+
 def add_store(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--store",

@@ -57,9 +57,9 @@ from gitopsc.write import Superseded, Target, drift, write
 class Request(NamedTuple):
     """What was asked for, and what is known of before.
 
-    `base` is the commit that clusters have, and `held` what it and its folders were called, if it
-    is remembered. `known` are the parts that are, each with the inputs in which something else is
-    written now, of which there may be none. `began` is when that was looked at, in nanoseconds.
+    `base` is the commit that clusters have, and `held` is what the last compile remembers of it.
+    `known` are the remembered parts, each with those of its inputs whose content has changed since.
+    `began` is when that was looked at, in nanoseconds.
     """
 
     arguments: argparse.Namespace
@@ -212,7 +212,7 @@ def _revision(
     found = revise(tree, Trace.from_plain(trace), before.diagnostics, paths)
     if found is None:
         return None
-    # What was not read before, or is another content by now, nobody would look at again.
+    # Of a file that was unread, or has changed meanwhile, the next compile would see no change.
     read_now = {path: content_key(each) for path, each in tree.contents_read if path not in paths}
     return _Revision(part, paths, *found) if part.has_read(root, read_now) else None
 

@@ -8,7 +8,7 @@ import re
 import sys
 import textwrap
 
-from gitopsc.commands.arguments import add_path_option
+from gitopsc.commands.arguments import add_environment, add_path_option
 from gitopsc.commands.examples import explanation_of
 from gitopsc.commands.explained_line import explain_line, place_in, run_at
 from gitopsc.commands.programs import Refused, asked_run
@@ -42,14 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a code or a name of a diagnostic, a run, or a line of a file",
     )
     add_path_option(parser)
-    parser.add_argument(
-        "--env",
-        "--env",
-        "--environment",
-        dest="environment",
-        metavar="E",
-        help="of a run, the environment (default: the first)",
-    )
+    add_environment(parser, "of a run, the environment (default: the first)")
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="of a run (default: text)"
     )

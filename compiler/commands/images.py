@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from gitopsc.adapters.registry import NoOras, states_of
-from gitopsc.commands.arguments import add_path
+from gitopsc.commands.arguments import add_environment, add_path
 from gitopsc.commands.programs import Refused, check_environment, compilation_of
 from gitopsc.model.artifact import ImageReference, bake_command
 from gitopsc.model.compilation import Compilation
@@ -30,13 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="ask the registries, with the logins of Docker or Podman; list what is not there",
     )
-    parser.add_argument(
-        "--env",
-        "--environment",
-        dest="environment",
-        metavar="E",
-        help="only that of one environment",
-    )
+    add_environment(parser, "only that of one environment")
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="text for people, or JSON"
     )

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from gitopsc.commands.arguments import add_store
+from gitopsc.commands.arguments import add_environment, add_store
 from gitopsc.commands.reading import Reading, read
 from gitopsc.commands.terminal import wants_colour
 from gitopsc.model.compilation import Compilation
@@ -152,13 +152,7 @@ def asked_run(programs: Iterable[Program], text: str) -> tuple[Program, Run]:
 
 def add_place(parser: argparse.ArgumentParser) -> None:
     """Arguments that say whose store is asked."""
-    parser.add_argument(
-        "--env",
-        "--environment",
-        dest="environment",
-        metavar="E",
-        help="whose store is asked (default: that of `gitopsc run`)",
-    )
+    add_environment(parser, "whose store is asked (default: that of `gitopsc run`)")
     add_store(parser)
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gitopsc.commands.arguments import add_path
+from gitopsc.commands.arguments import add_environment, add_path
 from gitopsc.commands.programs import Refused, check_environment, compilation_of
 from gitopsc.model.output import readable_json
 from gitopsc.model.printable import printable
@@ -38,13 +38,7 @@ _WORDS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_path(parser)
-    parser.add_argument(
-        "--env",
-        "--environment",
-        dest="environment",
-        metavar="E",
-        help="only those of one environment",
-    )
+    add_environment(parser, "only those of one environment")
     parser.add_argument(
         "--format", choices=("text", "json"), default="text", help="for people, or JSON"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -82,10 +82,9 @@ def draft_run(symbols: Symbols, run: RunDescriptor) -> tuple[Draft | None, list[
     return Draft(run.name, _ACTIONS[action_of(kind)], version_of(found.function), merged), problems
 
 
-def unused_tasks(symbols: Symbols, drafts: Iterable[Draft]) -> Iterator[Diagnostic]:
+def unused_tasks(symbols: Symbols, drafts: Sequence[Draft]) -> Iterator[Diagnostic]:
     """Tasks with a name of their own, which platforms give none, and no run: they were meant to be
     runs. Where a run has errors, it may be the one."""
-    drafts = tuple(drafts)
     if len({draft.name for draft in drafts} & symbols.runs.keys()) < len(symbols.runs):
         return
     used = {id(draft.merged.task) for draft in drafts}

@@ -136,6 +136,12 @@ def not_a_task(text: str, kind: str, project: str, run: Descriptor) -> Diagnosti
     return Diagnostic(BAD_REFERENCE, message, run.span("spec", "task"), hint)
 
 
+def unused_task(task: RunDescriptor) -> Diagnostic:
+    message = f"`{task.kind}` says what runs have in common, and there is none: nothing is made"
+    hint = f"write `kind: {task.kind}:run` for a run"
+    return Diagnostic(UNUSED_TASK, message, task.span("kind"), hint)
+
+
 def unknown_task(kind: str, identifier: str, known: Iterable[str], run: Descriptor) -> Diagnostic:
     hint = did_you_mean(identifier, known)
     hint = hint or "export the task, too, if it says more than its function"
@@ -487,12 +493,6 @@ def _of_project(path: str, function: Function) -> str:
 
 
 # Environments
-
-
-def unused_task(task: RunDescriptor) -> Diagnostic:
-    message = f"`{task.kind}` says what runs have in common, and there is none: nothing is made"
-    hint = f"write `kind: {task.kind}:run` for a run"
-    return Diagnostic(UNUSED_TASK, message, task.span("kind"), hint)
 
 
 def unknown_run(name: str, known: Iterable[str], override: Override) -> Diagnostic:

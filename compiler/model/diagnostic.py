@@ -260,10 +260,10 @@ PATCH_OF_IDENTITY = Code(
     "C439", "patch-of-identity", _ERROR, "a patch of what an object is known by"
 )
 UNCALLED_INIT = Code("C440", "uncalled-init", _WARNING, "an init function that nothing calls")
-UNUSED_TASK = Code("C442", "unused-task", _WARNING, "what runs have in common, without a run")
 LOOSENED_POD = Code(
     "C441", "loosened-pod", _WARNING, "a patch that takes pods out of the restricted standard"
 )
+UNUSED_TASK = Code("C442", "unused-task", _WARNING, "what runs have in common, without a run")
 UNKNOWN_VERSION = Code("C416", "unknown-version", _WARNING, "a version that no descriptor has")
 
 ONE_NAME = Code("C501", "one-name", _ERROR, "two names become one in the cluster or on disk")

@@ -101,7 +101,7 @@ def build_problems(resolution: Resolution) -> Iterator[Diagnostic]:
 def _unbuilt(program: Program, environment: str) -> Iterator[Diagnostic]:
     built = {build.function.version for build in program.builds}
     used = {run.function.version: run.function for run in program.runs if not run.local}
-    for version, function in sorted(used.items(), key=str):
+    for version, function in sorted(used.items(), key=lambda each: str(each[0])):
         if function.image is None and function.is_container:
             yield sentences.not_built_in_clusters(function, environment)
         elif function.image is None and version not in built:

@@ -23,7 +23,7 @@ def policy_problems(resolution: Resolution) -> Iterator[Diagnostic]:
     environment = resolution.environment
     runs = resolution.cluster_runs
     functions = {each.run.function.version: each.run.function for each in runs}
-    for _, function in sorted(functions.items(), key=str):
+    for _, function in sorted(functions.items(), key=lambda each: str(each[0])):
         yield from _image_problems(resolution, function)
     beside = next((each.run for each in runs if each.run.has_sidecar), None)
     if beside is not None:

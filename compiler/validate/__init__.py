@@ -65,7 +65,7 @@ def _owned(
 ) -> tuple[Mapping[str, list[Descriptor]], list[Diagnostic]]:
     """Each project's descriptors, by its folder."""
     owned: dict[str, list[Descriptor]] = {folder: [] for folder in sorted(folders)}
-    foreign: dict[str, list[Document]] = {}
+    foreign: dict[tuple[str, bool], list[Document]] = {}
     problems = []
     for part in parts:
         kind = part.data["kind"]
@@ -77,10 +77,11 @@ def _owned(
             owned[owner].append(descriptor)
             problems += found
         elif owner is not None:
-            foreign.setdefault(kind, []).append(part)
-            if (meant := misspelt(part)) is not None:
+            meant = misspelt(part)
+            foreign.setdefault((kind, meant is not None), []).append(part)
+            if meant is not None:
                 owned[owner].append(meant)
-    problems += [foreign_kind(kind, documents) for kind, documents in foreign.items()]
+    problems += [foreign_kind(kind, documents) for (kind, _), documents in foreign.items()]
     return owned, problems
 
 

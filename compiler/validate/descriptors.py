@@ -119,14 +119,14 @@ _OWN_LABELS = "gitopsc/"
 
 
 def foreign_kind(kind: str, documents: Sequence[Document]) -> Diagnostic:
-    """One for all documents of a kind, at the first of them."""
+    """One for all documents of a kind that are of others, or that are all misspelt, at the first of
+    them."""
     places = sorted(document.span("kind") for document in documents)
     if re.split(r"[+:]", kind)[0] in OTHER_RUNTIMES:
         return sentences.other_runtime(kind, places)
     if kind.startswith("container+build"):
         return sentences.container_build(kind, places)
-    meant = next(filter(None, (_meant_kind(document.data) for document in documents)), None)
-    if meant is not None:
+    if (meant := _meant_kind(documents[0].data)) is not None:
         return sentences.unknown_kind(kind, meant, places)
     close = get_close_matches(kind, sorted(COMPILED_KINDS), n=1, cutoff=_NEAR_KIND)
     return sentences.foreign_kind(
