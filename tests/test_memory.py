@@ -18,7 +18,7 @@ from conftest import CASES, ROOT, SAMPLE
 from gitopsc import narrow, trace
 from gitopsc.adapters import memory
 from gitopsc.cli import main
-from gitopsc.commands import changed
+from gitopsc.commands import changed, remembering
 from gitopsc.model.compilation import Compilation
 from gitopsc.model.diagnostic import LITERAL_CREDENTIAL, UNKNOWN_KEY, Diagnostic, Label
 from gitopsc.model.fix import Fix
@@ -316,7 +316,7 @@ def test_an_edit_is_compiled_without_the_rest(
     """Written, checked and remembered, one after the other."""
     capsys.readouterr()
     whole: list[object] = []
-    monkeypatch.setattr(changed, "_part", lambda *arguments: whole.append(arguments))
+    monkeypatch.setattr(remembering, "_part", lambda *arguments: whole.append(arguments))
     for number in (3, 4, 5):
         edit(large, number)
         status, text = said(capsys, str(large), "--check")

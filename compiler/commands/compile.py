@@ -88,7 +88,8 @@ def run(arguments: argparse.Namespace) -> int:
                 memory.remember(key, remembered._replace(parts=fresh))  # with the times of today
             read = [path for part in parts.values() for path in part.read]
             return staged_status(arguments, listing, remembered.targets, read)
-    from gitopsc.commands.changed import Request, compile_changed
+    from gitopsc.commands.changed import compile_changed
+    from gitopsc.commands.recompiling import Request
 
     return compile_changed(Request(arguments, listing, base, key, held, known, began))
 
