@@ -157,6 +157,40 @@ def test_a_new_project_compiles_at_once(
     assert "`src/hello.py`" in capsys.readouterr().err
 
 
+def test_files_of_other_tools_stay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a repository that has been there for years; what to add to them is said, once."""
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    monkeypatch.chdir(tmp_path)
+    place = tmp_path / "team" / "cities"
+    there = {
+        tmp_path / ".pre-commit-config.yaml": "repos: []\n",
+        place / ".gitattributes": "*.md text\n",
+        place / ".gitignore": "*.log\n",
+        place / ".vscode" / "settings.json": "{}\n",
+    }
+    for path, text in there.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert main(["init", "team/cities"]) == 0
+    shown = capsys.readouterr().err
+    assert {path: path.read_text() for path in there} == there
+    assert "kept      .pre-commit-config.yaml; for a hook, add this below `repos:`" in shown
+    assert "      - id: gitopsc-compile\n" in shown
+    assert "kept      team/cities/.gitattributes; `gitopsc init --git` adds" in shown
+    assert '".gitopsc/schemas/gitopsc.schema.json": "gitopsc.yaml"' in shown
+    added = shown[shown.index("  - repo: local") : shown.index("kept      team/cities/.vscode")]
+    config = tmp_path / ".pre-commit-config.yaml"
+    config.write_text(f"repos:\n{added}")
+    assert yaml.safe_load(config.read_text())["repos"][0]["hooks"][0]["id"] == "gitopsc-compile"
+    assert main(["init", "--git", "team/cities"]) == 0  # adds to the attributes
+    assert main(["init", "team/towns"]) == 0
+    shown = capsys.readouterr().err
+    assert "created   team/towns/.gitattributes" in shown
+    assert "kept" not in shown
+
+
 SCRIPT = """\
 import digitalhub as dh
 

@@ -259,7 +259,9 @@ def test_hooks_of_the_framework_count(root: Path) -> None:
         hook = root / ".git" / "hooks" / name
         hook.parent.mkdir(exist_ok=True)
         hook.write_text(script.format(name))
+    before = (root / ".git" / "config").read_text(), git(root, "status", "--short")
     assert main(["init", "--git", str(root)]) == 1
+    assert ((root / ".git" / "config").read_text(), git(root, "status", "--short")) == before
     ids = ("gitopsc-finish-merge", "gitopsc-compile")
     (root / ".pre-commit-config.yaml").write_text("".join(f"- id: {each}\n" for each in ids))
     assert main(["init", "--git", str(root)]) == 0

@@ -278,7 +278,6 @@ def test_what_appears_during_a_compile_is_seen_by_the_next(
     repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.rmtree(repository / ".git")  # without Git, folders are walked
-    from gitopsc.commands import changed
 
     def write_late(*arguments: object) -> object:
         (repository / "storage" / "late.yaml").write_text("kind: python+job:run\nspec: {}\n")

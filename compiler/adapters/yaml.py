@@ -36,7 +36,7 @@ DEPTH_LIMIT: Final = 64
 ALIAS_NODE_LIMIT: Final = 100_000
 DIGIT_LIMIT: Final = 1_000
 FAULT_LIMIT: Final = 100
-"""Faults of one document that are told; nobody mends more at once."""
+"""Faults of one document that are told; nobody fixes more at once."""
 
 SECOND_READING_LIMIT: Final = 200_000
 """Characters of the largest file that is read a second time; that takes about a second."""

@@ -6,7 +6,7 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from gitopsc.adapters.clone import Clone
@@ -26,7 +26,16 @@ from gitopsc.pipeline import link_tree
 
 _FOLDER = "project"
 _OUTPUT = "deploy"
-_IGNORED = ".gitignore"
+_HOOKS = ".pre-commit-config.yaml"
+_OF_OTHER_TOOLS = {
+    ".gitattributes": ("merge=gitopsc", "`gitopsc init --git` adds what merges need"),
+    ".gitignore": ("", ""),
+    _HOOKS: ("gitopsc-compile", "for a hook, add this below `repos:`"),
+    ".vscode/settings.json": (".gitopsc/schemas", "for completion, add these `yaml.schemas`"),
+}
+"""Files that a repository may have already, and keeps: what in it shows that nothing is to be
+added, and what is."""
+
 _SCHEMAS = ("descriptor", "gitopsc", "python", "python+job.run", "python+serve.run")
 
 
@@ -38,6 +47,9 @@ DESCRIPTION = (
 
 _CI_PLACES = {"github": ".github/workflows/gitopsc.yml", "gitlab": ".gitlab-ci.yml"}
 """Where a forge looks for it."""
+
+_INCLUDED = ".gitlab/gitopsc.yml"
+"""Where it is where GitLab's own file is there already."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,15 +107,15 @@ def run(arguments: argparse.Namespace) -> int:
             if value is not None and (fault := setting_fault(key, value)):
                 print(f"gitopsc: `{value}` cannot be the {key}: {fault}", file=sys.stderr)
                 return 2
+        top = Path(clone.root) if clone is not None else root
         wants_parts = arguments.git or arguments.ci or arguments.controller
-        if arguments.from_notebook is not None:
-            status = _import(arguments, root, clone)
-        elif wants_parts and _has_project(root, clone):
+        is_notebook = arguments.from_notebook is not None
+        if wants_parts and not is_notebook and _has_project(root, clone):
             status = _no_controller(arguments.controller)
         else:
-            status = _write_project(arguments, root, clone)
+            status = _begin(arguments, root, clone, top)
         if not status and arguments.ci:
-            status = _write_ci(arguments.ci, Path(clone.root) if clone is not None else root)
+            status = _write_ci(arguments.ci, top)
         if not status and arguments.git and clone is not None:
             _set_up_git(clone)
         return status
@@ -140,7 +152,14 @@ def _has_project(root: Path, clone: Clone | None) -> bool:
 
 def _write_ci(kind: str, root: Path) -> int:
     text = (data_folder("templates") / "ci" / f"{kind}.yml").read_text(encoding="utf-8")
-    return _write_files(root, {_CI_PLACES[kind.partition("-")[0]]: text})
+    place = _CI_PLACES[kind.partition("-")[0]]
+    if place != _CI_PLACES["gitlab"] or not os.path.lexists(root / place):
+        return _write_files(root, {place: text})
+    status = _write_files(root, {_INCLUDED: text})
+    if not status:
+        line = f"include: [{{local: {_INCLUDED}}}]"
+        print(f"kept      {place}; to use the new file, add `{line}` to it", file=sys.stderr)
+    return status
 
 
 def _outputs(clone: Clone) -> list[tuple[str, str]]:
@@ -175,14 +194,39 @@ def _no_controller(kind: str | None) -> int:
     return 1 if kind is not None else 0
 
 
-def _write_project(arguments: argparse.Namespace, root: Path, clone: Clone | None) -> int:
-    files = _files(root, _name(root), _values(arguments, root, clone))
-    status = _write_files(root, files)
+def _begin(arguments: argparse.Namespace, root: Path, clone: Clone | None, top: Path) -> int:
+    """A new project; `top` is the clone's folder, where there is one."""
+    if arguments.from_notebook is not None:
+        status = _import(arguments, root, clone)
+    else:
+        status = _write_files(root, _files(_name(root), _values(arguments, root, clone)))
     if not status:
+        _write_beside(root, top)
+    if not status and arguments.from_notebook is None:
         where = "" if root == Path() else f" {root}"
         first, then = f"gitopsc run count{where} --upstream", f"gitopsc compile{where}"
         print(f"gitopsc: a new project; now try `{first}`, and `{then}`", file=sys.stderr)
     return status
+
+
+def _write_beside(root: Path, top: Path) -> None:
+    """What editors, Git and pre-commit read; of pre-commit, at the `top` of the clone. What is
+    there stays, and what to add to it is said. Raises OSError."""
+    texts = _rendered({"output": Text(_OUTPUT)}, lambda path: path in _OF_OTHER_TOOLS)
+    for path, text in texts.items():
+        folder = top if path == _HOOKS else root
+        place = folder / path
+        shown = Path(os.path.relpath(place)).as_posix()
+        if not os.path.lexists(place) and not _is_in_the_way(place.parent):
+            _write_files(folder, {path: text})
+            continue
+        sign, hint = _OF_OTHER_TOOLS[path]
+        known = place.read_text(encoding="utf-8", errors="replace") if place.is_file() else ""
+        if sign not in known:
+            print(f"kept      {shown}; {hint}", file=sys.stderr)
+            if not hint.startswith("`"):
+                lines = (line for line in text.splitlines() if line.startswith(" "))
+                print("\n".join(lines), file=sys.stderr)
 
 
 def _import(arguments: argparse.Namespace, root: Path, clone: Clone | None) -> int:
@@ -190,7 +234,7 @@ def _import(arguments: argparse.Namespace, root: Path, clone: Clone | None) -> i
     values = _values(arguments, root, clone)
 
     def around(project: str) -> dict[str, bytes]:
-        files = _files(root, project, values)
+        files = _files(project, values)
         return {
             path: text.encode()
             for path, text in files.items()
@@ -240,31 +284,29 @@ def _is_in_the_way(folder: Path) -> bool:
     return (folder.exists() or folder.is_symlink()) and not folder.is_dir()
 
 
-def _files(root: Path, default: str, values: Mapping[str, str]) -> dict[str, str]:
+def _files(default: str, values: Mapping[str, str]) -> dict[str, str]:
     """Path below the project's folder -> text. `default` is the project's name where none is
     asked for."""
     name = values["project"] or default
+    more = {"name": name, "text": Text, "python_version": _python_version()}
+    files = _rendered({**values, **more}, lambda path: path not in _OF_OTHER_TOOLS)
+    for schema in _SCHEMAS:
+        text = readable_json(schema_document(schema))
+        files[f".gitopsc/schemas/{schema}.schema.json"] = text
+    return files
+
+
+def _rendered(values: Mapping[str, object], is_wanted: Callable[[str], bool]) -> dict[str, str]:
+    """The files of the templates of a project, by their paths in it."""
     folder = data_folder("templates") / _FOLDER
     files: dict[str, str] = {}
     for path in files_below(folder):
         relative = path.relative_to(folder).as_posix()
-        if path.suffix == ".j2":
-            template = f"{_FOLDER}/{relative}"
-            files[relative.removesuffix(".j2")] = render_yaml(
-                template,
-                name=name,
-                text=Text,
-                output=Text(_OUTPUT),
-                python_version=_python_version(),
-                **values,
-            )
-        else:
-            files[relative] = path.read_text(encoding="utf-8")
-    if (root / _IGNORED).exists():  # one of its own
-        del files[_IGNORED]
-    for schema in _SCHEMAS:
-        text = readable_json(schema_document(schema))
-        files[f".gitopsc/schemas/{schema}.schema.json"] = text
+        is_template = path.suffix == ".j2"
+        name = relative.removesuffix(".j2") if is_template else relative
+        if is_wanted(name):
+            text = None if is_template else path.read_text(encoding="utf-8")
+            files[name] = text or render_yaml(f"{_FOLDER}/{relative}", **values)
     return files
 
 

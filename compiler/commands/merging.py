@@ -35,26 +35,27 @@ def set_up(clone: Clone, outputs: Iterable[tuple[str, str]]) -> Iterator[str]:
 
     `outputs` are the folder of each project, relative to the clone, with its output folder there.
     """
-    for folder, output in outputs:
-        if line := _attributes(clone, folder, output):
-            yield line
     program = _program()
     hooks = Path(data_folder("templates")) / "git"
-    foreign = []
+    missing, foreign = [], []
     for name in ("post-merge", "pre-commit"):
         place = clone.hook(name)
         text = (hooks / name).read_text(encoding="utf-8")
         if _is_there(place, name, clone, text):
             continue
         if os.path.lexists(place) and not _is_ours(place):
-            foreign.append((name, place, text))
-            continue
+            foreign.append(_to_add(name, place))
+        missing.append((place, text))
+    if foreign:
+        raise NotSetUp("\n".join(foreign))
+    for folder, output in outputs:
+        if line := _attributes(clone, folder, output):
+            yield line
+    for place, text in missing:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text, encoding="utf-8", newline="\n")
         place.chmod(0o755)
         yield f"written   {os.path.relpath(place, clone.root)}"
-    if foreign:
-        raise NotSetUp("\n".join(_to_add(name, place) for name, place, _ in foreign))
     driver = (hooks / "merge-driver").read_text(encoding="utf-8").strip()
     settings = (
         ("gitopsc.program", program),
@@ -111,7 +112,7 @@ def _to_add(name: str, place: Path) -> str:
     )
     return (
         f"`{place}` is another tool's hook: add the line `{command}` to it, or with pre-commit the"
-        f" hook `{_IDS[name][0]}`; then run this again, for without it no merge driver is set up"
+        f" hook `{_IDS[name][0]}`; then run this again: nothing was set up"
     )
 
 
