@@ -201,7 +201,7 @@ def _modern(
     if kind in RUN_KINDS:
         return _scheduled(replace(descriptor, kind=kind, name=_run_name(descriptor)), problems)
     if kind in TRIGGER_KINDS and (what := _other_runtime(descriptor)) is not None:
-        message = f"trigger `{descriptor.name}` starts a {what}, which is of another runtime"
+        message = f"trigger `{descriptor.name}` starts a {what}, which belongs to another runtime"
         problems.append(Diagnostic(FOREIGN_KIND, message, descriptor.span("kind")))
         return replace(descriptor, valid=False)
     return _triggered(descriptor, problems) if kind == "scheduler" else descriptor

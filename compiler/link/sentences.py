@@ -564,7 +564,7 @@ def other_runtime(function: FunctionDescriptor, run: RunDescriptor) -> Diagnosti
 
 
 def args_of_python(run: Run) -> Diagnostic:
-    message = f"`args` are of containers, and `{run.function.name}` is a Python function"
+    message = f"only runs of containers have `args`, and `{run.function.name}` is a Python function"
     hint = "write `parameters: {<argument>: <value>}`"
     return Diagnostic(UNFIT_VALUE, message, run.merged.key_span("args"), hint)
 
@@ -663,7 +663,8 @@ def replicas_and_scale(run: Run) -> Diagnostic:
 
 def more_than_most(least: int, most: int, run: Run) -> Diagnostic:
     message = f"`min` is {least}, which is more than `max`, {most}"
-    return Diagnostic(OUT_OF_RANGE, message, run.span("gitops", "scale"), "exchange them")
+    hint = f"write `min: {most}` and `max: {least}`, if that is meant"
+    return Diagnostic(OUT_OF_RANGE, message, run.span("gitops", "scale"), hint)
 
 
 def one_address(address: str, run: Run, first: Run, environment: str) -> Diagnostic:

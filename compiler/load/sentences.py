@@ -168,7 +168,7 @@ def source_changed(function: str, lock: Lock, key: str, span: Span) -> Diagnosti
 
 
 def requirements_changed(function: str, lock: Lock, key: str, span: Span) -> Diagnostic:
-    message = f"the requirements of `{function}` were locked when they were others"
+    message = f"the requirements of `{function}` have changed since they were locked"
     return _mismatch(message, lock, key, span)
 
 
@@ -265,8 +265,8 @@ def not_copied(name: str, file: FunctionFile, folder: str, handler: str, span: S
 
 def all_of_it(function: FunctionDescriptor, found: tuple[str, str], span: Span) -> Diagnostic:
     module, loader = found
-    message = f"`{module}` uses `{loader}`, which may load any file: a change of any file of the"
-    message += f" source makes `{function.name}` another function"
+    message = f"`{module}` uses `{loader}`, which may load any file: all files of the source count"
+    message += f" as code of `{function.name}`, and a change of any runs it again"
     hint = "name what it loads under `source: {include: [...]}` in gitopsc.yaml"
     return Diagnostic(WHOLE_SOURCE, message, span, hint)
 

@@ -28,7 +28,7 @@ from gitopsc.model.diagnostic import (
 )
 from gitopsc.model.files import SETTINGS_FILE
 from gitopsc.model.fix import Fix
-from gitopsc.model.names import cleaned
+from gitopsc.model.names import project_name
 from gitopsc.model.source import Span
 from gitopsc.model.store import KNOWN_SCHEMES
 
@@ -67,7 +67,7 @@ def of_mlrun(span: Span) -> Diagnostic:
 
 
 def other_runtime(kind: str, places: Sequence[Span]) -> Diagnostic:
-    message = f"kind `{kind}` is of another runtime; {_they(places)} left alone"
+    message = f"kind `{kind}` belongs to another runtime; {_they(places)} left alone"
     return Diagnostic(FOREIGN_KIND, message, places[0])
 
 
@@ -133,14 +133,13 @@ def second_project(first: Descriptor, second: Descriptor) -> Diagnostic:
 
 def no_project_name(name: str, span: Span) -> Diagnostic:
     message = "`project` is missing: each clone of the repository may be called otherwise"
-    known = cleaned(name) or "<name>"
-    hint = f"write `project: {known}` into {SETTINGS_FILE}"
+    hint = f"write `project: {project_name(name)}` into {SETTINGS_FILE}"
     return Diagnostic(MISSING_KEY, message, span, hint)
 
 
 def bad_folder_name(name: str, span: Span) -> Diagnostic:
     message = f"the folder's name `{name}` cannot name a project"
-    hint = f"write `project: <name>` into {SETTINGS_FILE}: small letters, digits and `-`"
+    hint = f"write `project: {project_name(name)}` into {SETTINGS_FILE}"
     return Diagnostic(BAD_PROJECT_NAME, message, span, hint)
 
 

@@ -66,7 +66,7 @@ _POD = "write it under `gitops: {pod: {...}}`"
 _RESTARTED = "remove it: a service that ends is started again"
 _SCALE = "write `gitops: {scale: {min: 1, max: 3, cpu: 80}}`"
 _SCHEDULE = "write a `kind: scheduler`"
-_TRIES = "write `gitops: {backoff_limit: 3}`: so often is a failed job tried again"
+_TRIES = "write `gitops: {backoff_limit: 3}`: a failed job is tried again that often"
 _VARIABLES = "write `envs: [{name: LEVEL, value: debug}]`"
 
 _WORDS_OF_OTHERS: Mapping[str, Mapping[str, str]] = {
@@ -112,6 +112,7 @@ _WORDS_OF_OTHERS: Mapping[str, Mapping[str, str]] = {
 }
 """What other tools call a key of a run, and what to write instead, by how its kind begins."""
 
+_LENGTHS = ("minLength", "maxLength")
 _BOUND = re.compile(r"[<>=!~]=?\s*[0-9]")
 """How a part of a requirement begins that has lost the part before it."""
 
@@ -130,9 +131,11 @@ def _shape_problems(
     document: Document, schema: str, found: Sequence[Violation]
 ) -> list[Diagnostic]:
     mistyped = {each.pointer for each in found if each.keyword == "type"}
+    unfit = {each.pointer for each in found if each.keyword in _LENGTHS}
     problems = []
     for violation in found:
-        if violation.keyword == "type" or violation.pointer not in mistyped:
+        is_told = violation.keyword == "pattern" and violation.pointer in unfit
+        if violation.keyword == "type" or not (is_told or violation.pointer in mistyped):
             explained = _explain(document, schema, violation)
             is_secret = schema != SETTINGS_SCHEMA and "secrets" in violation.pointer
             problems += [_private(each) for each in explained] if is_secret else explained
