@@ -51,9 +51,10 @@ from gitopsc.model.diagnostic import (
     Label,
 )
 from gitopsc.model.document import node_count
+from gitopsc.model.fix import Fix
 from gitopsc.model.names import RUN_NAME_LIMIT, cleaned
 from gitopsc.model.reference import FunctionKey, TaskKey
-from gitopsc.model.schedule import NotCron, cron_of
+from gitopsc.model.schedule import NotCron, cron_of, platforms_form
 from gitopsc.model.source import Span, Tree, Unreadable
 from gitopsc.model.specification import (
     ACTIONS_OF,
@@ -448,8 +449,12 @@ def _scheduled(run: Descriptor, problems: Problems) -> Descriptor:
         message = (
             f"the platform refuses the schedule `{run.written['schedule']}`; a CronJob takes it"
         )
+        form = platforms_form(cron.expression)
         hint = "write six fields, seconds first, such as `0 0 3 * * ?`"
-        problems.append(Diagnostic(PLATFORM_REFUSES, message, span, hint))
+        if form is not None:
+            hint = f"write `{form}`: six fields, seconds first"
+        fix = Fix("replace", span, f'"{form}"') if form is not None else None
+        problems.append(Diagnostic(PLATFORM_REFUSES, message, span, hint, fix=fix))
     return replace(run, written={**run.written, "cron": cron.expression})
 
 

@@ -10,7 +10,7 @@ import pytest
 from conftest import SAMPLES, tree_of
 from gitopsc.adapters.schema import schema_document
 from gitopsc.model.diagnostic import has_errors
-from gitopsc.model.schedule import NotCron, cron_of
+from gitopsc.model.schedule import Cron, NotCron, cron_of, platforms_form
 from gitopsc.pipeline import compile_tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -428,6 +428,24 @@ def test_two_tasks_with_one_id() -> None:
 @pytest.mark.parametrize("quartz", ["0 0 3 * * *", "0 0 3 ? * ?", "0 0 3 ? * MON,WED", "@annually"])
 def test_what_the_platform_refuses_is_told(quartz: str) -> None:
     assert not cron_of(quartz).is_platforms
+
+
+@pytest.mark.parametrize(
+    ("cron", "form"),
+    [
+        ("0 6 * * *", "0 0 6 * * ?"),
+        ("*/5 * 1 * *", "0 */5 * 1 * ?"),
+        ("0 3 * * MON", "0 0 3 ? * 2"),
+        ("0 3 * 2 1-5", "0 0 3 ? 2 2-6"),
+        ("0 3 * * 0,6", "0 0 3 ? * 1,7"),
+        ("0 3 1 * 1", None),
+        ("1-30/2 3 * * *", None),
+    ],
+)
+def test_five_fields_as_the_platform_has_them(cron: str, form: str | None) -> None:
+    meaning = cron_of(cron).expression
+    assert platforms_form(meaning) == form
+    assert form is None or cron_of(form) == Cron(meaning)
 
 
 @pytest.mark.parametrize(

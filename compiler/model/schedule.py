@@ -99,6 +99,18 @@ def _cron_of(text: str) -> Cron:
     return Cron(" ".join(_five(fields[1:6], _WEEKDAY)), tuple(losses), is_platforms)
 
 
+def platforms_form(expression: str) -> str | None:
+    """A translated expression as the platform takes it, if it can say that."""
+    minute, hour, day, month, weekday = expression.split()
+    if weekday != "*":
+        if day != "*":
+            return None  # either of two days: the platform has no word for that
+        day = "?"
+        weekday = re.sub(r"\d", lambda found: str(int(found[0]) + 1), weekday)
+    fields = ("0", minute, hour, day, month, weekday if weekday != "*" else "?")
+    return " ".join(fields) if all(map(_PLATFORM_FIELD.fullmatch, fields)) else None
+
+
 def is_hourly(expression: str) -> bool:
     """Whether a translated expression runs in most hours: a skipped one is not worth a warning."""
     return len(_named(expression.split()[1], _HOUR)) >= _MANY_HOURS
