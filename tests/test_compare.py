@@ -271,6 +271,10 @@ CHANGES: Mapping[str, tuple[tuple[str, str, str], ...]] = {
         ("gitopsc.yaml", "  production:", "  test: {namespace: test}\n  production:"),
     ),
     "environment-renamed": (("gitopsc.yaml", "  production: {", "  live: {"),),
+    "namespace": (
+        ("gitopsc.yaml", "production: {namespace: production", "production: {namespace: live"),
+    ),
+    "project-renamed": (("gitopsc.yaml", "project: demo", "project: geo"),),
     "secret": (
         (
             "all.yaml",

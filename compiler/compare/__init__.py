@@ -12,8 +12,9 @@ from gitopsc.compare.causes import environment_causes, own_causes
 from gitopsc.compare.consequences import consequences
 from gitopsc.compare.demands import demands
 from gitopsc.compare.focus import Focus
-from gitopsc.compare.notes import notes
+from gitopsc.compare.notes import notes, notes_of_projects
 from gitopsc.compare.objects import Manifests, changed_objects, manifests_of
+from gitopsc.compare.projects import called, renamed_projects
 from gitopsc.compare.runs import runs_of
 from gitopsc.model.compilation import Compilation
 from gitopsc.model.consequence import Cause, Difference, Review
@@ -31,6 +32,8 @@ def compare(
     """Neither has errors. `committed` are manifests by their paths in the tree, as the base has
     them; none where output is kept off branches. `chosen` are the nodes that are looked at, in all
     environments or in one."""
+    projects = renamed_projects(base, head)
+    base = called(base, projects)
     names = _renamed(base, head)
     # A controller whose folder is missing reports that, and prunes nothing of it.
     left = _namespaces(base).keys() - names.keys() - _namespaces(head).keys()
@@ -50,7 +53,10 @@ def compare(
         objects=focus.objects(objects),
         demands=demands(found, is_now),
         unchanged=unchanged,
-        notes=notes(runs, is_now, base, head, objects, found, names, focus),
+        notes=(
+            *notes_of_projects(projects, head),
+            *notes(runs, is_now, base, head, objects, found, names, focus),
+        ),
         stale=focus.objects(stale),
     )
 

@@ -52,11 +52,24 @@ _PIN = re.compile(r"([A-Za-z0-9._-]+)==([^\s;]+)$")
 
 
 def causes_of(old: ClusterRun, new: ClusterRun) -> tuple[Cause, ...]:
-    """What is its own before what is made anew upstream; what only the text of a template changes
-    has none."""
-    own = [each for each in own_causes(old, new) if each.reason != "upstream"]
-    upstream = [each for each in own_causes(old, new) if each.reason == "upstream"]
-    return tuple(dict.fromkeys((*own, *environment_causes(old.environment, new), *upstream)))
+    """What decides the result before what does not, and what is its own before what is made anew
+    upstream; what only the text of a template changes has none."""
+    own = own_causes(old, new)
+    deciding = [*_compute_causes(old, new)]
+    upstream = [each for each in own if each.reason == "upstream"]
+    first = [each for each in own if each in deciding and each not in upstream]
+    rest = [each for each in own if each not in (*first, *upstream)]
+    around = environment_causes(old.environment, new)
+    is_other = old.resolved.compute != new.resolved.compute
+    last = (*around, *upstream, *rest) if is_other else (*rest, *around, *upstream)
+    return tuple(dict.fromkeys((*_project_causes(old, new), *first, *last)))
+
+
+def _project_causes(old: ClusterRun, new: ClusterRun) -> Iterator[Cause]:
+    was, now = (each.resolved.settings.get("project") for each in (old, new))
+    if was != now and was and now:
+        text = f"project {was} -> {now}, and records are kept by its name"
+        yield Cause("settings", text, new.program.project.place)
 
 
 def own_causes(old: ClusterRun, new: ClusterRun) -> tuple[Cause, ...]:
@@ -323,13 +336,12 @@ def environment_causes(
         ("network", "network", _restricted(old.network), _restricted(now.network)),
         ("target", "target", old.target, now.target),
         ("sync waves", "sync_waves", old.sync_waves or None, now.sync_waves or None),
-        ("builder", "build", old.builder, now.builder),
         ("executor", "workflows", old.executor, now.executor),
     ):
         if first != second and not (is_job and key in _OF_SERVICES):
-            shown = ("", "") if key == "build" else (first, second)
-            text = _changed(label, *shown) if key != "build" else "where images are built"
-            yield Cause("settings", text, setting_of(new, key))
+            yield Cause("settings", _changed(label, first, second), setting_of(new, key))
+    if (old.builder is None) != (now.builder is None):
+        yield Cause("settings", "where images are built", setting_of(new, "build"))
     for name in sorted({*old.stores, *now.stores}):
         stores = old.stores.get(name), now.stores.get(name)
         if stores[0] != stores[1] and (is_of_all or new.resolved.run.has_runner):

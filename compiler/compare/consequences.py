@@ -110,6 +110,10 @@ def _of_run(
         else:
             yield _made(verb, new, causes, note)
             yield from gone
+        if old.environment.namespace != new.environment.namespace and old.environment.namespace:
+            ended = _ended(old, causes[0])
+            where = f"in namespace {old.environment.namespace}"
+            yield ended._replace(note=", ".join(filter(None, (where, ended.note))))
 
 
 def _regrouped(old: ClusterRun, new: ClusterRun) -> Consequence:

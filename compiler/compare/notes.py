@@ -44,6 +44,27 @@ def notes(
     )
 
 
+def notes_of_projects(renamed: Mapping[str, str], head: Compilation) -> Iterator[str]:
+    """`renamed` are projects of the base by what they are called in the head."""
+    for old, new in sorted(renamed.items()):
+        yield (
+            f"Project `{old}` is called `{new}` now, in the same folder: its objects stay and are"
+            " changed in place. Its records and data are kept by its name, so its jobs run again."
+        )
+        left = sorted(
+            {
+                f"`{run.name}` ({read.span.path}:{read.span.line})"
+                for program in head.programs
+                for run in program.runs
+                for read in (*run.inputs, *run.reads)
+                if read.key.project == old
+            }
+        )
+        if left:
+            verb = "reads" if len(left) == 1 else "read"
+            yield f"{_and(left)} still {verb} data of `{old}`, which nothing makes any more."
+
+
 def _regrouped(before: Runs, after: Runs) -> Iterator[str]:
     """One controller's object prunes what another's has just begun to apply."""
     moved = sorted(
@@ -167,9 +188,15 @@ def _environments(compilation: Compilation) -> dict[tuple[str, str], str]:
 
 def _of_secrets(before: Runs, after: Runs) -> Iterator[str]:
     was, now = _secrets(before), _secrets(after)
-    for name, key in sorted(now.keys() - was.keys()):
-        where = ", ".join(sorted(now[name, key]))
-        yield f"Secret `{name}` needs a key `{key}` in {where}."
+    keys: dict[tuple[str, str], list[str]] = {}
+    for name, key in sorted(now):
+        new = now[name, key] - was.get((name, key), set())
+        if new:
+            where = ", ".join(sorted({environment for environment, _ in new}))
+            keys.setdefault((name, where), []).append(f"`{key}`")
+    for (name, where), found in keys.items():
+        what = "a key" if len(found) == 1 else "the keys"
+        yield f"Secret `{name}` needs {what} {', '.join(found)} in {where}."
 
 
 def _of_needs(base: Compilation, head: Compilation, focus: Focus) -> Iterator[str]:
@@ -178,8 +205,8 @@ def _of_needs(base: Compilation, head: Compilation, focus: Focus) -> Iterator[st
         return
     was, now = _needs(base), _needs(head)
     where: dict[str, list[str]] = {}
-    for (project, environment), found in sorted(now.items()):
-        new = sorted(found - was.get((project, environment), set()))
+    for place, found in sorted(now.items(), key=str):
+        new, environment = sorted(found - was.get(place, set())), place[1]
         if new and focus.is_in(environment):
             listed = ", ".join(f"{kind} `{name}`" for kind, name in new)
             where.setdefault(listed, []).append(environment)
@@ -187,11 +214,16 @@ def _of_needs(base: Compilation, head: Compilation, focus: Focus) -> Iterator[st
         yield f"Needed in {_and(names)} before this is applied: {listed}."
 
 
-def _needs(compilation: Compilation) -> Mapping[tuple[str, str], set[tuple[str, str]]]:
-    """Kinds and names, by project and environment. Keys of Secrets have sentences of their own, and
-    images that are not built here are causes."""
+def _needs(compilation: Compilation) -> Mapping[tuple[str, str, str], set[tuple[str, str]]]:
+    """Kinds and names, by project, environment and namespace. Keys of Secrets have sentences of
+    their own, and images that are not built here are causes."""
+    namespaces = {
+        (plan.project, each.environment.name): each.environment.namespace or ""
+        for plan in compilation.plans
+        for each in plan.environments
+    }
     return {
-        (plan.project, environment): set(_items(kinds))
+        (plan.project, environment, namespaces[plan.project, environment]): set(_items(kinds))
         for plan in compilation.plans
         for environment, kinds in required(plan).items()
     }
@@ -212,12 +244,14 @@ def _one(kinds: str) -> str:
     return word.removesuffix("es") if word.endswith("sses") else word.removesuffix("s")
 
 
-def _secrets(runs: Runs) -> dict[tuple[str, str], set[str]]:
-    found: dict[tuple[str, str], set[str]] = {}
+def _secrets(runs: Runs) -> dict[tuple[str, str], set[tuple[str, str]]]:
+    """Name and key -> environments, with their namespaces."""
+    found: dict[tuple[str, str], set[tuple[str, str]]] = {}
     for (_, environment, _), run in runs.items():
+        place = environment, run.environment.namespace or ""
         for value in run.resolved.pod_variables.values():
             if isinstance(value, SecretKey) and value.external is None:
-                found.setdefault((value.name, value.key), set()).add(environment)
+                found.setdefault((value.name, value.key), set()).add(place)
     return found
 
 
