@@ -262,8 +262,35 @@ def test_no_commit_and_no_repository(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["diff", str(tmp_path / "a")]) == 2
     assert "the folder is in no Git repository" in capsys.readouterr().err
     subprocess.run(["git", "init", "-q"], cwd=tmp_path / "a", check=True)
-    assert main(["diff", str(tmp_path / "a")]) == 2
+    assert main(["diff", str(tmp_path / "a")]) == 0  # nothing is committed yet
+    shown = capsys.readouterr()
+    assert shown.out.startswith("This change runs ")
+    assert not shown.err
+    assert main(["diff", "--base", "HEAD", str(tmp_path / "a")]) == 2
     assert "it has no commit `HEAD`" in capsys.readouterr().err
+
+
+def test_the_first_and_the_last_project(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A side without any project is one where nothing is, and no error."""
+    repository.git("checkout", "--quiet", "--orphan", "empty")
+    repository.git("rm", "-r", "--quiet", "--force", ".")
+    repository.git("commit", "--quiet", "--allow-empty", "-m", "nothing")
+    repository.git("checkout", "--quiet", "-b", "first")
+    repository.git("checkout", "main", "--", ".")
+    repository.git("commit", "--quiet", "-m", "a project")
+    assert main(["diff", "--base", "empty", str(repository.root)]) == 0
+    shown = capsys.readouterr()
+    assert "does not compile" not in shown.out + shown.err
+    assert "Environment `staging` of project `world-cities` is new" in shown.out
+    repository.git("checkout", "--quiet", "-b", "last")
+    repository.git("rm", "-r", "--quiet", "--force", ".")
+    repository.git("commit", "--quiet", "-m", "no project")
+    assert main(["diff", "--base", "first", str(repository.root)]) == 0
+    shown = capsys.readouterr()
+    assert "does not compile" not in shown.out + shown.err
+    assert "Environment `staging` of project `world-cities` goes" in shown.out
 
 
 def test_a_shallow_clone(

@@ -211,6 +211,11 @@ def commit_of(folder: str, revision: str) -> str:
         raise GitRefused(str(error) or f"it has no commit `{revision}`") from None
 
 
+def has_commits(folder: str) -> bool:
+    """Raises GitRefused, also outside a repository."""
+    return bool(start_asking(folder, ("rev-list", "--max-count=1", "--all"))())
+
+
 def path_in_repository(folder: str) -> str:
     """A folder's path in the repository around it, with `/` at its end, or nothing for its root."""
     root = repository_around(folder) or folder

@@ -12,14 +12,14 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
-from gitopsc.adapters.git import GitRefused, merge_base, merged, path_in_repository
+from gitopsc.adapters.git import GitRefused, has_commits, merge_base, merged, path_in_repository
 from gitopsc.commands.arguments import add_path, add_selection
 from gitopsc.commands.reading import read
 from gitopsc.commands.selection import chosen_of_both, selects
 from gitopsc.commands.terminal import wants_colour
 from gitopsc.model.compilation import Compilation
 from gitopsc.model.consequence import CLASSES, Review
-from gitopsc.model.diagnostic import did_you_mean, has_errors, listed
+from gitopsc.model.diagnostic import NO_PROJECT, did_you_mean, has_errors, listed
 from gitopsc.model.program import Program
 from gitopsc.model.source import Tree
 from gitopsc.pipeline import review_environments, review_trees
@@ -155,11 +155,13 @@ def reviewed(arguments: argparse.Namespace) -> Reviewed:
             sides.base, sides.head, sides.committed, choose, environment
         )
         what = "the merge" if arguments.base or arguments.head else "the working tree"
-        _check(after, sides.head, what)
+        if not (_has_no_project(after) and before.projects):  # the last one may go
+            _check(after, sides.head, what)
         _check_environments(arguments.env, before, after)
         unmade = _unmade(sides.written, after)
         warnings = [*sides.warnings]
-        if errors := [each for each in before.diagnostics if has_errors([each])]:
+        errors = [each for each in before.diagnostics if has_errors([each])]
+        if errors and not _has_no_project(before):
             counts = render_counts(errors)
             warnings.append(f"The base does not compile ({counts}): everything counts as new.")
     subject = sides.subject
@@ -187,6 +189,11 @@ def _unmade(
             if is_read and text != compiled.get(path, b"").replace(b"\r\n", b"\n"):
                 found.append(os.path.join(output, path))
     return tuple(sorted(found, key=lambda path: ("/images/" in path, path)))
+
+
+def _has_no_project(compilation: Compilation) -> bool:
+    """Whether nothing else is wrong: then there is nothing, which compiles to nothing."""
+    return {each.code for each in compilation.diagnostics if has_errors([each])} == {NO_PROJECT}
 
 
 def _check(compilation: Compilation, tree: Tree, what: str) -> None:
@@ -270,8 +277,11 @@ def _sides(arguments: argparse.Namespace) -> Iterator[_Sides]:
     folder = arguments.path
     with ExitStack() as stack:
         if arguments.base is None and arguments.head is None:
-            base, written = stack.enter_context(scan_revision(folder, "HEAD"))
             reading = read(folder)
+            base = Tree(reading.tree.folder, {})
+            written: Mapping[str, Mapping[str, bytes]] = {}
+            if has_commits(folder):
+                base, written = stack.enter_context(scan_revision(folder, "HEAD"))
             if has_errors(reading.scanned):
                 raise GitRefused(reading.scanned[0].message)
             yield _Sides(base, reading.tree, _manifests(written), "This change")

@@ -107,6 +107,8 @@ _MAIN = "main"
 def _of_controllers(base: Compilation, head: Compilation) -> Iterator[str]:
     """Nothing applies what has a controller apply the rest."""
     before, after = _controllers(base), _controllers(head)
+    for path in sorted(after.keys() - before.keys()):
+        yield f"`{path}` is new, and no controller applies it: apply it after the merge."
     for path in sorted(before.keys() & after.keys()):
         gone = sorted(before[path].keys() - after[path].keys())
         come = sorted(after[path].keys() - before[path].keys())
@@ -162,9 +164,7 @@ def _of_environments(
             f" controller at `{now.pop((project, after))}` before it finds nothing there."
         )
         del was[project, name]
-    for project, name in sorted(now.keys() - was.keys()):
-        if any(other == project for other, _ in was):
-            yield f"Environment `{name}` is new: point a controller at `{now[project, name]}`."
+    yield from _of_new_environments(head, was, now)
     for project, name in sorted(was.keys() - now.keys()):
         what = f"Environment `{name}`"
         if not any(other == project for other, _ in now):
@@ -174,6 +174,27 @@ def _of_environments(
             f" `{was[project, name]}` is missing, and prunes nothing. Delete its Application or"
             " Kustomization, and then the objects."
         )
+
+
+def _of_new_environments(
+    head: Compilation, was: Mapping[tuple[str, str], str], now: Mapping[tuple[str, str], str]
+) -> Iterator[str]:
+    """What has them applied is told with the files of controllers, where gitopsc writes these."""
+    environments = {
+        (plan.project, each.environment.name): each.environment
+        for plan in head.plans
+        for each in plan.environments
+    }
+    for project, name in sorted(now.keys() - was.keys()):
+        environment, todo = environments[project, name], []
+        if environment.controller is None:
+            todo.append(f"point a controller at `{now[project, name]}`")
+        if environment.namespace is not None:
+            todo.append(f"its namespace `{environment.namespace}` has to be there")
+        is_known = any(other == project for other, _ in was)
+        of_what = "" if is_known else f" of project `{project}`"
+        if todo:
+            yield f"Environment `{name}`{of_what} is new: {', and '.join(todo)}."
 
 
 def _environments(compilation: Compilation) -> dict[tuple[str, str], str]:
