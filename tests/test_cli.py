@@ -58,6 +58,16 @@ def test_fail_on_change(project: Path) -> None:
     changed = gitopsc("compile", project, "--fail-on-change")
     assert changed.returncode == 1
     assert f"changed   {project}/deploy/reports/lineage.json" in changed.stderr.splitlines()
+    jobs = project / "runs" / "jobs.yaml"
+    jobs.write_text(jobs.read_text().replace("mem: 1Gi", "mem: 2Gi"))
+    assert gitopsc("compile", project, "--fail-on-change").returncode == 1
+    subprocess.run(["git", "add", "deploy"], cwd=project, check=True)
+    half = gitopsc("compile", project, "--fail-on-change")  # a commit of it would be stale
+    assert half.returncode == 1
+    assert f"stage `{jobs}`: the output is made of it" in half.stderr
+    subprocess.run(["git", "add", "."], cwd=project, check=True)
+    os.utime(jobs)
+    assert gitopsc("compile", project, "--fail-on-change").returncode == 0
 
 
 def test_fail_on_change_outside_git(project: Path) -> None:

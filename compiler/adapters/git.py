@@ -78,19 +78,28 @@ def has_unstaged(folder: str, owned: Container[str]) -> bool:
     `owned` are relative to it. A tracked file that is gone was ours. What Git does not answer
     counts as a yes.
     """
-    root = repository_around(folder)
-    if root is None or not os.path.isdir(folder):
+    if repository_around(folder) is None or not os.path.isdir(folder):
         return False
     try:
-        _check_trust(root)
-        filters = _without_filters(root, folder)
-        for options in (["--others", "--exclude-standard"], ["--modified"]):
-            for name in _names(_outcome(_start(root, folder, *options, settings=filters))):
-                if name in owned or not os.path.lexists(f"{folder}/{name}"):
-                    return True
+        found = (*_listed(folder, "--others", "--exclude-standard"), *modified(folder))
     except GitRefused:
         return True
-    return False
+    return any(name in owned or not os.path.lexists(f"{folder}/{name}") for name in found)
+
+
+def modified(folder: str) -> list[str]:
+    """Tracked files below a folder, relative to it, that are not as they are staged. Raises
+    GitRefused."""
+    return _listed(folder, "--modified")
+
+
+def _listed(folder: str, *options: str) -> list[str]:
+    root = repository_around(folder)
+    if root is None:
+        raise GitRefused("the folder is in no Git repository")
+    _check_trust(root)
+    filters = _without_filters(root, folder)
+    return [*_names(_outcome(_start(root, folder, *options, settings=filters)))]
 
 
 def kept_with_lf(folder: str) -> frozenset[str]:

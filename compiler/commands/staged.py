@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable
 
 from gitopsc.adapters.folder import Listing, owned_by
-from gitopsc.adapters.git import has_unstaged
+from gitopsc.adapters.git import GitRefused, has_unstaged, modified
 from gitopsc.model.files import OWNERSHIP_LIST
 from gitopsc.model.printable import printable
 
@@ -29,10 +29,9 @@ def staged_status(
     """
     if not arguments.fail_on_change or not listing().is_repository:
         return 0
-    files = listing().files
     prefix = os.path.normpath(arguments.path)
-    untracked = sorted(path for path in read if files.get(path, True) is None)
-    for path in untracked:
+    sources = _unstaged(arguments.path, listing, {*read})
+    for path in sources:
         shown = os.path.normpath(os.path.join(prefix, path))
         print(f"gitopsc: stage `{printable(shown)}`: the output is made of it", file=sys.stderr)
     unstaged = [
@@ -42,4 +41,15 @@ def staged_status(
     ]
     if unstaged:
         print(f"gitopsc: stage the output: `git add {' '.join(unstaged)}`", file=sys.stderr)
-    return 1 if unstaged or untracked else 0
+    return 1 if unstaged or sources else 0
+
+
+def _unstaged(folder: str, listing: Listing, read: set[str]) -> list[str]:
+    """Those of the files that are not in a commit as they were read; all, where Git does not say
+    which."""
+    files = listing().files
+    try:
+        changed = {*modified(os.path.realpath(folder))}
+    except GitRefused:
+        return sorted(read)
+    return sorted(path for path in read if path in changed or files.get(path, True) is None)
