@@ -385,7 +385,7 @@ def test_the_templates_with_a_branch_for_the_output(
     (repository.root / ".gitignore").write_text("deploy/\n")
     repository.commit("the output is elsewhere")
     repository.git("clone", "--quiet", "--bare", str(repository.root), str(remote))
-    url = "https://gitopsc:$GITOPSC_TOKEN@$CI_SERVER_HOST/$CI_PROJECT_PATH.git"
+    url = "https://gitopsc:$GITOPSC_PUSH_TOKEN@$CI_SERVER_HOST/$CI_PROJECT_PATH.git"
     text = [line.replace(url, "origin") for line in lines]
     if kind == "gitlab":
         assert text != lines
@@ -395,12 +395,16 @@ def test_the_templates_with_a_branch_for_the_output(
         repository.git("clone", "--quiet", "--branch", "main", str(remote), str(folder))
         jobs = folder / "runs" / "jobs.yaml"
         jobs.write_text(jobs.read_text().replace("mem: 1Gi", f"mem: {memory}"))
+        if memory == "1Gi":  # a project that goes takes its output with it
+            assert main(["init", "--project", "other", str(folder / "more" / "other")]) == 0
+            subprocess.run(["git", "add", "--all"], cwd=folder, check=True)
         script(*text, folder=folder, GITHUB_SHA="abc", CI_COMMIT_SHA="abc")
+        listed = ("ls-tree", "-r", "--name-only", "deployment")
+        held = repository.git("--git-dir", str(remote), *listed).split()
+        other = "more/other/deploy/manifests/default/kustomization.yaml"
+        assert (other in held) == (memory == "1Gi")
     commits = repository.git("--git-dir", str(remote), "rev-list", "--count", "deployment")
     assert commits == "2"
-    held = repository.git(
-        "--git-dir", str(remote), "ls-tree", "-r", "--name-only", "deployment"
-    ).split()
     assert "deploy/manifests/staging/kustomization.yaml" in held
     assert all(path.startswith("deploy/") for path in held)
     shown = repository.git(
@@ -437,6 +441,10 @@ def test_init_writes_what_a_forge_reads(
     place = ".github/workflows/gitopsc.yml" if "github" in kind else ".gitlab-ci.yml"
     assert (tmp_path / place).read_text() == (TEMPLATES / f"{kind}.yml").read_text()
     assert (project / "gitopsc.yaml").exists()
+    ignored = "deploy/" in (project / ".gitignore").read_text().split()
+    assert ignored == kind.endswith("-branch")
+    hooks = yaml.safe_load((tmp_path / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    assert ("--fail-on-change" in hooks[0]["entry"]) != ignored
     assert main(["compile", str(project)]) == 0
     assert main(["compile", str(tmp_path)]) == 0
     capsys.readouterr()
@@ -455,6 +463,19 @@ def test_init_writes_what_a_forge_reads(
 
 
 @pytest.mark.parametrize("kind", ["argocd", "flux"])
+def test_a_controller_reads_the_branch_of_the_output(kind: str, tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    remote = "https://git.example.com/team/cities.git"
+    subprocess.run(["git", "remote", "add", "origin", remote], cwd=tmp_path, check=True)
+    project = tmp_path / "services" / "cities"
+    assert main(["init", "--controller", kind, "--ci", "gitlab-branch", str(project)]) == 0
+    assert main(["compile", str(project)]) == 0
+    text = (project / "deploy" / "controllers" / "default.yaml").read_text()
+    assert ": deployment\n" in text
+    assert "services/cities/deploy/manifests/default" in text
+
+
+@pytest.mark.parametrize("kind", ["argocd", "flux"])
 def test_init_writes_what_a_controller_reads(
     kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -469,6 +490,7 @@ def test_init_writes_what_a_controller_reads(
     assert "secret" not in text
     assert "https://git.example.com/team/cities.git" in text
     assert "services/cities/deploy/manifests/default" in text
+    assert "deployment" not in text
     for each in yaml.safe_load_all(text):
         schema = ROOT / "tests" / "vendor" / "custom-resources" / f"{each['kind']}.json"
         Draft202012Validator(json.loads(schema.read_text())).validate(each)

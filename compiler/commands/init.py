@@ -30,7 +30,7 @@ _HOOKS = ".pre-commit-config.yaml"
 _OF_OTHER_TOOLS = {
     ".gitattributes": ("merge=gitopsc", "`gitopsc init --git` adds what merges need"),
     ".gitignore": ("", ""),
-    _HOOKS: ("gitopsc-compile", "for a hook, add this below `repos:`"),
+    _HOOKS: ("gitopsc-", "for a hook, add this below `repos:`"),
     ".vscode/settings.json": (".gitopsc/schemas", "for completion, add these `yaml.schemas`"),
 }
 """Files that a repository may have already, and keeps: what in it shows that nothing is to be
@@ -47,6 +47,9 @@ DESCRIPTION = (
 
 _CI_PLACES = {"github": ".github/workflows/gitopsc.yml", "gitlab": ".gitlab-ci.yml"}
 """Where a forge looks for it."""
+
+_BRANCH = "deployment"
+"""That of templates with `-branch`."""
 
 _INCLUDED = ".gitlab/gitopsc.yml"
 """Where it is where GitLab's own file is there already."""
@@ -152,6 +155,9 @@ def _has_project(root: Path, clone: Clone | None) -> bool:
 
 def _write_ci(kind: str, root: Path) -> int:
     text = (data_folder("templates") / "ci" / f"{kind}.yml").read_text(encoding="utf-8")
+    if kind.endswith("-branch"):
+        told = f"controllers read the branch `{_BRANCH}`, so the output belongs into .gitignore"
+        print(f"gitopsc: {told}", file=sys.stderr)
     place = _CI_PLACES[kind.partition("-")[0]]
     if place != _CI_PLACES["gitlab"] or not os.path.lexists(root / place):
         return _write_files(root, {place: text})
@@ -201,7 +207,7 @@ def _begin(arguments: argparse.Namespace, root: Path, clone: Clone | None, top: 
     else:
         status = _write_files(root, _files(_name(root), _values(arguments, root, clone)))
     if not status:
-        _write_beside(root, top)
+        _write_beside(root, top, branch=_branch(arguments))
     if not status and arguments.from_notebook is None:
         where = "" if root == Path() else f" {root}"
         first, then = f"gitopsc run count{where} --upstream", f"gitopsc compile{where}"
@@ -209,10 +215,16 @@ def _begin(arguments: argparse.Namespace, root: Path, clone: Clone | None, top: 
     return status
 
 
-def _write_beside(root: Path, top: Path) -> None:
+def _branch(arguments: argparse.Namespace) -> str:
+    """Where controllers read the output, if not beside the descriptors."""
+    return _BRANCH if (arguments.ci or "").endswith("-branch") else ""
+
+
+def _write_beside(root: Path, top: Path, branch: str) -> None:
     """What editors, Git and pre-commit read; of pre-commit, at the `top` of the clone. What is
     there stays, and what to add to it is said. Raises OSError."""
-    texts = _rendered({"output": Text(_OUTPUT)}, lambda path: path in _OF_OTHER_TOOLS)
+    values = {"output": Text(_OUTPUT), "branch": branch, "text": Text}
+    texts = _rendered(values, lambda path: path in _OF_OTHER_TOOLS)
     for path, text in texts.items():
         folder = top if path == _HOOKS else root
         place = folder / path
@@ -247,6 +259,7 @@ def _import(arguments: argparse.Namespace, root: Path, clone: Clone | None) -> i
 def _values(arguments: argparse.Namespace, root: Path, clone: Clone | None) -> dict[str, str]:
     """What the templates of a project take beside its name."""
     values = {"controller": arguments.controller or "", "repo": "", "path": ""}
+    values["branch"] = _branch(arguments)
     values |= {"project": arguments.project or "", "registry": arguments.registry or ""}
     if clone is not None:
         values["repo"] = _without_login(origin(clone.root) or "")
