@@ -291,6 +291,9 @@ NEWER_KUBERNETES = Code(
 ONE_NODE = Code("C514", "one-node", _WARNING, "pods that may share a claim on one node only")
 TINY_MEMORY = Code("C513", "tiny-memory", _WARNING, "memory that no Python starts in")
 HUGE_CPU = Code("C521", "huge-cpu", _WARNING, "more cores than a machine has")
+CLOSED_OFF = Code(
+    "C522", "closed-off", _WARNING, "a NetworkPolicy that keeps out whom a service is for"
+)
 NO_BUILDER = Code(
     "C515", "no-builder", _ERROR, "a build in the cluster that lacks an address or a registry"
 )

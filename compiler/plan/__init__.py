@@ -23,6 +23,7 @@ from gitopsc.plan.limits import (
     schedule_problems,
 )
 from gitopsc.plan.names import name_problems
+from gitopsc.plan.network import network_problems
 from gitopsc.plan.policies import policy_problems
 from gitopsc.plan.storage import claims, mount_problems
 from gitopsc.plan.stores import path_problems, store_problems
@@ -64,6 +65,7 @@ def _problems(program: Program, resolutions: Sequence[Resolution]) -> Iterator[D
         yield from store_problems(resolution)
         yield from policy_problems(resolution)
         yield from knative_problems(resolution)
+        yield from network_problems(resolution)
     for run in program.runs:
         if not run.local:
             yield from quantity_problems(run)

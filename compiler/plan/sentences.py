@@ -10,6 +10,7 @@ from gitopsc.model.diagnostic import (
     BAD_NAME,
     BAD_SETTINGS,
     CLAIM_CONFLICT,
+    CLOSED_OFF,
     FOREIGN_BASE,
     FOREIGN_IMAGE,
     HUGE_CPU,
@@ -355,6 +356,21 @@ def knative_has_no(run: Run, what: str, span: Span) -> Diagnostic:
     message = f"Knative does not support {what} of `{run.name}`, whose `scale` has `min: 0`"
     hint = "remove it, or write `min: 1` or more, which is a Deployment"
     return Diagnostic(UNFIT_VALUE, message, span, hint)
+
+
+# Networks
+
+
+def closed_off(run: Run, environment: str, whom: str, hint: str, place: Span) -> Diagnostic:
+    message = f"`network` in `{environment}` keeps `{run.name}` closed to {whom}"
+    related = (Label(run.descriptor.name_span, f"`{run.name}` is here"),)
+    return Diagnostic(CLOSED_OFF, message, place, hint, related)
+
+
+def closed_to_metrics(environment: str, place: Span) -> Diagnostic:
+    message = f"`network` in `{environment}` keeps services closed to Prometheus, as `metrics` asks"
+    hint = "write its namespace into `network: {allow: [...]}`"
+    return Diagnostic(CLOSED_OFF, message, place, hint)
 
 
 # Policies
