@@ -425,6 +425,37 @@ def test_an_object_that_goes_while_its_run_stays_is_told() -> None:
     assert review.classes["deletes"] == 2
 
 
+def test_an_image_that_the_cluster_builds_is_counted_once() -> None:
+    """Nobody has to push it."""
+    address = "build: {in_cluster: true, address: 'tcp://buildkitd:1234'}\n"
+    settings = SHOP["gitopsc.yaml"].replace("controller", f"{address}controller")
+    build = "kind: python+build:run\nname: build-api\nspec: {function: api}\n"
+    files = {**SHOP, "gitopsc.yaml": settings, "build.yaml": build, "api.yaml": SERVICE}
+    before, after = (
+        compile_tree(tree_of({**files, "f.yaml": files["f.yaml"].replace("...", body)}, "shop"))
+        for body in ("return 1", "return 2")
+    )
+    review = compare(before, after)
+    assert (
+        headline(review, "Merging")
+        == "Merging rolls 1 service and builds 1 image; it deletes nothing."
+    )
+    assert not any("Push images" in each for each in review.notes)
+
+
+def test_runs_of_several_projects_are_told_apart() -> None:
+    files = {
+        f"{project}/{path}": text.replace("project: shop", f"project: {project}")
+        for project in ("shop", "store")
+        for path, text in {**SHOP, "api.yaml": SERVICE}.items()
+    }
+    files["store/gitopsc.yaml"] = files["store/gitopsc.yaml"].replace(
+        "namespace: shop", "namespace: store"
+    )
+    compilation = compile_tree(tree_of(files))
+    assert compare(compilation, compilation).unchanged == ("shop/api", "store/api")
+
+
 def test_what_only_goes_is_no_patch() -> None:
     review = shop_review(EXPOSED, SERVICE)
     (gone,) = review.consequences
@@ -444,7 +475,7 @@ def test_what_nothing_applies_is_told() -> None:
 
 def test_an_environment_that_follows_a_tag_says_so() -> None:
     (note,) = shop_review(EXPOSED, EXPOSED.replace("2", "3")).notes
-    assert note == "prod follows `production`: what is said here happens in it when that moves."
+    assert note == "prod follows `production`: this happens there when that moves."
 
 
 def test_what_clusters_have_to_have_is_told() -> None:

@@ -46,7 +46,10 @@ def consequences(
     names = {(project, run) for project, _, run in focus.on(after)}
     names -= {(each.project, each.subject) for each in found if each.kind in _NEW}
     names -= {(each.project, str(each.parent)) for each in found if each.kind == "object"}
-    return _folded(found), tuple(sorted(run for _, run in names))
+    many = len({project for project, _ in names}) > 1
+    return _folded(found), tuple(
+        sorted(f"{project}/{run}" if many else run for project, run in names)
+    )
 
 
 class _Arrivals:
@@ -325,9 +328,16 @@ def _of_shared(objects: Sequence[ObjectChange]) -> Iterator[Consequence]:
 
 def _of_images(base: Compilation, head: Compilation) -> Iterator[Consequence]:
     known = {str(image) for _, _, image in _images(base)}
+    in_cluster = {
+        (plan.project, planned.environment.name, image.repository)
+        for plan in head.plans
+        for planned in plan.environments
+        for image in plan.images
+        if any(build.image == image.name for build in planned.builds)
+    }
     for project, environment, image in sorted(_images(head)):
-        if str(image) not in known:
-            name = image.repository.removeprefix(f"{project}-")
+        name = image.repository.removeprefix(f"{project}-")
+        if str(image) not in known and (project, environment, name) not in in_cluster:
             subject = f"{name}:{image.tag}"
             yield Consequence("builds", project, subject, "image", (environment,))
 

@@ -93,11 +93,7 @@ def _followed(found: Sequence[Consequence], head: Compilation) -> Iterator[str]:
             revisions.setdefault(revision, set()).add(environment.name)
     for revision, names in sorted(revisions.items()):
         verb = "follows" if len(names) == 1 else "follow"
-        what = "in it" if len(names) == 1 else "in them"
-        yield (
-            f"{_and(sorted(names))} {verb} `{revision}`: what is said here happens {what}"
-            " when that moves."
-        )
+        yield f"{_and(sorted(names))} {verb} `{revision}`: this happens there when that moves."
 
 
 _MAIN = "main"

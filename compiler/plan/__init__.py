@@ -76,7 +76,7 @@ def _problems(program: Program, resolutions: Sequence[Resolution]) -> Iterator[D
                 yield from quantity_problems(resolved.run)
     yield from output_problems(program)
     yield from controller_problems(project)
-    if any(function.image is None for function in program.functions):
+    if project.is_sound and any(function.image is None for function in program.functions):
         for environment in project.environments:
             if environment.registry is None:
                 yield sentences.no_registry(environment.name, project)

@@ -222,7 +222,9 @@ def profile_over_limit(
     profile: str | None, key: str, request: str, limit: str, project: Project
 ) -> Diagnostic:
     message = f"profile `{profile}` asks for {request} of `{key}`, and allows {limit}"
-    return Diagnostic(OVER_LIMIT, message, project.place, "ask for less, or raise the limit")
+    settings, way = project.settings, ("profiles", str(profile))
+    place = settings.key_span(*way) if settings and settings.has(*way) else project.place
+    return Diagnostic(OVER_LIMIT, message, place, "ask for less, or raise the limit")
 
 
 def over_profile_limit(key: str, request: str, limit: str, span: Span) -> Diagnostic:

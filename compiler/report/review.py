@@ -72,8 +72,10 @@ def _after_unmade(review: Review, words: str) -> str:
     if count > _MOST_UNMADE:
         files = f"`{review.unmade[0]}` and {count - 1} more files"
     are, they = ("is", "it is") if count == 1 else ("are", "they are")
-    told = f"{files} {are} not what the descriptors make, and would be applied as {they}: run"
-    return f"{told} `gitopsc compile`. Compiled, {words[0].lower()}{words[1:]}"
+    told = f"{files} {are} not what the descriptors make, and would be applied as {they}"
+    if not review.of("refused"):  # which a compile would not write, either
+        told += ": run `gitopsc compile`"
+    return f"{told}. Compiled, {words[0].lower()}{words[1:]}"
 
 
 def _deleted(found: Sequence[Consequence]) -> str:
@@ -242,8 +244,11 @@ def _demands(review: Review) -> Iterator[str]:
         if demand.jobs > 1 and not demand.over:
             asked = _amounts(demand.asked)
             alike.setdefault((demand.project, demand.jobs, asked), []).append(demand)
+    many = len({demand.project for demand in review.demands}) > 1
     for found in alike.values():
-        yield f"{_started(found[0], ', '.join(each.environment for each in found))}."
+        where = ", ".join(each.environment for each in found)
+        where += f" of project {found[0].project}" if many else ""
+        yield f"{_started(found[0], where)}."
 
 
 def _started(demand: Demand, where: str) -> str:

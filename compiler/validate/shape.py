@@ -175,6 +175,10 @@ def _explain(document: Document, schema: str, violation: Violation) -> list[Diag
 def _unknown_key(
     document: Document, schema: str, violation: Violation, key: str, known: list[str]
 ) -> Diagnostic:
+    if schema == SETTINGS_SCHEMA and "secrets" in violation.pointer:
+        value = document.span(*violation.pointer, key)  # which may be the secret itself
+        hint = f"known here: {listed(known)}; a value belongs into the Secret alone"
+        return Diagnostic(UNKNOWN_KEY, f"unknown key `{key}`", value, hint, private=True)
     span = document.key_span(*violation.pointer, key)
     if reason := violation.schema.get("x-retired", {}).get(key):
         hint = "remove it; newer platforms ignore it too"

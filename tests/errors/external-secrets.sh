@@ -8,6 +8,7 @@ secrets:
   USER: {name: chat, key: user}
   KEY: {name: keys, key: a, external: {path: keys}}
   OTHER: {name: keys, key: a, external: {path: others}}
+  LEAKED: {name: db, key: url, value: hunter2supersecret}
   LISTED: {name: both, key: [], external: {store: a, path: keys}}
   BOTH: {name: both, key: a, external: {store: a, cluster_store: b, path: keys}}
 environments:
