@@ -90,7 +90,7 @@ clean:
 	@touch $@
 
 .venv/page: .venv/dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'playwright>=1.45'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'playwright>=1.45' 'markdown-it-py>=3'
 	@touch $@
 
 .venv/sdk/run:

@@ -53,6 +53,8 @@ def _reference() -> Iterator[tuple[str, str]]:
         found = explanation_of(code)
         example = f"What leads to it, in `{found.file}`:" if found.file else "What leads to it:"
         text += f"{found.why}\n\n{example}\n\n```\n{found.wrong.rstrip()}\n```\n\n"
+        for path, beside in found.beside:
+            text += f"and in `{path}`:\n\n```\n{beside.rstrip()}\n```\n\n"
         text += f"What gitopsc says, with what to type:\n\n```\n{found.report.rstrip()}\n```\n"
         heading, answer = (
             ("As it is right", found.right) if found.right else ("What resolves it", found.resolve)
@@ -63,10 +65,17 @@ def _reference() -> Iterator[tuple[str, str]]:
     text = "\n".join(["# Diagnostics", "", *heads, *rows])
     yield "reference/codes/README.md", f"{text}\n"
     yield "reference/commands.md", _commands()
+    heads = ["| kind | what it is |", "|---|---|"]
+    rows = []
     for path in sorted((ROOT / "schemas").glob("*.schema.json")):
         name = path.name.removesuffix(".schema.json")
         if name not in ("definitions", "lock"):
-            yield f"reference/{name}.md", _schema(json.loads(path.read_text()))
+            schema = json.loads(path.read_text())
+            kind = schema["properties"].get("kind", {}).get("const", "settings, `gitopsc.yaml`")
+            rows.append(f"| [{kind}]({name}.md) | {schema['description']} |")
+            yield f"reference/{name}.md", _schema(schema)
+    text = "\n".join(["# All kinds", "", *heads, *rows])
+    yield "reference/README.md", f"{text}\n"
 
 
 def _article(word: str) -> str:

@@ -453,6 +453,18 @@ def test_a_comment_on_a_pull_request(
     assert {path.stem for path in REVIEWS.iterdir()} <= {*PULL_REQUESTS}
 
 
+def test_the_page_shows_what_is_said(
+    repository: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first of `docs/review.md`, without the sentences below."""
+    page = (ROOT / "docs" / "review.md").read_text()
+    shown = page[page.index("```\n") + 4 :].partition("```")[0]
+    repository.replace(*PULL_REQUESTS["requirement"][0])
+    repository.commit()
+    text = diff(capsys, repository, "--base", "main")
+    assert re.sub(r"\b[0-9a-f]{16}\b", "0" * 16, text).startswith(shown)
+
+
 def test_a_budget(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
     """Jobs that start together ask for more than one environment has."""
     settings = repository.root / "gitopsc.yaml"

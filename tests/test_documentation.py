@@ -124,6 +124,33 @@ def test_a_page_to_follow(path: Path, tmp_path: Path) -> None:
     assert reader.typed >= 4
 
 
+@pytest.mark.slow
+def test_the_demo_is_short() -> None:
+    """What `make demo` shows: the image, the change, what it does, the jobs and the service."""
+    program = Path(sys.executable).parent / "gitopsc"
+    command = ["sh", str(ROOT / "docs" / "demo.sh"), str(program)]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert len(shown.splitlines()) <= 60
+    for words in ("This change runs 2 jobs", "summarise-countries  done", '"country": "IT"'):
+        assert words in shown, shown
+
+
+@pytest.mark.parametrize("path", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=name)
+def test_settings_of_other_tools_are_read(path: Path) -> None:
+    """Hooks are those that this repository has; JSON and TOML parse."""
+    known = {each["id"] for each in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())}
+    for _, kind, text in blocks(path, "json", "toml", "yaml"):
+        if kind == "json":
+            json.loads(text)
+        elif kind == "toml" and sys.version_info >= (3, 11):
+            import tomllib
+
+            tomllib.loads(text)
+        elif "repos:" in text:
+            (repo,) = yaml.safe_load(text)["repos"]
+            assert {each["id"] for each in repo["hooks"]} <= known
+
+
 NOTEBOOK = """\
 import digitalhub as dh
 project = dh.get_or_create_project("cities")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SAMPLE
+from conftest import ROOT, SAMPLE
 from gitopsc.cli import main
 from gitopsc.pipeline import compile_tree, review_trees
 from gitopsc.report.page import render_page
@@ -193,6 +193,40 @@ def test_a_review(browser: Any, review: Path, theme: str) -> None:
     tab.keyboard.press("Escape")
     assert tab.inner_text("#details").startswith("Merging")
     assert page.faults == []
+
+
+COMMENT = """<!doctype html><meta charset=utf-8><style>
+body { margin: 0; padding: 24px; background: %s; color: %s }
+body { font: 14px/1.5 "DejaVu Sans", sans-serif }
+main { border: 1px solid %s; border-radius: 6px; width: 1100px }
+header { background: %s; border-bottom: 1px solid %s; border-radius: 6px 6px 0 0 }
+header { padding: 8px 16px } article { padding: 0 16px 8px } summary { margin: 8px 0 }
+table { border-collapse: collapse; font-size: 13px }
+th, td { border: 1px solid %s; padding: 5px 12px }
+code { font: 12px "DejaVu Sans Mono", monospace } ul { padding-left: 22px }
+</style><main><header><b>gitopsc</b> commented</header><article>%s</article></main>"""
+COLOURS = {
+    "light": ("#ffffff", "#1f2328", "#d1d9e0", "#f6f8fa", "#d1d9e0", "#d1d9e0"),
+    "dark": ("#0d1117", "#f0f6fc", "#3d444d", "#151b23", "#3d444d", "#3d444d"),
+}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_comment(browser: Any, tmp_path: Path, theme: str) -> None:
+    """As a forge draws it: a sentence, a table, a list, and what is folded."""
+    text = (ROOT / "docs" / "reviews" / "requirement.md").read_text()
+    markdown = pytest.importorskip("markdown_it").MarkdownIt("commonmark", {"html": True})
+    file = tmp_path / "comment.html"
+    file.write_text(COMMENT % (*COLOURS[theme], markdown.enable("table").render(text)))
+    tab = browser.new_page(viewport={"width": 1150, "height": 100})
+    tab.goto(file.as_uri())
+    rows = [row.inner_text().split("\t") for row in tab.query_selector_all("tbody tr")]
+    assert [row[0].strip() for row in rows] == ["runs", "runs", "rolls", "builds"]
+    assert "requirement pandas 2.2.3 -> 2.3.1" in rows[0][3]
+    assert tab.inner_text("strong").startswith("Merging runs 2 jobs")
+    assert len(tab.query_selector_all("details:not([open])")) == 2
+    if PICTURES:
+        tab.screenshot(path=str(Path(PICTURES) / f"comment-{theme}.png"), full_page=True)
 
 
 def test_keys(browser: Any, sample: Path) -> None:

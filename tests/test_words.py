@@ -31,7 +31,9 @@ PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "schemas").rglob("*.json")),
     *sorted((ROOT / "templates" / "ci").iterdir()),
-    ROOT / "action.yml",
+    *(ROOT / "CHANGELOG.md", ROOT / "compiler" / "ARCHITECTURE.md", ROOT / "action.yml"),
+    *(path for path in sorted((ROOT / "templates" / "project").rglob("*")) if path.is_file()),
+    ROOT / "diagnostics" / "explanations.yaml",
 ]
 
 

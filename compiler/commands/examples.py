@@ -24,7 +24,7 @@ _MARK = re.compile(r" *# ?!C\d{3}.*")
 class Explained(NamedTuple):
     """Why a diagnostic matters; a document or commands that lead to it, and what is said of them;
     and either the document as it is right, or the commands that resolve it. The `file` of the
-    document, where its name matters."""
+    document, where its name matters, and files `beside` it that are quoted: path and text."""
 
     why: str
     wrong: str
@@ -32,6 +32,7 @@ class Explained(NamedTuple):
     right: str = ""
     resolve: str = ""
     file: str = ""
+    beside: tuple[tuple[str, str], ...] = ()
 
 
 def explanation_of(code: Code) -> Explained:
@@ -42,8 +43,11 @@ def explanation_of(code: Code) -> Explained:
         return Explained(why, *_example_of_the_tests(code), resolve=found["resolve"])
     files = _files(found, "wrong")
     report = render_text(explained_project(found, "wrong").diagnostics, partial(_lines, files))
-    file = found.get("file", "")
-    return Explained(why, found["wrong"], _part(report, code) or "", found["right"], file=file)
+    report = _part(report, code) or ""
+    quoted = {*re.findall(r"(?m)^ *(\S+):\d+:\d+: ", report)}
+    beside = tuple(each for each in sorted(found.get("with", {}).items()) if each[0] in quoted)
+    file = found.get("file", "example.yaml" if beside else "")
+    return Explained(why, found["wrong"], report, found["right"], file=file, beside=beside)
 
 
 def explained_project(found: Mapping[str, Any], which: Literal["right", "wrong"]) -> Compilation:

@@ -120,6 +120,8 @@ def _explained(code: Code) -> str:
     found = explanation_of(code)
     example = f"For example, in `{found.file}`:" if found.file else "For example:"
     text = f"\n{textwrap.fill(found.why, _WIDTH)}\n\n{example}\n\n{_indented(found.wrong)}"
+    for path, beside in found.beside:
+        text += f"\nand in `{path}`:\n\n{_indented(beside)}"
     text += f"\ngitopsc says:\n\n{_indented(found.report)}"
     if found.right:
         return f"{text}\nRight:\n\n{_indented(found.right)}"
