@@ -460,6 +460,8 @@ def test_the_page_shows_what_is_said(
     page = (ROOT / "docs" / "review.md").read_text()
     shown = page[page.index("```\n") + 4 :].partition("```")[0]
     repository.replace(*PULL_REQUESTS["requirement"][0])
+    assert main(["compile", str(repository.root)]) == 0
+    capsys.readouterr()
     repository.commit()
     text = diff(capsys, repository, "--base", "main")
     assert re.sub(r"\b[0-9a-f]{16}\b", "0" * 16, text).startswith(shown)

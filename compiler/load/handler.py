@@ -20,7 +20,7 @@ from gitopsc.model.source import FunctionFile, Span, Tree
 
 class Handler(NamedTuple):
     """Signatures by name, as far as reading tells them, and the modules beside a file that stay
-    there. What `is_unread` is not valid Python."""
+    there. What `is_unread` is not valid Python, or has no such function."""
 
     signatures: Mapping[str, Signature] = {}
     left_behind: frozenset[str] = frozenset()
@@ -60,7 +60,8 @@ def read_handler(
         place = function.span("spec", "source", "init_function")
         wanted[function.source.init_function] = place
     elif "init" not in wanted and _is_init(file, names.definitions.get("init")):
-        problems.append(sentences.uncalled_init(file.path, span))
+        if not _is_init_of_another(sources, function):
+            problems.append(sentences.uncalled_init(file.path, span))
     for name, place in wanted.items():
         if name not in names.definitions and not names.open:
             problems.append(sentences.unknown_handler(file.path, name, names.definitions, place))
@@ -70,7 +71,19 @@ def read_handler(
     }
     if loaded.all_of_it is not None:
         problems.append(sentences.all_of_it(function, loaded.all_of_it, span))
-    return Handler(signatures, left_behind), problems
+    is_unread = function.source.function_name not in signatures and not names.open
+    return Handler(signatures, left_behind, is_unread), problems
+
+
+def _is_init_of_another(sources: Sources, function: FunctionDescriptor) -> bool:
+    """Whether the file has a second handler, which that is the init function of."""
+    own = function.source
+    others = (each.source for each in sources.project.entities.functions if each.valid)
+    return own.path is not None and any(
+        (each.path, each.init_function) == (own.path, "init")
+        and each.function_name != own.function_name
+        for each in others
+    )
 
 
 def _is_init(file: FunctionFile, definition: Definition | None) -> bool:
