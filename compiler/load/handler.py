@@ -59,9 +59,12 @@ def read_handler(
     if function.source.init_function is not None:
         place = function.span("spec", "source", "init_function")
         wanted[function.source.init_function] = place
-    elif "init" not in wanted and _is_init(file, names.definitions.get("init")):
-        if not _is_init_of_another(sources, function):
-            problems.append(sentences.uncalled_init(file.path, span))
+    elif (
+        "init" not in wanted
+        and _is_init(file, names.definitions.get("init"))
+        and not _is_init_of_another(sources, function)
+    ):
+        problems.append(sentences.uncalled_init(file.path, span))
     for name, place in wanted.items():
         if name not in names.definitions and not names.open:
             problems.append(sentences.unknown_handler(file.path, name, names.definitions, place))

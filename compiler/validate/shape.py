@@ -116,8 +116,17 @@ _LENGTHS = ("minLength", "maxLength")
 _BOUND = re.compile(r"[<>=!~]=?\s*[0-9]")
 """How a part of a requirement begins that has lost the part before it."""
 
-_BYTES = re.compile(r"(\d+(?:\.\d+)?) ?([kKmMgGtT])(i?)[bB]")
+_BYTES = re.compile(r"(\d+(?:\.\d+)?) ?([kKmMgGtT])(i?)[bB]?")
 """A size as people write it, and Kubernetes does not."""
+
+_AMOUNTS: Mapping[str | int | None, str] = {
+    "cpu": "cores, such as `500m` or `2`",
+    "disk": "bytes, such as `500Mi` or `4Gi`",
+    "gpu": "a whole number, such as `1`",
+    "mem": "bytes, such as `500Mi` or `4Gi`",
+    "size": "bytes, such as `500Mi` or `4Gi`",
+}
+"""What a quantity is of each."""
 
 
 def shape_problems(document: Document, schema: str) -> list[Diagnostic]:
@@ -284,6 +293,8 @@ def _wrong_type(document: Document, violation: Violation) -> Diagnostic:
             meant = _meant_choice(violation.schema, found)
             hint = f"YAML reads a number here; {_enum_hint(violation.schema, found)}"
             fix = Fix("replace", span, meant) if meant is not None else None
+        elif not _fits(violation.schema, plain(found)):  # quotes would not help
+            hint, fix = _quantity_hint(violation) or violation.schema.get("x-hint"), None
     elif types == ["boolean"]:
         hint = "write `true` or `false`, without quotes"
     elif types == ["array"] and isinstance(found, str):
@@ -291,6 +302,10 @@ def _wrong_type(document: Document, violation: Violation) -> Diagnostic:
     elif examples := violation.schema.get("examples"):
         hint = f"write for example `{_flow(examples[0])}`"
     return Diagnostic(WRONG_TYPE, message, span, hint, fix=fix)
+
+
+def _fits(schema: Mapping[str, Any], text: str) -> bool:
+    return re.search(schema.get("pattern", ""), text) is not None
 
 
 def _enum_hint(schema: Mapping[str, Any], found: object) -> str | None:
@@ -354,6 +369,8 @@ def _handler_hint(document: Document, violation: Violation) -> str | None:
     if violation.keyword != "pattern" or not _DOTTED.fullmatch(found):
         return None
     module, _, function = found.rpartition(".")
+    if module.rpartition(".")[2][:1].isupper():
+        return "name a function of the module: methods of classes are not handlers"
     beside = document.data
     for step in violation.pointer[:-1]:
         beside = beside[step]
@@ -399,10 +416,12 @@ def _other_value(violation: Violation) -> tuple[Code, str, str | None]:
 
 
 def _quantity_hint(violation: Violation) -> str | None:
-    """`2GB` is `2G`, and so on."""
+    """`2GB` is `2G`, and so on; else what is one of this resource."""
+    key = violation.pointer[-1] if violation.pointer else None
     size = _BYTES.fullmatch(violation.found) if isinstance(violation.found, str) else None
-    if violation.pointer[-1:] not in (("mem",), ("disk",), ("size",)) or size is None:
-        return None
+    if key not in ("mem", "disk", "size") or size is None:
+        is_quantity = "Kubernetes quantity" in violation.schema.get("x-hint", "")
+        return f"write {_AMOUNTS[key]}" if is_quantity and key in _AMOUNTS else None
     unit = size[2].upper() if size[3] or size[2] not in "kK" else "k"
     return f"write `{size[1]}{unit}{size[3]}`"
 
