@@ -47,7 +47,8 @@ _NAMED = frozenset((b"importlib.import_module", b"sys.executable", b"sys.path", 
 class Definition(NamedTuple):
     """A function: the arguments that can be given by name; `open` when it takes any name.
 
-    `outputs` are the names in `@handler(outputs=[...])`, None where there are none to read.
+    `outputs` are the names in `@handler(outputs=[...])`, None where there are none to read; one
+    without, and every other function, `returns` as far as anybody asks.
     """
 
     line: int
@@ -56,6 +57,7 @@ class Definition(NamedTuple):
     optional: tuple[str, ...]
     open: bool
     outputs: tuple[str, ...] | None
+    returns: bool = True
 
 
 class Import(NamedTuple):
@@ -744,14 +746,33 @@ def _signature(text: bytes, node: Node, decorators: list[Node]) -> Definition | 
     outputs = next(
         (found for each in decorators if (found := _keyword(each, b"outputs")) is not None), None
     )
+    names = _literal_names(outputs) if outputs is not None else None
     return Definition(
         line,
         column,
         tuple(required),
         tuple(optional),
         takes_any,
-        _literal_names(outputs) if outputs is not None else None,
+        names,
+        not names or _returns(node),
     )
+
+
+_OF_ITS_OWN = ("class_definition", "function_definition", "lambda")
+
+
+def _returns(function: Node) -> bool:
+    """Whether it may give something back: it has a `return` with a value, a `yield` or a `raise`,
+    or `...` in the place of what is not written yet."""
+    waiting = list(function.named_children)
+    while waiting:
+        part = waiting.pop()
+        if part.type in ("ellipsis", "raise_statement", "yield"):
+            return True
+        if part.type == "return_statement" and part.named_child_count:
+            return True
+        waiting += [each for each in part.named_children if each.type not in _OF_ITS_OWN]
+    return False
 
 
 def _decorator(node: Node) -> bytes:

@@ -68,6 +68,15 @@ def read_handler(
     for name, place in wanted.items():
         if name not in names.definitions and not names.open:
             problems.append(sentences.unknown_handler(file.path, name, names.definitions, place))
+    main = names.definitions.get(function.source.function_name)
+    if (
+        main is not None
+        and not main.returns
+        and not names.bodies[function.source.function_name].data
+    ):
+        problems.append(
+            sentences.nothing_returned(function.source.function_name, main.outputs, span)
+        )
     found = ((name, names.definitions.get(name)) for name in wanted)
     signatures = {
         name: _signature(file, definition) for name, definition in found if definition is not None

@@ -31,6 +31,7 @@ from gitopsc.model.diagnostic import (
     UNCALLED_INIT,
     UNFIT_VALUE,
     UNKNOWN_HANDLER,
+    UNMADE_OUTPUT,
     UNREADABLE,
     WHOLE_SOURCE,
     Diagnostic,
@@ -254,6 +255,12 @@ def uncalled_init(file: str, span: Span) -> Diagnostic:
     message = f"`{file}` defines `init`, and nothing calls it"
     hint = "add `init_function: init` to the function's `source`, or give it another name"
     return Diagnostic(UNCALLED_INIT, message, span, hint)
+
+
+def nothing_returned(handler: str, outputs: Sequence[str] | None, span: Span) -> Diagnostic:
+    message = f"`{handler}` returns nothing, and its decorator names {listed(outputs or ())}"
+    hint = "return what the decorator names, in its order"
+    return Diagnostic(UNMADE_OUTPUT, message, span, hint)
 
 
 def not_copied(name: str, file: FunctionFile, folder: str, handler: str, span: Span) -> Diagnostic:
