@@ -273,9 +273,15 @@ def _logged(run: str, line: str) -> Logged | None:
 
 
 def _failure(code: int) -> str:
-    if code > 0:
+    if 0 < code <= _FROM_SIGNALS:
         return f"exit code {code}"
+    number = -code if code < 0 else code - _FROM_SIGNALS
+    words = "killed by" if code < 0 else f"exit code {code}, as of a process that was killed by"
     try:
-        return f"killed by {signal.Signals(-code).name}"
+        return f"{words} {signal.Signals(number).name}"
     except ValueError:
-        return f"killed by signal {-code}"
+        return f"killed by signal {number}" if code < 0 else f"exit code {code}"
+
+
+_FROM_SIGNALS = 128
+"""What shells and container engines add to a signal's number."""

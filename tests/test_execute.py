@@ -98,11 +98,19 @@ def exits():
     os._exit(0)
 
 
+def dies():
+    os._exit(137)
+
+
+def opens():
+    return open("data/cities.csv").read()
+
+
 def lambdas():
     return lambda: None
 """
 
-ALONE = ("leaves", "floods", "hangs", "asks", "background", "exits")
+ALONE = ("leaves", "floods", "hangs", "asks", "background", "exits", "dies", "opens")
 
 RUNS: dict[str, Any] = {
     "one": {"function": "first", "outputs": {"first": "store://demo/artifact/artifact/first"}},
@@ -207,12 +215,16 @@ def statuses(out: str) -> dict[str, str]:
     return {row[0]: next(cell.strip() for cell in row[1:] if cell.strip()) for row in rows}
 
 
+def ignore_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 class Serving:
     """A service that `gitopsc run` serves, until it is told to stop."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, **more: Any) -> None:
         self.port = free_port()
-        self.process = start(*arguments, "--port", str(self.port))
+        self.process = start(*arguments, "--port", str(self.port), **more)
         self.said = ""
 
     def __enter__(self) -> Serving:
@@ -244,7 +256,11 @@ def test_a_service_with_its_upstream(project: Path) -> None:
     }
     assert "two   | second has read a" in serving.said
     assert re.search(r"api   \| GET / 200 in 0\.\d{3} s", serving.said)
-    assert "artifact second" in serving.out
+    place = re.search(
+        r"artifact second \(([^()]*demo/local/data/artifact/second/\w+/x)\)", serving.out
+    )
+    assert place is not None
+    assert Path(place[1]).read_text() == "a2"
     with Serving("api", str(project), "--upstream", "--param", "word=v") as again:
         assert again.ask() == ["a2", "3", "v"]
     assert statuses(again.out)["three"] == "done before"
@@ -255,9 +271,14 @@ def test_a_service_with_its_upstream(project: Path) -> None:
     assert ".gitopsc" not in listed.stdout
 
 
-def test_a_service_is_started_again_when_a_file_changes(project: Path) -> None:
+@pytest.mark.parametrize("is_in_a_script", [False, True], ids=["terminal", "script"])
+def test_a_service_is_started_again_when_a_file_changes(
+    project: Path, is_in_a_script: bool
+) -> None:
+    """Behind `&` in a script, SIGINT is ignored, by all that is started there, too."""
     run("three", str(project), "--upstream")
-    with Serving("api", str(project), "--upstream", "--reload") as serving:
+    more = {"preexec_fn": ignore_interrupts} if is_in_a_script else {}
+    with Serving("api", str(project), "--upstream", "--reload", **more) as serving:
         assert serving.ask() == ["a2", "3", "w"]
         main = project / "main.py"
         main.write_text(main.read_text().replace("return context.answer", "return ['new']"))
@@ -350,7 +371,7 @@ def test_what_cannot_be_run(project: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert "did you mean `third`?" in run("three", str(project), expect=1)[1]
 
 
-def test_functions_that_fail(project: Path) -> None:
+def test_functions_that_fail(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, err = run("fails", str(project), expect=1)
     assert "ValueError: on purpose: ***" in err
     assert re.search(
@@ -361,6 +382,10 @@ def test_functions_that_fail(project: Path) -> None:
     assert statuses(out) == {"fails": "failed"}
     assert "SystemExit: 0" in run("leaves", str(project), expect=1)[1]
     assert "which cannot be stored" in run("lambdas", str(project), expect=1)[1]
+    assert "killed by SIGKILL" in run("dies", str(project), expect=1)[1]
+    assert "declare the file as data" in run("opens", str(project), expect=1)[1]
+    assert main(["status", "opens", "--path", str(project)]) == 0
+    assert '|   File "main.py", line' in capsys.readouterr().out
     assert "EOFError" in run("asks", str(project), expect=1)[1]
     out, err = run("floods", str(project))
     assert len(err) > 100_000_000

@@ -44,6 +44,7 @@ from gitopsc.model.local_run import (
 from gitopsc.model.printable import printable
 from gitopsc.model.program import INJECTED_ARGUMENTS, Program, Run
 from gitopsc.model.resolution import ResolvedRun
+from gitopsc.model.store import scheme_of
 from gitopsc.report.table import table
 from gitopsc.resolve import resolve
 from gitopsc.select import Unselected
@@ -140,7 +141,7 @@ def run(arguments: argparse.Namespace) -> int:
         ended = execute(local, telling.told)
     finally:
         telling.end()
-    sys.stdout.write(_table(ended))
+    sys.stdout.write(_table(ended, _data_folder(store, program.project.name)))
     return _status(ended, asked)
 
 
@@ -167,6 +168,8 @@ def _listing(programs: Sequence[Program]) -> str:
             name = f"{program.project.name}/{run.name}" if many else run.name
             kind = "service" if run.action == "serve" else "job"
             rows.append((name, kind, run.function.name))
+    if len(rows) == 1:
+        return "nothing here runs: a run is a descriptor such as `kind: python+job:run`\n"
     return "".join(f"{line}\n" for line in table(rows, texts=(0, 1, 2)))
 
 
@@ -413,19 +416,27 @@ _FOLLOWS = {
 }
 
 
-def _table(ended: Iterable[Ended]) -> str:
-    """What ran, how long, and what it made."""
+def _data_folder(store: str, project: str) -> str:
+    """Where a project's runs of this machine keep what they make, as a person would type it."""
+    url = f"{store.rstrip('/')}/{project}/local"
+    return os.path.relpath(url.removeprefix("file://")) if url.startswith("file://") else url
+
+
+def _table(ended: Iterable[Ended], folder: str) -> str:
+    """What ran, how long, and what it made, with where that lies below a folder."""
     rows = [("run", "status", "seconds", "made")]
     for each in ended:
         seconds = f"{each.seconds:.1f}" if each.seconds else ""
-        rows.append((each.run, each.status, seconds, ", ".join(_made(each.made))))
+        rows.append((each.run, each.status, seconds, ", ".join(_made(each.made, folder))))
     return "".join(f"{line}\n" for line in table(rows, texts=(0, 1, 3)))
 
 
-def _made(made: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
-    for key in made.get("outputs", {}).values():
+def _made(made: Mapping[str, Mapping[str, Any]], folder: str) -> Iterable[str]:
+    for name, key in made.get("outputs", {}).items():
         type_, _, rest = str(key).removeprefix("store://").partition("/")[2].partition("/")
-        yield f"{type_} {rest.partition('/')[2].partition(':')[0]}"
+        path = made.get("paths", {}).get(name, "")
+        place = path if scheme_of(path) else os.path.join(folder, path)
+        yield f"{type_} {rest.partition('/')[2].partition(':')[0]} ({place})"
     for group in ("results", "metrics"):
         for name, value in made.get(group, {}).items():
             text = json.dumps(value, ensure_ascii=False)

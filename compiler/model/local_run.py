@@ -54,7 +54,8 @@ class Logged(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """How a run ended. `made` is the runner's summary: outputs, results and metrics."""
+    """How a run ended. `made` is the runner's summary: outputs with their paths, results and
+    metrics."""
 
     run: str
     status: Status
@@ -68,14 +69,16 @@ Event = Preparing | Printed | Logged | Ended
 
 def made_of(record: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
     """The runner's summary of a record, which it keeps as JSON."""
-    outputs, metrics = {}, {}
+    outputs, paths, metrics = {}, {}, {}
     for name, entity in sorted(record["outputs"].items()):
         key = f"store://{record['project']}/{entity['type']}/{entity['kind']}/{entity['name']}"
         outputs[name] = f"{key}:{entity['version']}"
+        paths[name] = entity["path"]
         if entity["metrics"]:
             metrics[entity["name"]] = entity["metrics"]
     metrics |= record["metrics"]
-    return {"outputs": outputs, "results": record["results"], "metrics": metrics}
+    results = record["results"]
+    return {"outputs": outputs, "paths": paths, "results": results, "metrics": metrics}
 
 
 def settings_here(resolved: ResolvedRun, store: str, folder: str) -> Mapping[str, Any]:

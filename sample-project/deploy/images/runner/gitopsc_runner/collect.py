@@ -93,14 +93,17 @@ def collect(
 def summary(record: Record) -> Mapping[str, Any]:
     """What one line of the log says of a run that is done."""
     outputs = {}
+    paths = {}
     metrics = {}
     for name, each in sorted(record.outputs.items()):
+        paths[name] = each.path
         key = f"store://{record.project}/{each.type}/{each.kind}/{each.name}"
         outputs[name] = f"{key}:{each.version}"
         if each.metrics:
             metrics[each.name] = each.metrics
     results = {name: _short(value) for name, value in record.results.items()}
-    return {"outputs": outputs, "results": results, "metrics": {**metrics, **record.metrics}}
+    metrics |= record.metrics
+    return {"outputs": outputs, "paths": paths, "results": results, "metrics": metrics}
 
 
 def _named(returned: Any, decorated: Sequence[Any]) -> Iterator[tuple[str, str | None, Any]]:

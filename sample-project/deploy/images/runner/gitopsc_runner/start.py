@@ -120,7 +120,9 @@ def _ending(error: BaseException) -> _Ending:
         if hint is None and isinstance(error, ModuleNotFoundError):
             hint = _missing(error)
         details |= {"hint": hint} if hint is not None else {}
-    elif isinstance(error, (AttributeError, TypeError)) and _OF_AN_INPUT.search(str(error)):
+    elif isinstance(error, FileNotFoundError) and not os.path.isabs(error.filename or "/"):
+        details["hint"] = _NOT_HERE
+    elif _OF_AN_INPUT.search(str(error)):
         details["hint"] = "an input is not its data: `as_file()` is its file, `as_df()` its table"
     return _Ending(FAILED, "the function raised", details)
 
@@ -134,13 +136,18 @@ def _own_frames(error: BaseException) -> TracebackType | None:
     return frame or error.__traceback__
 
 
-_OF_AN_INPUT = re.compile(r"'(Artifact|Dataitem|Model)' object")
+_OF_AN_INPUT = re.compile(r"'(Artifact|Dataitem|Model)' object|gitopsc_runner\.entities\.[ADM]")
+_NOT_HERE = (
+    "a run has its source and a folder to work in, not the repository: declare the file as data and"
+    " read it as an input"
+)
 
 
 def _missing(error: ModuleNotFoundError) -> str:
     """Only what imports lead to is in an image."""
-    words = f"add the package of `{error.name}` to `requirements`; if it is a file of the source,"
-    return f"{words} name it under `source: {{include: [...]}}` in gitopsc.yaml"
+    words = f"add the package of `{error.name}` to `requirements`; if it is a module of yours, make"
+    words += " the source a folder that has it, and if nothing imports it by its name, list it"
+    return f"{words} under `source: {{include: [...]}}` in gitopsc.yaml"
 
 
 def _job(
@@ -165,7 +172,7 @@ def _job(
         waits=not arguments.no_wait,
         now=now,
     )
-    with _kept_failure(settings, store, last_words, now, tick):
+    with _kept_failure(settings, store, arguments.source, last_words, now, tick):
         return run_job(attempt, arguments.source)
 
 
@@ -189,7 +196,7 @@ def _service(
         tells=arguments.tell_requests,
     )
     store = open_store(settings)
-    with _kept_failure(settings, store, last_words, time.time):
+    with _kept_failure(settings, store, arguments.source, last_words, time.time):
         return run_service(settings, store, arguments.source, logger, listening)
 
 
@@ -197,6 +204,7 @@ def _service(
 def _kept_failure(
     settings: Settings,
     store: Store | None,
+    source: Path,
     last_words: Callable[[], str],
     now: Callable[[], float],
     tick: int | None = None,
@@ -215,16 +223,17 @@ def _kept_failure(
                 error=Masks(settings.secrets).hidden(ending.details["error"]),
                 exit_code=ending.code,
                 tick=tick,
-                lines=[*last_words().splitlines(), *_end_of(ending, settings)],
+                lines=[*last_words().splitlines(), *_end_of(ending, settings, source)],
             )
             with suppress(Exception):
                 store.keep_failure(settings.run, failure)
         raise
 
 
-def _end_of(ending: _Ending, settings: Settings) -> list[str]:
-    """The end of a traceback, as far as there is one."""
+def _end_of(ending: _Ending, settings: Settings, source: Path) -> list[str]:
+    """The end of a traceback, as far as there is one, with paths in the function's source."""
     trace = Masks(settings.secrets).hidden(ending.details.get("traceback", ""))
+    trace = trace.replace(f'"{source}/', '"')
     return trace.rstrip().splitlines()[-_TRACE_LINES:]
 
 

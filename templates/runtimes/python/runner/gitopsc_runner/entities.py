@@ -20,7 +20,7 @@ from gitopsc_runner.store import Entity, Place, is_inside
 from gitopsc_runner.table import FORMATS, read_tables
 
 _DEEPEST = 50
-COVERAGE = "see `The SDK` in gitopsc's README for what is"
+COVERAGE = "see `The SDK` in gitopsc's docs/handlers.md for what is"
 
 
 class NotCovered(AttributeError):
