@@ -331,7 +331,8 @@ def test_log_lines_are_json(source: Path) -> None:
     _, output = run(source, parameters={"a": 1})
     lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     assert [line["message"] for line in lines] == ["starting", "calling", "done"]
-    assert lines[2]["with"] == {"outputs": {}, "paths": {}, "results": {"output_0": 3}, "metrics": {}}
+    made = {"outputs": {}, "paths": {}, "results": {"output_0": 3}, "metrics": {}}
+    assert lines[2]["with"] == made
 
 
 def test_a_job_stops_when_it_is_told_to(source: Path) -> None:

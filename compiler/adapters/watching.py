@@ -19,9 +19,7 @@ def run_again(
     and tools; `told` gets the path of what has changed, the first of several."""
     from watchfiles import DefaultFilter, run_process  # which starts threads, for this alone
 
-    if (
-        signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    ):  # in a script, behind `&`
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a script, behind `&`
         signal.signal(signal.SIGINT, signal.default_int_handler)
     logging.getLogger("watchfiles").setLevel(logging.ERROR)
     watched = DefaultFilter(ignore_dirs=(*DefaultFilter.ignore_dirs, *ignored))

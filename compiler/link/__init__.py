@@ -45,7 +45,8 @@ def link(
         if draft.action is not None and function is not None:
             runs[draft.name], found = make_run(project, draft, draft.action, function, data)
             problems += found
-    problems += data.slips(functions.values())
+    used = {run.function.unique_name for run in runs.values()}
+    problems += data.unmade(tuple(functions.values()), used)
     problems += unused_tasks(symbols, drafts) if project.is_whole else ()
     runs = without_circles_of_code(runs)
     order, found = order_runs(runs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from gitopsc.link import sentences
@@ -111,9 +111,11 @@ class Data(NamedTuple):
         elif resolved.producer in self.local and not is_local:
             yield sentences.made_on_a_laptop(resolved)
 
-    def slips(self, functions: Iterable[Function]) -> Iterator[Diagnostic]:
-        """Of what only code asks for, which may be missing: a name that is nearly a known one."""
-        for function in functions:
+    def unmade(self, functions: Sequence[Function], used: Container[str]) -> Iterator[Diagnostic]:
+        """Of what only code asks for, in functions that runs use: what nothing here makes, neither
+        by that name nor by one that only running tells."""
+        unnamed = {use.type for each in functions for use in each.made if use.name is None}
+        for function in (each for each in functions if each.unique_name in used):
             for reference in code_inputs(self.symbols, function):
                 key = reference.key
                 entity = key.type, key.name
@@ -121,7 +123,8 @@ class Data(NamedTuple):
                 if is_known or key.name in self.named or entity in self.promised:
                     continue
                 if key.project == self.symbols.project and not self.may_lack:
-                    yield from sentences.slip_in_code(reference, self._known())
+                    is_made = bool(unnamed & {None, key.type})
+                    yield from sentences.unmade_in_code(reference, self._known(), is_made=is_made)
 
     def _known(self) -> Mapping[Entity, str | None]:
         """All data that has a name here, with a run that makes it."""

@@ -295,12 +295,18 @@ def unknown_data(reference: Reference, known: Mapping[tuple[str, str], str | Non
     return Diagnostic(code, message, reference.span, hint)
 
 
-def slip_in_code(
-    reference: Reference, known: Mapping[tuple[str, str], str | None]
+def unmade_in_code(
+    reference: Reference, known: Mapping[tuple[str, str], str | None], *, is_made: bool
 ) -> Iterator[Diagnostic]:
+    """`is_made` says that code may make it by a name that only running tells."""
     key = reference.key
-    if hint := _similar(key, known):
+    similar = _similar(key, known)
+    if similar or not is_made:
         message = f"the code asks for {key.type} `{key.name}`, which no run makes"
+        hint = similar or (
+            f"name what a run here makes, or declare it: `kind: {key.kind}`, `name: {key.name}`,"
+            " with its `path`"
+        )
         yield Diagnostic(UNKNOWN_DATA, message, reference.span, hint)
 
 
