@@ -215,7 +215,11 @@ async def _what_a_key_means(client: Client, tmp_path: Path) -> None:
     meaning = await hover("outputs:")
     assert meaning.startswith("What the handler's outputs are stored as")
     assert meaning.endswith('Such as `{"cities": "world-cities"}`')
-    assert (await hover("name: nightly", 7)).startswith("In clusters:\n\n- Job `nightly-")
+    manifest = await hover("name: nightly", 7)
+    assert manifest.startswith("In clusters:\n\n- Job `nightly-")
+    assert "` in deploy/manifests/" in manifest
+    assert "\n```yaml\n# Compiled from " in manifest
+    assert "\nkind: Job\n" in manifest
     assert await hover("cities: cities", 9) == ""
 
 

@@ -26,10 +26,27 @@ def assist(asked: Asked, compilation: Compilation) -> Assistance:
     return Assistance(edits=tuple(dict.fromkeys(renamed(asked, cursor, compilation))))
 
 
+_LONGEST = 200
+"""Lines of a manifest that an editor shows."""
+
+
+def _manifest(path: str, compilation: Compilation) -> str:
+    """The text of a file of the output, as far as it is of use beside a cursor."""
+    texts = (
+        file.content.decode()
+        for project, files in compilation.outputs
+        for file in files
+        if f"{project.prefix}{project.output}/{file.path}" == path
+    )
+    lines = next(texts, "").splitlines()
+    return "\n".join(lines[:_LONGEST] + (["# ..."] if len(lines) > _LONGEST else []))
+
+
 def _description(asked: Asked, cursor: Cursor, compilation: Compilation) -> str | None:
     """What a run comes to, or what a key means."""
     objects = tuple(objects_of(cursor, compilation))
     if objects:
         lines = (f"- {each.kind} `{each.name}` in {each.path}" for each in objects)
-        return "\n".join(("In clusters:", "", *lines))
+        found = _manifest(objects[0].path, compilation)
+        return "\n".join(("In clusters:", "", *lines, "", "```yaml", found, "```"))
     return described(cursor, asked.path)

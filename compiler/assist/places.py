@@ -47,12 +47,15 @@ def renamed(asked: Asked, cursor: Cursor, compilation: Compilation) -> Iterator[
 
 
 def objects_of(cursor: Cursor, compilation: Compilation) -> Iterator[ClusterObject]:
-    """What the run of a name comes to in clusters."""
+    """What the run of a name comes to in clusters, with paths in the tree."""
     word = cursor.word.strip("\"'")
     if cursor.key != "name" or cursor.way or not (cursor.kind or "").endswith(":run"):
         return
-    for _, objects in compilation.objects:
-        yield from (each for each in objects if each.run == word)
+    for project, objects in compilation.objects:
+        folder = f"{project.prefix}{project.output}"
+        for each in objects:
+            if each.run == word:
+                yield each._replace(path=f"{folder}/{each.path}")
 
 
 def _functions(program: Program, word: str) -> list[FunctionDescriptor]:
