@@ -29,7 +29,7 @@ from gitopsc.adapters.git import (
 )
 from gitopsc.adapters.memory import stamp_at, stamp_of
 from gitopsc.model.diagnostic import GIT_REFUSED, HIDDEN_FILES, NO_REPOSITORY, Diagnostic
-from gitopsc.model.files import OWNERSHIP_LIST, SETTINGS_FILE, without_environments
+from gitopsc.model.files import OWNERSHIP_LIST, SETTINGS_FILE, without_tools
 from gitopsc.model.ownership import ownership
 from gitopsc.model.source import MOST_BYTES, SourceFile, Span, Tree, Unreadable
 
@@ -134,7 +134,7 @@ def scan_revision(
     open. `objects` is a folder with more of Git's objects. Raises GitRefused.
     """
     with open_commit(folder, revision, objects) as (commit, prefix):
-        listed = without_environments(
+        listed = without_tools(
             {
                 path.removeprefix(prefix): file
                 for path, file in commit.files.items()

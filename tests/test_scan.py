@@ -76,13 +76,16 @@ def test_without_a_repository_everything_is_read_with_a_warning(tmp_path: Path) 
 
 @pytest.mark.parametrize("is_repository", [True, False])
 def test_virtual_environments_are_not_read(tmp_path: Path, is_repository: bool) -> None:
-    """Not every Python has Git ignore them, and libraries bring YAML of their own."""
+    """Not every Python has Git ignore them, and libraries bring YAML of their own; Jupyter keeps
+    copies of what it edits."""
     for path in (
         "a.yaml",
         "env/pyvenv.cfg",
         "env/lib/b.yaml",
         "deep/x/pyvenv.cfg",
         "deep/x/c.yaml",
+        ".ipynb_checkpoints/d-checkpoint.yaml",
+        "deep/.ipynb_checkpoints/e-checkpoint.yaml",
     ):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("kind: python\nname: x\nspec: 3\n")

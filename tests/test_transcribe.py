@@ -517,6 +517,28 @@ FOLLOWED: Mapping[str, tuple[Sequence[str], str, Any]] = {
             "template": {"inputs": {"u": "{{input.key}}"}},
         },
     ),
+    "a trigger of the project": (
+        [
+            DOWNLOAD,
+            "project.new_trigger('daily', kind='scheduler', task='python+job', function=f.key,\n"
+            "    schedule='0 0 6 * * ?', template={'parameters': {'u': 'x'}})",
+        ],
+        "triggers/daily.yaml",
+        {
+            "function": "download",
+            "schedule": "0 0 6 * * ?",
+            "template": {"parameters": {"u": "x"}},
+        },
+    ),
+    "a run of the project": (
+        [
+            DOWNLOAD,
+            "dh.new_run(project.name, 'python+job:run', function='python://demo/download',\n"
+            "    parameters={'u': 'x'})",
+        ],
+        "runs/download.yaml",
+        {"function": "download", "parameters": {"u": "x"}},
+    ),
 }
 
 

@@ -19,7 +19,7 @@ from gitopsc.model.files import (
     LOCAL_STORE,
     OWNERSHIP_LIST,
     SETTINGS_FILE,
-    without_environments,
+    without_tools,
 )
 from gitopsc.model.ownership import OwnershipList, ownership
 
@@ -47,8 +47,8 @@ def start_listing(root: str) -> Listing:
         files = from_git()
         if files is None:
             walked = dict.fromkeys(_walk(root))
-            return Listed(without_environments(walked), is_repository=False)
-        return Listed(without_environments(files), is_repository=True)
+            return Listed(without_tools(walked), is_repository=False)
+        return Listed(without_tools(files), is_repository=True)
 
     return listing
 

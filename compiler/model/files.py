@@ -26,6 +26,9 @@ data belongs into data entities."""
 _ENVIRONMENT = "pyvenv.cfg"
 """In the folder of each virtual environment of Python."""
 
+_COPIES = ".ipynb_checkpoints"
+"""The folder of Jupyter's."""
+
 _File = TypeVar("_File")
 
 
@@ -39,14 +42,14 @@ def environment_of(path: str) -> str:
     return path.rsplit("/", 2)[-2].partition(".")[0]
 
 
-def without_environments(files: dict[str, _File]) -> dict[str, _File]:
-    """Files by their paths, without those of Python's virtual environments: nobody means them, and
-    not every version of Python has Git ignore them."""
-    homes = tuple(
-        path.removesuffix(_ENVIRONMENT) for path in files if path.endswith(f"/{_ENVIRONMENT}")
-    )
-    return (
-        {path: file for path, file in files.items() if not path.startswith(homes)}
-        if homes
-        else files
-    )
+def without_tools(files: dict[str, _File]) -> dict[str, _File]:
+    """Files by their paths, without those of Python's virtual environments, and the copies that
+    Jupyter keeps: nobody means them, and not everybody has Git ignore them."""
+    homes = {path.removesuffix(_ENVIRONMENT) for path in files if path.endswith(f"/{_ENVIRONMENT}")}
+    for path in files:
+        if _COPIES in path and f"/{_COPIES}/" in f"/{path}":
+            homes.add(f"{path[: path.index(_COPIES)]}{_COPIES}/")
+    if not homes:
+        return files
+    left_out = tuple(homes)
+    return {path: file for path, file in files.items() if not path.startswith(left_out)}

@@ -9,12 +9,13 @@ from typing import Any
 
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.names import cleaned
-from gitopsc.model.reference import StoreKey
+from gitopsc.model.reference import FunctionKey, StoreKey
 from gitopsc.model.source import Span
 from gitopsc.transcribe import sentences
 from gitopsc.transcribe.values import (
     REST,
     Arguments,
+    Bound,
     Data,
     Entity,
     FunctionRef,
@@ -65,7 +66,9 @@ _ORDER: Mapping[str, Sequence[str]] = {
     **dict.fromkeys(("log_artifact", "log_model"), ("name", "kind", "source")),
     **dict.fromkeys(_KINDS, ("name", "source")),
     "log_dataitem": ("name", "kind", "source", "data"),
+    "new_run": ("kind", "uuid", "labels", "task"),
     "new_secret": ("name", "uuid", "description", "labels", "embedded", "secret_value"),
+    "new_trigger": ("name", "kind", "task", "function", "workflow", *_NAMED[2:], "template"),
     "run": ("action", "wait", "log_info"),
     "trigger": ("action", "kind", "name", "template"),
 }
@@ -78,6 +81,7 @@ _LARGEST = 10_000_000
 _OF_RUNS = frozenset(("inputs", "local_execution", "parameters"))
 """Arguments by which a run of the platform is known."""
 
+_OF_ACTION = re.compile(r"python\+([a-z]+)(?::|$)")
 _PROJECT_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 
@@ -127,6 +131,12 @@ class Platform:
         elif method in _KINDS:
             type_, kind = _KINDS[method]
             return self._data("log", type_, name, {"kind": kind, **keys}, place)
+        elif method == "new_run" and (own := _function_in(keys)) is not None:
+            keys["action"] = _action_in(keys.pop("kind", ""))
+            return self._run(own, keys, place)
+        elif method == "new_trigger" and (own := _function_in(keys)) is not None:
+            keys["action"] = _action_in(keys.pop("task", ""))
+            return self._trigger(own, keys, place)
         elif _MAKES.fullmatch(method):
             self.problems.append(sentences.not_followed(method, place))
         return Unknown(text)
@@ -274,3 +284,22 @@ class Platform:
         if len(self.script.made) >= _MOST_MADE or self._size > _LARGEST:
             raise TooMuch
         self.script.made.append(made)
+
+
+def _function_in(keys: dict[str, Any]) -> FunctionRef | None:
+    """Takes the function away that a trigger or a run is made of: itself, or its key."""
+    found = keys.get("function")
+    if isinstance(found, Bound) and found.method in ("id", "key"):
+        found = found.owner
+    if isinstance(found, str) and (key := FunctionKey.parse(found)) is not None:
+        found = FunctionRef(key.name)
+    if not isinstance(found, FunctionRef):
+        return None
+    del keys["function"]
+    return found
+
+
+def _action_in(kind: Any) -> Any:
+    """That of `python+job`, `python+job:run` or `python+job://...`."""
+    found = _OF_ACTION.match(kind) if isinstance(kind, str) else None
+    return found[1] if found is not None else kind
