@@ -37,7 +37,7 @@ def requirement_fault(text: str) -> str | None:
     except InvalidRequirement as error:
         return str(error).split("\n")[0].lower()
     except ValueError:
-        return "its URL is none"
+        return "its URL is not valid"
     except RecursionError:
         return "it is nested too deeply"
     is_ssh = url.scheme.split("+")[-1] == "ssh"

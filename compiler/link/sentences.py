@@ -467,10 +467,19 @@ _MOST_LABELLED = 5
 """Functions that are pointed at, of those that lack one package."""
 
 
+_ALIKE = 0.8
+"""How much a misspelt module of Python is like one."""
+
+
 def unmet_import(
-    module: ModuleImport, package: str, version: str | None, lacking: Sequence[Function]
+    module: ModuleImport,
+    package: str,
+    version: str | None,
+    known: Iterable[str],
+    lacking: Sequence[Function],
 ) -> Diagnostic:
-    """`version` is the newest Python that has it, of those that lost it."""
+    """`version` is the newest Python that has it, of those that lost it; `known` are the modules
+    that Python has."""
     names = listed((each.name for each in lacking), most=_MOST_LABELLED)
     message = f"`{module.name}` is imported, and nothing that is required by {names} has it"
     if module.path is not None:
@@ -479,6 +488,8 @@ def unmet_import(
         hint = f"Python has it up to version {version} only: use what replaces it"
     else:
         hint = f"add `{package}` to `requirements`"
+        if (slip := did_you_mean(module.name, known, cutoff=_ALIKE)) is not None:
+            hint = f"{slip} Or {hint}"
         if not any(each.requirements for each in lacking):
             hint += ": an image has what is required, and no more"
     labels = tuple(

@@ -4,21 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gitopsc.adapters.requirement import excluded_pin, normalised, requirement_fault
+from gitopsc.adapters.packaged import RUNTIME, known_packages
+from gitopsc.adapters.requirement import (
+    excluded_pin,
+    normalised,
+    plain_name,
+    requirement_fault,
+)
+from gitopsc.adapters.standard_library import standard_library
 from gitopsc.load import sentences
 from gitopsc.model.descriptor import SIDECAR_IMAGE, FunctionDescriptor, Project
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.lock import BasePin, FunctionPin, Lock, RequirementsPin
 from gitopsc.model.source import Span
 
+_INSTALLERS = frozenset(("pip", "setuptools", "wheel"))
+
 
 def bad_requirements(function: FunctionDescriptor, runner: tuple[str, ...]) -> Iterator[Diagnostic]:
     """Both are installed together: what plainly excludes a pin of the `runner` is told here."""
+    known = known_packages(RUNTIME)
     for index, text in enumerate(function.spec.requirements or ()):
         if fault := requirement_fault(text):
             yield sentences.bad_requirement(fault, function.requirement_span(index))
         elif pin := excluded_pin(text, runner):
             yield sentences.excludes_the_runner(text, pin, function.requirement_span(index))
+        elif (name := plain_name(text)) is not None and name not in known.requires:
+            yield from _misnamed(name, function, function.requirement_span(index))
+
+
+def _misnamed(name: str, function: FunctionDescriptor, span: Span) -> Iterator[Diagnostic]:
+    """What an import is called, and no package of an index, or one of somebody else."""
+    modules = known_packages(RUNTIME).modules.items()
+    packages = next((found for module, found in modules if module.lower() == name), ())
+    if packages and name not in packages:
+        yield sentences.module_of(name, packages[0], span)
+    elif not packages and name in standard_library(function.python_version) - _INSTALLERS:
+        yield sentences.in_the_library(name, span)
 
 
 def locked_packages(

@@ -17,6 +17,7 @@ from gitopsc.model.diagnostic import (
     LARGE_SOURCE,
     LEFTOVER_PIN,
     LOCK_MISMATCH,
+    MISNAMED_REQUIREMENT,
     MISSING_KEY,
     NOT_COPIED,
     NOT_COVERED,
@@ -255,6 +256,16 @@ def uncalled_init(file: str, span: Span) -> Diagnostic:
     message = f"`{file}` defines `init`, and nothing calls it"
     hint = "add `init_function: init` to the function's `source`, or give it another name"
     return Diagnostic(UNCALLED_INIT, message, span, hint)
+
+
+def module_of(name: str, package: str, span: Span) -> Diagnostic:
+    message = f"`{name}` is the name of a module, and the package that has it is `{package}`"
+    return Diagnostic(MISNAMED_REQUIREMENT, message, span, f"write `{package}`")
+
+
+def in_the_library(name: str, span: Span) -> Diagnostic:
+    message = f"`{name}` is in Python's standard library, and not in a package"
+    return Diagnostic(MISNAMED_REQUIREMENT, message, span, "remove it")
 
 
 def nothing_returned(handler: str, outputs: Sequence[str] | None, span: Span) -> Diagnostic:
