@@ -106,6 +106,9 @@ class Data(NamedTuple):
                 yield sentences.several_makers(reference, makers)
             elif (key.type, key.name) not in self.promised and not self.may_lack:
                 yield sentences.unknown_data(reference, self._known())
+        elif resolved.producer is None and _is_nowhere(resolved):
+            if (key.type, key.name) not in self.promised and not self.may_lack:
+                yield sentences.nowhere(resolved)
         elif resolved is reference and self._is_unknown_version(key):
             yield sentences.undeclared_version(reference)
         elif resolved.producer in self.local and not is_local:
@@ -181,6 +184,11 @@ def find_data(
         for draft in drafts
     )
     return Data(symbols, producers, outputs, named, promised, local, may_lack), problems
+
+
+def _is_nowhere(reference: Reference) -> bool:
+    """Whether it is declared and nothing says where it lies."""
+    return reference.declared is not None and reference.declared.spec.path is None
 
 
 def _is_unread(functions: Mapping[FunctionVersion, Function], draft: Draft) -> bool:

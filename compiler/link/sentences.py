@@ -282,6 +282,14 @@ def undeclared_version(reference: Reference) -> Diagnostic:
     return Diagnostic(UNKNOWN_VERSION, message, reference.span, hint)
 
 
+def nowhere(reference: Reference) -> Diagnostic:
+    key, declared = reference.key, reference.declared
+    message = f"{key.type} `{key.name}` is declared without a `path`, and no run makes it"
+    related = (Label(declared.name_span, "it is declared here"),) if declared is not None else ()
+    hint = "write where it lies, `spec: {path: ...}`, or name it in the `outputs` of a run"
+    return Diagnostic(UNKNOWN_DATA, message, reference.span, hint, related)
+
+
 def unknown_data(reference: Reference, known: Mapping[tuple[str, str], str | None]) -> Diagnostic:
     """`known` are types and names, each with a run that makes it. An input has to be known; what
     stands elsewhere may be text."""
