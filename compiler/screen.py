@@ -32,7 +32,7 @@ from gitopsc.model.source import FunctionFile, Span, Tree, Unreadable
 _ASSIGNED = re.compile(
     r"(?<![\w.-])([A-Za-z_][\w.-]*)[\"']?\]?[ \t]*[:=][ \t]*[\"']([^\"'\n]{4,})[\"']"
 )
-_NAMES_OF_SECRETS = ("registry_secret",)
+_NAMES_OF_SECRETS = ("registry_secret", "tls_secret")
 """Keys of the settings that name a Secret."""
 
 _AFTER = 80

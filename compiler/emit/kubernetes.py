@@ -46,6 +46,9 @@ _UNSTARTED = 6
 """How often a pod is tried again that never came to run, such as one that a kubelet refuses."""
 
 _BUILD_SECONDS = 7 * 86_400
+_CERTIFICATES = "/etc/buildkit"
+"""Where the client of BuildKit has its certificates, by the names that it gives them."""
+
 _FILE = 200
 """Longest part of a file's name that is a name of somebody else."""
 
@@ -283,7 +286,9 @@ def _build_manifest(
     config_name = f"{build.name}-{digest[:10]}"
     reference = built.reference(plan, planned.environment.registry)
     command = [
-        *("buildctl", "--addr", build.address, "build", "--frontend", "dockerfile.v0"),
+        *("buildctl", "--addr", build.address),
+        *(("--tlsdir", _CERTIFICATES) if build.tls_secret is not None else ()),
+        *("build", "--frontend", "dockerfile.v0"),
         *("--local", "context=/workspace"),
         *("--local", f"dockerfile=/workspace/{plan.output}/images/{build.image}"),
         *("--opt", f"platform={PLATFORM}"),
@@ -303,6 +308,7 @@ def _build_manifest(
         secrets=sorted(build.secrets.items()),
         config_name=config_name,
         files=files,
+        certificates=_CERTIFICATES,
     )
     name = _job_name(build.run, {"pod": pod})
     text = render_yaml(

@@ -349,11 +349,13 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Builder:
-    """BuildKit in the cluster: where it listens, what its client is, and with what it may push."""
+    """BuildKit in the cluster: where it listens, what its client is, with what it may push, and by
+    which certificates both know each other."""
 
     address: str | None
     client_image: str
     registry_secret: str | None
+    tls_secret: str | None = None
 
 
 DEFAULT_TARGET = "kubernetes"

@@ -213,6 +213,7 @@ class ImageBuild(NamedTuple):
     address: str
     client_image: str
     registry_secret: str | None
+    tls_secret: str | None
     secrets: Mapping[str, SecretKey]
     source: str
     labels: Labels

@@ -17,6 +17,9 @@ _CUSTOM = {
     "queue": "localqueues.kueue.x-k8s.io",
 }
 
+CERTIFICATES = ("ca.crt", "tls.crt", "tls.key")
+"""Keys of the Secret by which a client knows BuildKit, and BuildKit it."""
+
 Item = tuple[str, str, str]
 """A kind, a name, and the key of a Secret or the namespace of a Gateway, or nothing."""
 
@@ -74,6 +77,9 @@ def _items(planned: EnvironmentPlan) -> Iterator[Item]:
     for build in planned.builds:
         if build.registry_secret is not None:
             yield "secrets", build.registry_secret, ".dockerconfigjson"
+        if build.tls_secret is not None:
+            for key in CERTIFICATES:
+                yield "secrets", build.tls_secret, key
         for name in build.pod.image_pull_secrets:
             yield "secrets", name, ".dockerconfigjson"
         if build.pod.service_account is not None:

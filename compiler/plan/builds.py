@@ -80,6 +80,7 @@ def cluster_builds(resolution: Resolution) -> Iterator[ImageBuild]:
                 address=builder.address,
                 client_image=builder.client_image,
                 registry_secret=builder.registry_secret,
+                tls_secret=builder.tls_secret,
                 secrets={name: resolution.build_secrets[name] for name in function.build.secrets},
                 source=program.project.relative(build.merged.descriptor.path),
                 labels=author_labels(build.merged.descriptor.labels),

@@ -356,7 +356,7 @@ def _builder(data: Mapping[str, Any]) -> Builder | None:
     if not data.get("in_cluster", False):
         return None
     image = data.get("image", _BUILDCTL)
-    return Builder(data.get("address"), image, data.get("registry_secret"))
+    return Builder(data.get("address"), image, data.get("registry_secret"), data.get("tls_secret"))
 
 
 def _quantities(resources: Mapping[str, Any]) -> Mapping[str, str]:
