@@ -425,6 +425,11 @@ def test_an_object_that_goes_while_its_run_stays_is_told() -> None:
     assert review.classes["deletes"] == 2
 
 
+def test_an_object_that_comes_beside_a_run_is_told() -> None:
+    (change,) = shop_review(SERVICE, EXPOSED).consequences
+    assert (change.verb, change.note) == ("patches", "its Ingress is new")
+
+
 def test_an_image_that_the_cluster_builds_is_counted_once() -> None:
     """Nobody has to push it."""
     address = "build: {in_cluster: true, address: 'tcp://buildkitd:1234'}\n"

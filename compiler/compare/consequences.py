@@ -106,6 +106,7 @@ def _of_run(
             yield _made("runs", new, (cause,), _without_record(new))
     elif old is not None and new is not None and changes:
         verb, note = _verb(old, new, changes)
+        note = note or _added(changes)
         causes = causes_of(old, new) or (_last_cause(old, new, changes),)
         gone = tuple(_deleted(new, changes))
         if len(gone) == len(changes):  # nothing else of it changes
@@ -130,6 +131,14 @@ def _regrouped(old: ClusterRun, new: ClusterRun) -> Consequence:
     if new.resolved.record is None:
         return _made("runs", new, (cause,), _without_record(new))
     return _made("new job", new, (cause,), "")
+
+
+def _added(changes: Sequence[ObjectChange]) -> str:
+    """Objects beside that which has a service's pods, and that it did not have."""
+    gone = {each.kind for each in changes if each.verb == "pruned"}
+    kinds = {each.kind for each in changes if each.verb == "created"} & _DELETED.keys() - gone
+    is_one = len(kinds) == 1
+    return f"its {' and '.join(sorted(kinds))} {'is' if is_one else 'are'} new" if kinds else ""
 
 
 _DELETED = {
