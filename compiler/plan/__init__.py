@@ -25,6 +25,7 @@ from gitopsc.plan.limits import (
 from gitopsc.plan.names import name_problems
 from gitopsc.plan.network import network_problems
 from gitopsc.plan.policies import policy_problems
+from gitopsc.plan.secrets import secret_problems
 from gitopsc.plan.storage import claims, mount_problems
 from gitopsc.plan.stores import path_problems, store_problems
 from gitopsc.plan.workloads import workload_of
@@ -75,6 +76,7 @@ def _problems(program: Program, resolutions: Sequence[Resolution]) -> Iterator[D
             if resolved.run.merged.override is not None:
                 yield from quantity_problems(resolved.run)
     yield from output_problems(program)
+    yield from secret_problems(program, resolutions)
     yield from controller_problems(project)
     if project.is_sound and any(function.image is None for function in program.functions):
         for environment in project.environments:

@@ -36,6 +36,7 @@ from gitopsc.model.diagnostic import (
     SUMMER_TIME,
     TINY_MEMORY,
     TOO_LARGE,
+    UNASKED_SECRET,
     UNFIT_VALUE,
     UNKNOWN_SCHEME,
     Diagnostic,
@@ -358,6 +359,14 @@ def knative_has_no(run: Run, what: str, span: Span) -> Diagnostic:
     message = f"Knative does not support {what} of `{run.name}`, whose `scale` has `min: 0`"
     hint = "remove it, or write `min: 1` or more, which is a Deployment"
     return Diagnostic(UNFIT_VALUE, message, span, hint)
+
+
+# Secrets
+
+
+def unasked_secret(name: str, hint: str, place: Span) -> Diagnostic:
+    message = f"nothing asks for the secret `{name}`"
+    return Diagnostic(UNASKED_SECRET, message, place, hint)
 
 
 # Networks
