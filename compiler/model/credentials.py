@@ -18,11 +18,11 @@ _USERS = (
 
 _TOKENS = re.compile(r"(?i)(?<=[?&;#])((?:[\w.~-]|%[0-9a-f]{2})*=)([^&;#\s\"'`]+)")
 _TELLING = (
-    r"(?:password|passwd|passphrase|pwd|secret|token|api_?key|access_?key|secret_?key|private_?key"
+    r"(?:password|passwd|passphrase|(?<![a-z])pass|pwd|secret|token|api_?key|access_?key|secret_?key|private_?key"
     r"|account_?key|auth_?key|encryption_?key|credentials?|connection_?string)"
 )
 _TELLING_NAME = re.compile(rf"(?:.*[_.-])?{_TELLING}", re.IGNORECASE)
-_WORDS = ("passw", "passphrase", "pwd", "secret", "token", "key", "credential", "connection")
+_WORDS = ("pass", "pwd", "secret", "token", "key", "credential", "connection")
 _NAMED = re.compile(
     rf"{_TELLING}[\"']?\]?[ \t]*[:=]"
     rf"|name[\"']?[ \t]*:[ \t]*[\"']?[\w.-]*{_TELLING}[\"']?[ \t]*[,}}\r\n]"

@@ -177,6 +177,10 @@ def test_placeholders_and_lookalikes_are_silent(value: str) -> None:
     [
         *(
             ("DB_PASSWORD", "hunter22", True),
+            ("DB_PASS", "sommer2024", True),
+            ("pass", "sommer2024", True),
+            ("BYPASS", "sommer2024", False),
+            ("compass", "sommer2024", False),
             ("apiKey", "0f8a9c7d", True),
             ("api-token", "x1y2", True),
         ),
