@@ -476,6 +476,11 @@ def _syntax(path: str, text: str, error: Exception) -> Diagnostic:
         line = text.count("\n", 0, conflict.start()) + 1
         span = Span(path, line, 1, line, 8)
         return Diagnostic(NOT_YAML, "a merge conflict is left in the file", span, "resolve it")
+    if strange := _STRANGE_INDENT.search(text):
+        line = text.count("\n", 0, strange.start()) + 1
+        span = Span(path, line, len(strange[1]) + 1, line, len(strange[0]) + 1)
+        message = "not valid YAML: a space that is not a plain one, such as a non-breaking one"
+        return Diagnostic(NOT_YAML, message, span, "indent with plain spaces")
     problem, context = (str(getattr(error, key, None) or "") for key in ("problem", "context"))
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     message = f"not valid YAML: {problem or error} {context}".split("\n")[0].strip()
@@ -510,6 +515,7 @@ def _syntax(path: str, text: str, error: Exception) -> Diagnostic:
     return Diagnostic(NOT_YAML, message, Span(path, line, column, line, column + 1), hint)
 
 
+_STRANGE_INDENT = re.compile("(?m)^( *)[\u00a0\u2000-\u200b\u202f\u3000]+")
 _AFTER_A_LINE = ("mapping values", "expected <block end>", "expected '<document start>'")
 """Problems that the line before may be the cause of."""
 

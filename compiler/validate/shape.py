@@ -200,6 +200,8 @@ def _unknown_key(
         message = f"`{key}` stands beside `spec`, where nothing reads it"
         return Diagnostic(STRAY_KEY, message, span, f"move `{key}` into `spec`")
     near = did_you_mean(key, known)
+    if key[:1].isspace():
+        return Diagnostic(UNKNOWN_KEY, f"unknown key `{key}`", span, "indent with plain spaces")
     if at_top and not near:
         message = f"nothing reads the key `{key}`"
         advice = "remove it, or keep it under `metadata`, which is open"
