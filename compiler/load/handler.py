@@ -55,6 +55,11 @@ def read_handler(
             sentences.not_copied(name, file, folder, function.source.function_name, place)
             for name in sorted(left_behind)
         ]
+        problems += [
+            sentences.file_not_copied(text, file, place)
+            for text in _files_left_behind(file, names.strings, sources)
+            if _is_first_of_file(sources, function)
+        ]
     wanted = {function.source.function_name: span}
     if function.source.init_function is not None:
         place = function.span("spec", "source", "init_function")
@@ -119,6 +124,28 @@ def _signature(file: FunctionFile, found: Definition) -> Signature:
         end = found.column + len("def")
         span = Span(file.origin, found.line, found.column, found.line, end)
     return Signature(found.required, found.optional, found.open, found.outputs, span)
+
+
+def _is_first_of_file(sources: Sources, function: FunctionDescriptor) -> bool:
+    """What is wrong with a file is told once, though several functions are in it."""
+    path = function.source.path
+    sharing = (
+        (each.name, each.id or "")
+        for each in sources.project.entities.functions
+        if each.valid and each.source.path == path
+    )
+    return (function.name, function.id or "") == min(sharing)
+
+
+def _files_left_behind(
+    file: FunctionFile, strings: Iterable[str], sources: Sources
+) -> Iterator[str]:
+    """Texts of a module that are the paths of files here, as those see them who start it here."""
+    beside, project = posixpath.dirname(str(file.origin)), sources.project.folder
+    for text in strings:
+        paths = {posixpath.normpath(posixpath.join(each, text)) for each in (beside, project)}
+        if "/" in text and not paths.isdisjoint(sources.tree.files):
+            yield text
 
 
 def _left_behind(file: FunctionFile, imports: Iterable[str], tree: Tree) -> Iterator[str]:

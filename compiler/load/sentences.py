@@ -258,6 +258,12 @@ def uncalled_init(file: str, span: Span) -> Diagnostic:
     return Diagnostic(UNCALLED_INIT, message, span, hint)
 
 
+def file_not_copied(text: str, file: FunctionFile, span: Span) -> Diagnostic:
+    message = f"`{file.path}` names the file `{text}`, and a file source copies only itself"
+    hint = "make the source a folder that has it, or declare it as data and read it as an input"
+    return Diagnostic(NOT_COPIED, message, span, hint)
+
+
 def module_of(name: str, package: str, span: Span) -> Diagnostic:
     message = f"`{name}` is the name of a module, and the package that has it is `{package}`"
     return Diagnostic(MISNAMED_REQUIREMENT, message, span, f"write `{package}`")

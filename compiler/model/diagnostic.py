@@ -207,7 +207,9 @@ MADE_ELSEWHERE = Code(
 )
 NOT_BUILT = Code("C422", "not-built", _WARNING, "a part of a build that makes nothing")
 OVERRULED = Code("C418", "overruled", _WARNING, "a key of a run that its function overrules")
-NOT_COPIED = Code("C419", "not-copied", _WARNING, "a module beside the source that is not copied")
+NOT_COPIED = Code(
+    "C419", "not-copied", _WARNING, "a module or a file that the source does not bring"
+)
 BAD_REQUIREMENT = Code("C420", "bad-requirement", _ERROR, "a requirement that pip would not take")
 LARGE_SOURCE = Code("C423", "large-source", _ERROR, "a source that is larger than code is")
 WHOLE_SOURCE = Code(
