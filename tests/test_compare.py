@@ -425,6 +425,12 @@ def test_an_object_that_goes_while_its_run_stays_is_told() -> None:
     assert review.classes["deletes"] == 2
 
 
+def test_an_environment_in_which_nothing_is_left() -> None:
+    review = shop_review(SERVICE, "")
+    assert headline(review, "Merging") == "Merging deletes 1 service."
+    assert any("Argo CD prunes nothing then" in each for each in review.notes)
+
+
 def test_an_object_that_comes_beside_a_run_is_told() -> None:
     (change,) = shop_review(SERVICE, EXPOSED).consequences
     assert (change.verb, change.note) == ("patches", "its Ingress is new")

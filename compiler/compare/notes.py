@@ -11,6 +11,7 @@ from gitopsc.compare.runs import Runs
 from gitopsc.model.artifact import bake_command
 from gitopsc.model.compilation import Compilation
 from gitopsc.model.consequence import Consequence, ObjectChange
+from gitopsc.model.controller import Flux
 from gitopsc.model.descriptor import SecretKey
 from gitopsc.model.requirement_list import required
 
@@ -30,6 +31,7 @@ def notes(
     before, after, objects = focus.on(before), focus.on(after), focus.objects(objects)
     return (
         *_of_environments(base, head, renamed),
+        *_emptied(base, head),
         *_of_secrets(before, after),
         *_addresses(objects),
         *_scaled(objects, before),
@@ -170,6 +172,23 @@ def _of_environments(
             f" `{was[project, name]}` is missing, and prunes nothing. Delete its Application or"
             " Kustomization, and then the objects."
         )
+
+
+def _emptied(base: Compilation, head: Compilation) -> Iterator[str]:
+    """Argo CD takes a source that has become empty for a mistake."""
+    was, now = (
+        {(project.name, each.environment) for project, objects in side.objects for each in objects}
+        for side in (base, head)
+    )
+    for plan in head.plans:
+        for planned in plan.environments:
+            environment = planned.environment
+            place = plan.project, environment.name
+            if place in was - now and not isinstance(environment.controller, Flux):
+                yield (
+                    f"Nothing is left in environment `{environment.name}`, and Argo CD prunes"
+                    " nothing then, unless its Application has `allowEmpty: true`: prune it by hand."
+                )
 
 
 def _of_new_environments(
