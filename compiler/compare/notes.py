@@ -187,7 +187,7 @@ def _emptied(base: Compilation, head: Compilation) -> Iterator[str]:
             if place in was - now and not isinstance(environment.controller, Flux):
                 yield (
                     f"Nothing is left in environment `{environment.name}`, and Argo CD prunes"
-                    " nothing then, unless its Application has `allowEmpty: true`: prune it by hand."
+                    " nothing then, unless its Application has `allowEmpty: true`: prune by hand."
                 )
 
 
