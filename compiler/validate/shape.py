@@ -211,6 +211,8 @@ def _unknown_key(
         hint = f"a colon is missing: write `{bare[1]}: {bare[2]}`"
     elif key == "<<":
         hint = "YAML 1.2 has no merge keys; repeat the keys"
+    elif violation.pointer[-1:] == ("resources",) and key in ("requests", "limits"):
+        hint = f"{_LIMITS}; a profile has limits of its own"
     elif violation.pointer == ("spec",):
         hint = _other_home(schema, key) or _other_word(schema, key) or hint
     fix = None
