@@ -12,14 +12,18 @@ from collections.abc import Collection, Container, Iterable, Mapping
 
 from gitopsc.model.artifact import bake_file
 from gitopsc.model.compilation import Compilation
-from gitopsc.model.diagnostic import Diagnostic
-from gitopsc.model.files import BAKE_FILE
+from gitopsc.model.diagnostic import CLOSED_OFF, UNASKED_SECRET, Diagnostic
+from gitopsc.model.files import BAKE_FILE, SETTINGS_FILE
 from gitopsc.model.footprint import Footprint, Scope, Trace
 from gitopsc.model.memo import Memo
 from gitopsc.model.output import OutputFile, readable_json
 from gitopsc.model.source import Tree
 from gitopsc.narrow import narrow
 from gitopsc.pipeline import compile_part
+
+_OF_ALL_RUNS = (CLOSED_OFF, UNASKED_SECRET)
+"""What is wrong with settings beside all runs: only a whole compile says it, and what decides it is
+in their faces."""
 
 
 def revise(
@@ -77,7 +81,14 @@ def _is_told(
             (each.code, each.message, each.span, each.hint, each.related) for each in diagnostics
         }
 
-    there = (each for each in told if not all(span.path in beside for span in each.places))
+    def is_beside(each: Diagnostic) -> bool:
+        is_of_all = each.code in _OF_ALL_RUNS
+        return all(
+            span.path in beside or (is_of_all and span.path.endswith(SETTINGS_FILE))
+            for span in each.places
+        )
+
+    there = (each for each in told if not is_beside(each))
     return keys(there) <= keys(found) <= keys(told)
 
 

@@ -68,6 +68,28 @@ def test_fail_on_change(project: Path) -> None:
     subprocess.run(["git", "add", "."], cwd=project, check=True)
     os.utime(jobs)
     assert gitopsc("compile", project, "--fail-on-change").returncode == 0
+    jobs.rename(jobs.with_name("moved.yaml"))
+    assert gitopsc("compile", project, "--fail-on-change").returncode == 1
+    subprocess.run(["git", "add", "deploy", "runs/moved.yaml"], cwd=project, check=True)
+    twice = gitopsc("compile", project, "--fail-on-change")  # in a commit, both would be
+    assert (twice.returncode, f"stage `{jobs}`: " in twice.stderr) == (1, True)
+    subprocess.run(["git", "add", "."], cwd=project, check=True)
+    assert gitopsc("compile", project, "--fail-on-change").returncode == 0
+
+
+def test_a_filter_of_git_is_no_change(project: Path) -> None:
+    """What LFS and the like keep elsewhere has other bytes here than in Git."""
+    (project / ".gitattributes").write_text("src/*.py filter=upper\n")
+    for key in ("clean", "smudge"):
+        program = "tr a-z A-Z" if key == "clean" else "tr A-Z a-z"
+        command = ["git", "config", f"filter.upper.{key}", program]
+        subprocess.run(command, cwd=project, check=True)
+    gitopsc("compile", project)
+    subprocess.run(["git", "add", "."], cwd=project, check=True)
+    for path in (project / "src").iterdir():
+        os.utime(path)
+    done = gitopsc("compile", project, "--fail-on-change")
+    assert (done.returncode, "stage" in done.stderr) == (0, False), done.stderr
 
 
 def test_fail_on_change_outside_git(project: Path) -> None:

@@ -425,6 +425,49 @@ def test_an_object_that_goes_while_its_run_stays_is_told() -> None:
     assert review.classes["deletes"] == 2
 
 
+def renamed(*names: tuple[str, str, str, str]) -> tuple[Review, Compilation, Compilation]:
+    """Projects by folder before, name before, folder after, name after; none where it is empty."""
+    sides = []
+    for at in (0, 2):
+        files = {}
+        for number, project in enumerate(names):
+            if project[at]:
+                folder, name = project[at : at + 2]
+                text = SHOP["gitopsc.yaml"].replace("project: shop", f"project: {name}")
+                text = text.replace("namespace: shop", f"namespace: n{number}")
+                own = {**SHOP, "gitopsc.yaml": text, "api.yaml": SERVICE}
+                files |= {f"{folder}/{path}": each for path, each in own.items()}
+        sides.append(compile_tree(tree_of(files)))
+    return compare(*sides), *sides
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        (("a", "alpha", "a", "beta"),),
+        (("a", "alpha", "a", "beta"), ("b", "beta", "b", "gamma")),
+        (("a", "alpha", "a", "beta"), ("b", "beta", "b", "alpha")),
+        (("a", "alpha", "c", "beta"),),
+        (("a", "alpha", "c", "alpha"), ("b", "beta", "a", "gamma")),
+    ],
+    ids=["one", "a chain", "swapped", "moved, too", "into the folder of another"],
+)
+def test_projects_that_are_renamed_stay(names: tuple[tuple[str, str, str, str], ...]) -> None:
+    """Nothing tells anybody to delete what still runs."""
+    review, _, head = renamed(*names)
+    assert review.of("deletes") == ()
+    assert not any("and then the objects" in each for each in review.notes)
+    assert {each.project for each in review.consequences} <= {each.name for each in head.projects}
+
+
+def test_a_project_that_goes_beside_one_that_takes_its_name() -> None:
+    review, base, head = renamed(("a", "alpha", "a", "beta"), ("b", "beta", "", ""))
+    assert any("and then the objects" in each for each in review.notes)
+    assert "Project `alpha` is called `beta` now" in review.notes[0]
+    chosen = compare(base, head, chosen={"alpha/run/api"})
+    assert chosen.of("rolls")[0].project == "beta"
+
+
 def test_an_environment_in_which_nothing_is_left() -> None:
     review = shop_review(SERVICE, "")
     assert headline(review, "Merging") == "Merging deletes 1 service."
@@ -486,7 +529,7 @@ def test_what_nothing_applies_is_told() -> None:
 
 def test_an_environment_that_follows_a_tag_says_so() -> None:
     (note,) = shop_review(EXPOSED, EXPOSED.replace("2", "3")).notes
-    assert note == "prod follows `production`: this happens there when that moves."
+    assert note == "prod follows `production`: this happens there when it moves."
 
 
 def test_what_clusters_have_to_have_is_told() -> None:

@@ -81,7 +81,7 @@ def has_unstaged(folder: str, owned: Container[str]) -> bool:
     if repository_around(folder) is None or not os.path.isdir(folder):
         return False
     try:
-        found = (*_listed(folder, "--others", "--exclude-standard"), *modified(folder))
+        found = (*_listed(folder, "--others", "--exclude-standard"), *_listed(folder, "--modified"))
     except GitRefused:
         return True
     return any(name in owned or not os.path.lexists(f"{folder}/{name}") for name in found)
@@ -90,7 +90,29 @@ def has_unstaged(folder: str, owned: Container[str]) -> bool:
 def modified(folder: str) -> list[str]:
     """Tracked files below a folder, relative to it, that are not as they are staged. Raises
     GitRefused."""
-    return _listed(folder, "--modified")
+    found = _listed(folder, "--modified")
+    filtered = _with_filters(folder, found)  # whose bytes here say nothing of those in Git
+    return [each for each in found if each not in filtered]
+
+
+def _with_filters(folder: str, paths: Sequence[str]) -> frozenset[str]:
+    """Those of the files that a filter changes on their way into Git, such as LFS."""
+    if not paths:
+        return frozenset()
+    prefix = path_in_repository(folder)
+    given = "".join(f"{prefix}{path}\0" for path in paths).encode("utf-8", "surrogateescape")
+    asked = ("check-attr", "--stdin", "-z", "filter")
+    fields = start_asking(folder, asked, given)().decode("utf-8", "surrogateescape").split("\0")
+    values = zip(fields[::3], fields[2::3], strict=False)
+    return frozenset(
+        path.removeprefix(prefix) for path, value in values if value not in ("unspecified", "unset")
+    )
+
+
+def staged_content(folder: str, path: str) -> bytes:
+    """Of a file below a folder, as it is staged; nothing of one that is not. Raises GitRefused."""
+    name = f":{path_in_repository(folder)}{path}"
+    return start_asking(folder, ("cat-file", "blob", name))()
 
 
 def _listed(folder: str, *options: str) -> list[str]:

@@ -22,7 +22,10 @@ def run_again(
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a script, behind `&`
         signal.signal(signal.SIGINT, signal.default_int_handler)
     logging.getLogger("watchfiles").setLevel(logging.ERROR)
-    watched = DefaultFilter(ignore_dirs=(*DefaultFilter.ignore_dirs, *ignored))
+    watched = DefaultFilter(
+        ignore_dirs=(*DefaultFilter.ignore_dirs, *ignored),
+        ignore_entity_patterns=(*DefaultFilter.ignore_entity_patterns, r"\.log$"),  # its own, often
+    )
     run_process(
         folder,
         target=shlex.join([sys.executable, "-m", "gitopsc", *words]),

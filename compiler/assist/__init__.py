@@ -44,7 +44,7 @@ def _manifest(path: str, compilation: Compilation) -> str:
 
 def _description(asked: Asked, cursor: Cursor, compilation: Compilation) -> str | None:
     """What a run comes to, or what a key means."""
-    objects = tuple(objects_of(cursor, compilation))
+    objects = tuple(objects_of(asked.path, cursor, compilation))
     if objects:
         lines = (f"- {each.kind} `{each.name}` in {each.path}" for each in objects)
         found = _manifest(objects[0].path, compilation)

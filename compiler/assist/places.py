@@ -46,12 +46,16 @@ def renamed(asked: Asked, cursor: Cursor, compilation: Compilation) -> Iterator[
                 yield from _reference(run, name, asked.name)
 
 
-def objects_of(cursor: Cursor, compilation: Compilation) -> Iterator[ClusterObject]:
-    """What the run of a name comes to in clusters, with paths in the tree."""
+def objects_of(path: str, cursor: Cursor, compilation: Compilation) -> Iterator[ClusterObject]:
+    """What the run of a name in a file comes to in clusters, with paths in the tree."""
     word = cursor.word.strip("\"'")
     if cursor.key != "name" or cursor.way or not (cursor.kind or "").endswith(":run"):
         return
+    around = [each for each, _ in compilation.objects if path.startswith(each.prefix)]
+    own = max(around, key=lambda each: len(each.prefix), default=None)
     for project, objects in compilation.objects:
+        if project is not own:
+            continue
         folder = f"{project.prefix}{project.output}"
         for each in objects:
             if each.run == word:

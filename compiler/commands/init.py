@@ -114,7 +114,7 @@ def run(arguments: argparse.Namespace) -> int:
         wants_parts = arguments.git or arguments.ci or arguments.controller
         is_notebook = arguments.from_notebook is not None
         if wants_parts and not is_notebook and _has_project(root, clone):
-            status = _no_controller(arguments.controller)
+            status = _no_controller(arguments.controller, _branch(arguments))
         else:
             status = _begin(arguments, root, clone, top)
         if not status and arguments.ci:
@@ -156,10 +156,12 @@ def _has_project(root: Path, clone: Clone | None) -> bool:
 def _write_ci(kind: str, root: Path) -> int:
     text = (data_folder("templates") / "ci" / f"{kind}.yml").read_text(encoding="utf-8")
     if kind.endswith("-branch"):
-        told = f"controllers read the branch `{_BRANCH}`, so the output belongs into .gitignore"
+        told = f"controllers read the branch `{_BRANCH}`: .gitignore has to list the output folder"
         print(f"gitopsc: {told}", file=sys.stderr)
     place = _CI_PLACES[kind.partition("-")[0]]
-    if place != _CI_PLACES["gitlab"] or not os.path.lexists(root / place):
+    other = root / place
+    is_of_others = other.is_file() and "gitopsc review" not in other.read_text("utf-8", "replace")
+    if place != _CI_PLACES["gitlab"] or not is_of_others:
         return _write_files(root, {place: text})
     status = _write_files(root, {_INCLUDED: text})
     if not status:
@@ -192,11 +194,13 @@ def _unwritten(error: OSError) -> str:
     return f"`{error.filename}` cannot be written: {(error.strerror or 'the write failed').lower()}"
 
 
-def _no_controller(kind: str | None) -> int:
+def _no_controller(kind: str | None, branch: str) -> int:
     """Settings that are there are a person's."""
     if kind is not None:
-        text = "argocd: {repo: <URL>}" if kind == "argocd" else "flux: {source: <GitRepository>}"
-        print(f"gitopsc: write `controller: {{{text}}}` into {SETTINGS_FILE}", file=sys.stderr)
+        text = "repo: <URL>" if kind == "argocd" else "source: <GitRepository>"
+        more = f", revision: {branch}" if branch else ""
+        told = f"write `controller: {{{kind}: {{{text}{more}}}}}` into {SETTINGS_FILE}"
+        print(f"gitopsc: {told}", file=sys.stderr)
     return 1 if kind is not None else 0
 
 
@@ -206,7 +210,7 @@ def _begin(arguments: argparse.Namespace, root: Path, clone: Clone | None, top: 
         status = _import(arguments, root, clone)
     else:
         status = _write_files(root, _files(_name(root), _values(arguments, root, clone)))
-    if not status:
+    if not status or (arguments.from_notebook is not None and (root / SETTINGS_FILE).exists()):
         _write_beside(root, top, branch=_branch(arguments))
     if not status and arguments.from_notebook is None:
         where = "" if root == Path() else f" {root}"

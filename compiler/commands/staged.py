@@ -12,9 +12,11 @@ import sys
 from collections.abc import Iterable
 
 from gitopsc.adapters.folder import Listing, owned_by
-from gitopsc.adapters.git import GitRefused, has_unstaged, modified
+from gitopsc.adapters.git import GitRefused, has_unstaged, modified, staged_content
 from gitopsc.model.files import OWNERSHIP_LIST
 from gitopsc.model.printable import printable
+
+_SUFFIXES = (".yaml", ".yml", ".json")
 
 
 def staged_status(
@@ -45,11 +47,21 @@ def staged_status(
 
 
 def _unstaged(folder: str, listing: Listing, read: set[str]) -> list[str]:
-    """Those of the files that are not in a commit as they were read; all, where Git does not say
-    which."""
-    files = listing().files
+    """Those of the files that are not staged as they were read, and descriptors that are gone here
+    and not there; all, where Git does not say which."""
+    files, root = listing().files, os.path.realpath(folder)
     try:
-        changed = {*modified(os.path.realpath(folder))}
+        changed = {*modified(root)}
+        gone = [path for path in changed if _is_gone_descriptor(root, path)]
     except GitRefused:
         return sorted(read)
-    return sorted(path for path in read if path in changed or files.get(path, True) is None)
+    unread = (path for path in read if path in changed or files.get(path, True) is None)
+    return sorted({*unread, *gone})
+
+
+def _is_gone_descriptor(root: str, path: str) -> bool:
+    """Raises GitRefused."""
+    if not path.endswith(_SUFFIXES) or os.path.lexists(os.path.join(root, path)):
+        return False
+    content = staged_content(root, path)
+    return any(each.encode() in content for each in ("python", "container")) and b"kind" in content

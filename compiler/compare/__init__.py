@@ -34,6 +34,8 @@ def compare(
     environments or in one."""
     projects = renamed_projects(base, head)
     base = called(base, projects)
+    if chosen is not None:
+        chosen = {*chosen, *(_called(each, projects) for each in chosen)}
     names = _renamed(base, head)
     # A controller whose folder is missing reports that, and prunes nothing of it.
     left = _namespaces(base).keys() - names.keys() - _namespaces(head).keys()
@@ -94,6 +96,12 @@ def compare_environments(
             only = Cause("removed", f"only in {names[0]}", place)
             told.append(Difference(project, run, (only,)))
     return tuple(each for _, told in sorted(found.items()) for each in told)
+
+
+def _called(node: str, projects: Mapping[str, str]) -> str:
+    """A node of a project, as the head calls that."""
+    project, _, rest = node.partition("/")
+    return f"{projects.get(project, project)}/{rest}"
 
 
 Names = Mapping[tuple[str, str], str]

@@ -114,9 +114,11 @@ def _of_run(
         else:
             yield _made(verb, new, causes, note)
             yield from gone
-        if old.environment.namespace != new.environment.namespace and old.environment.namespace:
+        if old.environment.namespace != new.environment.namespace:
             ended = _ended(old, causes[0])
             where = f"in namespace {old.environment.namespace}"
+            if old.environment.namespace is None:
+                where = "in the namespace of its controller, where that is another"
             yield ended._replace(note=", ".join(filter(None, (where, ended.note))))
 
 

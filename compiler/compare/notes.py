@@ -48,10 +48,13 @@ def notes(
 
 def notes_of_projects(renamed: Mapping[str, str], head: Compilation) -> Iterator[str]:
     """`renamed` are projects of the base by what they are called in the head."""
+    known = {program.project.name for program in head.programs}
     for old, new in sorted(renamed.items()):
+        if new not in known:
+            continue
         yield (
-            f"Project `{old}` is called `{new}` now, in the same folder: its objects stay and are"
-            " changed in place. Its records and data are kept by its name, so its jobs run again."
+            f"Project `{old}` is called `{new}` now: its objects stay and are changed in place. Its"
+            " records and data are kept by its name, so its jobs run again."
         )
         left = sorted(
             {
@@ -62,7 +65,7 @@ def notes_of_projects(renamed: Mapping[str, str], head: Compilation) -> Iterator
                 if read.key.project == old
             }
         )
-        if left:
+        if left and old not in known:
             verb = "reads" if len(left) == 1 else "read"
             yield f"{_and(left)} still {verb} data of `{old}`, which nothing makes any more."
 
@@ -95,7 +98,7 @@ def _followed(found: Sequence[Consequence], head: Compilation) -> Iterator[str]:
             revisions.setdefault(revision, set()).add(environment.name)
     for revision, names in sorted(revisions.items()):
         verb = "follows" if len(names) == 1 else "follow"
-        yield f"{_and(sorted(names))} {verb} `{revision}`: this happens there when that moves."
+        yield f"{_and(sorted(names))} {verb} `{revision}`: this happens there when it moves."
 
 
 _MAIN = "main"
@@ -156,11 +159,18 @@ def _of_environments(
     base: Compilation, head: Compilation, renamed: Mapping[tuple[str, str], str]
 ) -> Iterator[str]:
     was, now = _environments(base), _environments(head)
+    controlled = {
+        (plan.project, each.environment.name)
+        for plan in head.plans
+        for each in plan.environments
+        if each.environment.controller is not None
+    }
     for (project, name), after in renamed.items():
-        yield (
-            f"Environment `{name}` is called `{after}` now, in the same namespace: point its"
-            f" controller at `{now.pop((project, after))}` before it finds nothing there."
-        )
+        place = now.pop((project, after))
+        todo = f"point its controller at `{place}` before it finds nothing there."
+        if (project, after) in controlled:
+            todo = f"delete what has applied `{was[project, name]}` once the new one is applied."
+        yield f"Environment `{name}` is called `{after}` now, in the same namespace: {todo}"
         del was[project, name]
     yield from _of_new_environments(head, was, now)
     for project, name in sorted(was.keys() - now.keys()):
@@ -205,7 +215,7 @@ def _of_new_environments(
         if environment.controller is None:
             todo.append(f"point a controller at `{now[project, name]}`")
         if environment.namespace is not None:
-            todo.append(f"its namespace `{environment.namespace}` has to be there")
+            todo.append(f"namespace `{environment.namespace}` has to be there")
         is_known = any(other == project for other, _ in was)
         of_what = "" if is_known else f" of project `{project}`"
         if todo:

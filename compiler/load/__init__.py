@@ -116,6 +116,9 @@ def _function(
     named = descriptor.source
     modules = Modules(source.files, sources.memo, descriptor.line_of_text)
     code = read_code(modules, module, named.function_name, named.init_function)
+    if handler.unreturned and not any(use.verb == "makes" for use in code.data):
+        place = descriptor.span("spec", "source", "handler")
+        problems.append(sentences.nothing_returned(named.function_name, handler.unreturned, place))
     called = [named.function_name, *([named.init_function] if named.init_function else [])]
     imports = foreign_imports(modules, module, called)
     if is_built:

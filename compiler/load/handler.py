@@ -20,11 +20,13 @@ from gitopsc.model.source import FunctionFile, Span, Tree
 
 class Handler(NamedTuple):
     """Signatures by name, as far as reading tells them, and the modules beside a file that stay
-    there. What `is_unread` is not valid Python, or has no such function."""
+    there. What `is_unread` is not valid Python, or has no such function. `unreturned` are the
+    outputs that a decorator names, of a handler that returns nothing."""
 
     signatures: Mapping[str, Signature] = {}
     left_behind: frozenset[str] = frozenset()
     is_unread: bool = False
+    unreturned: tuple[str, ...] = ()
 
 
 def read_handler(
@@ -74,14 +76,7 @@ def read_handler(
         if name not in names.definitions and not names.open:
             problems.append(sentences.unknown_handler(file.path, name, names.definitions, place))
     main = names.definitions.get(function.source.function_name)
-    if (
-        main is not None
-        and not main.returns
-        and not names.bodies[function.source.function_name].data
-    ):
-        problems.append(
-            sentences.nothing_returned(function.source.function_name, main.outputs, span)
-        )
+    unreturned = () if main is None or main.returns else main.outputs or ()
     found = ((name, names.definitions.get(name)) for name in wanted)
     signatures = {
         name: _signature(file, definition) for name, definition in found if definition is not None
@@ -89,7 +84,7 @@ def read_handler(
     if loaded.all_of_it is not None:
         problems.append(sentences.all_of_it(function, loaded.all_of_it, span))
     is_unread = function.source.function_name not in signatures and not names.open
-    return Handler(signatures, left_behind, is_unread), problems
+    return Handler(signatures, left_behind, is_unread, unreturned), problems
 
 
 def _is_init_of_another(sources: Sources, function: FunctionDescriptor) -> bool:

@@ -29,6 +29,8 @@ def bad_requirements(function: FunctionDescriptor, runner: tuple[str, ...]) -> I
             yield sentences.bad_requirement(fault, function.requirement_span(index))
         elif pin := excluded_pin(text, runner):
             yield sentences.excludes_the_runner(text, pin, function.requirement_span(index))
+        elif ";" in text:
+            continue  # for some Pythons only
         elif (name := plain_name(text)) is not None and name not in known.requires:
             yield from _misnamed(name, function, function.requirement_span(index))
 
@@ -36,9 +38,11 @@ def bad_requirements(function: FunctionDescriptor, runner: tuple[str, ...]) -> I
 def _misnamed(name: str, function: FunctionDescriptor, span: Span) -> Iterator[Diagnostic]:
     """What an import is called, and no package of an index, or one of somebody else."""
     modules = known_packages(RUNTIME).modules.items()
-    packages = next((found for module, found in modules if module.lower() == name), ())
+    module, packages = next(
+        ((each, found) for each, found in modules if each.lower() == name), (name, ())
+    )
     if packages and name not in packages:
-        yield sentences.module_of(name, packages[0], span)
+        yield sentences.module_of(module, packages[0], span)
     elif not packages and name in standard_library(function.python_version) - _INSTALLERS:
         yield sentences.in_the_library(name, span)
 

@@ -274,8 +274,8 @@ def in_the_library(name: str, span: Span) -> Diagnostic:
     return Diagnostic(MISNAMED_REQUIREMENT, message, span, "remove it")
 
 
-def nothing_returned(handler: str, outputs: Sequence[str] | None, span: Span) -> Diagnostic:
-    message = f"`{handler}` returns nothing, and its decorator names {listed(outputs or ())}"
+def nothing_returned(handler: str, outputs: Sequence[str], span: Span) -> Diagnostic:
+    message = f"`{handler}` returns nothing, and its decorator names {listed(outputs)}"
     hint = "return what the decorator names, in its order"
     return Diagnostic(UNMADE_OUTPUT, message, span, hint)
 

@@ -18,7 +18,7 @@ _USERS = (
 
 _TOKENS = re.compile(r"(?i)(?<=[?&;#])((?:[\w.~-]|%[0-9a-f]{2})*=)([^&;#\s\"'`]+)")
 _TELLING = (
-    r"(?:password|passwd|passphrase|(?<![a-z])pass|pwd|secret|token|api_?key|access_?key|secret_?key|private_?key"
+    r"(?:password|passwd|passphrase|(?:db|user|admin|root|smtp|mail|ftp|ssh|pg|mysql|redis|mongo|proxy|login)[_.-]?pass(?![a-z])|pwd|secret|token|api_?key|access_?key|secret_?key|private_?key"
     r"|account_?key|auth_?key|encryption_?key|credentials?|connection_?string)"
 )
 _TELLING_NAME = re.compile(rf"(?:.*[_.-])?{_TELLING}", re.IGNORECASE)

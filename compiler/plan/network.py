@@ -17,8 +17,9 @@ _FROM_OUTSIDE = ("LoadBalancer", "NodePort")
 
 
 def network_problems(resolution: Resolution) -> Iterator[Diagnostic]:
+    """Told of all runs at once: what decides it is in their faces."""
     environment = resolution.environment
-    if environment.network is None:
+    if environment.network is None or not resolution.program.project.is_whole:
         return
     place = resolution.program.project.setting_span(environment.name, "network")
     served = [each for each in resolution.cluster_runs if each.run.action == "serve"]
@@ -39,14 +40,8 @@ def _closed_to(resolved: ResolvedRun, network: Network) -> tuple[str, str] | Non
     allow = "write the namespace of what answers for it into `network: {allow: [...]}`"
     if resolved.spec.service_type in _FROM_OUTSIDE:
         hint = "clients outside are in no namespace: use `expose` instead, or do without `network`"
-        return f"its clients, for it is a {resolved.spec.service_type}", hint
-    if expose is None:
+        return f"the clients of a {resolved.spec.service_type}", hint
+    if expose is None or network.allowed:  # where the pods of a gateway are, nobody here knows
         return None
-    if expose.gateway is None:
-        return None if network.allowed else (f"what answers for {expose.host}", allow)
-    namespace = expose.gateway.namespace
-    if network.allowed and namespace in (None, *network.allowed):
-        return None
-    if namespace is not None:
-        allow = f"add `{namespace}` to `network: {{allow: [...]}}`, or where its pods are"
-    return f"the gateway that answers for {expose.host}", allow
+    what = "what answers" if expose.gateway is None else "the gateway that answers"
+    return f"{what} for {expose.host}", allow

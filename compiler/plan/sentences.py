@@ -373,13 +373,13 @@ def unasked_secret(name: str, hint: str, place: Span) -> Diagnostic:
 
 
 def closed_off(run: Run, environment: str, whom: str, hint: str, place: Span) -> Diagnostic:
-    message = f"`network` in `{environment}` keeps `{run.name}` closed to {whom}"
+    message = f"`network` in `{environment}` keeps {whom} out of `{run.name}`"
     related = (Label(run.descriptor.name_span, f"`{run.name}` is here"),)
     return Diagnostic(CLOSED_OFF, message, place, hint, related)
 
 
 def closed_to_metrics(environment: str, place: Span) -> Diagnostic:
-    message = f"`network` in `{environment}` keeps services closed to Prometheus, as `metrics` asks"
+    message = f"`network` in `{environment}` keeps Prometheus out of services, and `metrics` is set"
     hint = "write its namespace into `network: {allow: [...]}`"
     return Diagnostic(CLOSED_OFF, message, place, hint)
 

@@ -131,10 +131,12 @@ class Platform:
         elif method in _KINDS:
             type_, kind = _KINDS[method]
             return self._data("log", type_, name, {"kind": kind, **keys}, place)
-        elif method == "new_run" and (own := _function_in(keys)) is not None:
+        elif method == "new_run" and (own := _function_in(keys, self.script.project)) is not None:
             keys["action"] = _action_in(keys.pop("kind", ""))
             return self._run(own, keys, place)
-        elif method == "new_trigger" and (own := _function_in(keys)) is not None:
+        elif (
+            method == "new_trigger" and (own := _function_in(keys, self.script.project)) is not None
+        ):
             keys["action"] = _action_in(keys.pop("task", ""))
             return self._trigger(own, keys, place)
         elif _MAKES.fullmatch(method):
@@ -286,13 +288,14 @@ class Platform:
         self.script.made.append(made)
 
 
-def _function_in(keys: dict[str, Any]) -> FunctionRef | None:
-    """Takes the function away that a trigger or a run is made of: itself, or its key."""
+def _function_in(keys: dict[str, Any], project: str | None) -> FunctionRef | None:
+    """Takes the function away that a trigger or a run is made of: itself, or its key in the
+    project."""
     found = keys.get("function")
     if isinstance(found, Bound) and found.method in ("id", "key"):
         found = found.owner
     if isinstance(found, str) and (key := FunctionKey.parse(found)) is not None:
-        found = FunctionRef(key.name)
+        found = FunctionRef(key.name) if key.project in (None, project) else None
     if not isinstance(found, FunctionRef):
         return None
     del keys["function"]

@@ -120,7 +120,7 @@ def _ending(error: BaseException) -> _Ending:
         if hint is None and isinstance(error, ModuleNotFoundError):
             hint = _missing(error)
         details |= {"hint": hint} if hint is not None else {}
-    elif isinstance(error, FileNotFoundError) and not os.path.isabs(error.filename or "/"):
+    elif isinstance(error, FileNotFoundError) and _is_a_file_of_the_repository(error.filename):
         details["hint"] = _NOT_HERE
     elif _OF_AN_INPUT.search(str(error)):
         details["hint"] = "an input is not its data: `as_file()` is its file, `as_df()` its table"
@@ -136,7 +136,13 @@ def _own_frames(error: BaseException) -> TracebackType | None:
     return frame or error.__traceback__
 
 
-_OF_AN_INPUT = re.compile(r"'(Artifact|Dataitem|Model)' object|gitopsc_runner\.entities\.[ADM]")
+def _is_a_file_of_the_repository(name: object) -> bool:
+    """Whether somebody means a file: it has an ending, or is in a folder."""
+    return isinstance(name, str) and not os.path.isabs(name) and ("." in name or "/" in name)
+
+
+_DATA = "(Artifact|Dataitem|Model)"
+_OF_AN_INPUT = re.compile(rf"'{_DATA}' object|gitopsc_runner\.entities\.{_DATA}|, not {_DATA}$")
 _NOT_HERE = (
     "a run has its source and a folder to work in, not the repository: declare the file as data and"
     " read it as an input"
