@@ -182,6 +182,52 @@ def test_commands_of_other_pages_run(command: str, tmp_path: Path) -> None:
     subprocess.run(shlex.split(command), cwd=sample, env={**os.environ, "PATH": path}, check=True)
 
 
+INLINE = sorted(
+    {
+        " ".join(words.split())
+        for page in PAGES
+        for words in re.findall(r"`(?:\$ )?gitopsc ([^`]+)`", page.read_text())
+        if not re.search(r"[A-Z]{2,}|[<|\\]|\.\.\.", words)  # which has to be filled in
+    }
+)
+ELSEWHERE = ("images --missing", "lock", "lock --images", "review")
+"""What asks registries and indexes, or is started by a forge: `tests/test_registry.py`, `test_pin.py`
+and `test_review.py`."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [each for each in INLINE if each not in ELSEWHERE])
+def test_commands_in_sentences_run(words: str, tmp_path: Path) -> None:
+    """In a clone of the sample, with the branches and files that the pages speak of: nothing is a
+    wrong use, or a bug."""
+    sample = tmp_path / "sample"
+    shutil.copytree(ROOT / "sample-project", sample)
+    shutil.copytree(ROOT / "tests" / "cases" / "dialect" / "repo", tmp_path / "export")
+    cell = {"cell_type": "code", "source": NOTEBOOK}
+    (tmp_path / "tutorial.ipynb").write_text(json.dumps({"cells": [cell], "nbformat": 4}))
+    for command in (
+        ("init", "--quiet", "--initial-branch", "main"),
+        ("add", "."),
+        ("-c", "user.name=Ada", "-c", "user.email=ada@example.com", "commit", "-qm", "all"),
+        ("update-ref", "refs/remotes/origin/main", "HEAD"),
+        ("branch", "production"),
+    ):
+        subprocess.run(["git", *command], cwd=sample, check=True)
+    starts = words.startswith(("import", "init --from-notebook"))
+    done = subprocess.run(
+        [sys.executable, "-m", "gitopsc", *shlex.split(words)],
+        cwd=tmp_path if starts else sample,
+        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode in (0, 1), done.stderr
+    assert "usage:" not in done.stderr
+
+
 def test_kustomize_on_top(tmp_path: Path) -> None:
     """Of the recipes, over the output of the sample."""
     shutil.copytree(ROOT / "sample-project" / "deploy", tmp_path / "deploy")
