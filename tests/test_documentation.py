@@ -191,8 +191,7 @@ INLINE = sorted(
     }
 )
 ELSEWHERE = ("images --missing", "lock", "lock --images", "review")
-"""What asks registries and indexes, or is started by a forge: `tests/test_registry.py`, `test_pin.py`
-and `test_review.py`."""
+"""What asks registries and indexes, or is started by a forge: of other tests."""
 
 
 @pytest.mark.slow

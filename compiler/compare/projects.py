@@ -1,7 +1,7 @@
 """Both sides -> the base with its projects called as the head calls them.
 
 A cluster does not know the name of a project: the objects of one that is renamed stay what they
-are, as long as its folder does.
+are.
 """
 
 from __future__ import annotations
