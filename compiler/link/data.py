@@ -126,8 +126,9 @@ class Data(NamedTuple):
                 if is_known or key.name in self.named or entity in self.promised:
                     continue
                 if key.project == self.symbols.project and not self.may_lack:
-                    is_made = bool(unnamed & {None, key.type})
-                    yield from sentences.unmade_in_code(reference, self._known(), is_made=is_made)
+                    may_be = function.descriptor.may_have_sdk or unnamed & {None, key.type}
+                    known = self._known()
+                    yield from sentences.unmade_in_code(reference, known, may_be=bool(may_be))
 
     def _known(self) -> Mapping[Entity, str | None]:
         """All data that has a name here, with a run that makes it."""

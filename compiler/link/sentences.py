@@ -304,12 +304,13 @@ def unknown_data(reference: Reference, known: Mapping[tuple[str, str], str | Non
 
 
 def unmade_in_code(
-    reference: Reference, known: Mapping[tuple[str, str], str | None], *, is_made: bool
+    reference: Reference, known: Mapping[tuple[str, str], str | None], *, may_be: bool
 ) -> Iterator[Diagnostic]:
-    """`is_made` says that code may make it by a name that only running tells."""
+    """`may_be` says that code may make it by a name that only running tells, or a platform have
+    it."""
     key = reference.key
     similar = _similar(key, known)
-    if similar or not is_made:
+    if similar or not may_be:
         message = f"the code asks for {key.type} `{key.name}`, which no run makes"
         hint = similar or (
             f"name what a run here makes, or declare it: `kind: {key.kind}`, `name: {key.name}`,"

@@ -123,8 +123,7 @@ def _function(
     imports = foreign_imports(modules, module, called)
     if is_built:
         problems += modules.newer_than(descriptor)
-    own = [*(spec.requirements or ()), spec.base_image or "", spec.image or ""]
-    if not any("digitalhub" in each for each in own):
+    if not descriptor.may_have_sdk:
         problems += [sentences.not_covered(method, span) for method, span in code.not_covered]
     if descriptor.has_platform_image(sources.project.name):
         problems.append(sentences.platform_image(descriptor))

@@ -202,6 +202,13 @@ class FunctionDescriptor(Descriptor):
     def has_source(self) -> bool:
         return bool(self.source.path or self.source.inline_keys)
 
+    @property
+    def may_have_sdk(self) -> bool:
+        """Whether the platform's own SDK may be in its image: then a platform may answer."""
+        spec = self.spec
+        own = (*(spec.requirements or ()), spec.base_image or "", spec.image or "")
+        return any("digitalhub" in each for each in own)
+
     def has_platform_image(self, project: str) -> bool:
         """A platform writes what it has built into the function (digitalhub.md section 1.1): it
         calls images `<project>-<function>`, and has other tags than we do."""
