@@ -14,7 +14,7 @@ from typing import Any
 
 from gitopsc.adapters.processes import learn
 from gitopsc.adapters.yaml import read_again, read_documents
-from gitopsc.model.descriptor import COMPILED_KINDS
+from gitopsc.model.descriptor import OUR_KIND_LINE
 from gitopsc.model.diagnostic import (
     BROKEN_LINK,
     LINK_OUTSIDE,
@@ -44,10 +44,6 @@ _OTHER_ENCODINGS = (
 
 _WITHOUT_MARK = {name: "kind".encode(name) for name in ("utf-16-le", "utf-16-be")}
 
-_OUR_KIND_LINE = re.compile(
-    rb"[\"']?\bkind[\"']?[ \t]*:[ \t]*[\"']?(?:%s)[\"']?[ \t\r]*(?:[,}#\n]|$)"
-    % b"|".join(re.escape(kind.encode()) for kind in sorted(COMPILED_KINDS, reverse=True))
-)
 _KIND_WITHOUT_COLON = re.compile(rb"(?m)^kind[ \t]+python(?:\+\w+(?::run)?)?[ \t\r]*(?:#|$)")
 _KIND_MISSPELT = re.compile(
     rb"(?m)^(?!kind\b)(?=\w{3,6}[ \t]*:)([kK]?[iI]?[nN]?[dD]?[iI]?[kK]?[nN]?[dD]?s?)[ \t]*:[ \t]*"
@@ -116,7 +112,7 @@ def _read(
     try:
         if file.size > limit:
             head = file.head(limit)
-            is_ours = wanted or (b"kind" in head and _OUR_KIND_LINE.search(head))
+            is_ours = wanted or (b"kind" in head and OUR_KIND_LINE.search(head))
             return [], [_unusual(file.path, None, file.size, limit)] if is_ours else []
         content = file.content
     except Unreadable as error:
@@ -139,20 +135,20 @@ def _read(
     if not wanted and b"kind" not in content:
         return [], []
     if encoding is not None:
-        if not wanted and not _OUR_KIND_LINE.search(content):
+        if not wanted and not OUR_KIND_LINE.search(content):
             return [], []
         return [], [_unusual(file.path, encoding, len(content), limit)]
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        if not wanted and not _OUR_KIND_LINE.search(content):
+        if not wanted and not OUR_KIND_LINE.search(content):
             return [], []
         return [], [_not_utf8(file.path, content, error.start)]
     documents, problem = _documents(file.path, text, content, memo)
     if problem is not None and file.path.rpartition("/")[2] == LOCK_FILE:
         kept = both_sides(text)  # for `gitopsc lock`, which makes it whole
         return list(read_documents(file.path, kept)[0]) if kept else [], [problem]
-    is_ours = wanted or _OUR_KIND_LINE.search(content) or _KIND_WITHOUT_COLON.search(content)
+    is_ours = wanted or OUR_KIND_LINE.search(content) or _KIND_WITHOUT_COLON.search(content)
     if problem is not None and is_ours:
         documents, problem = read_again(file.path, text)
         return list(_items(documents)), [problem] if problem else []

@@ -449,7 +449,7 @@ def test_init_writes_what_a_forge_reads(
     assert main(["compile", str(tmp_path)]) == 0
     capsys.readouterr()
     assert main(["init", "--ci", kind, str(project)]) == 1  # a file of our own
-    assert f"nothing was written: `{place}` exists already" in capsys.readouterr().err
+    assert f"no workflow was written: `{place}` exists already" in capsys.readouterr().err
     if "gitlab" in kind:
         (tmp_path / place).write_text("test: {script: [make test]}\n")
         again = main(["init", "--ci", kind, str(project)])

@@ -81,7 +81,7 @@ def has_unstaged(folder: str, owned: Container[str]) -> bool:
     if repository_around(folder) is None or not os.path.isdir(folder):
         return False
     try:
-        found = (*_listed(folder, "--others", "--exclude-standard"), *_listed(folder, "--modified"))
+        found = _listed(folder, "--others", "--exclude-standard", "--modified")
     except GitRefused:
         return True
     return any(name in owned or not os.path.lexists(f"{folder}/{name}") for name in found)

@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from gitopsc.adapters.clone import Clone
 from gitopsc.adapters.git import GitRefused, origin
@@ -26,15 +27,27 @@ from gitopsc.pipeline import link_tree
 
 _FOLDER = "project"
 _OUTPUT = "deploy"
+
+
+class _Kept(NamedTuple):
+    """What to say of a file that is there, unless it has a `sign` that nothing is to be added; and
+    whether what is to be added is shown."""
+
+    sign: str
+    hint: str
+    is_shown: bool = False
+
+
 _HOOKS = ".pre-commit-config.yaml"
 _OF_OTHER_TOOLS = {
-    ".gitattributes": ("merge=gitopsc", "`gitopsc init --git` adds what merges need"),
-    ".gitignore": ("", ""),
-    _HOOKS: ("gitopsc-", "for a hook, add this below `repos:`"),
-    ".vscode/settings.json": (".gitopsc/schemas", "for completion, add these `yaml.schemas`"),
+    ".gitattributes": _Kept("merge=gitopsc", "`gitopsc init --git` adds what merges need"),
+    ".gitignore": None,
+    _HOOKS: _Kept("gitopsc-", "for a hook, add this below `repos:`", is_shown=True),
+    ".vscode/settings.json": _Kept(
+        ".gitopsc/schemas", "for completion, add these `yaml.schemas`", is_shown=True
+    ),
 }
-"""Files that a repository may have already, and keeps: what in it shows that nothing is to be
-added, and what is."""
+"""Files that a repository may have already, and keeps."""
 
 _SCHEMAS = ("descriptor", "gitopsc", "python", "python+job.run", "python+serve.run")
 
@@ -162,8 +175,8 @@ def _write_ci(kind: str, root: Path) -> int:
     other = root / place
     is_of_others = other.is_file() and "gitopsc review" not in other.read_text("utf-8", "replace")
     if place != _CI_PLACES["gitlab"] or not is_of_others:
-        return _write_files(root, {place: text})
-    status = _write_files(root, {_INCLUDED: text})
+        return _write_files(root, {place: text}, "workflow")
+    status = _write_files(root, {_INCLUDED: text}, "workflow")
     if not status:
         line = f"include: [{{local: {_INCLUDED}}}]"
         print(f"kept      {place}; to use the new file, add `{line}` to it", file=sys.stderr)
@@ -209,7 +222,8 @@ def _begin(arguments: argparse.Namespace, root: Path, clone: Clone | None, top: 
     if arguments.from_notebook is not None:
         status = _import(arguments, root, clone)
     else:
-        status = _write_files(root, _files(_name(root), _values(arguments, root, clone)))
+        files = _files(_name(root), _values(arguments, root, clone))
+        status = _write_files(root, files, "project")
     if not status or (arguments.from_notebook is not None and (root / SETTINGS_FILE).exists()):
         _write_beside(root, top, branch=_branch(arguments))
     if not status and arguments.from_notebook is None:
@@ -234,13 +248,13 @@ def _write_beside(root: Path, top: Path, branch: str) -> None:
         place = folder / path
         shown = Path(os.path.relpath(place)).as_posix()
         if not os.path.lexists(place) and not _is_in_the_way(place.parent):
-            _write_files(folder, {path: text})
+            _write_files(folder, {path: text}, "file")
             continue
-        sign, hint = _OF_OTHER_TOOLS[path]
+        kept = _OF_OTHER_TOOLS[path]
         known = place.read_text(encoding="utf-8", errors="replace") if place.is_file() else ""
-        if sign not in known:
-            print(f"kept      {shown}; {hint}", file=sys.stderr)
-            if not hint.startswith("`"):
+        if kept is not None and kept.sign not in known:
+            print(f"kept      {shown}; {kept.hint}", file=sys.stderr)
+            if kept.is_shown:
                 lines = (line for line in text.splitlines() if line.startswith(" "))
                 print("\n".join(lines), file=sys.stderr)
 
@@ -272,14 +286,14 @@ def _values(arguments: argparse.Namespace, root: Path, clone: Clone | None) -> d
     return values
 
 
-def _write_files(root: Path, files: Mapping[str, str]) -> int:
+def _write_files(root: Path, files: Mapping[str, str], what: str) -> int:
     """All of them, or none where one is there. Raises OSError."""
     parents = {str(parent) for path in files for parent in Path(path).parents}
     existing = [path for path in files if (root / path).exists() or (root / path).is_symlink()]
     existing += [path for path in parents if _is_in_the_way(root / path)]
     if existing:
         listed = ", ".join(f"`{path}`" for path in sorted(existing))
-        print(f"gitopsc: nothing was written: {listed} exists already", file=sys.stderr)
+        print(f"gitopsc: no {what} was written: {listed} exists already", file=sys.stderr)
         return 1
     for path, text in files.items():
         place = root / path
@@ -322,8 +336,11 @@ def _rendered(values: Mapping[str, object], is_wanted: Callable[[str], bool]) ->
         is_template = path.suffix == ".j2"
         name = relative.removesuffix(".j2") if is_template else relative
         if is_wanted(name):
-            text = None if is_template else path.read_text(encoding="utf-8")
-            files[name] = text or render_yaml(f"{_FOLDER}/{relative}", **values)
+            files[name] = (
+                render_yaml(f"{_FOLDER}/{relative}", **values)
+                if is_template
+                else path.read_text(encoding="utf-8")
+            )
     return files
 
 

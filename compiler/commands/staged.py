@@ -63,5 +63,6 @@ def _is_gone_descriptor(root: str, path: str) -> bool:
     """Raises GitRefused."""
     if not path.endswith(_SUFFIXES) or os.path.lexists(os.path.join(root, path)):
         return False
-    content = staged_content(root, path)
-    return any(each.encode() in content for each in ("python", "container")) and b"kind" in content
+    from gitopsc.model.descriptor import OUR_KIND_LINE  # nearly always, nothing is gone
+
+    return OUR_KIND_LINE.search(staged_content(root, path)) is not None

@@ -54,11 +54,10 @@ _PIN = re.compile(r"([A-Za-z0-9._-]+)==([^\s;]+)$")
 def causes_of(old: ClusterRun, new: ClusterRun) -> tuple[Cause, ...]:
     """What decides the result before what does not, and what is its own before what is made anew
     upstream; what only the text of a template changes has none."""
-    own = own_causes(old, new)
-    deciding = [*_compute_causes(old, new)]
-    upstream = [each for each in own if each.reason == "upstream"]
-    first = [each for each in own if each in deciding and each not in upstream]
-    rest = [each for each in own if each not in (*first, *upstream)]
+    compute = [*_compute_causes(old, new)]
+    first = [each for each in compute if each.reason != "upstream"]
+    upstream = [each for each in compute if each.reason == "upstream"]
+    rest = [*_other_causes(old, new)]
     around = environment_causes(old.environment, new)
     is_other = old.resolved.compute != new.resolved.compute
     last = (*around, *upstream, *rest) if is_other else (*rest, *around, *upstream)
@@ -74,14 +73,15 @@ def _project_causes(old: ClusterRun, new: ClusterRun) -> Iterator[Cause]:
 
 def own_causes(old: ClusterRun, new: ClusterRun) -> tuple[Cause, ...]:
     """Those that the run has for itself, whatever its environment is called and has for all."""
-    found = (
-        *_compute_causes(old, new),
-        *_resource_causes(old, new),
-        *_spec_causes(old, new),
-        *_secret_causes(old, new),
-        *_patch_causes(old.environment, new),
-    )
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys((*_compute_causes(old, new), *_other_causes(old, new))))
+
+
+def _other_causes(old: ClusterRun, new: ClusterRun) -> Iterator[Cause]:
+    """Of what decides no result."""
+    yield from _resource_causes(old, new)
+    yield from _spec_causes(old, new)
+    yield from _secret_causes(old, new)
+    yield from _patch_causes(old.environment, new)
 
 
 def _compute_causes(old: ClusterRun, new: ClusterRun) -> Iterator[Cause]:

@@ -33,6 +33,7 @@ from gitopsc.model.files import SETTINGS_FILE
 from gitopsc.model.memo import Memo, step_key
 from gitopsc.model.names import cleaned
 from gitopsc.model.plan import (
+    CERTIFICATES,
     Claim,
     EnvironmentPlan,
     ExternalSecret,
@@ -46,8 +47,8 @@ _UNSTARTED = 6
 """How often a pod is tried again that never came to run, such as one that a kubelet refuses."""
 
 _BUILD_SECONDS = 7 * 86_400
-_CERTIFICATES = "/etc/buildkit"
-"""Where the client of BuildKit has its certificates, by the names that it gives them."""
+_CERTIFICATE_FOLDER = "/etc/buildkit"
+"""Where the client of BuildKit has its certificates."""
 
 _FILE = 200
 """Longest part of a file's name that is a name of somebody else."""
@@ -287,7 +288,7 @@ def _build_manifest(
     reference = built.reference(plan, planned.environment.registry)
     command = [
         *("buildctl", "--addr", build.address),
-        *(("--tlsdir", _CERTIFICATES) if build.tls_secret is not None else ()),
+        *(("--tlsdir", _CERTIFICATE_FOLDER) if build.tls_secret is not None else ()),
         *("build", "--frontend", "dockerfile.v0"),
         *("--local", "context=/workspace"),
         *("--local", f"dockerfile=/workspace/{plan.output}/images/{build.image}"),
@@ -308,7 +309,8 @@ def _build_manifest(
         secrets=sorted(build.secrets.items()),
         config_name=config_name,
         files=files,
-        certificates=_CERTIFICATES,
+        certificates=CERTIFICATES,
+        certificate_folder=_CERTIFICATE_FOLDER,
     )
     name = _job_name(build.run, {"pod": pod})
     text = render_yaml(

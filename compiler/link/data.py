@@ -118,6 +118,7 @@ class Data(NamedTuple):
         """Of what only code asks for, in functions that runs use: what nothing here makes, neither
         by that name nor by one that only running tells."""
         unnamed = {use.type for each in functions for use in each.made if use.name is None}
+        known: Mapping[Entity, str | None] = {}
         for function in (each for each in functions if each.unique_name in used):
             for reference in code_inputs(self.symbols, function):
                 key = reference.key
@@ -127,7 +128,7 @@ class Data(NamedTuple):
                     continue
                 if key.project == self.symbols.project and not self.may_lack:
                     may_be = function.descriptor.may_have_sdk or unnamed & {None, key.type}
-                    known = self._known()
+                    known = known or self._known()
                     yield from sentences.unmade_in_code(reference, known, may_be=bool(may_be))
 
     def _known(self) -> Mapping[Entity, str | None]:

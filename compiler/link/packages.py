@@ -34,7 +34,7 @@ def unmet_imports(functions: Iterable[Function], schemes: tuple[str, ...]) -> It
             found.setdefault(each, []).append(function)
     for (module, package), lacking in found.items():
         version = last_version_with(module.name.split(".")[0])
-        known = sorted(standard_library(lacking[0].python_version))
+        known = standard_library(lacking[0].python_version)
         yield sentences.unmet_import(module, package, version, known, lacking)
 
 

@@ -23,28 +23,27 @@ _INSTALLERS = frozenset(("pip", "setuptools", "wheel"))
 
 def bad_requirements(function: FunctionDescriptor, runner: tuple[str, ...]) -> Iterator[Diagnostic]:
     """Both are installed together: what plainly excludes a pin of the `runner` is told here."""
-    known = known_packages(RUNTIME)
     for index, text in enumerate(function.spec.requirements or ()):
         if fault := requirement_fault(text):
             yield sentences.bad_requirement(fault, function.requirement_span(index))
         elif pin := excluded_pin(text, runner):
             yield sentences.excludes_the_runner(text, pin, function.requirement_span(index))
-        elif ";" in text:
-            continue  # for some Pythons only
-        elif (name := plain_name(text)) is not None and name not in known.requires:
-            yield from _misnamed(name, function, function.requirement_span(index))
+        else:
+            yield from _misnamed(text, index, function)
 
 
-def _misnamed(name: str, function: FunctionDescriptor, span: Span) -> Iterator[Diagnostic]:
-    """What an import is called, and no package of an index, or one of somebody else."""
-    modules = known_packages(RUNTIME).modules.items()
+def _misnamed(text: str, index: int, function: FunctionDescriptor) -> Iterator[Diagnostic]:
+    """What an import is called, and the package is not. One with a marker is of some Pythons."""
+    name, known = plain_name(text), known_packages(RUNTIME)
+    if name is None or name in known.requires or ";" in text:
+        return
     module, packages = next(
-        ((each, found) for each, found in modules if each.lower() == name), (name, ())
+        ((each, found) for each, found in known.modules.items() if each.lower() == name), (name, ())
     )
     if packages and name not in packages:
-        yield sentences.module_of(module, packages[0], span)
+        yield sentences.module_of(module, packages[0], function.requirement_span(index))
     elif not packages and name in standard_library(function.python_version) - _INSTALLERS:
-        yield sentences.in_the_library(name, span)
+        yield sentences.in_the_library(name, function.requirement_span(index))
 
 
 def locked_packages(

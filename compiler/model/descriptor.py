@@ -71,6 +71,12 @@ COMPILED_KINDS = (
 )
 """Kinds that have a schema."""
 
+OUR_KIND_LINE = re.compile(
+    rb"[\"']?\bkind[\"']?[ \t]*:[ \t]*[\"']?(?:%s)[\"']?[ \t\r]*(?:[,}#\n]|$)"
+    % b"|".join(re.escape(kind.encode()) for kind in sorted(COMPILED_KINDS, reverse=True))
+)
+"""Where a text, in YAML or JSON, has one of them."""
+
 OTHER_RUNTIMES = frozenset(
     (
         "dbt",

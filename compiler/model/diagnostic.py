@@ -266,14 +266,14 @@ LOOSENED_POD = Code(
     "C441", "loosened-pod", _WARNING, "a patch that takes pods out of the restricted standard"
 )
 UNUSED_TASK = Code("C442", "unused-task", _WARNING, "what runs have in common, without a run")
+MISNAMED_REQUIREMENT = Code(
+    "C443", "misnamed-requirement", _WARNING, "a requirement that is the name of a module"
+)
 UNASKED_SECRET = Code(
     "C444",
     "unasked-secret",
     _WARNING,
     "a Secret in the settings, under a name that nothing asks for",
-)
-MISNAMED_REQUIREMENT = Code(
-    "C443", "misnamed-requirement", _WARNING, "a requirement that is the name of a module"
 )
 UNKNOWN_VERSION = Code("C416", "unknown-version", _WARNING, "a version that no descriptor has")
 

@@ -202,6 +202,15 @@ class Workload:
         return self.action == "serve" and (least or 0) > 1
 
 
+CERTIFICATES: Mapping[str, str] = {
+    "ca.crt": "ca.pem",
+    "tls.crt": "cert.pem",
+    "tls.key": "key.pem",
+}
+"""Keys of the Secret by which a client and BuildKit know each other, and the files that `buildctl`
+looks for."""
+
+
 class ImageBuild(NamedTuple):
     """A run that has an image built in the cluster; `image` names an `Image` of the plan. Its `pod`
     is what the settings say of all."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gitopsc.model.plan import EnvironmentPlan, Plan, Workload
+from gitopsc.model.plan import CERTIFICATES, EnvironmentPlan, Plan, Workload
 
 _CUSTOM = {
     "route": "httproutes.gateway.networking.k8s.io",
@@ -16,9 +16,6 @@ _CUSTOM = {
     "secret": "externalsecrets.external-secrets.io",
     "queue": "localqueues.kueue.x-k8s.io",
 }
-
-CERTIFICATES = ("ca.crt", "tls.crt", "tls.key")
-"""Keys of the Secret by which a client knows BuildKit, and BuildKit it."""
 
 Item = tuple[str, str, str]
 """A kind, a name, and the key of a Secret or the namespace of a Gateway, or nothing."""

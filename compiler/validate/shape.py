@@ -186,7 +186,7 @@ def _unknown_key(
 ) -> Diagnostic:
     if schema == SETTINGS_SCHEMA and "secrets" in violation.pointer:
         value = document.span(*violation.pointer, key)  # which may be the secret itself
-        hint = f"known here: {listed(known)}; a value belongs into the Secret alone"
+        hint = f"known here: {listed(known)}; a value belongs in the Secret alone"
         return Diagnostic(UNKNOWN_KEY, f"unknown key `{key}`", value, hint, private=True)
     span = document.key_span(*violation.pointer, key)
     if reason := violation.schema.get("x-retired", {}).get(key):
