@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Callable, Container, Iterable
 from typing import Any
 
-from gitopsc.adapters.processes import learn
+from gitopsc.adapters.processes import steps
 from gitopsc.adapters.yaml import read_again, read_documents
 from gitopsc.model.descriptor import OUR_KIND_LINE
 from gitopsc.model.diagnostic import (
@@ -75,31 +75,38 @@ def parse(
             problems += trouble
             filters[path.removesuffix(SETTINGS_FILE)] = _filter(found)
     folders = sorted(filters, key=len, reverse=True)
+
+    def is_described(path: str) -> bool:
+        """Whether it may hold descriptors: no settings, and chosen by the settings around it."""
+        if not path.endswith(_SUFFIXES) or _is_settings(path):
+            return False
+        owner = next((folder for folder in folders if path.startswith(folder)), None)
+        return owner is None or filters[owner](path[len(owner) :])
+
     described = [
         file
         for path, file in tree.files.items()
-        if path.endswith(_SUFFIXES) and (among is None or path in among)
+        if is_described(path) and (among is None or path in among)
     ]
-    learn(memo, described, _learn)
     for path, file in tree.files.items():
         if path.endswith(LOCK_FILE) and path.rpartition("/")[2] == LOCK_FILE:
             found, trouble = _read(file, memo, wanted=True, limit=_LOCK_SIZE_LIMIT)
             documents += found
             problems += trouble
-    for file in described:
-        path = file.path
-        if _is_settings(path):
-            continue
-        owner = next((folder for folder in folders if path.startswith(folder)), None)
-        if owner is None or filters[owner](path[len(owner) :]):
-            found, trouble = _read(file, memo, wanted=False)
-            documents += found
-            problems += trouble
+    for file, (found, trouble, content) in zip(
+        described, steps(memo, described, _read_described), strict=True
+    ):
+        file.hold(content)
+        documents += found
+        problems += trouble
     return tuple(documents), tuple(problems)
 
 
-def _learn(file: SourceFile, memo: Memo) -> None:
-    _read(file, memo, wanted=False)
+def _read_described(
+    file: SourceFile, memo: Memo
+) -> tuple[list[Document], list[Diagnostic], bytes | None]:
+    """With the content, when it was read: another process may have."""
+    return *_read(file, memo, wanted=False), file.content_read
 
 
 def _is_settings(path: str) -> bool:

@@ -248,6 +248,8 @@ def test_what_several_processes_have_learned_is_what_one_would(
             f"kind: python+job:run\nname: r{number}\nspec: {{function: f{number}}}\n"
         )
 
+    files |= {f"values{number}.yaml": "no: descriptor\n" for number in range(3)}
+
     def compiled() -> Compilation:
         _, parts = compile_parts(tree_of(files), lambda _: None)
         (found,) = (compilation for _, compilation in parts if compilation.outputs)
@@ -259,9 +261,11 @@ def test_what_several_processes_have_learned_is_what_one_would(
     monkeypatch.setattr(processes, "_processors", lambda: 3)
     monkeypatch.setattr(processes, "_fork", counted(processes._fork, forked))
     shared = compiled()
-    assert len(forked) == 3 * 4
+    assert len(forked) == 2 * 4  # this process has a share, too
     assert shared.outputs == found.outputs
     assert shared.diagnostics == found.diagnostics
+    assert shared.contents == found.contents  # so that a change of what a child read is seen
+    assert len(found.contents) == len(files)
 
 
 def counted(fork: Callable[..., Any], calls: list[int]) -> Callable[..., Any]:

@@ -33,8 +33,9 @@ def spread(
     count = min(len(items), _processors())
     if not worthwhile or count < 2:
         return [function(item) for item in items]
-    children = [_fork(function, items[number::count]) for number in range(count)]
-    received = [_received(*child) for child in children]
+    children = [_fork(function, items[number::count]) for number in range(1, count)]
+    received = [_done(function, items[::count])]  # this process has a share, and no need to send it
+    received += [_received(*child) for child in children]
     results: list[Any] = [None] * len(items)
     for number, (share, error) in enumerate(received):
         if error is not None:
@@ -43,22 +44,23 @@ def spread(
     return results
 
 
-def learn(memo: Memo, items: Sequence[Item], step: Callable[[Item, Memo], object]) -> None:
-    """Takes a step with each item, in as many processes, so that `memo` knows what comes of them
-    all. Where much is known or little is to be done, nothing happens: whoever asks takes the step.
-    """
+def steps(memo: Memo, items: Sequence[Item], step: Callable[[Item, Memo], Result]) -> list[Result]:
+    """What a step gives for each item, with what `memo` knows and what it is to know from now on.
+    In several processes, where little is known and much is to be done."""
     count = min(_processors(), len(items) // _MANY_STEPS)
     if memo.known or count < 2:
-        return
+        return [step(item, memo) for item in items]
 
-    def learned(share: Sequence[Item]) -> Mapping[bytes, Any]:
+    def taken(share: Sequence[Item]) -> tuple[list[Result], Mapping[bytes, Any]]:
         own = Memo()
-        for item in share:
-            step(item, own)
-        return own.used
+        return [step(item, own) for item in share], own.used
 
-    for each in spread(learned, [items[number::count] for number in range(count)], worthwhile=True):
-        memo.used |= each
+    results: list[Any] = [None] * len(items)
+    shares = [items[number::count] for number in range(count)]
+    for number, (found, used) in enumerate(spread(taken, shares, worthwhile=True)):
+        results[number::count] = found
+        memo.used |= used
+    return results
 
 
 def _fork(function: Callable[[Item], Result], share: Sequence[Item]) -> tuple[int, int]:
@@ -73,19 +75,28 @@ def _fork(function: Callable[[Item], Result], share: Sequence[Item]) -> tuple[in
 
 
 def _work(function: Callable[[Item], Result], share: Sequence[Item], writing: int) -> NoReturn:
-    global _is_child
-    _is_child = True
     try:
         try:
-            answer: Any = ([function(item) for item in share], None)
-        except OSError as error:
-            answer = ([], error)
+            answer = _done(function, share)
         except BaseException:
-            answer = ([], ProcessFailed(traceback.format_exc()))
+            answer = [], ProcessFailed(traceback.format_exc())
         with open(writing, "wb") as pipe:
             pickle.dump(answer, pipe, pickle.HIGHEST_PROTOCOL)
     finally:
         os._exit(0)
+
+
+def _done(
+    function: Callable[[Item], Result], share: Sequence[Item]
+) -> tuple[list[Result], Exception | None]:
+    global _has_share
+    _has_share = True
+    try:
+        return [function(item) for item in share], None
+    except OSError as error:
+        return [], error
+    finally:
+        _has_share = False
 
 
 def _received(pid: int, reading: int) -> tuple[list[Any], Exception | None]:
@@ -98,13 +109,13 @@ def _received(pid: int, reading: int) -> tuple[list[Any], Exception | None]:
     return share, error
 
 
-_is_child = False
-"""Whether this process has its share of another's work: then all processors are busy."""
+_has_share = False
+"""Whether this process does its share of some work: then all processors are busy."""
 
 
 def _processors() -> int:
     # A process with threads is not to be forked: one of them may hold a lock, as in an editor's.
-    if _is_child or not hasattr(os, "fork") or threading.active_count() > 1:
+    if _has_share or not hasattr(os, "fork") or threading.active_count() > 1:
         return 1
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
-from gitopsc.adapters.processes import learn
+from gitopsc.adapters.processes import steps
 from gitopsc.adapters.template import Text, render_yaml
 from gitopsc.emit import argo_workflows, kubernetes
 from gitopsc.emit.controllers import controller_manifest
-from gitopsc.emit.images import BuiltImage, bake_targets, build_image, runner
+from gitopsc.emit.images import BuiltImage, bake_targets, image_parts, runner
 from gitopsc.emit.patches import unmatched_patches
 from gitopsc.emit.pods import TARGET
 from gitopsc.emit.reports import lineage_report, requirements_report
@@ -40,15 +40,18 @@ def emit(plan: Plan, memo: Memo | None = None) -> Emission:
     objects: list[ClusterObject] = []
     problems: list[Diagnostic] = []
     memo = memo or Memo()
-    learn(memo, plan.images, partial(build_image, plan))
-    images = {image.name: build_image(plan, image, memo) for image in plan.images}
+    built = steps(memo, plan.images, partial(image_parts, plan))
+    images = {
+        image.name: BuiltImage(image, *parts)
+        for image, parts in zip(plan.images, built, strict=True)
+    }
     targets = bake_targets(plan, images.values())
     if images:
         if any(image.context is None for image in plan.images):
             for path, content in runner(plan):
                 files[f"images/runner/{path}"] = content
-        for built in images.values():
-            files |= built.files
+        for written, _ in built:
+            files |= written
         files[BAKE_FILE] = readable_json(bake_file(targets)).encode()
     for planned in plan.environments:
         name = planned.environment.name

@@ -50,7 +50,8 @@ class BuiltImage(NamedTuple):
         )
 
 
-def build_image(plan: Plan, image: Image, memo: Memo) -> BuiltImage:
+def image_parts(plan: Plan, image: Image, memo: Memo) -> tuple[Mapping[str, bytes], str]:
+    """What is written for an image, and its tag."""
     contents = [(file.path, file.executable, file.origin, file.content) for file in image.files]
     parts = [part for each in contents for part in (each[:3], each[3])]
     where = (plan.output, plan.prefix, plan.schemes, runner_key(plan.schemes))
@@ -59,9 +60,9 @@ def build_image(plan: Plan, image: Image, memo: Memo) -> BuiltImage:
     if known is None:
         files = _image_files(plan, image)
         tag = _tag(plan, image, files)
-        memo.keep(key, (files, tag))
-        return BuiltImage(image, files, tag)
-    return BuiltImage(image, *known)
+        known = files, tag
+        memo.keep(key, known)
+    return known[0], known[1]
 
 
 @cache

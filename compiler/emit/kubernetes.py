@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from gitopsc.adapters.processes import learn
+from gitopsc.adapters.processes import steps
 from gitopsc.adapters.template import Text, render_yaml
 from gitopsc.emit.images import PLATFORM, BuiltImage, builder_secrets, runner
 from gitopsc.emit.knative import knative_service
@@ -62,19 +62,9 @@ def manifests(
 ) -> Iterator[Manifest]:
     """`images` are those of the plan, by name."""
 
-    def started(workload: Workload) -> tuple[Workload, ImageReference | str, ImageReference | None]:
+    def render(workload: Workload, memo: Memo) -> Manifest:
         reference = image_reference(plan, planned, workload, images)
         workload, beside = with_sidecar(plan, planned, workload, images)
-        return workload, reference, beside
-
-    def render(workload: Workload, memo: Memo) -> None:
-        workload, reference, _ = started(workload)
-        if not workload.is_scaled_to_zero:
-            _workload_manifest(plan, planned, workload, reference, memo)
-
-    learn(memo, planned.workloads, render)
-    for each in planned.workloads:
-        workload, reference, beside = started(each)
         if workload.is_scaled_to_zero:
             manifest = knative_service(plan, planned.environment, workload, reference)
         else:
@@ -82,7 +72,9 @@ def manifests(
         if beside is not None:
             first, *rest = manifest.objects
             manifest = manifest._replace(objects=(first._replace(sidecar=beside), *rest))
-        yield manifest._replace(group=workload.group)
+        return manifest._replace(group=workload.group)
+
+    yield from steps(memo, planned.workloads, render)
     for claim in planned.claims:
         name = f"claim-{claim.name}.yaml"
         made = ClusterObject("PersistentVolumeClaim", claim.name, planned.environment.name)

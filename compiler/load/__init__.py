@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from gitopsc.adapters.packaged import RUNTIME, runner_requirements
-from gitopsc.adapters.processes import learn
+from gitopsc.adapters.processes import steps
 from gitopsc.adapters.requirement import normalised
 from gitopsc.load import sentences
 from gitopsc.load.code import read_code
@@ -58,7 +58,7 @@ def load(
         for each in ordered
         if each.valid
     ]
-    learn(sources.memo, _python([source for _, source in written]), _learn_outline)
+    steps(sources.memo, _python([source for _, source in written]), _learn_outline)
     for descriptor, source in written:
         version = descriptor.name, descriptor.id
         if version not in functions:

@@ -40,7 +40,7 @@ MOST_BYTES = 64 * 1024 * 1024
 
 
 class Unreadable(Exception):
-    """A file of the tree whose bytes cannot be had; the message says why, for people."""
+    """A file of the tree whose bytes are unavailable; the message says why, for people."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,11 @@ class SourceFile:
         """The content, when somebody has asked for it in this process."""
         found: bytes | None = self.__dict__.get("content")
         return found
+
+    def hold(self, content: bytes | None) -> None:
+        """What another process has read, as if this one had: it is what the results are made of."""
+        if content is not None:
+            self.__dict__["content"] = content
 
 
 _NO_SOURCE = re.compile(
