@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import fields as dataclass_fields
 from dataclasses import replace
+from functools import cache
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -84,6 +85,7 @@ def normalize(project: Project, tree: Tree) -> tuple[Project, tuple[Diagnostic, 
     older: _Older = {}
     inline = _inline(project)
     copies = _copies(project, inline)
+    is_committed = _committed(project, tree)
     found: list[Descriptor] = []
     function: Descriptor | None = None
     for descriptor in project.descriptors:
@@ -95,7 +97,7 @@ def normalize(project: Project, tree: Tree) -> tuple[Project, tuple[Diagnostic, 
             continue
         if descriptor.valid:
             beside = function if function and function.path == descriptor.path else None
-            descriptor = _modern(project, descriptor, beside, problems)
+            descriptor = _modern(project, descriptor, beside, problems, is_committed)
         if descriptor.valid and descriptor.kind in TASK_KINDS | RUN_KINDS:
             descriptor = _one_spelling(_without_strangers(descriptor, problems), older)
         found.append(descriptor)
@@ -190,7 +192,11 @@ def _entities(descriptors: Sequence[Descriptor]) -> Entities:
 
 
 def _modern(
-    project: Project, descriptor: Descriptor, function: Descriptor | None, problems: Problems
+    project: Project,
+    descriptor: Descriptor,
+    function: Descriptor | None,
+    problems: Problems,
+    is_committed: Callable[[str], bool],
 ) -> Descriptor:
     """`function` is the one before it in the same file."""
     kind = descriptor.kind
@@ -205,7 +211,9 @@ def _modern(
         message = f"trigger `{descriptor.name}` starts a {what}, which belongs to another runtime"
         problems.append(Diagnostic(FOREIGN_KIND, message, descriptor.span("kind")))
         return replace(descriptor, valid=False)
-    return _triggered(descriptor, problems) if kind == "scheduler" else descriptor
+    if kind == "scheduler":
+        return _triggered(descriptor, problems, is_committed)
+    return descriptor
 
 
 def _run_name(run: Descriptor) -> str:
@@ -376,7 +384,9 @@ def _other_runtime(trigger: Descriptor) -> str | None:
     return None
 
 
-def _triggered(descriptor: Descriptor, problems: Problems) -> Descriptor:
+def _triggered(
+    descriptor: Descriptor, problems: Problems, is_committed: Callable[[str], bool]
+) -> Descriptor:
     """A scheduler is a run that the clock starts: the template, its function and its task."""
     spec = dict(descriptor.written)
     task = TaskKey.parse(spec.get("task", ""))
@@ -397,7 +407,22 @@ def _triggered(descriptor: Descriptor, problems: Problems) -> Descriptor:
                 message = "no cluster fills in a template, and the handler would get it as it is"
                 hint = "write the value itself"
                 problems.append(Diagnostic(UNFIT_VALUE, message, span, hint))
-    return _scheduled(run, problems)
+    return _scheduled(run, problems, is_committed)
+
+
+def _committed(project: Project, tree: Tree) -> Callable[[str], bool]:
+    """Whether the base has the manifest of a name; outside of Git, nothing is committed."""
+    output = f"{project.prefix}{project.output}/"
+
+    @cache
+    def names() -> frozenset[str]:
+        return frozenset(
+            path.rpartition("/")[2]
+            for path, content in tree.previous.names.items()
+            if content and path.startswith(output)
+        )
+
+    return lambda name: f"{cleaned(name)}.yaml" in names()
 
 
 def _template(trigger: Descriptor) -> Mapping[str, Any]:
@@ -432,8 +457,13 @@ def _of_trigger(trigger: Descriptor) -> RunDescriptor | None:
     return RunDescriptor(**fields, spec=RunSpec.of(run.written), trigger=trigger.name)
 
 
-def _scheduled(run: Descriptor, problems: Problems) -> Descriptor:
-    """The `schedule` of a run, or of a task for its runs, becomes `cron`, if it is one."""
+def _scheduled(
+    run: Descriptor, problems: Problems, is_committed: Callable[[str], bool] = lambda name: False
+) -> Descriptor:
+    """The `schedule` of a run, or of a task for its runs, becomes `cron`, if it is one.
+
+    That the platform would refuse it is said where it is new: what is committed, somebody wants so.
+    """
     if "schedule" not in run.written or not run.valid:
         return run
     span = run.span("spec", "schedule")
@@ -445,7 +475,8 @@ def _scheduled(run: Descriptor, problems: Problems) -> Descriptor:
     for loss in cron.losses:
         hint = f"it becomes `{cron.expression}`, in UTC"
         problems.append(Diagnostic(LOSSY_CRON, loss, span, hint))
-    if not cron.is_platforms and run.document.data["kind"] == "scheduler":
+    is_trigger = run.document.data["kind"] == "scheduler"
+    if is_trigger and not cron.is_platforms and not is_committed(run.name):
         message = (
             f"the platform refuses the schedule `{run.written['schedule']}`; a CronJob takes it"
         )

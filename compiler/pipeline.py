@@ -234,7 +234,7 @@ def compile_parts(
     new = [part for part, known in zip(trees, recalled, strict=True) if known is None]
     sizes = sorted(len(part.files) for part in new)
     many = sum(sizes[:-1]) >= _MANY  # beside the largest, of which the steps are shared
-    compiled = iter(spread(compiled_with_memo, new, worthwhile=many))
+    compiled = iter(spread(compiled_with_memo, new, worthwhile=many, apart=True))
     parts = tuple(
         (part, next(compiled) if known is None else known)
         for part, known in zip(trees, recalled, strict=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import SAMPLES, tree_of
 from gitopsc.adapters.schema import schema_document
-from gitopsc.model.diagnostic import has_errors
+from gitopsc.model.diagnostic import PLATFORM_REFUSES, has_errors
+from gitopsc.model.previous import Previous
 from gitopsc.model.schedule import Cron, NotCron, cron_of, platforms_form
 from gitopsc.pipeline import compile_tree
 from hypothesis import given, settings
@@ -497,3 +499,27 @@ def test_builds_and_claims_are_each_others_names() -> None:
     assert "C501" in codes(*documents)
     assert codes(ready, big) == ["C422"]
     assert "C422" in codes(FUNCTION, job())  # nobody builds its image
+
+
+def test_a_schedule_of_five_fields_is_told_until_it_is_committed() -> None:
+    """By the base: what a commit holds has a name of Git, and what only lies there has none."""
+    tree = tree_of(
+        {
+            "gitopsc.yaml": "project: demo\nregistry: registry.example.com\n",
+            "f.yaml": "kind: python\nname: f\nspec:\n  python_version: PYTHON3_11\n"
+            "  source: {code: 'def f(): ...', handler: f}\n---\n"
+            "kind: scheduler\nname: Nightly\nspec: {function: f, schedule: '0 3 * * *'}\n",
+        }
+    )
+
+    def told(path: str, content: str) -> bool:
+        before = replace(tree, previous=Previous({path: content}))
+        found = compile_tree(before).diagnostics
+        assert not has_errors(found)
+        return any(each.code is PLATFORM_REFUSES for each in found)
+
+    manifest = "deploy/manifests/default/nightly.yaml"
+    assert not told(manifest, "a" * 40)
+    assert told(manifest, "")
+    assert told("deploy/manifests/default/weekly.yaml", "a" * 40)
+    assert told("other/deploy/manifests/default/nightly.yaml", "a" * 40)

@@ -23,18 +23,24 @@ class ProcessFailed(Exception):
 
 
 def spread(
-    function: Callable[[Item], Result], items: Sequence[Item], *, worthwhile: bool
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    worthwhile: bool,
+    apart: bool = False,
 ) -> list[Result]:
     """Results in the order of their items. In this process, where there is nothing to gain.
 
     A process does its share and ends; none waits for work. So when this one is killed, no other
-    outlives it by more than its share, as the workers of a pool would.
+    outlives it by more than its share, as the workers of a pool would. This one has a share, too,
+    which nobody has to send; `apart`, it has none: the memory that each takes ends with it.
     """
     count = min(len(items), _processors())
     if not worthwhile or count < 2:
         return [function(item) for item in items]
-    children = [_fork(function, items[number::count]) for number in range(1, count)]
-    received = [_done(function, items[::count])]  # this process has a share, and no need to send it
+    first = 0 if apart else 1
+    children = [_fork(function, items[number::count]) for number in range(first, count)]
+    received = [] if apart else [_done(function, items[::count])]
     received += [_received(*child) for child in children]
     results: list[Any] = [None] * len(items)
     for number, (share, error) in enumerate(received):
