@@ -7,7 +7,7 @@ INPUTS ?= 100000
 # Tests start hundreds of processes, which start three times as fast from bytecode, as installed ones do.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: docs demo test lint types pytest slow golden fuzz fuzz-guided checkov page pictures sdk merges installs images benchmarks clean
+.PHONY: docs demo test lint types pytest slow golden fuzz fuzz-guided checkov page editors pictures sdk merges installs images benchmarks clean
 
 demo: .venv/run  ## compile, one line changed and what that does, the jobs and the service, here
 	@sh docs/demo.sh $(CURDIR)/$(BIN)/gitopsc
@@ -43,6 +43,9 @@ checkov: .venv/checkov/run  ## a policy checker over all output; tests/checkov.y
 
 page: .venv/page  ## the lineage page in a browser: Chromium, or the one that GITOPSC_CHROMIUM names
 	GITOPSC_CHROMIUM="$${GITOPSC_CHROMIUM:-$$(command -v chromium || command -v google-chrome)}" $(BIN)/pytest -q tests/test_page.py
+
+editors: .venv/dev  ## the settings of docs/editors.md in Emacs, where it is, with eglot and yaml-mode
+	$(BIN)/pytest -q tests/test_language_server.py -k emacs
 
 pictures: .venv/page  ## docs/pictures, out of what the tests of the page draw, and what a terminal shows
 	$(BIN)/python docs/terminal_picture.py

@@ -177,3 +177,30 @@ def test_gitopsc_itself_checks_a_checkout_of_somebody_else(tmp_path: Path) -> No
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("gitopsc 0.")
     assert "up to date" in done.stderr
+
+
+FIRST_HOUR = """\
+git init -q .
+gitopsc init
+gitopsc run
+gitopsc run count --upstream
+gitopsc compile
+git add .
+git -c user.name=Ada -c user.email=ada@example.com commit -qm all
+sed -i 's/name: world/name: moon/' runs/hello.yaml
+gitopsc diff
+"""
+
+
+def test_a_new_project_in_a_clean_container() -> None:
+    """`init`, and at once `run`, `compile` and `diff`; uv trusts what the system trusts."""
+    flags = ["--rm", "--network=host", "-e", "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"]
+    done = subprocess.run(
+        [*DOCKER, "run", *flags, "gitopsc:test", "sh", "-ec", FIRST_HOUR],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for words in ("hello-world  job", "count        done", "This change runs 2 jobs"):
+        assert words in done.stdout, done.stdout

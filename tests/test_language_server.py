@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
+import lupa
 import pytest
+from conftest import ROOT
 from gitopsc.assist import assist
 from gitopsc.assist.cursor import cursor_at
 from gitopsc.model.assistance import Asked
@@ -17,6 +22,7 @@ from gitopsc.model.compilation import Compilation
 from lsprotocol import types
 from pygls.lsp.client import LanguageClient
 
+EDITORS = ROOT / "docs" / "editors.md"
 SETTINGS = "project: demo\nregistry: registry.example.com\nstores: {default: s3://demo/data}\n"
 SETTINGS += "profiles: {big: {}}\n"
 FUNCTION = """\
@@ -68,7 +74,11 @@ class Client(LanguageClient):
             self.diagnostics[params.uri] = list(params.diagnostics)
 
 
-def session(folder: Path, take: Callable[[Client, Path], Coroutine[Any, Any, None]]) -> None:
+Take = Callable[[Client, Path], Coroutine[Any, Any, None]]
+SERVER = (sys.executable, "-m", "gitopsc", "lsp")
+
+
+def session(folder: Path, take: Take, server: Sequence[str] = SERVER) -> None:
     """A project in a folder, a server for it, and what a client does there."""
     subprocess.run(["git", "init", "-q", folder], check=True)
     (folder / "src").mkdir()
@@ -79,7 +89,7 @@ def session(folder: Path, take: Callable[[Client, Path], Coroutine[Any, Any, Non
 
     async def connected() -> None:
         client = Client()
-        await client.start_io(sys.executable, "-m", "gitopsc", "lsp")
+        await client.start_io(*server)
         capabilities = types.ClientCapabilities()
         parameters = types.InitializeParams(capabilities=capabilities, root_uri=folder.as_uri())
         await client.initialize_async(parameters)
@@ -271,10 +281,87 @@ SESSIONS = (
 
 @pytest.mark.slow
 @pytest.mark.parametrize("take", SESSIONS, ids=lambda take: take.__name__.strip("_"))
-def test_an_editor(
-    take: Callable[[Client, Path], Coroutine[Any, Any, None]], tmp_path: Path
-) -> None:
+def test_an_editor(take: Take, tmp_path: Path) -> None:
     session(tmp_path, take)
+
+
+def settings_of_editors(language: str) -> str:
+    (text,) = re.findall(rf"(?ms)^```{language}\n(.*?)^```$", EDITORS.read_text())
+    return str(text)
+
+
+def neovims_server() -> Sequence[str]:
+    """What `init.lua` configures and enables, run by Lua beside a stand-in of Neovim's `vim`."""
+    lua = lupa.LuaRuntime(unpack_returned_tuples=True)
+    lua.execute("vim = {lsp = {configs = {}, enabled = {}}}")
+    lua.execute("function vim.lsp.config(name, it) vim.lsp.configs[name] = it end")
+    lua.execute("function vim.lsp.enable(name) table.insert(vim.lsp.enabled, name) end")
+    lua.execute(settings_of_editors("lua"))
+    (name,) = lua.eval("vim.lsp.enabled").values()
+    configured = lua.eval("vim.lsp.configs")[name]
+    assert "yaml" in configured.filetypes.values()
+    return tuple(configured.cmd.values())
+
+
+def helixs_server() -> Sequence[str]:
+    tomllib = pytest.importorskip("tomllib")
+    settings = tomllib.loads(settings_of_editors("toml"))
+    (language,) = settings["language"]
+    server = settings["language-server"][language["language-servers"][0]]
+    assert language["name"] == "yaml"
+    return server["command"], *server["args"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("server", [neovims_server, helixs_server])
+def test_the_settings_of_an_editor_start_it(
+    server: Callable[[], Sequence[str]], tmp_path: Path
+) -> None:
+    program, *arguments = server()
+    found = shutil.which(program, path=f"{Path(sys.executable).parent}")
+    assert found is not None
+    session(tmp_path, _problems_come_and_go_as_one_types, (found, *arguments))
+
+
+EMACS = shutil.which("emacs")
+IN_EMACS = """\
+(package-initialize)
+(load "{folder}/init.el")
+(require 'eglot)
+(require 'flymake)
+(require 'yaml-mode)
+(find-file "{folder}/runs.yaml")
+(yaml-mode)
+(setq eglot-sync-connect 30)
+(apply #'eglot (eglot--guess-contact))
+(let ((tries 0))
+  (while (and (< tries 300) (null (flymake-diagnostics)))
+    (accept-process-output nil 0.1)
+    (setq tries (1+ tries))))
+(dolist (each (flymake-diagnostics)) (princ (flymake-diagnostic-text each)))
+(eglot-shutdown-all)
+"""
+
+
+@pytest.mark.skipif(EMACS is None, reason="there is no Emacs")
+def test_emacs_shows_problems(tmp_path: Path) -> None:
+    """Emacs itself, with eglot and yaml-mode: `make editors`."""
+    assert EMACS is not None
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    (tmp_path / "gitopsc.yaml").write_text(SETTINGS)
+    (tmp_path / "runs.yaml").write_text(RUNS.replace("function: download", "function: downlaod"))
+    (tmp_path / "init.el").write_text(settings_of_editors("lisp"))
+    (tmp_path / "test.el").write_text(IN_EMACS.format(folder=tmp_path))
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    shown = subprocess.run(
+        [EMACS, "--batch", "-l", tmp_path / "test.el"],
+        env={**os.environ, "PATH": path, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+    assert "no function `downlaod`" in shown
 
 
 SPEC = "kind: x\nspec:\n"
