@@ -14,18 +14,23 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 import yaml
-from conftest import ROOT
+from api_server import api_server
+from conftest import ROOT, tree_of
 from gitopsc.adapters.schema import violations
-from gitopsc.cli import COMMANDS, parser
+from gitopsc.cli import COMMANDS, main, parser
+from gitopsc.pipeline import compile_tree
 
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+FOLLOWED = (README, ROOT / "docs" / "tutorial.md")
+"""Pages that a reader goes through from the first line to the last."""
+
 BLOCK = re.compile(r"(?m)^( *)```(\w*)\n(.*?)^\1```$", re.DOTALL)
 
 
@@ -94,7 +99,7 @@ def test_commands_are_there(path: Path) -> None:
 
 
 def is_settings(data: object) -> bool:
-    return isinstance(data, dict) and not {"kind", "repos", "allow"} & data.keys()
+    return isinstance(data, dict) and not {"kind", "repos"} & data.keys()
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name)
@@ -107,8 +112,63 @@ def test_descriptors_and_settings_are_valid(path: Path) -> None:
                 assert violations(data["kind"].replace(":", "."), data) == [], text
 
 
+FUNCTION = """\
+kind: python
+name: {name}
+spec:
+  python_version: PYTHON3_11
+  source: {{handler: run, code: "def run(**arguments): ..."}}
+"""
+FIRST = ("C601", "C80")
+"""A source of Git wants a lock first, and policies that the sample keeps to, as the pages say."""
+
+SAMPLE = {"announce", "cities-api", "download-cities", "summarise-countries"}
+SETTINGS = {
+    "project": "world-cities",
+    "registry": "registry.example.com/geo",
+    "stores": {"default": "s3://world-cities-data"},
+}
+
+
+@pytest.mark.parametrize("path", [each for each in PAGES if each not in FOLLOWED], ids=name)
+def test_descriptors_and_settings_compile(path: Path) -> None:
+    """Each block in the sample, with the profiles of the page and the functions that its runs
+    name."""
+    profiles: dict[str, object] = {}
+    for _, _, text in blocks(path, "yaml"):
+        documents = [each for each in yaml.safe_load_all(text) if isinstance(each, dict)]
+        if any("apiVersion" in each or "repos" in each for each in documents):
+            continue  # of another tool
+        settings = {**SETTINGS, "profiles": profiles}
+        described = [each for each in documents if "kind" in each]
+        for each in documents:
+            if is_settings(each):
+                settings |= each
+                profiles |= each.get("profiles", {})
+        files = sample_without(each["name"] for each in described)
+        if "store://atlas" in text:
+            settings["project"] = "atlas"
+            files = {"tiles.yaml": "{kind: artifact, name: tiles, spec: {path: s3://atlas/tiles}}"}
+        files |= {"gitopsc.yaml": yaml.safe_dump(settings), "page.yaml": text if described else ""}
+        functions = {each["name"] for each in described if "+" not in each["kind"]} | SAMPLE
+        for function in {each["spec"].get("function") for each in described} - {None, *functions}:
+            files[f"{function}.yaml"] = FUNCTION.format(name=function)
+        found = compile_tree(tree_of(files)).diagnostics
+        errors = [each for each in found if each.severity == "error"]
+        assert [each for each in errors if not each.code.id.startswith(FIRST)] == [], text
+
+
+def sample_without(names: Iterable[str]) -> dict[str, str | bytes]:
+    """Files of the sample, but for those of runs that are called so."""
+    sample = ROOT / "sample-project"
+    left_out = {f"runs/{name}.json" for name in names}
+    files = (each for each in sample.rglob("*") if each.is_file() and "deploy" not in each.parts)
+    found = {each.relative_to(sample).as_posix(): each.read_bytes() for each in files}
+    return {path: content for path, content in found.items() if path not in left_out}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("path", [README, ROOT / "docs" / "tutorial.md"], ids=name)
+@pytest.mark.parametrize("path", FOLLOWED, ids=name)
 def test_a_page_to_follow(path: Path, tmp_path: Path) -> None:
     """The files of a page, and its commands, as somebody would type them; and what they print."""
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
@@ -162,7 +222,7 @@ hello.run("job", parameters={"name": "world"})
 OTHER_COMMANDS = [
     command
     for page in PAGES
-    if page.stem not in ("README", "tutorial")  # which are followed
+    if page not in FOLLOWED
     for _, _, text in blocks(page, "console")
     for command in re.findall(r"(?m)^\$ (.+)$", text)
     if not command.startswith(("docker ", "gitopsc lock"))  # test_images.py, test_pin.py
@@ -258,6 +318,110 @@ def test_commands_in_sentences_run(words: str, tmp_path: Path) -> None:
     )
     assert done.returncode in (0, 1), done.stderr
     assert "usage:" not in done.stderr
+
+
+OTHER_TOOLS = {
+    "curl ": ("tests/test_documentation.py", "curl"),
+    "docker build -t": (".ci/images", "docker build"),
+    "docker buildx bake": (
+        ".ci/build_images.py",
+        "docker-bake.json",
+    ),  # without buildx, by the same
+    "git ": ("tests/test_documentation.py", '["git", '),
+    "kubectl ": ("tests/test_documentation.py", "def kubectl("),
+    "make benchmarks": ("tests/test_benchmarks.py", "import figures"),
+    "make demo": ("tests/test_documentation.py", "demo.sh"),
+    "make fuzz": ("Makefile", "tests/test_fuzz.py"),
+    "make ": (".ci/run", "{command}"),
+    "pip install": (".ci/installs", "pipx"),
+}
+"""The file that runs a command of another tool, and what it has of it."""
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name)
+def test_commands_of_other_tools_are_run_somewhere(path: Path) -> None:
+    text = path.read_text()
+    found = [] if path in FOLLOWED else shown_commands(path)
+    found += re.findall(r"`((?:curl|docker|git|kubectl|make|pip) [^`]+)`", text)
+    for command in found:
+        place, words = next(
+            each for start, each in OTHER_TOOLS.items() if command.startswith(start)
+        )
+        assert words.format(command=command) in (ROOT / place).read_text(), command
+
+
+def shown_commands(path: Path) -> list[str]:
+    """Those of other tools in its blocks."""
+    shown = "".join(text for _, _, text in blocks(path, "console"))
+    return [each for each in re.findall(r"(?m)^\$ (.+)$", shown) if "gitopsc " not in each]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["README.md", "docs/argocd.md", "docs/flux.md"])
+def test_a_controller_is_pointed_at_it(page: str, tmp_path: Path) -> None:
+    """The settings of the page in the sample, and its `kubectl apply`, before a stand-in of a
+    cluster."""
+    sample = tmp_path / "sample"
+    shutil.copytree(ROOT / "sample-project", sample, ignore=shutil.ignore_patterns("deploy"))
+    subprocess.run(["git", "init", "-q", sample], check=True)
+    (settings,) = [text for _, _, text in blocks(ROOT / page, "yaml") if "controller:" in text]
+    if "project:" not in settings:
+        settings = f"{settings}project: world-cities\nregistry: registry.example.com/geo\n"
+        settings += "stores: {default: s3://world-cities-data}\n"
+    (sample / "gitopsc.yaml").write_text(settings)
+    assert main(["compile", str(sample)]) == 0
+    (command,) = re.findall(r"`(kubectl apply -f [^`]+)`", (ROOT / page).read_text())
+    with api_server(tmp_path) as (kubeconfig, objects):
+        kubectl(command, sample, kubeconfig)
+    kinds = {made["kind"] for made in objects.values()}
+    assert kinds == ({"Kustomization", "GitRepository"} if "flux" in page else {"Application"})
+    again = shlex.split(command)[-1]
+    assert [each["metadata"]["name"] for each in objects.values()] == [
+        each["metadata"]["name"] for each in yaml.safe_load_all((sample / again).read_text())
+    ]
+
+
+@pytest.mark.slow
+def test_commands_of_kubectl(tmp_path: Path) -> None:
+    """Those of sentences, before the stand-in: a folder, Secrets, and a Job by hand."""
+    output = ROOT / "tests" / "cases" / "clock" / "out" / "deploy" / "manifests" / "staging"
+    (job,) = [path for path in output.glob("*.yaml") if "CronJob" in path.read_text()][:1]
+    name = yaml.safe_load(job.read_text())["metadata"]["name"]
+    with api_server(tmp_path) as (kubeconfig, objects):
+        kubectl(f"kubectl apply -k {output}", tmp_path, kubeconfig)
+        listed = yaml.safe_load((output / "kustomization.yaml").read_text())["resources"]
+        assert len(objects) >= len(listed)
+        for command, made in (
+            (f"job --from=cronjob/{name} by-hand", ("Job", "by-hand")),
+            (
+                "secret generic proj-secrets-world-cities --from-literal TOKEN=hush",
+                ("Secret", "proj-secrets-world-cities"),
+            ),
+            (
+                "secret docker-registry registry-login --docker-username=ada"
+                " --docker-password=hush --docker-server=registry.example.com",
+                ("Secret", "registry-login"),
+            ),
+        ):
+            words = f"kubectl create {command} --dry-run=client -o yaml"
+            shown = yaml.safe_load(kubectl(words, tmp_path, kubeconfig))
+            assert (shown["kind"], shown["metadata"]["name"]) == made
+
+
+def kubectl(command: str, folder: Path, kubeconfig: Path) -> str:
+    """What it prints. The stand-in has no schemas to validate by."""
+    program, *words = shlex.split(command)
+    words += ["--validate=false"]
+    done = subprocess.run(
+        [Path(sys.executable).parent / program, *words],
+        cwd=folder,
+        env={**os.environ, "KUBECONFIG": str(kubeconfig), "HOME": str(kubeconfig.parent)},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return done.stdout
 
 
 def test_kustomize_on_top(tmp_path: Path) -> None:
