@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import platform
 import re
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +26,8 @@ from test_runner import free_port, get
 
 pytestmark = pytest.mark.slow
 
-VERSION = f"PYTHON{sys.version_info[0]}_{sys.version_info[1]}"
+OWN = f"{sys.version_info[0]}.{sys.version_info[1]}"
+VERSION = f"PYTHON{OWN.replace('.', '_')}"
 
 SOURCE = """
 import os
@@ -473,6 +477,66 @@ def test_a_python_that_is_not_here(project: Path, monkeypatch: pytest.MonkeyPatc
     assert "is not on this machine" in err
     assert "hint: install Python" in err
     assert statuses(out) == {"one": "failed"}
+
+
+def other_python() -> tuple[str, Path] | None:
+    """The full version and the folder of a Python on this machine that is not the one of the tests,
+    with all of its standard library."""
+    homes = {Path(sys.base_prefix).parent, Path.home() / ".pyenv" / "versions"}
+    for program in sorted(each for home in homes for each in home.glob("*/bin/python3")):
+        words = [program, "-c", "import ssl, sys; print(sys.version.split()[0], sys.base_prefix)"]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        version, _, folder = done.stdout.strip().partition(" ")
+        minor = version.rpartition(".")[0]
+        if done.returncode == 0 and minor in {"3.10", "3.11", "3.12", "3.13"} - {OWN}:
+            return version, Path(folder)
+    return None
+
+
+def test_uv_brings_another_python(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From an archive as its builds are, of a Python that lies here, by an index of its own."""
+    found = other_python()
+    if found is None:
+        pytest.skip("there is only one Python to pack")
+    version, home = found
+    major, minor, patch = version.split(".")
+    library = f"lib/python{major}.{minor}"
+    left_out = re.compile(rf"/({library}/(test|site-packages|config-)|.*__pycache__)")
+
+    def packed(entry: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        return None if left_out.search(entry.name) else entry
+
+    archive = tmp_path / "python.tar.gz"
+    with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
+        for path in (f"bin/python{major}.{minor}", library, f"include/python{major}.{minor}"):
+            tar.add(home / path, f"python/{path}", filter=packed)
+        for shared in (home / "lib").glob("libpython*"):
+            tar.add(shared, f"python/lib/{shared.name}")
+        link = tarfile.TarInfo("python/bin/python3")
+        link.type, link.linkname = tarfile.SYMTYPE, f"python{major}.{minor}"
+        tar.addfile(link)
+    arch = {"x86_64": "x86_64", "aarch64": "aarch64", "arm64": "aarch64"}[platform.machine()]
+    system, libc = ("darwin", "none") if sys.platform == "darwin" else ("linux", "gnu")
+    build = {
+        "name": "cpython",
+        "arch": {"family": arch, "variant": None},
+        **{"os": system, "libc": libc, "prerelease": "", "variant": None, "build": "20260101"},
+        **{"major": int(major), "minor": int(minor), "patch": int(patch)},
+        **{"url": archive.as_uri(), "sha256": hashlib.sha256(archive.read_bytes()).hexdigest()},
+    }
+    index = tmp_path / "downloads.json"
+    index.write_text(json.dumps({f"cpython-{version}-{system}-{arch}-{libc}": build}))
+    other = f"PYTHON{major}_{minor}"
+    (project / "all.yaml").write_text((project / "all.yaml").read_text().replace(VERSION, other))
+    monkeypatch.setenv("UV_PYTHON_DOWNLOADS_JSON_URL", str(index))
+    monkeypatch.setenv("UV_PYTHON_PREFERENCE", "only-managed")
+    monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(tmp_path / "pythons"))
+    out, err = run("one", str(project))
+    assert statuses(out) == {"one": "done"}
+    assert f"making an environment: Python {major}.{minor}" in err
+    assert len(list((tmp_path / "pythons").glob(f"cpython-{version}-*"))) == 1
 
 
 def test_without_uv(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
