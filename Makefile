@@ -42,20 +42,20 @@ checkov: .venv/checkov/run  ## a policy checker over all output; tests/checkov.y
 	.venv/checkov/bin/checkov --config-file tests/checkov.yaml
 
 page: .venv/page  ## the lineage page in a browser: Chromium, or the one that GITOPSC_CHROMIUM names
-	GITOPSC_CHROMIUM="$${GITOPSC_CHROMIUM:-$$(command -v chromium || command -v google-chrome)}" $(BIN)/pytest -q tests/test_page.py
+	GITOPSC_CHROMIUM="$${GITOPSC_CHROMIUM:-$$(command -v chromium || command -v google-chrome)}" $(BIN)/pytest -q tests/test_report_page.py
 
 editors: .venv/dev  ## the settings of docs/editors.md in Emacs, where it is, with eglot and yaml-mode
 	$(BIN)/pytest -q tests/test_language_server.py -k emacs
 
 pictures: .venv/page  ## docs/pictures, out of what the tests of the page draw, and what a terminal shows
 	$(BIN)/python docs/terminal_picture.py
-	GITOPSC_PICTURES=docs/pictures GITOPSC_CHROMIUM="$${GITOPSC_CHROMIUM:-$$(command -v chromium || command -v google-chrome)}" $(BIN)/pytest -q tests/test_page.py
+	GITOPSC_PICTURES=docs/pictures GITOPSC_CHROMIUM="$${GITOPSC_CHROMIUM:-$$(command -v chromium || command -v google-chrome)}" $(BIN)/pytest -q tests/test_report_page.py
 
 docs: .venv/docs/run  ## the documentation as a site with search, in .venv/site
 	NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs build --strict --quiet
 
 sdk: .venv/dev .venv/sdk/run  ## the platform's real SDK beside the runner's stand-in of it
-	GITOPSC_SDK=.venv/sdk/bin/python $(BIN)/pytest -q tests/test_sdk_beside.py
+	GITOPSC_SDK=.venv/sdk/bin/python $(BIN)/pytest -q tests/test_runner_sdk_beside.py
 
 installs: .venv/dev  ## the wheel and the source distribution, by uv and by pipx
 	.ci/installs

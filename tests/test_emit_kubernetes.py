@@ -36,7 +36,7 @@ CONTAINERS = [
     if CASES / "containers" in path.parents and path.stem != "index" and path not in CLAIMS
 ]
 ARGO = ("CronWorkflow", "Workflow")
-"""Which have models of their own: `test_argo_workflows.py`."""
+"""Which have models of their own: `test_emit_argo_workflows.py`."""
 
 WORKFLOWS = [path for path in WRITTEN if f"kind: {ARGO[1]}" in path.read_text()]
 WORKFLOWS += [path for path in WRITTEN if f"kind: {ARGO[0]}" in path.read_text()]

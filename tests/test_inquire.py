@@ -16,7 +16,7 @@ import pytest
 from conftest import ROOT
 from gitopsc.model.inquiry import Done, RunReport, StoredOutput
 from gitopsc.report.status import render_status, size_of
-from test_store import s3
+from test_runner_store import s3
 
 pytestmark = pytest.mark.slow
 

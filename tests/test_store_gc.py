@@ -22,7 +22,7 @@ from gitopsc.adapters.history import wanted_commits
 from gitopsc.commands.store import _committed, _needs
 from gitopsc_runner.settings import StoreAddress
 from gitopsc_runner.store import Entity, Record, Store
-from test_store import s3
+from test_runner_store import s3
 
 pytestmark = pytest.mark.slow
 

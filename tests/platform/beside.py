@@ -1,4 +1,4 @@
-"""The calls of tests/test_sdk.py, made by the platform's real SDK: `beside.py FOLDER`.
+"""The calls of tests/test_runner_sdk.py, made by the platform's real SDK: `beside.py FOLDER`.
 
 FOLDER has `main.py`, whose `make` makes data and whose `every_here` makes all calls. Where the
 server and the store are is in the environment, as the SDK wants it. Runs are the SDK's local ones.

@@ -1,7 +1,8 @@
 """As much of the platform's server as its SDK needs: entities in memory, over HTTP.
 
 `python core.py` prints its port and serves until it is stopped. It is for comparing the real SDK
-with the runner's stand-in (tests/test_sdk_beside.py), and keeps what it is given: nothing is run.
+with the runner's stand-in (tests/test_runner_sdk_beside.py), and keeps what it is given: nothing
+is run.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from test_runner import get, serving
-from test_store import Runs
+from test_runner_store import Runs
 
 MODEL = "store://demo/model/model/m"
 ARTIFACT = "store://demo/artifact/artifact/a"

@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 from conftest import ROOT
-from test_sdk import CALLS, source_of_calls
+from test_runner_sdk import CALLS, source_of_calls
 
 SDK = os.environ.get("GITOPSC_SDK", "")
 PLATFORM = ROOT / "tests" / "platform"
