@@ -49,6 +49,7 @@ from gitopsc.model.lock import (
     files_digest,
 )
 from gitopsc.model.remote import Access, NotRemote, Remote, https_host, is_remote, remote_of
+from gitopsc.model.runtime import has_runner
 from gitopsc.model.source import MOST_BYTES, FunctionFile, Span, is_source, path_fault
 
 Problems = list[Diagnostic]
@@ -156,7 +157,7 @@ def _built(project: Project) -> Iterator[tuple[str, FunctionDescriptor]]:
     """Functions that get an image, with their keys in the lock."""
     keys = project.lock_keys()
     for descriptor in project.entities.functions:
-        is_built = descriptor.kind != "container" and descriptor.spec.image is None
+        is_built = has_runner(descriptor.kind) and descriptor.spec.image is None
         if descriptor.valid and is_built:
             yield keys[descriptor.name, descriptor.id], descriptor
 

@@ -29,6 +29,7 @@ from gitopsc.model.files import LOCK_FILE, SETTINGS_FILE
 from gitopsc.model.names import cleaned
 from gitopsc.model.reference import FunctionKey, StoreKey, TaskKey
 from gitopsc.model.remote import is_remote
+from gitopsc.model.runtime import has_runner
 from gitopsc.model.source import FunctionFile, Tree
 
 _DROPPED_KEYS = ("cron",)
@@ -138,7 +139,7 @@ def _function(counts: _Counts, descriptor: Descriptor) -> tuple[str, FunctionFil
         if descriptor.spec.requirements:
             spec["requirements"] = [*descriptor.spec.requirements]  # of a file, what is in it
     many = counts.versions[descriptor.name] > 1
-    if descriptor.kind == "container":
+    if not has_runner(descriptor.kind):
         spec = {key: value for key, value in spec.items() if key not in ("base_image", "source")}
         return _rendered(descriptor.kind, descriptor, spec, with_id=many, with_age=many), None
     source = {key: value for key, value in spec["source"].items() if key != "lang"}
@@ -151,7 +152,7 @@ def _function(counts: _Counts, descriptor: Descriptor) -> tuple[str, FunctionFil
         file = FunctionFile(path, content)
         source = {"source": path, **source}
     spec["source"] = source
-    return _rendered("python", descriptor, spec, with_id=many, with_age=many), file
+    return _rendered(descriptor.kind, descriptor, spec, with_id=many, with_age=many), file
 
 
 def _local_files(
@@ -159,7 +160,7 @@ def _local_files(
 ) -> Iterator[FunctionFile]:
     """What a source in the project is: where it was, or beside its descriptor, as it was found. Of
     a Dockerfile, its folder."""
-    is_container = descriptor.kind == "container"
+    is_container = not has_runner(descriptor.kind)
     spec = descriptor.written
     written = spec.get("dockerfile") if is_container else spec["source"].get("source")
     if written is None or is_remote(written):

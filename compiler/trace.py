@@ -20,7 +20,6 @@ from gitopsc.model.descriptor import (
     Descriptor,
     Project,
     RunDescriptor,
-    action_of,
 )
 from gitopsc.model.footprint import Footprint, Trace
 from gitopsc.model.memo import step_key
@@ -28,6 +27,7 @@ from gitopsc.model.names import cleaned
 from gitopsc.model.program import DataUse, Function, Program, Run
 from gitopsc.model.reference import FunctionKey, StoreKey
 from gitopsc.model.resolution import Resolution
+from gitopsc.model.runtime import action_of
 from gitopsc.model.store import LOCAL_SCHEMES, scheme_of
 
 LEAST_FILES = 400

@@ -10,9 +10,10 @@ from gitopsc.adapters.schema import schema_at
 from gitopsc.assist.cursor import Cursor
 from gitopsc.model.assistance import Suggestion
 from gitopsc.model.compilation import Compilation
-from gitopsc.model.descriptor import COMPILED_KINDS, runtime_of
+from gitopsc.model.descriptor import COMPILED_KINDS
 from gitopsc.model.files import SETTINGS_FILE
 from gitopsc.model.program import INJECTED_ARGUMENTS, Function, Program
+from gitopsc.model.runtime import runtime_of
 
 _TOP = ("kind", "name", "spec", "metadata")
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from gitopsc.link import sentences
 from gitopsc.link.drafts import Draft
 from gitopsc.link.symbols import TYPES_OF_DATA, Symbols, age
-from gitopsc.model.descriptor import DataDescriptor, action_of
+from gitopsc.model.descriptor import DataDescriptor
 from gitopsc.model.diagnostic import Diagnostic, did_you_mean
 from gitopsc.model.program import (
     CODE,
@@ -21,6 +21,7 @@ from gitopsc.model.program import (
     output_names,
 )
 from gitopsc.model.reference import StoreKey
+from gitopsc.model.runtime import action_of
 
 _SCHEME = "store://"
 _ONE_OFF = 0.85

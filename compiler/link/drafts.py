@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from gitopsc.link import sentences
 from gitopsc.link.symbols import FunctionFound, Symbols, find_function, version_of
-from gitopsc.model.descriptor import RunDescriptor, action_of, runtime_of
+from gitopsc.model.descriptor import RunDescriptor
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.program import Action, FunctionVersion, Merged, Reference
 from gitopsc.model.reference import TaskKey
+from gitopsc.model.runtime import action_of, runtime_of
 
 _ACTIONS: Mapping[str, Action | None] = {
     "build": None,

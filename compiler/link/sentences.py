@@ -11,7 +11,6 @@ from gitopsc.model.descriptor import (
     Override,
     RunDescriptor,
     TriggerDescriptor,
-    action_of,
 )
 from gitopsc.model.diagnostic import (
     BAD_REFERENCE,
@@ -63,6 +62,7 @@ from gitopsc.model.program import (
     Signature,
 )
 from gitopsc.model.reference import StoreKey
+from gitopsc.model.runtime import action_of
 from gitopsc.model.source import Span
 
 Place = tuple[Descriptor, str]

@@ -17,11 +17,11 @@ from gitopsc.model.descriptor import (
     Project,
     RunDescriptor,
     TriggerDescriptor,
-    runtime_of,
 )
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.program import FunctionVersion
 from gitopsc.model.reference import FunctionKey, StoreKey
+from gitopsc.model.runtime import runtime_of
 
 TYPES_OF_DATA = frozenset(DATA_TYPES.values())
 

@@ -33,6 +33,7 @@ from gitopsc.model.descriptor import SIDECAR_IMAGE, FunctionDescriptor, Project
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.memo import Memo
 from gitopsc.model.program import Function, FunctionVersion
+from gitopsc.model.runtime import has_runner
 from gitopsc.model.source import Tree
 
 __all__ = ("load",)
@@ -54,7 +55,7 @@ def load(
     )
     ordered = sorted(project.entities.functions, key=lambda each: (each.name, each.id or ""))
     written = [
-        (each, find_source(sources, each) if each.kind != "container" else None)
+        (each, find_source(sources, each) if has_runner(each.kind) else None)
         for each in ordered
         if each.valid
     ]

@@ -14,6 +14,7 @@ from gitopsc.model.lock import BasePin, FunctionPin, Lock
 from gitopsc.model.patch import Patch
 from gitopsc.model.pod import Network, Pod
 from gitopsc.model.policy import Policies
+from gitopsc.model.runtime import RUNTIMES, action_of, has_runner
 from gitopsc.model.scheduling import Scheduling
 from gitopsc.model.source import Span
 from gitopsc.model.specification import (
@@ -38,14 +39,9 @@ DATA_TYPES: Mapping[str, str] = {
 }
 """Kind of a data entity -> its type in `store://<project>/<type>/<kind>/<name>`."""
 
-FUNCTION_KINDS = frozenset(("container", "python"))
-"""Each is a runtime."""
-
+FUNCTION_KINDS = frozenset(RUNTIMES)
 TASK_KINDS = frozenset(
-    (
-        *("container+deploy", "container+job", "container+serve"),
-        *("python+build", "python+job", "python+serve"),
-    )
+    f"{name}+{action}" for name, runtime in RUNTIMES.items() for action in runtime.actions
 )
 RUN_KINDS = frozenset((*(f"{kind}:run" for kind in TASK_KINDS), "python+run"))
 TRIGGER_KINDS = frozenset(("lifecycle", "scheduler"))
@@ -240,16 +236,6 @@ class FunctionDescriptor(Descriptor):
 
 def _with_version(image: str, version: str) -> str:
     return image.replace("{version}", version)
-
-
-def runtime_of(kind: str) -> str:
-    """Of a function, a task or a run, by its kind."""
-    return kind.partition("+")[0]
-
-
-def action_of(kind: str) -> str:
-    """Of a task or a run, by its kind."""
-    return kind.partition("+")[2].removesuffix(":run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -526,11 +512,11 @@ class Project:
         """The place of the first data of a container, which has the runner beside it; None where no
         container has any."""
         entities = self.entities
-        containers = {each.name for each in entities.functions if each.kind == "container"}
+        containers = {each.name for each in entities.functions if not has_runner(each.kind)}
         for run in (*entities.runs, *(each.run for each in entities.triggers if each.run)):
             # A trigger does not say of which runtime its function is.
             function = (run.spec.function or "").rpartition("/")[2].partition(":")[0]
-            is_container = runtime_of(run.kind) == "container" or function in containers
+            is_container = not has_runner(run.kind) or function in containers
             has_data = run.spec.inputs or run.spec.outputs
             if run.valid and is_container and has_data and action_of(run.kind) == "job":
                 return run.key_span("spec", "inputs" if run.spec.inputs else "outputs")

@@ -14,13 +14,13 @@ from gitopsc.model.descriptor import (
     Override,
     Project,
     RunDescriptor,
-    action_of,
 )
 from gitopsc.model.files import LOCK_FILE, SETTINGS_FILE
 from gitopsc.model.lock import RequirementsPin, SourcePin
 from gitopsc.model.names import cleaned
 from gitopsc.model.reference import StoreKey
 from gitopsc.model.remote import Remote
+from gitopsc.model.runtime import action_of, has_runner
 from gitopsc.model.source import FunctionFile, Span
 from gitopsc.model.specification import RunSpec
 
@@ -160,7 +160,7 @@ class Function:
     @property
     def is_container(self) -> bool:
         """Whether an image is all that is known of it."""
-        return self.descriptor.kind == "container"
+        return not has_runner(self.descriptor.kind)
 
     @property
     def base(self) -> str:

@@ -24,11 +24,11 @@ from gitopsc.model.descriptor import (
     Project,
     RunDescriptor,
     TriggerDescriptor,
-    action_of,
 )
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.names import RUN_NAME_LIMIT, cleaned
 from gitopsc.model.reference import TaskKey
+from gitopsc.model.runtime import action_of
 from gitopsc.model.source import Tree
 from gitopsc.model.specification import DataSpec, FunctionSpec, RunSpec, TriggerSpec
 from gitopsc.normalize import sentences

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from operator import attrgetter
 
@@ -15,15 +15,12 @@ from gitopsc.model.descriptor import (
     Descriptor,
     FunctionDescriptor,
     Project,
-    runtime_of,
 )
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.reference import FunctionKey
+from gitopsc.model.runtime import RUNTIMES, runtime_of
 from gitopsc.model.source import Span, Tree, Unreadable
 from gitopsc.normalize import sentences
-
-_WHOLE: Mapping[str, set[str]] = {"container": {"image"}, "python": {"source", "python_version"}}
-"""Keys of a function without which it is none."""
 
 
 def with_listed(
@@ -72,7 +69,7 @@ def merged_functions(descriptors: Sequence[Descriptor]) -> Iterator[Descriptor]:
     for run in sorted(runs, key=attrgetter("name")):
         key = FunctionKey.parse(run.written.get("function", ""))
         runtime = runtime_of(run.kind)
-        is_whole = _WHOLE[runtime] <= run.written.keys()
+        is_whole = RUNTIMES[runtime].whole <= run.written.keys()
         if key is None or not is_whole or (key.name, key.id) in known:
             continue
         if key.name in (names if key.id is None else unversioned):

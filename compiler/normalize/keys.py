@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gitopsc.model.descriptor import TRIGGER_KINDS, Descriptor, action_of, runtime_of
+from gitopsc.model.descriptor import TRIGGER_KINDS, Descriptor
 from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.runtime import action_of, has_runner
 from gitopsc.model.source import Span
 from gitopsc.model.specification import ACTIONS_OF, KEYS_OF_CONTAINERS, KEYS_OF_JOBS
 from gitopsc.normalize import sentences
@@ -38,7 +39,7 @@ def without_strangers(descriptor: Descriptor, problems: list[Diagnostic]) -> Des
         if action != "job" and key in (descriptor.written.get("gitops") or {}):
             span = descriptor.key_span("spec", "gitops", key)
             problems.append(sentences.unread_key(key, what, span))
-    if runtime_of(descriptor.kind) == "python" and not is_trigger:
+    if has_runner(descriptor.kind) and not is_trigger:
         strange += KEYS_OF_CONTAINERS  # which schemas have told of
     spec = {key: value for key, value in descriptor.written.items() if key not in strange}
     return replace(descriptor, written=spec)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gitopsc.model.descriptor import Descriptor, runtime_of
+from gitopsc.model.descriptor import Descriptor
 from gitopsc.model.diagnostic import (
     BAD_REQUIREMENT,
     COMPLETED_RUN,
@@ -22,6 +22,7 @@ from gitopsc.model.diagnostic import (
     Label,
 )
 from gitopsc.model.fix import Fix
+from gitopsc.model.runtime import runtime_of
 from gitopsc.model.schedule import Cron, NotCron, platforms_form
 from gitopsc.model.source import Span
 

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from gitopsc.model.descriptor import OTHER_RUNTIMES, Descriptor, action_of
+from gitopsc.model.descriptor import OTHER_RUNTIMES, Descriptor
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.reference import TaskKey
+from gitopsc.model.runtime import RUNTIMES, action_of
 from gitopsc.normalize import sentences
 
 _MUSTACHE = "{{"
+_SCHEME = re.compile(r"(\w+)[+:]")
+"""The runtime that the key of a function or a task begins with."""
 
 
 def other_runtime(trigger: Descriptor) -> str | None:
@@ -63,11 +66,12 @@ def _started(trigger: Descriptor) -> Descriptor:
     """The job of a trigger: what its template says, and the function and task that it names."""
     spec = dict(trigger.written)
     template = spec.pop("template", None) or {}
-    named = (str(spec.get(key, "")) for key in ("task", "function"))
-    is_container = any(each.startswith(("container+", "container:")) for each in named)
+    keys = (str(spec.get(key, "")) for key in ("task", "function"))
+    named = (each[1] for each in map(_SCHEME.match, keys) if each is not None)
+    runtime = next((each for each in named if each in RUNTIMES), "python")
     return replace(
         trigger,
-        kind="container+job:run" if is_container else "python+job:run",
+        kind=f"{runtime}+job:run",
         written={**template, **spec},
         homes=(("spec",), ("spec", "template")),
     )
