@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from gitopsc.model.runtime import RUNTIMES
+
+_RUNTIME = "|".join(sorted(RUNTIMES))
 _STORE_KEY = re.compile(r"store://([^/\s]+)/([^/\s]+)/([^/\s]+)/([^:/\s]+)(?::([^/\s]+))?")
-_FUNCTION_KEY = re.compile(r"(?:container|python)://([^/\s]+)/([^:/\s]+)(?::([^/\s]+))?")
-_TASK_KEY = re.compile(r"((?:container|python)\+[a-z]+)://([^/\s]+)/([^:/\s]+)")
+_FUNCTION_KEY = re.compile(rf"(?:{_RUNTIME})://([^/\s]+)/([^:/\s]+)(?::([^/\s]+))?")
+_TASK_KEY = re.compile(rf"((?:{_RUNTIME})\+[a-z]+)://([^/\s]+)/([^:/\s]+)")
 
 
 class StoreKey(NamedTuple):
