@@ -15,6 +15,7 @@ from io import StringIO
 from pathlib import Path
 from threading import Event
 from typing import Any
+from unittest.mock import patch
 
 import yaml
 from conftest import tree_of
@@ -117,7 +118,8 @@ class World:
             was, live.state = live.state, "running"
             return was != "running"
         try:
-            run_job(attempt, source)
+            with patch.dict(os.environ):  # which a job names itself in
+                run_job(attempt, source)
         except Waiting:
             return False
         except RuntimeError:
