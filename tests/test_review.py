@@ -496,5 +496,6 @@ def test_init_writes_what_a_controller_reads(
         schema = ROOT / "tests" / "vendor" / "custom-resources" / f"{each['kind']}.json"
         Draft202012Validator(json.loads(schema.read_text())).validate(each)
     capsys.readouterr()
-    assert main(["init", "--controller", kind, str(project)]) == 1
+    assert main(["init", "--controller", kind, "--ci", "github", str(project)]) == 1
     assert f"write `controller: {{{kind}: " in capsys.readouterr().err
+    assert (tmp_path / ".github" / "workflows" / "gitopsc.yml").exists(), "what else was asked for"

@@ -126,15 +126,16 @@ def run(arguments: argparse.Namespace) -> int:
         top = Path(clone.root) if clone is not None else root
         wants_parts = arguments.git or arguments.ci or arguments.controller
         is_notebook = arguments.from_notebook is not None
+        status = left = 0
         if wants_parts and not is_notebook and _has_project(root, clone):
-            status = _no_controller(arguments.controller, _branch(arguments))
+            left = _no_controller(arguments.controller, _branch(arguments))
         else:
             status = _begin(arguments, root, clone, top)
         if not status and arguments.ci:
             status = _write_ci(arguments.ci, top)
         if not status and arguments.git and clone is not None:
             _set_up_git(clone)
-        return status
+        return status or left
     except Interrupted:
         print("gitopsc: nothing was written", file=sys.stderr)
     except (GitRefused, NotSetUp) as error:
@@ -208,7 +209,7 @@ def _unwritten(error: OSError) -> str:
 
 
 def _no_controller(kind: str | None, branch: str) -> int:
-    """Settings that are there are a person's."""
+    """Settings that are there are a person's; 1 where something is left to write."""
     if kind is not None:
         text = "repo: <URL>" if kind == "argocd" else "source: <GitRepository>"
         more = f", revision: {branch}" if branch else ""
