@@ -10,6 +10,8 @@ WRONG = {
         4,
         "a `:` is missing after this `def`",
     ),
+    "@h\n@k(outputs=['a'])\ndef f(a)\n    return a\n": (3, "a `:` is missing after this `def`"),
+    "@h\nasync def f(a)\n    return a\n": (2, "a `:` is missing after this `def`"),
     "def f(a):\n    if a\n        return 1\n    return 2\n": (
         2,
         "a `:` is missing after this `if`",

@@ -306,8 +306,9 @@ def _refuse_errors(text: bytes, root: Node) -> None:
         while inner := next((each for each in node.children if _is_broken(each)), None):
             node = inner
         words = f"`{node.type}` is missing" if node.is_missing else "invalid syntax"
-        if node.is_error and _lacks_colon(node):
-            words = f"a `:` is missing after this `{node.children[0].type}`"
+        if node.is_error and (word := _without_colon(node)) is not None:
+            node = word
+            words = f"a `:` is missing after this `{word.type}`"
         raise NotPython(words, *_place(text, node))
 
 
@@ -315,10 +316,11 @@ def _is_broken(node: Node) -> bool:
     return bool(node.has_error or node.is_error or node.is_missing)
 
 
-def _lacks_colon(node: Node) -> bool:
-    """Of a statement that has a block."""
-    types = [each.type for each in node.children]
-    return bool(types) and types[0] in _WITH_BLOCKS and ":" not in types
+def _without_colon(node: Node) -> Node | None:
+    """The first word of a statement that has a block, which decorators may be before."""
+    parts = [each for each in node.children if each.type not in ("async", "decorator")]
+    is_open = bool(parts) and parts[0].type in _WITH_BLOCKS
+    return parts[0] if is_open and all(each.type != ":" for each in parts) else None
 
 
 _WITH_BLOCKS = (
