@@ -16,12 +16,13 @@ say "A repository of functions and runs, compiled:"
 step compile
 git add . && git -c user.name=demo -c user.email=demo@example.com commit --quiet --message sample
 say "Somebody changes one line: a newer pandas in functions/cities.yaml."
-sed -i.bak 's/pandas==2.2.3]/pandas==2.3.1]/' functions/cities.yaml && rm functions/cities.yaml.bak
+sed -i.bak '9s/pandas==2.2.3]/pandas==2.3.1]/' functions/cities.yaml && rm functions/cities.yaml.bak
 git --no-pager diff --unified=0 | grep '^[+-] '
 step diff
 say "The same on this machine: the jobs, and then the service that reads what they made."
 step run --select +summarise-countries
+printf '\n\033[1m$ gitopsc run cities-api --port 8321 &\033[0m\n'
 "$gitopsc" run cities-api --port 8321 > /dev/null 2>&1 &
 serving=$!
 for _ in $(seq 100); do answer=$(curl --silent 'localhost:8321/?country=IT') && break || sleep 0.2; done
-printf '\n\033[1m$ curl "localhost:8321/?country=IT"\033[0m\n%.200s ...\n' "$answer"
+printf '\033[1m$ curl "localhost:8321/?country=IT"\033[0m\n%s\n' "$answer"

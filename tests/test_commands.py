@@ -129,7 +129,13 @@ def test_schemas_are_written_for_editors(
 
 
 @pytest.mark.parametrize(
-    ("folder", "name"), [("cities", "cities"), ("My Cities_2", "my-cities-2"), ("é", "my-project")]
+    ("folder", "name"),
+    [
+        ("cities", "cities"),
+        ("My Cities_2", "my-cities-2"),
+        ("é", "my-project"),
+        *((name, name) for name in ("2024", "1-a", "0x1", "true", "on")),
+    ],
 )
 def test_a_new_project_compiles_at_once(
     tmp_path: Path, folder: str, name: str, capsys: pytest.CaptureFixture[str]
@@ -140,6 +146,9 @@ def test_a_new_project_compiles_at_once(
     stores = {"default": f"s3://{name}-data"}
     settings = yaml.safe_load((place / "gitopsc.yaml").read_text())
     assert settings == {"project": name, "stores": stores}
+    _, count = yaml.safe_load_all((place / "runs" / "hello.yaml").read_text())
+    made = f"store://{name}/artifact/artifact/greeting"
+    assert count["spec"]["inputs"] == {"greeting": made}
     assert main(["compile", str(place)]) == 0
     for run in ("hello-world", "count"):
         assert (place / "deploy" / "manifests" / "default" / f"{run}.yaml").is_file()

@@ -7,6 +7,7 @@ import argparse
 import itertools
 import json
 import os
+import pickle
 import re
 import shlex
 import shutil
@@ -16,6 +17,8 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from urllib.request import urlopen
 
 import pytest
@@ -25,6 +28,7 @@ from conftest import ROOT, tree_of
 from gitopsc.adapters.schema import violations
 from gitopsc.cli import COMMANDS, main, parser
 from gitopsc.pipeline import compile_tree
+from test_runner_store import Runs
 
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
@@ -185,6 +189,33 @@ def test_a_page_to_follow(path: Path, tmp_path: Path) -> None:
     assert reader.typed >= 4
 
 
+NO_NETWORK = """\
+import pandas
+pandas.read_csv = lambda url: pandas.DataFrame({"from": [url, url]})
+"""
+
+
+@pytest.mark.slow
+def test_handlers_of_a_page_run(tmp_path: Path) -> None:
+    """The jobs by the runner, without the network that the page speaks of; the service by hand."""
+    jobs, service = [text for _, _, text in blocks(ROOT / "docs" / "handlers.md", "python")]
+    runs = Runs(tmp_path)
+    (tmp_path / "function" / "main.py").write_text(NO_NETWORK + jobs)
+    key = "store://demo/dataitem/table/cities"
+    runs("download", run="download", parameters={"country": "it"}, outputs={"cities": key})
+    read = {"cities": {"key": key, "producer": "download", "version": "1" * 64}}
+    assert '"output_0": 2' in runs("count", run="count", inputs=read, compute="2" * 64)
+    model = tmp_path / "model.pickle"
+    model.write_bytes(pickle.dumps({"Rome": 31}))
+    names: dict[str, Any] = {}
+    exec(service, names)
+    found = SimpleNamespace(as_file=lambda: str(model))
+    context = SimpleNamespace(project=SimpleNamespace(get_model=lambda _: found))
+    names["init"](context, "store://world-cities/model/model/forecast")
+    answer = names["serve"](context, SimpleNamespace(body={"city": "Rome"}))
+    assert answer == {"temperature": 31}
+
+
 @pytest.mark.slow
 def test_the_demo_is_short() -> None:
     """What `make demo` shows: the image, the change, what it does, the jobs and the service."""
@@ -333,6 +364,9 @@ OTHER_TOOLS = {
     "make demo": ("tests/test_documentation.py", "demo.sh"),
     "make fuzz": ("Makefile", "tests/test_fuzz.py"),
     "make ": (".ci/run", "{command}"),
+    "pip install .": (".ci/installs", "pipx"),
+    'pip install "gitopsc @ git+': ("tests/test_install.py", "git+file"),
+    'pip install "gitopsc[': (".ci/installs", "{command}"),
     "pip install": (".ci/installs", "pipx"),
 }
 """The file that runs a command of another tool, and what it has of it."""

@@ -220,17 +220,20 @@ def _no_controller(kind: str | None, branch: str) -> int:
 
 def _begin(arguments: argparse.Namespace, root: Path, clone: Clone | None, top: Path) -> int:
     """A new project; `top` is the clone's folder, where there is one."""
+    values = _values(arguments, root, clone)
     if arguments.from_notebook is not None:
-        status = _import(arguments, root, clone)
+        status = _import(arguments, root, values)
     else:
-        files = _files(_name(root), _values(arguments, root, clone))
-        status = _write_files(root, files, "project")
+        status = _write_files(root, _files(_name(root), values), "project")
     if not status or (arguments.from_notebook is not None and (root / SETTINGS_FILE).exists()):
         _write_beside(root, top, branch=_branch(arguments))
     if not status and arguments.from_notebook is None:
         where = "" if root == Path() else f" {root}"
         first, then = f"gitopsc run count{where} --upstream", f"gitopsc compile{where}"
         print(f"gitopsc: a new project; now try `{first}`, and `{then}`", file=sys.stderr)
+    if not status and values["controller"] and not values["repo"]:
+        told = f"{SETTINGS_FILE} has `controller:` as a comment, for lack of a URL of this repository"
+        print(f"gitopsc: {told}", file=sys.stderr)
     return status
 
 
@@ -260,9 +263,8 @@ def _write_beside(root: Path, top: Path, branch: str) -> None:
                 print("\n".join(lines), file=sys.stderr)
 
 
-def _import(arguments: argparse.Namespace, root: Path, clone: Clone | None) -> int:
+def _import(arguments: argparse.Namespace, root: Path, values: Mapping[str, str]) -> int:
     """What the notebook comes to, with settings and what editors and Git read, but no example."""
-    values = _values(arguments, root, clone)
 
     def around(project: str) -> dict[str, bytes]:
         files = _files(project, values)
