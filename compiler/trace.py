@@ -262,4 +262,5 @@ def _code_face(function: Function) -> object:
         (name, each[:-1], each.span and each.span.path)
         for name, each in sorted(function.signatures.items())
     )
-    return uses, [*signatures], function.is_unread, function.opened
+    secrets = [name for name, _ in function.secrets]
+    return uses, [*signatures], function.is_unread, function.opened, secrets

@@ -94,7 +94,8 @@ class DataCall(NamedTuple):
 class Body(NamedTuple):
     """What a function of a module calls, by names as they are written, and its data. `assigns` is a
     variable of the module that it gives another value, or changes. `asked` are the other methods of
-    the platform's project that it calls, and `opened` the arguments that have to be data."""
+    the platform's project that it calls, with what they name, and `opened` the arguments that have
+    to be data."""
 
     calls: tuple[str, ...]
     data: tuple[DataCall, ...]
@@ -479,7 +480,7 @@ def _body(text: bytes, node: Node, found: Mapping[str, list[Node]], assigns: str
                     call = call._replace(symbol=None)  # no variable of the module
             data.append(call)
         elif receiver in _PROJECTS:
-            asked.append(DataCall(method, None, None, None, *_place(text, each)))
+            asked.append(_data_call(text, method, each))
         elif receiver in arguments and method in _METHODS_OF_DATA:
             opened.add(receiver)
         elif receiver.replace(".", "").isidentifier() and receiver.split(".")[0] not in arguments:

@@ -232,7 +232,7 @@ def _begin(arguments: argparse.Namespace, root: Path, clone: Clone | None, top: 
         first, then = f"gitopsc run count{where} --upstream", f"gitopsc compile{where}"
         print(f"gitopsc: a new project; now try `{first}`, and `{then}`", file=sys.stderr)
     if not status and values["controller"] and not values["repo"]:
-        told = f"{SETTINGS_FILE} has `controller:` as a comment, for lack of a URL of this repository"
+        told = f"`controller` in {SETTINGS_FILE} is a comment: this repository has no `origin` yet"
         print(f"gitopsc: {told}", file=sys.stderr)
     return status
 

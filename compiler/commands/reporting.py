@@ -48,6 +48,7 @@ def printed(
 
         return render_junit([*diagnostics, *_stale(status, changes)]), last
     text = render_text(diagnostics, lines, colour=wants_colour())
+    text += "\n" if text else ""
     for change in changes:
         word = _STALE_WORDS[change.action] if status == "stale" else change.action
         text += f"{word:9} {printable(change.path)}\n"

@@ -37,6 +37,11 @@ def misfits(run: Run, init_key: str) -> Iterator[Diagnostic]:
         yield from _call_misfits(run, function.init, given)
     elif run.init_parameters:
         yield sentences.no_init(function, run.span(init_key))
+    if not function.descriptor.may_have_sdk:  # where a platform would be asked
+        named = {*(run.spec.secrets or ())}
+        for name, place in function.secrets:
+            if name not in named:
+                yield sentences.unnamed_secret(name, run, place)
 
 
 def _data_as_text(run: Run) -> Iterator[Diagnostic]:
@@ -73,9 +78,20 @@ def _is_never_made(run: Run, output: Output) -> bool:
         return False
     given = repr((run.parameters, run.init_parameters, run.spec.envs))
     return not any(
-        name in given or any(name.encode() in file.content for file in function.files)
+        name in given or any(_is_in_a_text(name, file.content) for file in function.files)
         for name in names
     )
+
+
+def _is_in_a_text(name: str, content: bytes) -> bool:
+    """Whether a quote is before it in its line, or it is in a text of several lines."""
+    word = re.escape(name.encode())
+    return re.search(rb"[\"'][^\"'\n]*" + word, content) is not None or any(
+        name.encode() in each[0] for each in _LONG_TEXT.finditer(content)
+    )
+
+
+_LONG_TEXT = re.compile(rb"(\"\"\"|''').*?\1", re.DOTALL)
 
 
 def _call_misfits(

@@ -45,6 +45,7 @@ from gitopsc.model.diagnostic import (
     UNKNOWN_VERSION,
     UNMADE_OUTPUT,
     UNMET_IMPORT,
+    UNNAMED_SECRET,
     UNUSED_TASK,
     Diagnostic,
     Label,
@@ -437,6 +438,14 @@ def unmade_output(output: Output, run: Run) -> Diagnostic:
     hint = f'write `@handler(outputs=["{output.name}"])` above `{handler}`, log it by that name,'
     hint += " or write `output_0` for the first that is returned"
     return Diagnostic(UNMADE_OUTPUT, message, run.merged.key_span("outputs", output.name), hint)
+
+
+def unnamed_secret(name: str, run: Run, place: Span) -> Diagnostic:
+    message = f"`{run.function.name}` asks for the secret `{name}`, and this run does not name it"
+    hint = f"write `secrets: [{name}]`; its value is in the project's Secret, or in the variable"
+    hint += f" `{name}` of a laptop"
+    label = (Label(place, "it is asked for here"),)
+    return Diagnostic(UNNAMED_SECRET, message, run.descriptor.name_span, hint, label)
 
 
 def no_such_argument(

@@ -157,6 +157,7 @@ def _function(
         data=code.data,
         init_assigns=code.init_assigns,
         opened=code.opened,
+        secrets=code.secrets,
         is_unread=handler.is_unread,
     )
     return function, [*problems, *found]

@@ -42,12 +42,14 @@ _OF_THE_PLATFORM = re.compile(
 class CodeUse(NamedTuple):
     """The data that a function's code names, sorted by place; a variable of a module that its init
     function changes; the methods of the project that it calls and the runner does not have, each
-    with its place; and the arguments of the handler that have to be data."""
+    with its place; the arguments of the handler that have to be data; and the names of secrets that
+    it asks for, each with its first place."""
 
     data: tuple[DataUse, ...]
     init_assigns: str | None
     not_covered: tuple[tuple[str, Span], ...] = ()
     opened: tuple[str, ...] = ()
+    secrets: tuple[tuple[str, Span], ...] = ()
 
 
 def read_code(modules: Modules, module: str, handler: str, init: str | None) -> CodeUse:
@@ -55,6 +57,7 @@ def read_code(modules: Modules, module: str, handler: str, init: str | None) -> 
     found: set[DataUse] = set()
     asked: set[tuple[str, Span]] = set()
     opened: tuple[str, ...] = ()
+    secrets: set[tuple[Span, str]] = set()
     roots = [handler, *([init] if init else [])]
     for path, function, body in reached_functions(modules, module, roots):
         opened = body.opened if (path, function) == (module, handler) else opened
@@ -63,21 +66,32 @@ def read_code(modules: Modules, module: str, handler: str, init: str | None) -> 
             for call in body.asked
             if _OF_THE_PLATFORM.fullmatch(call.method) and call.method not in COVERED
         }
+        secrets |= {
+            (_place(modules, path, call), name)
+            for call in body.asked
+            if call.method == "get_secret" and (name := _named(modules, path, call)) is not None
+        }
         uses = (_use(modules, path, call) for call in body.data)
         found |= {use for use in uses if use is not None}
     data = tuple(sorted(found, key=lambda use: (use.span, use.verb, use.name or "")))
     bodies = reached_functions(modules, module, [init]) if init else ()
     assigns = next((body.assigns for _, _, body in bodies if body.assigns), None)
     not_covered = tuple(sorted(asked, key=lambda each: (each[1], each[0])))
-    return CodeUse(data, assigns, not_covered, opened)
+    first = {name: span for span, name in sorted(secrets, reverse=True)}
+    return CodeUse(data, assigns, not_covered, opened, tuple(sorted(first.items())))
+
+
+def _named(modules: Modules, path: str, call: DataCall) -> str | None:
+    """What a call names, by a text or by a constant of a module."""
+    if call.name is None and call.symbol is not None:
+        return modules.constant(path, call.symbol)
+    return call.name
 
 
 def _use(modules: Modules, path: str, call: DataCall) -> DataUse | None:
     verb: Literal["makes", "reads"] = "reads" if call.method.startswith("get_") else "makes"
     type_, kind = _TYPES[call.method.rpartition("_")[2]]
-    name = call.name
-    if name is None and call.symbol is not None:
-        name = modules.constant(path, call.symbol)
+    name = _named(modules, path, call)
     key = StoreKey.parse(name) if name is not None else None
     if name is not None and "/" in name:
         if key is None or key.version is not None or verb == "makes":

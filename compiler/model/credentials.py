@@ -31,6 +31,7 @@ _NAMED = re.compile(
 _HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _ASSIGNED = re.compile(
     rf"(?i)((?<![\w.-])[\w.-]*?{_TELLING}(?:_?value)?[\"']?[ \t]*(?::|=)[ \t]*[\"']?)"
+    r"(?!(?:\w+\.)*get_secret\(|os\.getenv\(|os\.environ\b)"
     r"([^\s\"',}\]#`][^\s\"',}\]`]*)"
 )
 _CALLED = re.compile(

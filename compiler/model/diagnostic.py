@@ -275,6 +275,9 @@ UNASKED_SECRET = Code(
     _WARNING,
     "a Secret in the settings, under a name that nothing asks for",
 )
+UNNAMED_SECRET = Code(
+    "C445", "unnamed-secret", _WARNING, "a secret that code asks for and its run does not name"
+)
 UNKNOWN_VERSION = Code("C416", "unknown-version", _WARNING, "a version that no descriptor has")
 
 ONE_NAME = Code("C501", "one-name", _ERROR, "two names become one in the cluster or on disk")

@@ -122,7 +122,8 @@ class Function:
     `signatures` are those of the handler and the init function, where reading can tell them;
     `imports` the modules of others that it needs. `is_newest` says that no other version is the one
     that a bare name means. `data` is what its code names, `init_assigns` a variable of a module
-    that its init function changes, and `opened` are arguments of the handler that have to be data.
+    that its init function changes, and `opened` are arguments of the handler that have to be data;
+    `secrets` are names that it asks for, with their places.
     `dockerfile` is the name of a container's own in its folder, the `origin`. What `is_unread` has
     a handler in a file that is not valid Python, which may make anything.
     """
@@ -150,6 +151,7 @@ class Function:
     data: tuple[DataUse, ...] = ()
     init_assigns: str | None = None
     opened: tuple[str, ...] = ()
+    secrets: tuple[tuple[str, Span], ...] = ()
     dockerfile: str | None = None
     is_unread: bool = False
 
