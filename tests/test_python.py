@@ -16,13 +16,32 @@ WRONG = {
         2,
         "a `:` is missing after this `if`",
     ),
-    "import json\ndef f(a):\n    print('x'\n    return a\n": (3, "invalid syntax"),
-    "import json\n\ndef f(a):\n    x = [1, 2\n    y = 3\n    return x\n": (4, "invalid syntax"),
+    "import json\ndef f(a):\n    print('x'\n    return a\n": (3, "'(' was never closed"),
+    "import json\n\ndef f(a):\n    x = [1, 2\n    y = 3\n    return x\n": (
+        4,
+        "'[' was never closed",
+    ),
     "def f():\n    if 1:\n        pass\n    esle:\n        pass\n": (4, "invalid syntax"),
     "def f(a):\n      x = 1\n        y = 2\n      return x\n": (3, "unexpected indent"),
     "def f(a):\n    x = 1\n  return x\n": (3, "unexpected indent"),
     "def f(a):\n    for x in a:\n        y = x\n         \n      z = 2\n": (5, "unexpected indent"),
     "  x = 1\n": (1, "unexpected indent"),
+    "def f(a):\n    if a > 3\n        return 1\n": (2, "a `:` is missing after this `if`"),
+    "def f():\n    with open('x') as g\n        return g\n": (
+        2,
+        "a `:` is missing after this `with`",
+    ),
+    "def f(a, b:\n    with a:\n        pass\n": (1, "'(' was never closed"),
+    "x = 1\npassword = 'x' x\n": (2, "invalid syntax"),
+    "x = 'abc\ny = 2\n": (1, "unterminated string literal (detected at line 1)"),
+    "try:\n    pass\nexcept Exception, e:\n    pass\n": (
+        3,
+        "`except A, b` is Python 2: write `except A as b`, or `except (A, b)`",
+    ),
+    "x = 1\n<<<<<<< HEAD\ny = 2\n=======\ny = 3\n>>>>>>> other\n": (
+        2,
+        "conflict markers are left in it",
+    ),
 }
 
 
@@ -62,3 +81,14 @@ match 1:
 """
     compile(text, "x", "exec")
     outline(text.encode())
+
+
+@pytest.mark.parametrize("text", ['x = f"{"a"}"', "x = f'{a['b']}'", 'x = rf"""{f"""{1}"""}"""'])
+def test_the_quote_of_an_f_string_in_itself(text: str) -> None:
+    (newer,) = outline(text.encode()).newer
+    assert newer.version == "3.12"
+
+
+@pytest.mark.parametrize("text", ["x = f\"{a['b']}\"", 'x = f"""{"a"}"""', 'x = f"{a}" "b"'])
+def test_other_quotes_in_an_f_string(text: str) -> None:
+    assert outline(text.encode()).newer == ()

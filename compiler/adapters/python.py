@@ -208,6 +208,23 @@ def _newer(text: bytes, found: Mapping[str, Sequence[Node]]) -> Iterator[Newer]:
     for version, what in sorted(_NEWER.items(), reverse=True):
         for node in found.get(f"of_{version.replace('.', '_')}", ())[:1]:
             yield Newer(version, what, *_place(text, node))
+    for node in _reused_quotes(found):
+        yield Newer("3.12", "the quote of an f-string inside of it", *_place(text, node))
+        break
+
+
+def _reused_quotes(found: Mapping[str, Sequence[Node]]) -> Iterator[Node]:
+    """Texts in an f-string that begin as it does (PEP 701)."""
+    for node in found.get("interpolated", ()):
+        outer = _quote(node.parent)
+        for each in _within(node, found.get("string", ())):
+            if outer and _quote(each).startswith(outer):
+                yield each
+
+
+def _quote(node: Node | None) -> str:
+    start = node.children[0] if node is not None and node.children else None
+    return _text(start).lstrip("fFrRbBuU")
 
 
 def checked_tree(content: bytes) -> Node:
@@ -238,10 +255,12 @@ def _query() -> Query:
         [(import_statement) (import_from_statement) (future_import_statement)] @import
         (comment) @comment
         (string) @string
+        (interpolation) @interpolated
         (string_content) @content
         (call function: (identifier) @called)
         (attribute object: (identifier)) @attribute
         [(print_statement) (exec_statement)] @old
+        (except_clause value: (_) . "," @comma)
         (except_clause "*" @of_3_11)
         (type_alias_statement) @of_3_12
         (function_definition type_parameters: (_) @of_3_12)
@@ -306,11 +325,60 @@ def _refuse_errors(text: bytes, root: Node) -> None:
         # An error may hold all of a file; the one that is in it says where.
         while inner := next((each for each in node.children if _is_broken(each)), None):
             node = inner
-        words = f"`{node.type}` is missing" if node.is_missing else "invalid syntax"
-        if node.is_error and (word := _without_colon(node)) is not None:
-            node = word
+        said = _said_by_python(text, node.start_point.row + 1)
+        word = _without_colon(node) if node.is_error else None
+        if said is not None and (word is None or said[0] != _INVALID):
+            raise NotPython(*said)
+        if word is not None:
             words = f"a `:` is missing after this `{word.type}`"
+            raise NotPython(words, *_place(text, word))
+        words = f"`{node.type}` is missing" if node.is_missing else _INVALID
         raise NotPython(words, *_place(text, node))
+
+
+_INVALID = "invalid syntax"
+_CONFLICT = re.compile(rb"(?m)^(?:<{7}|>{7}) ")
+_LARGEST = 1_000_000
+"""Bytes of a text that Python itself is asked about."""
+
+_NEAR = 2
+"""Lines: what Python calls invalid syntax elsewhere may only be new to it."""
+
+_SAID = (
+    *("does not match", "expected", "indent", "Missing parentheses", "never closed", "unmatched"),
+    "unterminated",
+)
+"""Words of Python's that tell more than that something is invalid."""
+
+
+def _said_by_python(text: bytes, line: int) -> tuple[str, int, int] | None:
+    """The words and the place of the Python that runs this, for a text that the grammar refuses at
+    a line: it knows better what is missing, but not what is newer than itself."""
+    if conflict := _CONFLICT.search(text):
+        return "conflict markers are left in it", 1 + text[: conflict.start()].count(b"\n"), 1
+    import ast
+    import warnings
+
+    if len(text) > _LARGEST:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except SyntaxError as error:
+        words, there = error.msg, error.lineno or 0
+        is_telling = any(each in words for each in _SAID)
+        if not is_telling and abs(there - line) > _NEAR:
+            return None
+        if not is_telling:
+            words = _INVALID
+        missing = re.match(rb"\s*(?:async\s+)?(\w+)", text.split(b"\n")[there - 1])
+        if words == "expected ':'" and missing:
+            words = f"a `:` is missing after this `{missing[1].decode()}`"
+        return words[:1].lower() + words[1:], max(there, 1), max(error.offset or 1, 1)
+    except (MemoryError, RecursionError, ValueError):
+        return None
+    return None
 
 
 def _is_broken(node: Node) -> bool:
@@ -341,6 +409,9 @@ def _check(text: bytes, root: Node, found: Mapping[str, list[Node]]) -> None:
     for node in found.get("old", ()):
         word = node.type.partition("_")[0]
         raise NotPython(f"`{word}` is a function since Python 3", *_place(text, node))
+    for node in found.get("comma", ()):
+        words = "`except A, b` is Python 2: write `except A as b`, or `except (A, b)`"
+        raise NotPython(words, *_place(text, node))
     for node in found.get("block", ()):
         if node.named_child_count == 0:
             raise NotPython("an indented block is missing", *_place(text, node))
