@@ -80,18 +80,19 @@ def _front_end(
     *,
     fetches: bool | None = None,
     makes_lock: bool = False,
+    with_broken: bool = False,
     memo: Memo | None = None,
     scope: Scope | None = None,
 ) -> _Read:
     """`fetches` says whether builders fetch sources, whatever the settings say; a lock that is made
-    anew may be broken."""
+    anew may be broken, and `with_broken` any file."""
     documents, syntax = parse(tree, memo, scope and scope.files)
     projects, grammar = validate(tree, documents)
     faults = _unlocked(syntax) if makes_lock else syntax
     broken = {_owner(fault.span.path, projects) for fault in faults if has_errors([fault])}
     fronts = []
     for project in projects:
-        if project.prefix not in broken:
+        if with_broken or project.prefix not in broken:
             project, dialect = normalize(project, tree)
             if fetches is not None:
                 project = replace(project, fetches=fetches)
@@ -288,11 +289,12 @@ def lock_tree(
 
 
 def link_tree(
-    tree: Tree, *, fetches: bool | None = False
+    tree: Tree, *, fetches: bool | None = False, with_broken: bool = False
 ) -> tuple[tuple[Program, ...], tuple[Diagnostic, ...]]:
     """Programs as a laptop runs them: what a builder would fetch is here. With None for `fetches`,
-    the settings say who fetches."""
-    read = _front_end(tree, fetches=fetches)
+    the settings say who fetches. `with_broken` are those of which a file is unread: what it has is
+    unknown to the others."""
+    read = _front_end(tree, fetches=fetches, with_broken=with_broken)
     linked = [link(front.project, front.functions) for front in read.fronts]
     binding = [problem for _, problems in linked for problem in problems]
     return tuple(program for program, _ in linked), (*read.every_diagnostic, *binding)

@@ -95,6 +95,10 @@ CASES = {
         None,
     ),
     "data that is invalid": ("other.yaml", "spec: {}", "spec: 3", "makes", 1),
+    "a file that does not parse": ("other.yaml", "spec: {}", "spec: {", "makes", 0),
+    "such a file beside a reader": ("other.yaml", "spec: {}", "spec: {", "reads", 0),
+    "who makes what it reads, there": ("makes.yaml", "{function:", "[function:", "reads", 1),
+    "settings that do not parse": ("gitopsc.yaml", "stores: {", "stores: {{", "makes", 1),
     "a kind that is unknown": ("other.yaml", "python+job:run", "python+jub:run", "makes", 0),
 }
 
@@ -105,7 +109,7 @@ def test_what_stops_a_run(case: str) -> None:
     file, old, new, name, expected = CASES[case]
     assert old in PROJECT[file]
     tree = tree_of({**PROJECT, file: PROJECT[file].replace(old, new, 1)})
-    programs, problems = link_tree(tree)
+    programs, problems = link_tree(tree, with_broken=True)
     errors = [each for each in problems if has_errors([each])]
     assert errors
     (program,) = programs

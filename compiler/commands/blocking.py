@@ -6,7 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from gitopsc.model.descriptor import FUNCTION_KINDS, RUN_KINDS, Descriptor, Project
 from gitopsc.model.diagnostic import Diagnostic
+from gitopsc.model.files import LOCK_FILE, SETTINGS_FILE
 from gitopsc.model.program import Program, Run
+
+_UNREAD = "C2"
+"""The same of those about files that do not parse: what is needed is in others."""
 
 _WRITTEN = ("C1", "C2", "C3")
 """How codes begin that are about what is written, and not about what it comes to."""
@@ -31,7 +35,7 @@ def blocking(
         elif path.endswith(".py"):
             if path in files:
                 yield error
-        else:
+        elif not error.code.id.startswith(_UNREAD) or path.endswith((SETTINGS_FILE, LOCK_FILE)):
             owner = _owner(error, program.project)
             if owner is None or not _is_apart(error, owner, needed):
                 yield error

@@ -25,6 +25,10 @@ from gitopsc.pipeline import compile_tree, link_tree
 from gitopsc.report.text import render_counts, render_text
 
 
+_UNREAD = "C2"
+"""How the codes of files begin that do not parse."""
+
+
 class Refused(Exception):
     """What was asked for cannot be done; the message says why, and what to type instead."""
 
@@ -47,8 +51,10 @@ class Found:
         return tuple(each for each in self.errors if _owner(each, self.programs) == prefix)
 
     def report(self, errors: Sequence[Diagnostic], nothing: str) -> None:
-        """`nothing` says what was not done for them."""
-        _report(self.reading, self.reading.placed(errors), nothing)
+        """`nothing` says what was not done for them. Beside a file that is unread, what others do
+        not find may be in it."""
+        unread = [each for each in errors if each.code.id.startswith(_UNREAD)]
+        _report(self.reading, self.reading.placed(unread or errors), nothing)
 
     def leave_out(self) -> None:
         """Says which files have errors, where there are some."""
@@ -63,7 +69,7 @@ def found_in(reading: Reading, nothing: str) -> Found | None:
     if has_errors(reading.scanned):
         _report(reading, reading.scanned, nothing)
         return None
-    programs, problems = link_tree(reading.tree)
+    programs, problems = link_tree(reading.tree, with_broken=True)
     errors = in_order(each for each in problems if has_errors([each]))
     found = Found(reading, programs, tuple(errors))
     if programs:
