@@ -327,13 +327,14 @@ def _refuse_errors(text: bytes, root: Node) -> None:
             node = inner
         said = _said_by_python(text, node.start_point.row + 1)
         word = _without_colon(node) if node.is_error else None
-        if said is not None and (word is None or said[0] != _INVALID):
+        if said is not None and said[0] != _INVALID:
             raise NotPython(*said)
         if word is not None:
             words = f"a `:` is missing after this `{word.type}`"
             raise NotPython(words, *_place(text, word))
-        words = f"`{node.type}` is missing" if node.is_missing else _INVALID
-        raise NotPython(words, *_place(text, node))
+        if node.is_missing:
+            raise NotPython(f"`{node.type}` is missing", *_place(text, node))
+        raise NotPython(*(said or (_INVALID, *_place(text, node))))
 
 
 _INVALID = "invalid syntax"

@@ -483,11 +483,17 @@ def _syntax(path: str, text: str, error: Exception) -> Diagnostic:
         return Diagnostic(NOT_YAML, message, span, "indent with plain spaces")
     problem, context = (str(getattr(error, key, None) or "") for key in ("problem", "context"))
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    message = f"not valid YAML: {problem or error} {context}".split("\n")[0].strip()
-    hint = "look for a bracket or a quote that is not closed, or a value that needs quotes"
     lines = text.split("\n")
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     source = lines[line - 1] if line <= len(lines) else ""
+    found = _in_plain_words(problem, context, source[column - 1 :])
+    message, hint = f"not valid YAML: {found[0]}", found[1]
+    opened = getattr(error, "context_mark", None)
+    if opened is not None and (bracket := _bracket(lines, opened)) and _OPEN.search(context):
+        is_next = "':'" in problem and opened.line + 1 < line  # the colon of another key
+        if "<stream end>" in problem or "end of stream" in problem or is_next:
+            line, column = opened.line + 1, opened.column + 1
+            message, hint = f"not valid YAML: `{bracket}` is not closed", _CLOSE
     if "simple key" in context and getattr(error, "context_mark", None):
         mark = error.context_mark  # type: ignore[attr-defined]
         line, column = mark.line + 1, mark.column + 1
@@ -507,12 +513,51 @@ def _syntax(path: str, text: str, error: Exception) -> Diagnostic:
             column = len(bare[1]) + 1
             message, hint = "not valid YAML: a line without a colon", "write `key: value`"
         elif source[: column - 1].count(":"):
+            message = "not valid YAML: a second `: ` in one line"
             hint = 'a value that contains ": " needs quotes'
         else:
             message, hint, column = _misaligned(source)
-    elif "expected <block end>" in problem:
+    elif "expected <block end>" in problem and not source[: column - 1].strip(" -"):
         message, hint, column = _misaligned(source)
+    if path.endswith(".json"):
+        message = message.replace("not valid YAML", "not valid JSON")
     return Diagnostic(NOT_YAML, message, Span(path, line, column, line, column + 1), hint)
+
+
+_OPEN = re.compile(r"flow|quoted scalar")
+"""What has an end of its own."""
+
+_CLOSE = "close it, or put a value that has such a character into quotes"
+_PLAIN_WORDS: Final = (
+    (r"found character '(.)' that cannot start", "a value cannot begin with `{}`", "quote it"),
+    (r"unknown escape character '(.)'", "`\\{}` means nothing in double quotes", "use single ones"),
+    (r"expected chomping", "only a `|` or a `>` is on that line", "write the text below it"),
+    (r"sequence entries are not", "a list begins on a line of its own", "write it below the key"),
+    (
+        r"<stream end>",
+        "the file ends too early",
+        "look for a bracket or a quote that is not closed",
+    ),
+    (r"<document start>", "it goes on after its end", "write `---` before another document"),
+    (r"(?:found|got) '(.)'", "unexpected `{}`", "remove it, or put the value into quotes"),
+)
+"""What the parser says, in words of people, and what to do."""
+
+
+def _in_plain_words(problem: str, context: str, rest: str) -> tuple[str, str]:
+    for pattern, words, hint in _PLAIN_WORDS:
+        if found := re.search(pattern, problem):
+            return words.format(*found.groups()), hint
+    if "expected <block end>" in problem and rest:
+        return f"`{rest.split()[0][:20]}` follows a value that has ended", "quote all of the value"
+    hint = "look for a bracket or a quote that is not closed, or a value that needs quotes"
+    return f"{problem} {context}".split("\n")[0].strip() or "it does not parse", hint
+
+
+def _bracket(lines: list[str], mark: Any) -> str:
+    """What begins at a mark."""
+    line = lines[mark.line] if mark.line < len(lines) else ""
+    return line[mark.column : mark.column + 1]
 
 
 _STRANGE_INDENT = re.compile("(?m)^( *)[\u00a0\u2000-\u200b\u202f\u3000]+")

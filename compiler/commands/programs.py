@@ -24,7 +24,6 @@ from gitopsc.model.store import DEFAULT, scheme_of
 from gitopsc.pipeline import compile_tree, link_tree
 from gitopsc.report.text import render_counts, render_text
 
-
 _UNREAD = "C2"
 """How the codes of files begin that do not parse."""
 
