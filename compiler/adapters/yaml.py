@@ -8,6 +8,7 @@ file that libyaml cannot read.
 
 from __future__ import annotations
 
+import json
 import re
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -481,6 +482,8 @@ def _syntax(path: str, text: str, error: Exception) -> Diagnostic:
         span = Span(path, line, len(strange[1]) + 1, line, len(strange[0]) + 1)
         message = "not valid YAML: a space that is not a plain one, such as a non-breaking one"
         return Diagnostic(NOT_YAML, message, span, "indent with plain spaces")
+    if path.endswith(".json") and (refused := _not_json(path, text)) is not None:
+        return refused
     problem, context = (str(getattr(error, key, None) or "") for key in ("problem", "context"))
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     lines = text.split("\n")
@@ -490,7 +493,9 @@ def _syntax(path: str, text: str, error: Exception) -> Diagnostic:
     message, hint = f"not valid YAML: {found[0]}", found[1]
     opened = getattr(error, "context_mark", None)
     if opened is not None and (bracket := _bracket(lines, opened)) and _OPEN.search(context):
-        is_next = "':'" in problem and opened.line + 1 < line  # the colon of another key
+        is_next = (
+            _NEXT.search(problem) is not None and opened.line + 1 < line
+        )  # the colon of another key
         if "<stream end>" in problem or "end of stream" in problem or is_next:
             line, column = opened.line + 1, opened.column + 1
             message, hint = f"not valid YAML: `{bracket}` is not closed", _CLOSE
@@ -519,11 +524,29 @@ def _syntax(path: str, text: str, error: Exception) -> Diagnostic:
             message, hint, column = _misaligned(source)
     elif "expected <block end>" in problem and not source[: column - 1].strip(" -"):
         message, hint, column = _misaligned(source)
-    if path.endswith(".json"):
-        message = message.replace("not valid YAML", "not valid JSON")
     return Diagnostic(NOT_YAML, message, Span(path, line, column, line, column + 1), hint)
 
 
+def _not_json(path: str, text: str) -> Diagnostic | None:
+    try:
+        json.loads(text)
+    except ValueError as error:
+        if not isinstance(error, json.JSONDecodeError):
+            return None
+        words, hint = error.msg[:1].lower() + error.msg[1:], "fix it there, or just before"
+        if (
+            text[error.pos : error.pos + 2] in ("//", "/*")
+            or text[error.pos : error.pos + 1] == "#"
+        ):
+            words, hint = "it has no comments", "remove it, or write YAML"
+        span = Span(path, error.lineno, error.colno, error.lineno, error.colno + 1)
+        return Diagnostic(NOT_YAML, f"not valid JSON: {words}", span, hint)
+    except RecursionError:
+        return None
+    return None
+
+
+_NEXT = re.compile("'(?::|<scalar>)'")
 _OPEN = re.compile(r"flow|quoted scalar")
 """What has an end of its own."""
 
