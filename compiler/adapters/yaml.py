@@ -8,7 +8,6 @@ file that libyaml cannot read.
 
 from __future__ import annotations
 
-import json
 import re
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,6 +18,7 @@ from typing import Any, Final, NamedTuple
 import yaml
 import yaml.error
 import yaml.events
+from gitopsc.adapters.yaml_syntax import syntax_problem
 from gitopsc.model.diagnostic import (
     BAD_ALIAS,
     DUPLICATE_KEY,
@@ -108,7 +108,7 @@ def _read(
     try:
         builder.take(events)
     except error_type as error:
-        problem = _syntax(path, text, error)
+        problem = syntax_problem(path, text, error)
     except _TooDeep as error:
         message = f"values are nested deeper than {DEPTH_LIMIT} levels"
         hint = "flatten it; what is that deep is data, and belongs into a data entity"
@@ -467,157 +467,3 @@ def _not_printable(path: str, text: str, offset: int) -> Diagnostic:
         Span(path, line, column, line, column + 1),
         "remove it, or write it as an escape inside double quotes",
     )
-
-
-_CONFLICT = re.compile(r"(?m)^(?:<{7} |={7}$|>{7} )")
-
-
-def _syntax(path: str, text: str, error: Exception) -> Diagnostic:
-    if conflict := _CONFLICT.search(text):
-        line = text.count("\n", 0, conflict.start()) + 1
-        span = Span(path, line, 1, line, 8)
-        return Diagnostic(NOT_YAML, "a merge conflict is left in the file", span, "resolve it")
-    if strange := _STRANGE_INDENT.search(text):
-        line = text.count("\n", 0, strange.start()) + 1
-        span = Span(path, line, len(strange[1]) + 1, line, len(strange[0]) + 1)
-        message = "not valid YAML: a space that is not a plain one, such as a non-breaking one"
-        return Diagnostic(NOT_YAML, message, span, "indent with plain spaces")
-    if path.endswith(".json") and (refused := _not_json(path, text)) is not None:
-        return refused
-    problem, context = (str(getattr(error, key, None) or "") for key in ("problem", "context"))
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    lines = text.split("\n")
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    source = lines[line - 1] if line <= len(lines) else ""
-    found = _in_plain_words(problem, context, source[column - 1 :])
-    message, hint = f"not valid YAML: {found[0]}", found[1]
-    opened = getattr(error, "context_mark", None)
-    if opened is not None and (bracket := _bracket(lines, opened)) and _OPEN.search(context):
-        is_next = (
-            _NEXT.search(problem) is not None and opened.line + 1 < line
-        )  # the colon of another key
-        if "<stream end>" in problem or "end of stream" in problem or is_next:
-            line, column = opened.line + 1, opened.column + 1
-            message, hint = f"not valid YAML: `{bracket}` is not closed", _CLOSE
-    if "simple key" in context and getattr(error, "context_mark", None):
-        mark = error.context_mark  # type: ignore[attr-defined]
-        line, column = mark.line + 1, mark.column + 1
-        message, hint = "not valid YAML: a line without a colon", "write `key: value`"
-    elif source.lstrip(" ").startswith("\t"):
-        message, hint = "not valid YAML: a tab before the key", "indent with spaces"
-    elif any(each in problem for each in _AFTER_A_LINE) and (
-        above := _without_colon(lines, line - 1)
-    ):
-        line, column = above
-        message, hint = "not valid YAML: a line without a colon", "write `key: value`"
-        if tight := _KEY_WITHOUT_BLANK.match(lines[line - 1], column - 1):
-            message = "not valid YAML: no blank after a colon"
-            hint = f"write `{tight[1]}: {tight[2]}`"
-    elif "mapping values" in problem:
-        if bare := _KEY_AND_COLLECTION.match(source):
-            column = len(bare[1]) + 1
-            message, hint = "not valid YAML: a line without a colon", "write `key: value`"
-        elif source[: column - 1].count(":"):
-            message = "not valid YAML: a second `: ` in one line"
-            hint = 'a value that contains ": " needs quotes'
-        else:
-            message, hint, column = _misaligned(source)
-    elif "expected <block end>" in problem and not source[: column - 1].strip(" -"):
-        message, hint, column = _misaligned(source)
-    return Diagnostic(NOT_YAML, message, Span(path, line, column, line, column + 1), hint)
-
-
-def _not_json(path: str, text: str) -> Diagnostic | None:
-    try:
-        json.loads(text)
-    except ValueError as error:
-        if not isinstance(error, json.JSONDecodeError):
-            return None
-        words, hint = error.msg[:1].lower() + error.msg[1:], "fix it there, or just before"
-        if (
-            text[error.pos : error.pos + 2] in ("//", "/*")
-            or text[error.pos : error.pos + 1] == "#"
-        ):
-            words, hint = "it has no comments", "remove it, or write YAML"
-        span = Span(path, error.lineno, error.colno, error.lineno, error.colno + 1)
-        return Diagnostic(NOT_YAML, f"not valid JSON: {words}", span, hint)
-    except RecursionError:
-        return None
-    return None
-
-
-_NEXT = re.compile("'(?::|<scalar>)'")
-_OPEN = re.compile(r"flow|quoted scalar")
-"""What has an end of its own."""
-
-_CLOSE = "close it, or put a value that has such a character into quotes"
-_PLAIN_WORDS: Final = (
-    (r"found character '(.)' that cannot start", "a value cannot begin with `{}`", "quote it"),
-    (r"unknown escape character '(.)'", "`\\{}` means nothing in double quotes", "use single ones"),
-    (r"expected chomping", "only a `|` or a `>` is on that line", "write the text below it"),
-    (r"sequence entries are not", "a list begins on a line of its own", "write it below the key"),
-    (
-        r"<stream end>",
-        "the file ends too early",
-        "look for a bracket or a quote that is not closed",
-    ),
-    (r"<document start>", "it goes on after its end", "write `---` before another document"),
-    (r"(?:found|got) '(.)'", "unexpected `{}`", "remove it, or put the value into quotes"),
-)
-"""What the parser says, in words of people, and what to do."""
-
-
-def _in_plain_words(problem: str, context: str, rest: str) -> tuple[str, str]:
-    for pattern, words, hint in _PLAIN_WORDS:
-        if found := re.search(pattern, problem):
-            return words.format(*found.groups()), hint
-    if "expected <block end>" in problem and rest:
-        return f"`{rest.split()[0][:20]}` follows a value that has ended", "quote all of the value"
-    hint = "look for a bracket or a quote that is not closed, or a value that needs quotes"
-    return f"{problem} {context}".split("\n")[0].strip() or "it does not parse", hint
-
-
-def _bracket(lines: list[str], mark: Any) -> str:
-    """What begins at a mark."""
-    line = lines[mark.line] if mark.line < len(lines) else ""
-    return line[mark.column : mark.column + 1]
-
-
-_STRANGE_INDENT = re.compile("(?m)^( *)[\u00a0\u2000-\u200b\u202f\u3000]+")
-_AFTER_A_LINE = ("mapping values", "expected <block end>", "expected '<document start>'")
-"""Problems that the line before may be the cause of."""
-
-_KEY_AND_COLLECTION = re.compile(r"( *(?:- +)?)[A-Za-z_][\w.-]* +[\[{]")
-_KEY_AND_VALUE = re.compile(r" *(?:- +)?[A-Za-z_][\w.-]*(?: +[^\s#:\"'\[{](?:[^:]|:(?=\S))*)?")
-
-
-_KEY_WITHOUT_BLANK = re.compile(r"([a-z_][a-z0-9_]*):([\w./-]+)(?: +#.*)?$")
-
-
-def _without_colon(lines: list[str], end: int) -> tuple[int, int] | None:
-    """The place of the line before `end` (from 0) that has a key and a value, and no colon, if it
-    is at the same depth as the line after it or one of its keys. An item of a list, such as
-    `- pandas`, has no key."""
-    after = lines[end] if end < len(lines) else ""
-    for number in range(min(end, len(lines)) - 1, -1, -1):
-        line = lines[number]
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        depth = len(line) - len(line.lstrip(" -"))
-        is_near = depth <= len(after) - len(after.lstrip(" -"))
-        is_item = line.lstrip().startswith("- ")
-        if is_item and (after.lstrip().startswith("- ") or " " not in line.strip()[2:].strip()):
-            return None
-        is_tight = _KEY_WITHOUT_BLANK.match(line, depth)
-        if (is_tight or _KEY_AND_VALUE.fullmatch(line.rstrip())) and is_near:
-            return number + 1, depth + 1
-        return None
-    return None
-
-
-def _misaligned(source: str) -> tuple[str, str, int]:
-    """What is wrong with a line that fits no indent around it, and where it starts."""
-    width = len(source) - len(source.lstrip(" "))
-    message = "not valid YAML: the line is indented unlike those it could belong to"
-    blanks = "1 blank" if width == 1 else f"{width} blanks"
-    return message, f"it starts with {blanks}; align it with its neighbours", width + 1
