@@ -53,12 +53,27 @@ spec:
   python_version: PYTHON3_11
   source: {code: "def count(cities): ...", handler: count}
 """
+REPORT = """\
+kind: python
+name: report
+spec:
+  python_version: PYTHON3_11
+  source: {source: src/etl.py, handler: report}
+---
+kind: python+job:run
+name: report
+spec: {function: report}
+"""
 SOURCE = """\
 from digitalhub_runtime_python import handler
 
 
 @handler(outputs=["cities"])
 def download(country, limit=3): ...
+
+
+def report(project):
+    project.log_artifact("summary", kind="artifact", source="summary.txt")
 """
 
 
@@ -86,6 +101,7 @@ def session(folder: Path, take: Take, server: Sequence[str] = SERVER) -> None:
     (folder / "gitopsc.yaml").write_text(SETTINGS)
     (folder / "etl.yaml").write_text(FUNCTION)
     (folder / "runs.yaml").write_text(RUNS)
+    (folder / "report.yaml").write_text(REPORT)
 
     async def connected() -> None:
         client = Client()
@@ -197,10 +213,11 @@ async def _problems_come_and_go_as_one_types(client: Client, tmp_path: Path) -> 
 async def _what_fits_is_offered(client: Client, tmp_path: Path) -> None:
     editor = Editor(client, tmp_path / "runs.yaml")
     await editor.problems(lambda found: not found)
-    assert await editor.completed("function: download", 10) == ["count", "download"]
+    assert await editor.completed("function: download", 10) == ["count", "download", "report"]
     assert await editor.completed("function: download", 12) == ["download"]
     assert await editor.completed("{country", 1) == ["country", "limit"]
-    assert await editor.completed("cities: store", 8) == ["store://demo/dataitem/dataitem/cities"]
+    known = ["store://demo/artifact/artifact/summary", "store://demo/dataitem/dataitem/cities"]
+    assert await editor.completed("cities: store", 8) == known
     # A line that is half typed leaves no valid file.
     editor.type("  outputs: {cities: cities}\n", "  outputs: {cities: cities}\n  prof\n")
     await editor.problems(bool)
@@ -250,6 +267,8 @@ async def _where_things_are_made(client: Client, tmp_path: Path) -> None:
     assert await goes_to(runs, "python://demo/count", 16) == ["runs.yaml:15"]
     assert await goes_to(function, "handler: download", 11) == ["etl.py:4"]
     assert await goes_to(runs, "store://demo/dataitem", 10) == ["runs.yaml:5"]
+    runs.type("store://demo/dataitem/dataitem/cities", "store://demo/artifact/artifact/summary")
+    assert await goes_to(runs, "store://demo/artifact", 10) == ["etl.py:8"], "what code logs"
 
 
 async def _a_function_is_renamed(client: Client, tmp_path: Path) -> None:

@@ -88,9 +88,9 @@ def _producers(program: Program, word: str) -> Iterator[Span]:
     key = StoreKey.parse(word)
     names = (key.type, key.name) if key is not None else ("dataitem", word)
     for run in program.runs:
-        for output in run.outputs:
-            if (output.key.type, output.key.name) == names:
-                yield output.span
+        for made, span in run.made(program.project.name):
+            if (made.type, made.name) == names:
+                yield span
     for data in program.project.entities.data:
         if data.name == names[1]:
             yield data.name_span

@@ -98,15 +98,15 @@ def _data(programs: tuple[Program, ...]) -> Iterator[Suggestion]:
     found: dict[str, str] = {}
     for program in programs:
         for run in program.runs:
-            for output in run.outputs:
-                found[str(output.key._replace(version=None))] = f"made by `{run.name}`"
+            for key, _ in run.made(program.project.name):
+                found[str(key)] = f"made by `{run.name}`"
         for data in program.project.entities.data:
             kind = data.kind
             for node in program.lineage.nodes:
                 if node.name == data.name:
-                    key = f"store://{program.project.name}/{node.type}/{kind}/{data.name}"
-                    found.setdefault(key, f"declared in {data.path}")
-    yield from (Suggestion(key, "data", found[key]) for key in sorted(found))
+                    written = f"store://{program.project.name}/{node.type}/{kind}/{data.name}"
+                    found.setdefault(written, f"declared in {data.path}")
+    yield from (Suggestion(each, "data", found[each]) for each in sorted(found))
 
 
 def _functions(programs: tuple[Program, ...]) -> Iterator[Function]:

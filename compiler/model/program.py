@@ -318,6 +318,16 @@ class Run:
             init_parameters={**self.init_parameters, **init},
         )
 
+    def made(self, project: str) -> Iterator[tuple[StoreKey, Span]]:
+        """What it is known to make, declared or named by its code, without versions."""
+        for output in self.outputs:
+            yield output.key._replace(version=None), output.span
+        declared = output_names(self.outputs)
+        for use in self.function.made:
+            if use.name is not None and use.name not in declared:
+                type_ = use.type or "dataitem"
+                yield StoreKey(project, type_, use.kind or type_, use.name, None), use.span
+
     @property
     def descriptor(self) -> RunDescriptor:
         return self.merged.descriptor
