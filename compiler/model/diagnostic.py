@@ -303,7 +303,7 @@ NEWER_KUBERNETES = Code(
     "C512", "newer-kubernetes", _WARNING, "something that newer clusters have, or have switched on"
 )
 ONE_NODE = Code("C514", "one-node", _WARNING, "pods that may share a claim on one node only")
-TINY_MEMORY = Code("C513", "tiny-memory", _WARNING, "memory that no Python starts in")
+TINY_AMOUNT = Code("C513", "tiny-amount", _WARNING, "memory or disk that nothing fits into")
 HUGE_CPU = Code("C521", "huge-cpu", _WARNING, "more cores than a machine has")
 CLOSED_OFF = Code(
     "C522", "closed-off", _WARNING, "a NetworkPolicy that keeps out whom a service is for"

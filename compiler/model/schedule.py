@@ -13,6 +13,8 @@ from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
+from gitopsc.model.diagnostic import did_you_mean
+
 _SHORTHANDS = ("@hourly", "@daily", "@weekly", "@monthly", "@yearly", "@annually")
 _MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
 _DAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
@@ -259,7 +261,10 @@ def _numbers(text: str, field: _Field) -> tuple[int | None, int, int]:
     match = _ITEM.fullmatch(numbered)
     if match is None:
         message = f"`{text}` cannot be the {field.name}"
-        raise NotCron(message, f"write numbers from {field.least} to {field.most}, `*` or a range")
+        hint = f"write numbers from {field.least} to {field.most}, `*` or a range"
+        if (close := did_you_mean(text.upper(), field.names)) is not None:
+            hint = close
+        raise NotCron(message, hint)
     step = int(match["step"] or 1)
     if not 1 <= step <= field.most:
         message = f"`{text}` cannot be the {field.name}"

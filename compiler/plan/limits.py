@@ -31,7 +31,7 @@ _ESCAPES |= dict.fromkeys(range(32), 6)
 _ESCAPES |= {ord(character): 2 for character in '"\\\n\r\t'}
 """How many bytes of JSON Go makes of a character that it escapes."""
 
-_LEAST_MEMORY = amount("1Mi")
+_LEAST_BYTES = amount("1Mi")
 _MOST_CORES = 1_000
 """No machine that is for rent has as many: thousandths are meant."""
 
@@ -42,18 +42,15 @@ def quantity_problems(run: Run) -> Iterator[Diagnostic]:
     """Kubernetes decides what a quantity is; what only the platform refuses is a warning."""
     resources = run.spec.resources or {}
     for key, quantity in resources.items():
+        span = run.span("resources", key)
+        if key in ("disk", "mem") and amount(quantity.request) < _LEAST_BYTES:
+            yield sentences.tiny_amount(key, quantity.request, span)
+            continue
         for text in (quantity.request, quantity.limit):
             if text is not None and not _PLATFORM_QUANTITY.fullmatch(text):
-                yield sentences.platform_quantity(text, run.span("resources", key))
+                yield sentences.platform_quantity(key, text, span)
     if "cpu" in resources and amount(resources["cpu"].request) >= _MOST_CORES:
         yield sentences.huge_cpu(resources["cpu"].request, run.span("resources", "cpu"))
-    if "mem" in resources:
-        memory = amount(resources["mem"].request)
-        if memory < _LEAST_MEMORY:
-            text = resources["mem"].request
-            number = re.match(r"\d+", text)
-            meant = int(number[0]) if number is not None else 0
-            yield sentences.tiny_memory(text, meant or 1, run.span("resources", "mem"))
 
 
 def limit_problems(project: Project, resolved: ResolvedRun) -> Iterator[Diagnostic]:

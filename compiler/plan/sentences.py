@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from gitopsc.model.controller import ArgoCD, Controller
@@ -34,7 +35,7 @@ from gitopsc.model.diagnostic import (
     PLATFORM_REFUSES,
     SERVER_SIDE,
     SUMMER_TIME,
-    TINY_MEMORY,
+    TINY_AMOUNT,
     TOO_LARGE,
     UNASKED_SECRET,
     UNFIT_VALUE,
@@ -234,25 +235,34 @@ def over_profile_limit(key: str, request: str, limit: str, span: Span) -> Diagno
     return Diagnostic(OVER_LIMIT, message, span, hint)
 
 
-def platform_quantity(quantity: str, span: Span) -> Diagnostic:
+def platform_quantity(key: str, quantity: str, span: Span) -> Diagnostic:
     message = f"the platform refuses the quantity `{quantity}`; Kubernetes takes it"
-    hint = "write a whole number with a unit, such as `500m`"
-    return Diagnostic(PLATFORM_REFUSES, message, span, hint)
+    unit, size = ("m", amount("1m")) if key == "cpu" else ("Mi", amount("1Mi"))
+    count = amount(quantity) / size
+    meant = f"{int(count)}{unit}" if count == int(count) else "500m" if key == "cpu" else "512Mi"
+    such = "" if count == int(count) else "a whole number with a unit, such as "
+    return Diagnostic(PLATFORM_REFUSES, message, span, f"write {such}`{meant}`")
 
 
 _MOST_GIBIBYTES = 64
 """A larger number without a unit is rather of mebibytes."""
 
 
-def tiny_memory(memory: str, meant: int, span: Span) -> Diagnostic:
-    message = f"`{memory}` of memory is less than a mebibyte; without a unit it is bytes"
-    unit = "Gi" if meant < _MOST_GIBIBYTES else "Mi"
-    return Diagnostic(TINY_MEMORY, message, span, f"write `{meant}{unit}`, if that is meant")
+def tiny_amount(key: str, quantity: str, span: Span) -> Diagnostic:
+    what = "memory" if key == "mem" else "disk"
+    why = "`m` is a thousandth" if quantity.endswith("m") else "without a unit it is bytes"
+    message = f"`{quantity}` of {what} is less than a mebibyte; {why}"
+    digits = re.match(r"[0-9]+(?:\.[0-9]+)?", quantity)
+    number = (float(digits[0]) if digits is not None else 0) or 1
+    unit = "Gi" if 1 <= number < _MOST_GIBIBYTES else "Mi"
+    meant = f"{int(number * 1024) if number < 1 else int(number)}{unit}"
+    return Diagnostic(TINY_AMOUNT, message, span, f"write `{meant}`, if that is meant")
 
 
 def huge_cpu(cpu: str, span: Span) -> Diagnostic:
     message = f"`cpu: {cpu}` asks for {int(amount(cpu)):,} cores, which no machine has"
-    hint = f"write `{cpu}m`, if thousandths of a core are meant" if cpu.isdigit() else None
+    number = cpu.rstrip("kKMGTPEi")
+    hint = f"write `{number}m`, if thousandths of a core are meant" if number.isdigit() else None
     return Diagnostic(HUGE_CPU, message, span, hint)
 
 

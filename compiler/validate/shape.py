@@ -62,6 +62,7 @@ _EXPOSE = "write `gitops: {expose: {host: ...}}`"
 _HANDLER = "a run calls its function: write `handler` in the function's `source`"
 _LIMITS = "write `resources: {cpu: 500m, mem: 2Gi}`"
 _NAMESPACE = "write `environments: {<environment>: {namespace: ...}}` in gitopsc.yaml"
+_PARAMETERS = "write `parameters`: a handler gets its arguments by name"
 _POD = "write it under `gitops: {pod: {...}}`"
 _RESTARTED = "remove it: a service that ends is started again"
 _SCALE = "write `gitops: {scale: {min: 1, max: 3, cpu: 80}}`"
@@ -73,7 +74,8 @@ _WORDS_OF_OTHERS: Mapping[str, Mapping[str, str]] = {
     "python+": {
         "after": _DEPENDS,
         "annotations": _POD,
-        "args": _HANDLER,
+        "args": _PARAMETERS,
+        "arguments": _PARAMETERS,
         "command": _HANDLER,
         "dependencies": _DEPENDS,
         "depends_on": _DEPENDS,
@@ -205,6 +207,8 @@ def _unknown_key(
     if at_top and not near:
         message = f"nothing reads the key `{key}`"
         advice = "remove it, or keep it under `metadata`, which is open"
+        if key == "labels":
+            advice = "write it under `metadata`, as a list of words: `labels: [geo]`"
         return Diagnostic(STRAY_KEY, message, span, advice)
     hint = near or f"known here: {listed(known)}"
     if (bare := _BARE.fullmatch(key)) and bare[1] in known:
@@ -213,6 +217,8 @@ def _unknown_key(
         hint = "YAML 1.2 has no merge keys; repeat the keys"
     elif violation.pointer[-1:] == ("resources",) and key in ("requests", "limits"):
         hint = f"{_LIMITS}; a profile has limits of its own"
+    elif violation.pointer == ("spec", "gitops") and key in ("cron", "schedule"):
+        hint = near = _SCHEDULE
     elif violation.pointer == ("spec",):
         hint = _other_home(schema, key) or _other_word(schema, key) or hint
     fix = None
