@@ -272,7 +272,7 @@ def test_a_terminal_is_asked(tmp_path: Path) -> None:
     assert status == 0, shown
     assert "Name of the project [cities]: " in shown
     assert "  use small letters, digits and `-`" in shown
-    assert "  write `host[:port][/path]`, without a scheme" in shown
+    assert "  write `host[:port][/path]` in small letters" in shown
     assert "  answer argocd, flux or none" in shown
     settings = yaml.safe_load((folder / "gitopsc.yaml").read_text())
     assert (settings["project"], settings["registry"]) == ("cities", "registry.example.com/team")

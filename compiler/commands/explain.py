@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     wanted = arguments.name.strip("[]")
     found = next((code for code in CODES if wanted.upper() == code.id or wanted == code.slug), None)
     if found is None and _CODE.fullmatch(wanted):
-        hint = _alike(wanted) or "`gitopsc explain` lists all codes"
+        hint = _begun(wanted) or _alike(wanted) or "`gitopsc explain` lists all codes"
         print(f"gitopsc: no diagnostic is called `{wanted}`; {hint}", file=sys.stderr)
         return 2
     if found is None:
@@ -65,6 +65,12 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{found.id} {found.slug} ({found.severity.value}): {found.summary}")
     print(_explained(found), end="")
     return 0
+
+
+def _begun(wanted: str) -> str | None:
+    """The codes that begin so."""
+    found = [code.id for code in CODES if code.id.startswith(wanted.upper())]
+    return f"there are {listed(found, 5)}" if found else None
 
 
 def _alike(wanted: str) -> str | None:
@@ -91,7 +97,7 @@ def _explain_run(arguments: argparse.Namespace) -> int:
             hint = did_you_mean(name, names) or f"there are {listed(names)}"
             raise Refused(f"project `{program.project.name}` has no environment `{name}`; {hint}")
     except Refused as error:
-        alike = _alike(arguments.name)
+        alike = _begun(arguments.name) or _alike(arguments.name)
         if alike is not None and "did you mean" not in str(error):
             print(f"gitopsc: no diagnostic is called `{arguments.name}`; {alike}", file=sys.stderr)
             return 2

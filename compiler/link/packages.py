@@ -19,6 +19,9 @@ from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.program import Function, ModuleImport
 
 _OF_THE_RUNNER = frozenset(("digitalhub", "digitalhub_runtime_python", "gitopsc_runner"))
+_FARTHEST = 2
+"""Letters, by which a slip is longer or shorter than what is meant."""
+
 _SHARED = frozenset(("azure", "google", "opentelemetry", "ruamel"))
 """Names that the modules of many packages begin with."""
 
@@ -34,8 +37,18 @@ def unmet_imports(functions: Iterable[Function], schemes: tuple[str, ...]) -> It
             found.setdefault(each, []).append(function)
     for (module, package), lacking in found.items():
         version = last_version_with(module.name.split(".")[0])
-        known = standard_library(lacking[0].python_version)
+        known = _near(module.name, standard_library(lacking[0].python_version))
         yield sentences.unmet_import(module, package, version, known, lacking)
+
+
+def _near(name: str, python: Iterable[str]) -> list[str]:
+    """Modules and packages that it may be a slip of, with its first letter and about its length."""
+    packages = known_packages(RUNTIME)
+    return [
+        each
+        for each in {*python, *packages.modules, *packages.requires} - {name}
+        if each[:1] == name[:1] and abs(len(each) - len(name)) <= _FARTHEST
+    ]
 
 
 def _unmet(function: Function, schemes: tuple[str, ...]) -> Iterator[tuple[ModuleImport, str]]:

@@ -485,7 +485,7 @@ _MOST_LABELLED = 5
 """Functions that are pointed at, of those that lack one package."""
 
 
-_ALIKE = 0.8
+_ALIKE = 0.75
 """How much a misspelt module of Python is like one."""
 
 
@@ -496,8 +496,8 @@ def unmet_import(
     known: Iterable[str],
     lacking: Sequence[Function],
 ) -> Diagnostic:
-    """`version` is the newest Python that has it, of those that lost it; `known` are the modules
-    that Python has."""
+    """`version` is the newest Python that has it, of those that lost it; `known` are what it may be
+    a slip of."""
     names = listed((each.name for each in lacking), most=_MOST_LABELLED)
     message = f"`{module.name}` is imported, and nothing that is required by {names} has it"
     if module.path is not None:

@@ -46,11 +46,12 @@ def quantity_problems(run: Run) -> Iterator[Diagnostic]:
         if key in ("disk", "mem") and amount(quantity.request) < _LEAST_BYTES:
             yield sentences.tiny_amount(key, quantity.request, span)
             continue
+        if key == "cpu" and amount(quantity.request) >= _MOST_CORES:
+            yield sentences.huge_cpu(quantity.request, span)
+            continue
         for text in (quantity.request, quantity.limit):
             if text is not None and not _PLATFORM_QUANTITY.fullmatch(text):
                 yield sentences.platform_quantity(key, text, span)
-    if "cpu" in resources and amount(resources["cpu"].request) >= _MOST_CORES:
-        yield sentences.huge_cpu(resources["cpu"].request, run.span("resources", "cpu"))
 
 
 def limit_problems(project: Project, resolved: ResolvedRun) -> Iterator[Diagnostic]:

@@ -13,6 +13,7 @@ from gitopsc.model.descriptor import (
     DATA_TYPES,
     OTHER_RUNTIMES,
     RUN_KINDS,
+    TASK_KINDS,
     TRIGGER_KINDS,
     Descriptor,
 )
@@ -50,9 +51,13 @@ def descriptor_parts(document: Document) -> Iterator[Document]:
 def almost_descriptors(document: Document) -> Iterator[Diagnostic]:
     """Files that are not descriptors are left alone; but one that lacks a key only is lost."""
     data = document.data
-    if not isinstance(data, dict) or "apiVersion" in data or _is_descriptor(data):
+    if not isinstance(data, dict) or _is_descriptor(data):
         return
     kind, spec = data.get("kind"), data.get("spec")
+    if "apiVersion" in data:
+        if isinstance(kind, str) and kind in TASK_KINDS | RUN_KINDS:
+            yield sentences.of_kubernetes(kind, document.key_span("apiVersion"))
+        return
     if isinstance(kind, str) and kind.startswith("python"):
         yield sentences.no_spec(kind, document.span("kind"))
         return

@@ -77,6 +77,11 @@ def container_build(kind: str, places: Sequence[Span]) -> Diagnostic:
     return Diagnostic(FOREIGN_KIND, message, places[0], hint, _and_here(places))
 
 
+def of_kubernetes(kind: str, span: Span) -> Diagnostic:
+    message = f"`{kind}` is ignored here: with an `apiVersion`, a document is one of Kubernetes"
+    return Diagnostic(ALMOST_DESCRIPTOR, message, span, "remove it: descriptors have none")
+
+
 def unknown_kind(kind: str, meant: str, places: Sequence[Span]) -> Diagnostic:
     message = f"unknown kind `{kind}`"
     hint = f"did you mean `{meant}`?"
