@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -29,6 +29,9 @@ class Handler(NamedTuple):
     unreturned: tuple[str, ...] = ()
 
 
+_UNREAD = Handler(is_unread=True)
+
+
 def read_handler(
     sources: Sources, function: FunctionDescriptor, loaded: Source
 ) -> tuple[Handler, list[Diagnostic]]:
@@ -40,13 +43,13 @@ def read_handler(
         if not loaded.files or loaded.fetch is not None:  # a ready image may have it inside
             return Handler(), []
         written = function.source.handler
-        return Handler(), [sentences.no_module(written, module, loaded.files, span)]
+        return _UNREAD, [sentences.no_module(written, module, loaded.files, span)]
     if not module.endswith(".py"):
-        return Handler(), [sentences.not_a_module(module, span)]
+        return _UNREAD, [sentences.not_a_module(module, span)]
     try:
         names = outline_of(file.content, sources.memo)
     except NotPython as error:
-        return Handler(is_unread=True), [sentences.not_python(function, file, error, span)]
+        return _UNREAD, [sentences.not_python(function, file, error, span)]
     problems: list[Diagnostic] = []
     left_behind: frozenset[str] = frozenset()
     if loaded.is_file:
@@ -69,7 +72,7 @@ def read_handler(
     elif (
         "init" not in wanted
         and _is_init(file, names.definitions.get("init"))
-        and not _is_init_of_another(sources, function)
+        and not _is_init_of_another(sources, function, names.definitions)
     ):
         problems.append(sentences.uncalled_init(file.path, span))
     for name, place in wanted.items():
@@ -87,15 +90,29 @@ def read_handler(
     return Handler(signatures, left_behind, is_unread, unreturned), problems
 
 
-def _is_init_of_another(sources: Sources, function: FunctionDescriptor) -> bool:
-    """Whether the file has a second handler, which that is the init function of."""
+def _is_init_of_another(
+    sources: Sources, function: FunctionDescriptor, known: Container[str]
+) -> bool:
+    """Whether the file has a second handler, which that is the init function of, or may be meant
+    for: of a function with errors, or with an init function that is not in the file."""
     own = function.source
-    others = (each.source for each in sources.project.entities.functions if each.valid)
-    return own.path is not None and any(
-        (each.path, each.init_function) == (own.path, "init")
-        and each.function_name != own.function_name
-        for each in others
-    )
+    if own.path is None:
+        return False
+    for each in sources.project.entities.functions:
+        path, init = each.source.path, each.source.init_function
+        if not each.valid:
+            source = each.written.get("source")
+            path = source.get("source") if isinstance(source, dict) else None
+        elif each.source.function_name == own.function_name:
+            continue
+        is_meant = not each.valid or init == "init" or (init is not None and init not in known)
+        if is_meant and isinstance(path, str) and _same_path(path, own.path):
+            return True
+    return False
+
+
+def _same_path(one: str, other: str) -> bool:
+    return posixpath.normpath(one) == posixpath.normpath(other)
 
 
 def _is_init(file: FunctionFile, definition: Definition | None) -> bool:

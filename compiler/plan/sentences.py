@@ -51,7 +51,7 @@ from gitopsc.model.program import BuildRun, Function, Run
 from gitopsc.model.quantity import amount
 from gitopsc.model.reference import StoreKey
 from gitopsc.model.source import Span
-from gitopsc.model.store import KNOWN_SCHEMES, Store
+from gitopsc.model.store import DEFAULT, KNOWN_SCHEMES
 from gitopsc.model.volume import Volume
 
 # Controllers
@@ -306,17 +306,17 @@ def in_output(path: str, output: str, span: Span) -> Diagnostic:
 
 
 def needs_store(
-    run: Run, verb: str, key: StoreKey, environment: str, store: Store | None, span: Span
+    run: Run, verb: str, key: StoreKey, environment: Environment, span: Span
 ) -> Diagnostic:
     message = f"`{run.name}` {verb} {key.type} `{key.name}`"
-    message += f", and environment `{environment}` has no store for it"
-    return Diagnostic(NEEDS_STORE, message, span, _store_hint(store))
+    message += f", and environment `{environment.name}` has no store for it"
+    return Diagnostic(NEEDS_STORE, message, span, _store_hint(environment))
 
 
-def no_record(environment: str, store: Store | None, project: Project) -> Diagnostic:
-    message = f"jobs of environment `{environment}` keep no record without a store:"
+def no_record(environment: Environment, project: Project) -> Diagnostic:
+    message = f"jobs of environment `{environment.name}` keep no record without a store:"
     message += " one that is created again runs again"
-    return Diagnostic(NO_RECORD, message, project.place, _store_hint(store))
+    return Diagnostic(NO_RECORD, message, project.place, _store_hint(environment))
 
 
 def no_record_of_containers(names: Sequence[str], first: Run) -> Diagnostic:
@@ -326,9 +326,12 @@ def no_record_of_containers(names: Sequence[str], first: Run) -> Diagnostic:
     return Diagnostic(NO_RECORD, message, first.descriptor.name_span, hint)
 
 
-def _store_hint(store: Store | None) -> str:
+def _store_hint(environment: Environment) -> str:
+    store = environment.stores.get(DEFAULT)
     if store is not None:
         return f"`{store.url}` is another place in each pod: write a URL or a `claim`"
+    if environment.stores:
+        return f"call one of the stores `{DEFAULT}`: there is {listed(sorted(environment.stores))}"
     return "write `stores: {default: s3://<bucket>/<folder>}` in gitopsc.yaml, or a shared claim"
 
 

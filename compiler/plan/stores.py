@@ -18,7 +18,7 @@ def store_problems(resolution: Resolution) -> Iterator[Diagnostic]:
     yield from _container_problems(resolution)
     environment = resolution.environment
     store = environment.stores.get(DEFAULT)
-    if store is not None and store.is_shared:
+    if (store is not None and store.is_shared) or _has_a_broken_store(resolution):
         return
     own = [resolved.run for resolved in resolution.cluster_runs]
     runs = [run for run in own if run.has_runner]
@@ -26,9 +26,17 @@ def store_problems(resolution: Resolution) -> Iterator[Diagnostic]:
         shared = next(_shared_data(run), None)
         if shared is not None:
             verb, key, place = shared
-            yield sentences.needs_store(run, verb, key, environment.name, store, place)
+            yield sentences.needs_store(run, verb, key, environment, place)
     if any(run.action == "job" for run in runs):
-        yield sentences.no_record(environment.name, store, resolution.program.project)
+        yield sentences.no_record(environment, resolution.program.project)
+
+
+def _has_a_broken_store(resolution: Resolution) -> bool:
+    """Whether the settings have some that validate refuses: nothing is known of what is meant."""
+    settings = resolution.program.project.settings
+    ways = ("stores",), ("environments", resolution.environment.name, "stores")
+    is_written = settings is not None and any(settings.has(*way) for way in ways)
+    return is_written and not resolution.environment.stores
 
 
 def _container_problems(resolution: Resolution) -> Iterator[Diagnostic]:

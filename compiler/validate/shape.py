@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -201,7 +201,7 @@ def _unknown_key(
     if at_top and key in property_names(schema, "spec"):
         message = f"`{key}` stands beside `spec`, where nothing reads it"
         return Diagnostic(STRAY_KEY, message, span, f"move `{key}` into `spec`")
-    near = did_you_mean(key, known)
+    near = did_you_mean(key, known) or _begun(key, known)
     if key[:1].isspace():
         return Diagnostic(UNKNOWN_KEY, f"unknown key `{key}`", span, "indent with plain spaces")
     if at_top and not near:
@@ -226,6 +226,12 @@ def _unknown_key(
     if near is not None and hint == near and (meant := near.split("`")[1]) not in violation.found:
         fix = Fix("replace", span, meant)
     return Diagnostic(UNKNOWN_KEY, f"unknown key `{key}`", span, hint, fix=fix)
+
+
+def _begun(key: str, known: Iterable[str]) -> str | None:
+    """The one key that is it, and another word."""
+    longer = [each for each in known if each.startswith(f"{key}_")]
+    return f"did you mean `{longer[0]}`?" if len(longer) == 1 else None
 
 
 def _other_word(schema: str, key: str) -> str | None:
@@ -294,6 +300,8 @@ def _wrong_type(document: Document, violation: Violation) -> Diagnostic:
     fix = None
     if "integer" in types and "string" not in types and isinstance(found, float):
         hint = hint or "write a whole number"
+    elif violation.pointer[-1:] == ("stores",) and isinstance(found, str):
+        hint = f"write `stores: {{default: {found}}}`"
     elif "object" in types and isinstance(found, str) and (bare := _BARE.match(found)):
         hint = hint or f"a colon is missing: write `{bare[1]}: {bare[2]}`"
     elif "string" in types and isinstance(found, (bool, int, float)):
