@@ -254,7 +254,7 @@ def lock_tree(
 ) -> tuple[tuple[tuple[Project, Mapping[str, FunctionPin]], ...], tuple[Diagnostic, ...]]:
     """The pins that each project is to have; for a `check` those it has, and what is wrong then.
 
-    Problems of a lock that is made anew are not reported.
+    Problems of a lock that is made again are not reported.
     """
     from gitopsc.pin import pin, unpinned  # and what talks to networks, for this alone
 

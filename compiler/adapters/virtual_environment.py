@@ -22,7 +22,7 @@ from gitopsc.adapters.owner import is_private
 from gitopsc.adapters.uv import NoUv, find_uv
 
 _READY = "gitopsc-ready"
-"""A file that says that all is installed; without it the environment is made anew."""
+"""A file that says that all is installed; without it the environment is made again."""
 
 _TOLD = 30
 """Lines of an installer's last words."""

@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--upgrade",
         nargs="*",
         metavar="NAME",
-        help="pin the functions NAME anew, or without NAME all of them",
+        help="make new pins for the functions NAME, or without NAME for all of them",
     )
     parser.add_argument(
         "--no-requirements",

@@ -119,7 +119,7 @@ def run(arguments: argparse.Namespace) -> int:
             _make_store(os.path.join(folder, LOCAL_STORE))
     except Refused as refusal:
         if found.errors and isinstance(refusal, NoSuchRun):
-            what = f"`{arguments.name}` is not among the runs without errors"
+            what = f"`{arguments.name}` has errors, or is not there"
             found.report(found.errors, what)
             return 1
         print(f"gitopsc: {refusal}", file=sys.stderr)

@@ -52,7 +52,7 @@ _PIN = re.compile(r"([A-Za-z0-9._-]+)==([^\s;]+)$")
 
 
 def causes_of(old: ClusterRun, new: ClusterRun) -> tuple[Cause, ...]:
-    """What decides the result before what does not, and what is its own before what is made anew
+    """What decides the result before what does not, and what is its own before what is made again
     upstream; what only the text of a template changes has none."""
     compute = [*_compute_causes(old, new)]
     first = [each for each in compute if each.reason != "upstream"]
@@ -115,13 +115,13 @@ def _compute_causes(old: ClusterRun, new: ClusterRun) -> Iterator[Cause]:
 
 
 def _read_causes(field: str, old: ClusterRun, new: ClusterRun) -> Iterator[Cause]:
-    """What is read under the same key, in another version, is made anew upstream."""
+    """What is read under the same key, in another version, is made again upstream."""
     was, now = old.resolved.compute_fields[field], new.resolved.compute_fields[field]
     places = {read.argument: read for read in new.resolved.run.inputs}
     places |= {read.written: read for read in new.resolved.run.reads}
     before = {read.argument: read for read in old.resolved.run.inputs}
     before |= {read.written: read for read in old.resolved.run.reads}
-    anew: list[Reference] = []
+    again: list[Reference] = []
     for name in sorted({*was, *now}, key=str):
         first, second = was.get(name), now.get(name)
         if first == second:
@@ -130,16 +130,16 @@ def _read_causes(field: str, old: ClusterRun, new: ClusterRun) -> Iterator[Cause
         span = read.span if read is not None else None
         if first and second and first["key"] == second["key"] and read is not None:
             if read.producer is not None:
-                anew.append(read)
+                again.append(read)
                 continue
             text = _changed(f"`{name}`", _version(first), _version(second))
         else:
             text = _changed(f"input `{name}`", first and first["key"], second and second["key"])
         yield Cause("inputs", text, span)
-    if anew:
-        data = sorted({read.key.name for read in anew})
-        makers = tuple(sorted({str(read.producer) for read in anew}))
-        yield Cause("upstream", f"reads {', '.join(data)}, made anew", anew[0].span, makers)
+    if again:
+        data = sorted({read.key.name for read in again})
+        makers = tuple(sorted({str(read.producer) for read in again}))
+        yield Cause("upstream", f"reads {', '.join(data)}, made again", again[0].span, makers)
 
 
 def _version(read: Mapping[str, str]) -> str:

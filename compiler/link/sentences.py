@@ -557,7 +557,7 @@ def never_there(run: Run, environment: str, override: Override) -> Diagnostic:
 
 
 def key_of_python(key: str, run: Run, override: Override) -> Diagnostic:
-    message = f"`{key}` is of Python functions, and `{run.name}` is a container"
+    message = f"only Python functions have `{key}`, and `{run.name}` is a container"
     return Diagnostic(UNFIT_VALUE, message, override.key_span(key), "write `args` or `envs`")
 
 
@@ -655,7 +655,7 @@ def does_not_wait(watched: Reference, run: Run) -> Diagnostic:
 
 def only_of_services(key: str, run: Run) -> Diagnostic:
     what = "a job" if run.action == "job" else "a deployment that nothing reaches"
-    message = f"`{key}` is of services, and `{run.name}` is {what}"
+    message = f"only services have `{key}`, and `{run.name}` is {what}"
     return Diagnostic(UNFIT_VALUE, message, run.merged.key_span("gitops", key), "remove it")
 
 

@@ -78,7 +78,7 @@ class ObjectChange(NamedTuple):
 
 class Cause(NamedTuple):
     """Why something happens: `text` says what was and what is, `place` where it is written now, or
-    was. Of `upstream`, `makers` are the runs whose data is made anew."""
+    was. Of `upstream`, `makers` are the runs whose data is made again."""
 
     reason: Reason
     text: str

@@ -336,7 +336,7 @@ def _store_hint(environment: Environment) -> str:
 
 
 def local_data(run: Run, path: str, span: Span) -> Diagnostic:
-    message = f"`{run.name}` reads `{path}`, which is a path of no pod"
+    message = f"`{run.name}` reads `{path}`, a file that pods do not have"
     hint = "put the file where pods can fetch it, and declare its URL"
     return Diagnostic(LOCAL_DATA, message, span, hint)
 

@@ -137,7 +137,7 @@ def second_project(first: Descriptor, second: Descriptor) -> Diagnostic:
 
 
 def no_project_name(name: str, span: Span) -> Diagnostic:
-    message = "`project` is missing: each clone of the repository may be called otherwise"
+    message = "`project` is missing: the folder of each clone may have another name"
     hint = f"write `project: {project_name(name)}` into {SETTINGS_FILE}"
     return Diagnostic(MISSING_KEY, message, span, hint)
 
