@@ -293,7 +293,7 @@ def test_a_service_is_started_again_when_a_file_changes(
             serving.said += line
         assert serving.ask() == ["new"]
         (project / "all.yaml").write_text("kind: python\nname: [\n")
-        while "nothing was run" not in serving.said:
+        while "`api` has errors" not in serving.said:
             line = serving.process.stderr.readline()
             assert line, serving.said
             serving.said += line

@@ -114,11 +114,14 @@ async def _make(folder: str, version: str, files: Sequence[Requirements]) -> Non
         await _make_with_pip(folder, version, files)
         return
     hint = f"install Python {version}, or let uv do it: `uv python install {version}`"
-    await _run(
-        [uv, "venv", "--quiet", "--no-project", "--python", _own(version) or version, folder],
-        f"Python {version} is not on this machine",
-        hint,
-    )
+    command = [uv, "venv", "--quiet", "--no-project", "--python", _own(version) or version, folder]
+    try:
+        await _run(command, f"Python {version} is not on this machine", hint)
+    except NotPrepared as error:
+        if "download" not in str(error).lower() or "never" in str(error):
+            raise
+        hint = f"install Python {version}, or try again with a network: uv could not download it"
+        raise NotPrepared(str(error), hint) from None
     python = _python(folder)
     await _install([uv, "pip", "install", "--quiet", "--python", python], folder, files)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shlex
 import signal
 import sys
@@ -30,8 +31,14 @@ def run_again(
         folder,
         target=shlex.join([sys.executable, "-m", "gitopsc", *words]),
         target_type="command",
-        callback=lambda changes: told(min(path for _, path in changes)),
+        callback=lambda changes: told(_first(path for _, path in changes)),
         watch_filter=watched,
         debounce=400,
         sigint_timeout=_SECONDS,
     )
+
+
+def _first(changed: Iterable[str]) -> str:
+    """Of those that are there, if any: editors write files of other names, and move them."""
+    paths = sorted(changed)
+    return next((each for each in paths if os.path.exists(each)), paths[0])

@@ -106,7 +106,8 @@ def check_environment(compilation: Compilation, name: str | None) -> None:
 
 def _report(reading: Reading, found: Iterable[Diagnostic], nothing: str) -> None:
     errors = in_order(each for each in found if has_errors([each]))
-    sys.stderr.write(render_text(errors, reading.lines, colour=wants_colour()))
+    text = render_text(errors, reading.lines, colour=wants_colour())
+    sys.stderr.write(f"{text}\n" if text else "")
     print(f"gitopsc: {render_counts(errors)}; {nothing}", file=sys.stderr)
 
 

@@ -348,6 +348,8 @@ class _Telling:
         self._width = max(map(len, names)) if len(names) > 1 else 0
         self._colour = wants_colour()
         self._spinner = Spinner()
+        self._logged_last: dict[str, str] = {}
+        """The message that each run has logged last, as far as it was shown."""
 
     def told(self, event: Event) -> None:
         self._spinner.rest()
@@ -369,10 +371,14 @@ class _Telling:
         if isinstance(event, Printed):
             return [event.text]
         if isinstance(event, Logged):
+            if "traceback" not in event.details:  # which is shown in place of the message
+                self._logged_last[event.run] = event.message
             return self._logged(event)
         words = f"{event.status} after {event.seconds:.1f} s"
         if event.reason is not None:
-            words += f": {event.reason}"
+            said = self._logged_last.get(event.run)
+            is_said = said is not None and event.reason.startswith(f"{said} (")
+            words += event.reason.removeprefix(str(said)) if is_said else f": {event.reason}"
         return words.splitlines() if event.status not in ("done", "done before") else []
 
     def _logged(self, event: Logged) -> list[str]:
