@@ -52,7 +52,8 @@ pictures: .venv/page  ## docs/pictures, out of what the tests of the page draw, 
 	GITOPSC_PICTURES=docs/pictures GITOPSC_CHROMIUM="$${GITOPSC_CHROMIUM:-$$(command -v chromium || command -v google-chrome)}" $(BIN)/pytest -q tests/test_report_page.py
 
 docs: .venv/docs/run  ## the documentation as a site with search, in .venv/site
-	NO_MKDOCS_2_WARNING=1 .venv/docs/bin/mkdocs build --strict --quiet
+	.venv/docs/bin/python docs/site.py .venv/pages
+	.venv/docs/bin/zensical build --strict --clean
 
 sdk: .venv/dev .venv/sdk/run  ## the platform's real SDK beside the runner's stand-in of it
 	GITOPSC_SDK=.venv/sdk/bin/python $(BIN)/pytest -q tests/test_runner_sdk_beside.py
@@ -84,7 +85,7 @@ clean:
 
 .venv/docs/run: pyproject.toml
 	$(PYTHON) -m venv .venv/docs
-	.venv/docs/bin/python -m pip install --quiet --disable-pip-version-check --editable . 'mkdocs-material>=9.5'
+	.venv/docs/bin/python -m pip install --quiet --disable-pip-version-check --editable . 'zensical>=0.0.70'
 	@touch $@
 
 .venv/checkov/run:

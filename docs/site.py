@@ -1,6 +1,9 @@
-"""Hooks of MkDocs: the reference, out of the schemas, the command line and the diagnostics.
+"""A folder -> the pages of the site: docs/, and the reference, out of the schemas, the command line
+and the diagnostics.
 
-`make docs` builds the site; what is in docs/ is to be read on a forge as it is.
+    python docs/site.py .venv/pages
+
+`make docs` builds the site of them; what is in docs/ is to be read on a forge as it is.
 """
 
 from __future__ import annotations
@@ -8,6 +11,8 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,24 +30,27 @@ OUTSIDE = {
 }
 
 
-def on_files(files: Any, config: Any) -> Any:
-    from mkdocs.structure.files import File
-
+def write(folder: Path) -> None:
+    """All pages below a new folder: those of docs/, those that lie outside of it, and the
+    reference."""
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(ROOT / "docs", folder, ignore=shutil.ignore_patterns("*.py", "*.sh", "__*"))
     pages = {target: (ROOT / source).read_text() for source, target in OUTSIDE.items()}
-    for path, text in {**pages, **dict(_reference())}.items():
-        files.append(File.generated(config, path, content=text))
-    return files
+    for path in folder.rglob("*.md"):
+        pages[path.relative_to(folder).as_posix()] = path.read_text()
+    for name, text in {**pages, **dict(_reference())}.items():
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(_linked(text, name))
 
 
-def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+def _linked(text: str, path: str) -> str:
     """Links to what lies outside of docs/ lead to its page."""
-    up = "../" * page.file.src_uri.count("/")
+    up = "../" * path.count("/")
     for source, target in OUTSIDE.items():
         for written in (f"](../{source}", f"](../../{source}", f"]({source}"):
-            markdown = markdown.replace(written, f"]({up}{target}")
-    return re.sub(
-        r"\]\(\.\./(tests/|Dockerfile)", r"](https://git.example.com/gitopsc/\1", markdown
-    )
+            text = text.replace(written, f"]({up}{target}")
+    return re.sub(r"\]\(\.\./(tests/|Dockerfile)", r"](https://git.example.com/gitopsc/\1", text)
 
 
 def _reference() -> Iterator[tuple[str, str]]:
@@ -137,3 +145,7 @@ def _resolved(value: Mapping[str, Any], known: Mapping[str, Any]) -> Mapping[str
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ").replace("%%", "%")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))
