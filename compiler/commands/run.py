@@ -350,6 +350,8 @@ class _Telling:
         self._spinner = Spinner()
         self._logged_last: dict[str, str] = {}
         """The message that each run has logged last, as far as it was shown."""
+        self._hints: dict[str, str] = {}
+        """What each run is to be told at last."""
 
     def told(self, event: Event) -> None:
         self._spinner.rest()
@@ -373,13 +375,18 @@ class _Telling:
         if isinstance(event, Logged):
             if "traceback" not in event.details:  # which is shown in place of the message
                 self._logged_last[event.run] = event.message
+            if "hint" in event.details:
+                self._hints[event.run] = str(event.details["hint"])
             return self._logged(event)
         words = f"{event.status} after {event.seconds:.1f} s"
         if event.reason is not None:
             said = self._logged_last.get(event.run)
             is_said = said is not None and event.reason.startswith(f"{said} (")
             words += event.reason.removeprefix(str(said)) if is_said else f": {event.reason}"
-        return words.splitlines() if event.status not in ("done", "done before") else []
+        if event.status in ("done", "done before"):
+            return []
+        hint = self._hints.get(event.run)
+        return [*words.splitlines(), *([f"  hint: {hint}"] if hint else ())]
 
     def _logged(self, event: Logged) -> list[str]:
         details = event.details
@@ -402,7 +409,7 @@ class _Telling:
             words += f" (health and metrics: http://127.0.0.1:{health}/metrics); Ctrl-C ends it"
             return [self._bold(words)]
         lines = [f"{event.level}: {event.message}"]
-        told = {"exit_code", "function", "traceback"}
+        told = {"exit_code", "function", "hint", "traceback"}
         if "traceback" in details:  # which ends in the error
             lines = str(details["traceback"]).splitlines()
             told.add("error")
