@@ -79,6 +79,8 @@ def console() -> NoReturn:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command. Never raises, but for SystemExit of argparse."""
     words = sys.argv[1:] if argv is None else list(argv)
+    if words and not words[0].startswith("-") and words[0] not in COMMANDS:
+        return _no_command(words[0])
     arguments = parser(*words[:1]).parse_args(words)
     if arguments.command == "completion":
         arguments.parser = parser(*COMMANDS)
@@ -96,6 +98,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception:
         return _our_bug()
     return status
+
+
+def _no_command(word: str) -> int:
+    from gitopsc.model.diagnostic import did_you_mean
+
+    hint = did_you_mean(word, COMMANDS) or "`gitopsc --help` lists all"
+    print(f"gitopsc: no command is called `{word}`; {hint}", file=sys.stderr)
+    return 2
 
 
 class _Version(argparse.Action):

@@ -207,6 +207,12 @@ def test_wrong_usage(arguments: list[str]) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_misspelt_command() -> None:
+    done = gitopsc("compil")
+    assert done.returncode == 2
+    assert done.stderr.endswith("`compil`; did you mean `compile`?\n")
+
+
 def test_help_names_the_exit_codes() -> None:
     for arguments in (["--help"], ["compile", "--help"], ["graph", "--help"]):
         done = gitopsc(*arguments)
