@@ -47,6 +47,7 @@ def write(folder: Path) -> None:
 def _linked(text: str, path: str) -> str:
     """Links to what lies outside of docs/ lead to its page."""
     up = "../" * path.count("/")
+    text = text.replace("](reviews)", "](reviews/requirement.md)")
     for source, target in OUTSIDE.items():
         for written in (f"](../{source}", f"](../../{source}", f"]({source}"):
             text = text.replace(written, f"]({up}{target}")

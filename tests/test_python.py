@@ -92,3 +92,16 @@ def test_the_quote_of_an_f_string_in_itself(text: str) -> None:
 @pytest.mark.parametrize("text", ["x = f\"{a['b']}\"", 'x = f"""{"a"}"""', 'x = f"{a}" "b"'])
 def test_other_quotes_in_an_f_string(text: str) -> None:
     assert outline(text.encode()).newer == ()
+
+
+def test_a_text_that_its_coding_line_reads_as_more_lines() -> None:
+    with pytest.raises(NotPython):
+        outline(b"# coding: unicode_escape\nx = 1\\n\\n\\n\\n)\n")
+
+
+def test_the_true_fault_beside_newer_syntax() -> None:
+    """What the Python that runs this does not know is not blamed."""
+    text = 'def first[T](x: T):\n    return f"{x["a"]}"\n\n\na = 1\nb = 2\nc = 3\nd = )\n'
+    with pytest.raises(NotPython) as raised:
+        outline(text.encode())
+    assert raised.value.line == 8

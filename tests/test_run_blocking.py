@@ -98,6 +98,20 @@ CASES = {
     "a file that does not parse": ("other.yaml", "spec: {}", "spec: {", "makes", 0),
     "such a file beside a reader": ("other.yaml", "spec: {}", "spec: {", "reads", 0),
     "who makes what it reads, there": ("makes.yaml", "{function:", "[function:", "reads", 1),
+    "its task, in such a file": (
+        "other.yaml",
+        "spec: {}",
+        "spec: {\n---\nkind: python+job\nname: t\n",
+        "makes",
+        1,
+    ),
+    "a version of its function, in such a file": (
+        "other.yaml",
+        "spec: {}",
+        "spec: {\n---\nkind: python\nname: makes\nid: newer\n",
+        "makes",
+        1,
+    ),
     "settings that do not parse": ("gitopsc.yaml", "stores: {", "stores: {{", "makes", 1),
     "a kind that is unknown": ("other.yaml", "python+job:run", "python+jub:run", "makes", 0),
 }
@@ -115,7 +129,11 @@ def test_what_stops_a_run(case: str) -> None:
     (program,) = programs
     runs = [run for run in program.runs if run.name == name]
     if expected is None:
-        assert not runs or [*blocking(runs, program, errors)]
+        assert not runs or blocking(runs, program, errors)
         return
     assert runs
-    assert bool([*blocking(runs, program, errors)]) == bool(expected), errors
+
+    def text_of(path: str) -> str:
+        return "\n".join(tree.lines(path))
+
+    assert bool(blocking(runs, program, errors, text_of)) == bool(expected), errors

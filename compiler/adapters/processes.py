@@ -40,8 +40,11 @@ def spread(
         return [function(item) for item in items]
     first = 0 if apart else 1
     children = [_fork(function, items[number::count]) for number in range(first, count)]
-    received = [] if apart else [_done(function, items[::count])]
-    received += [_received(*child) for child in children]
+    try:
+        received = [] if apart else [_done(function, items[::count])]
+    finally:
+        others = [_received(*child) for child in children]
+    received += others
     results: list[Any] = [None] * len(items)
     for number, (share, error) in enumerate(received):
         if error is not None:

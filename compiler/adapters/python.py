@@ -215,16 +215,18 @@ def _newer(text: bytes, found: Mapping[str, Sequence[Node]]) -> Iterator[Newer]:
 
 def _reused_quotes(found: Mapping[str, Sequence[Node]]) -> Iterator[Node]:
     """Texts in an f-string that begin as it does (PEP 701)."""
-    for node in found.get("interpolated", ()):
-        outer = _quote(node.parent)
+    last = -1
+    for node in found.get("formatted", ()):
+        if node.start_byte == last:
+            continue  # once for each of its parts
+        last, outer = node.start_byte, _quote(node)
         for each in _within(node, found.get("string", ())):
-            if outer and _quote(each).startswith(outer):
+            if each.start_byte != last and _quote(each).startswith(outer):
                 yield each
 
 
-def _quote(node: Node | None) -> str:
-    start = node.children[0] if node is not None and node.children else None
-    return _text(start).lstrip("fFrRbBuU")
+def _quote(node: Node) -> str:
+    return _text(node.child(0)).lstrip("fFrRbBuU")
 
 
 def checked_tree(content: bytes) -> Node:
@@ -255,7 +257,7 @@ def _query() -> Query:
         [(import_statement) (import_from_statement) (future_import_statement)] @import
         (comment) @comment
         (string) @string
-        (interpolation) @interpolated
+        (string (interpolation)) @formatted
         (string_content) @content
         (call function: (identifier) @called)
         (attribute object: (identifier)) @attribute
@@ -339,16 +341,16 @@ def _refuse_errors(text: bytes, root: Node) -> None:
 
 _INVALID = "invalid syntax"
 _CONFLICT = re.compile(rb"(?m)^(?:<{7}|>{7}) ")
-_LARGEST = 1_000_000
+_LARGEST = 50_000
 """Bytes of a text that Python itself is asked about."""
 
 _NEAR = 2
 """Lines: what Python calls invalid syntax elsewhere may only be new to it."""
 
-_SAID = (
-    *("does not match", "expected", "indent", "Missing parentheses", "never closed", "unmatched"),
-    "unterminated",
-)
+_OPEN = ("never closed", "unterminated")
+"""Words of Python's about what begins far above of where it shows."""
+
+_SAID = ("does not match", "expected", "indent", "Missing parentheses", "unmatched")
 """Words of Python's that tell more than that something is invalid."""
 
 
@@ -362,20 +364,22 @@ def _said_by_python(text: bytes, line: int) -> tuple[str, int, int] | None:
 
     if len(text) > _LARGEST:
         return None
+    code = text.decode("utf-8", "replace")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ast.parse(text)
+            ast.parse(code)
     except SyntaxError as error:
-        words, there = error.msg, error.lineno or 0
-        is_telling = any(each in words for each in _SAID)
-        if not is_telling and abs(there - line) > _NEAR:
+        words, there = error.msg, error.lineno or 1
+        is_open = any(each in words for each in _OPEN) and not words.startswith("f-string")
+        if not is_open and abs(there - line) > _NEAR:
             return None
-        if not is_telling:
+        if not is_open and not any(each in words for each in _SAID):
             words = _INVALID
-        missing = re.match(rb"\s*(?:async\s+)?(\w+)", text.split(b"\n")[there - 1])
+        lines = code.split("\n")
+        missing = re.match(r"\s*(?:async\s+)?(\w+)", lines[min(there, len(lines)) - 1])
         if words == "expected ':'" and missing:
-            words = f"a `:` is missing after this `{missing[1].decode()}`"
+            words = f"a `:` is missing after this `{missing[1]}`"
         return words[:1].lower() + words[1:], max(there, 1), max(error.offset or 1, 1)
     except (MemoryError, RecursionError, ValueError):
         return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from gitopsc.model.diagnostic import NOT_YAML, Diagnostic
 from gitopsc.model.source import Span
@@ -22,6 +22,7 @@ _KEY_AND_COLLECTION = re.compile(r"( *(?:- +)?)[A-Za-z_][\w.-]* +[\[{]")
 _KEY_AND_VALUE = re.compile(r" *(?:- +)?[A-Za-z_][\w.-]*(?: +[^\s#:\"'\[{](?:[^:]|:(?=\S))*)?")
 _KEY_WITHOUT_BLANK = re.compile(r"([a-z_][a-z0-9_]*):([\w./-]+)(?: +#.*)?$")
 _NEXT = re.compile("'(?::|<scalar>)'")
+_ENDS = ("<stream end>", "end of stream", "<document start>", "document separator")
 _OPEN = re.compile(r"flow|quoted scalar")
 """What has an end of its own."""
 
@@ -94,7 +95,7 @@ def _of_yaml(lines: list[str], error: Exception) -> _Fault:
     if source.lstrip(" ").startswith("\t"):
         return _Fault(line, column, "a tab before the key", "indent with spaces")
     if begun and _OPEN.search(context) and _is_left_open(problem, begun.line + 1 < line):
-        return _not_closed(lines, begun)
+        return _not_closed(lines, begun.line, begun.column)
     if any(each in problem for each in _AFTER_A_LINE) and (above := _line_before(lines, line - 1)):
         return above
     if "mapping values" in problem:
@@ -115,14 +116,31 @@ def _without_a_colon(line: int, column: int) -> _Fault:
 
 def _is_left_open(problem: str, is_on_another_line: bool) -> bool:
     """At the end of the file, or at the next key, it shows that something has no end."""
-    is_at_end = "<stream end>" in problem or "end of stream" in problem
+    is_at_end = any(each in problem for each in _ENDS)
     return is_at_end or (is_on_another_line and _NEXT.search(problem) is not None)
 
 
-def _not_closed(lines: list[str], begun: Any) -> _Fault:
-    first = lines[begun.line][begun.column : begun.column + 1] if begun.line < len(lines) else ""
+def _not_closed(lines: list[str], line: int, column: int) -> _Fault:
+    """What begins at a place (from 0), or the last bracket before it that is open."""
+    first = lines[line][column : column + 1] if line < len(lines) else ""
+    depth = 0
+    while first not in _BEGINS and line >= 0:
+        source = lines[line][:column] if line < len(lines) else ""
+        for column in range(len(source) - 1, -1, -1):
+            depth += (source[column] in "]}") - (source[column] in "[{")
+            if depth < 0:
+                first = source[column]
+                break
+        else:
+            line, column = line - 1, len(lines[line - 1]) if 0 < line <= len(lines) else 0
+    if first not in _BEGINS:
+        hint = "look for a bracket or a quote that is not closed"
+        return _Fault(len(lines), 1, "the file ends too early", hint)
     hint = "close it, or put a value that has such a character into quotes"
-    return _Fault(begun.line + 1, begun.column + 1, f"`{first}` is not closed", hint)
+    return _Fault(line + 1, column + 1, f"`{first}` is not closed", hint)
+
+
+_BEGINS = ("[", "{", '"', "'")
 
 
 def _line_before(lines: list[str], end: int) -> _Fault | None:

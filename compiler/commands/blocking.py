@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 
 from gitopsc.model.descriptor import FUNCTION_KINDS, RUN_KINDS, Descriptor, Project
 from gitopsc.model.diagnostic import Diagnostic
@@ -12,19 +13,38 @@ from gitopsc.model.program import Program, Run
 _UNREAD = "C2"
 """The same of those about files that do not parse: what is needed is in others."""
 
+_LACKING = "C4"
+"""The same of those that tell what is not there."""
+
 _WRITTEN = ("C1", "C2", "C3")
 """How codes begin that are about what is written, and not about what it comes to."""
 
 
 def blocking(
-    runs: Iterable[Run], program: Program, errors: Iterable[Diagnostic]
-) -> Iterator[Diagnostic]:
+    runs: Iterable[Run],
+    program: Program,
+    errors: Iterable[Diagnostic],
+    text_of: Callable[[str], str] = lambda path: "",
+) -> list[Diagnostic]:
     """Without those that are surely in other runs, other functions and their sources alone.
 
     Where a run reads data whose producer is unknown, or asks a service that is, any of them may be
-    what it needs. `errors` have places in the tree.
+    what it needs. `errors` have places in the tree; `text_of` gives the text of a file that does
+    not parse, which may have what somebody lacks.
     """
-    runs = tuple(runs)
+    runs, errors = tuple(runs), tuple(errors)
+    found = [*_blocking(runs, program, errors, text_of)]
+    if any(each.code.id.startswith(_LACKING) for each in found):
+        found += [each for each in errors if _is_unread(each) and each not in found]
+    return found
+
+
+def _blocking(
+    runs: tuple[Run, ...],
+    program: Program,
+    errors: tuple[Diagnostic, ...],
+    text_of: Callable[[str], str],
+) -> Iterator[Diagnostic]:
     needed = {each.name for run in runs for each in (run.descriptor, run.function.descriptor)}
     files = {file.origin for run in runs for file in run.function.files}
     is_whole = all(_is_whole(run, program) for run in runs)
@@ -35,10 +55,26 @@ def blocking(
         elif path.endswith(".py"):
             if path in files:
                 yield error
-        elif not error.code.id.startswith(_UNREAD) or path.endswith((SETTINGS_FILE, LOCK_FILE)):
+        elif _is_unread(error):
+            if path.endswith((SETTINGS_FILE, LOCK_FILE)) or _may_be_needed(text_of(path), needed):
+                yield error
+        else:
             owner = _owner(error, program.project)
             if owner is None or not _is_apart(error, owner, needed):
                 yield error
+
+
+def _is_unread(error: Diagnostic) -> bool:
+    return error.code.id.startswith(_UNREAD)
+
+
+def _may_be_needed(text: str, needed: Iterable[str]) -> bool:
+    """Whether a text names a run or a function, or has a task, which may be of one."""
+    names = "|".join(map(re.escape, needed))
+    return bool(re.search(rf"(?<![\w-])(?:{names})(?![\w-])", text) or _TASK.search(text))
+
+
+_TASK = re.compile(r"(?m)\bkind[\"']?[ \t]*:[ \t]*[\"']?\w+\+\w+[\"']?[ \t]*(?:[,}#]|$)")
 
 
 def _is_whole(run: Run, program: Program) -> bool:

@@ -28,6 +28,10 @@ _UNREAD = "C2"
 """How the codes of files begin that do not parse."""
 
 
+_LACKING = "C4"
+"""How the codes begin that tell what is not there."""
+
+
 class Refused(Exception):
     """What was asked for cannot be done; the message says why, and what to type instead."""
 
@@ -52,8 +56,13 @@ class Found:
     def report(self, errors: Sequence[Diagnostic], nothing: str) -> None:
         """`nothing` says what was not done for them. Beside a file that is unread, what others do
         not find may be in it."""
-        unread = [each for each in errors if each.code.id.startswith(_UNREAD)]
-        _report(self.reading, self.reading.placed(unread or errors), nothing)
+        is_unread = any(each.code.id.startswith(_UNREAD) for each in errors)
+        shown = [each for each in errors if not (is_unread and each.code.id.startswith(_LACKING))]
+        _report(self.reading, self.reading.placed(shown), nothing)
+
+    def text_of(self, path: str) -> str:
+        """Of a file, as far as it is text."""
+        return "\n".join(self.reading.tree.lines(path))
 
     def leave_out(self) -> None:
         """Says which files have errors, where there are some."""

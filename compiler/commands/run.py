@@ -109,7 +109,8 @@ def run(arguments: argparse.Namespace) -> int:
         names = {each.name for each in asked}
         wanted = _wanted(program, names, with_upstream=arguments.upstream)
         _check_runtime(wanted)
-        errors = [*blocking((each.run for each in wanted), program, found.errors_of(program))]
+        needed = (each.run for each in wanted)
+        errors = blocking(needed, program, found.errors_of(program), found.text_of)
         if errors:
             found.report(errors, _NOTHING)
             return 1

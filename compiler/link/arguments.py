@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from gitopsc.link import sentences
 from gitopsc.model.diagnostic import Diagnostic
 from gitopsc.model.program import INJECTED_ARGUMENTS, Output, Run
+from gitopsc.model.source import FunctionFile
 
 _BY_PLACE = re.compile(r"output_[0-9]+")
 """What is returned and has no name of its own (digitalhub.md section 6)."""
@@ -78,13 +79,15 @@ def _is_never_made(run: Run, output: Output) -> bool:
         return False
     given = repr((run.parameters, run.init_parameters, run.spec.envs))
     return not any(
-        name in given or any(_is_in_a_text(name, file.content) for file in function.files)
-        for name in names
+        name in given or any(_names(file, name) for file in function.files) for name in names
     )
 
 
-def _is_in_a_text(name: str, content: bytes) -> bool:
-    """Whether a quote is before it in its line, or it is in a text of several lines."""
+def _names(file: FunctionFile, name: str) -> bool:
+    """In Python, a quote is before it in its line, or it is in a text of several lines."""
+    content = file.content
+    if not file.path.endswith(".py"):
+        return name.encode() in content
     word = re.escape(name.encode())
     return re.search(rb"[\"'][^\"'\n]*" + word, content) is not None or any(
         name.encode() in each[0] for each in _LONG_TEXT.finditer(content)

@@ -44,10 +44,12 @@ def unmet_imports(functions: Iterable[Function], schemes: tuple[str, ...]) -> It
 def _near(name: str, python: Iterable[str]) -> list[str]:
     """Modules and packages that it may be a slip of, with its first letter and about its length."""
     packages = known_packages(RUNTIME)
+    if name in packages.modules or name.replace("_", "-") in packages.requires:
+        return []  # it is what it says
     return [
         each
-        for each in {*python, *packages.modules, *packages.requires} - {name}
-        if each[:1] == name[:1] and abs(len(each) - len(name)) <= _FARTHEST
+        for each in {*python, *packages.modules, *packages.requires}
+        if each.isidentifier() and each[:1] == name[:1] and abs(len(each) - len(name)) <= _FARTHEST
     ]
 
 

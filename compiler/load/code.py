@@ -31,6 +31,7 @@ _TYPES: Mapping[str, tuple[str, str | None]] = {
 COVERED = ("get_run", "get_secret", "list_artifacts", "list_dataitems", "list_models")
 """Methods that the runner's project has besides those that log, make and get data."""
 
+_SECRET = re.compile(r"\w[\w.-]*")
 _OF_THE_PLATFORM = re.compile(
     r"(?:delete|get|import|list|new|update)"
     r"_(?:artifact|dataitem|function|model|run|secret|task|trigger|workflow)s?(?:_versions)?"
@@ -69,7 +70,8 @@ def read_code(modules: Modules, module: str, handler: str, init: str | None) -> 
         secrets |= {
             (_place(modules, path, call), name)
             for call in body.asked
-            if call.method == "get_secret" and (name := _named(modules, path, call)) is not None
+            if call.method == "get_secret"
+            and _SECRET.fullmatch(name := _named(modules, path, call) or "")
         }
         uses = (_use(modules, path, call) for call in body.data)
         found |= {use for use in uses if use is not None}

@@ -31,7 +31,8 @@ _NAMED = re.compile(
 _HUMPS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _ASSIGNED = re.compile(
     rf"(?i)((?<![\w.-])[\w.-]*?{_TELLING}(?:_?value)?[\"']?[ \t]*(?::|=)[ \t]*[\"']?)"
-    r"(?!(?:\w+\.)*get_secret\(|os\.getenv\(|os\.environ\b)"
+    r"(?!(?:\w+\.)*get_secret\([\"'][\w.-]+[\"']\)|os\.getenv\([\"']\w+[\"']\)"
+    r"|os\.environ\[[\"']\w+[\"']\])"
     r"([^\s\"',}\]#`][^\s\"',}\]`]*)"
 )
 _CALLED = re.compile(

@@ -250,18 +250,21 @@ _MOST_GIBIBYTES = 64
 
 def tiny_amount(key: str, quantity: str, span: Span) -> Diagnostic:
     what = "memory" if key == "mem" else "disk"
-    why = "`m` is a thousandth" if quantity.endswith("m") else "without a unit it is bytes"
-    message = f"`{quantity}` of {what} is less than a mebibyte; {why}"
-    digits = re.match(r"[0-9]+(?:\.[0-9]+)?", quantity)
+    message = f"`{quantity}` of {what} is less than a mebibyte"
+    if quantity.endswith("m"):
+        message += "; `m` is a thousandth"
+    elif not quantity[-1:].isalpha():
+        message += "; without a unit it is bytes"
+    digits = re.match(r"[0-9]*\.?[0-9]+", quantity)
     number = (float(digits[0]) if digits is not None else 0) or 1
     unit = "Gi" if 1 <= number < _MOST_GIBIBYTES else "Mi"
-    meant = f"{int(number * 1024) if number < 1 else int(number)}{unit}"
+    meant = f"{max(1, int(number * 1024)) if number < 1 else int(number)}{unit}"
     return Diagnostic(TINY_AMOUNT, message, span, f"write `{meant}`, if that is meant")
 
 
 def huge_cpu(cpu: str, span: Span) -> Diagnostic:
     message = f"`cpu: {cpu}` asks for {int(amount(cpu)):,} cores, which no machine has"
-    number = cpu.rstrip("kKMGTPEi")
+    number = cpu.removesuffix("Mi").removesuffix("M")
     hint = f"write `{number}m`, if thousandths of a core are meant" if number.isdigit() else None
     return Diagnostic(HUGE_CPU, message, span, hint)
 

@@ -35,8 +35,9 @@ def _has_a_broken_store(resolution: Resolution) -> bool:
     """Whether the settings have some that validate refuses: nothing is known of what is meant."""
     settings = resolution.program.project.settings
     ways = ("stores",), ("environments", resolution.environment.name, "stores")
-    is_written = settings is not None and any(settings.has(*way) for way in ways)
-    return is_written and not resolution.environment.stores
+    if settings is None or resolution.environment.stores:
+        return False
+    return any(settings.has(*way) and settings.part(*way).data != {} for way in ways)
 
 
 def _container_problems(resolution: Resolution) -> Iterator[Diagnostic]:
