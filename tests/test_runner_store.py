@@ -124,6 +124,11 @@ def many(project):
 """
 
 
+def without_run(variables: Mapping[str, str]) -> dict[str, str]:
+    """A job that another test has run in this process names itself."""
+    return {name: value for name, value in variables.items() if name != "RUN_ID"}
+
+
 class Runs:
     """Starts runs against one store."""
 
@@ -160,7 +165,7 @@ class Runs:
         return subprocess.Popen(
             [*command, *flags],
             cwd=shared,
-            env={**os.environ, **self.variables, "PYTHONUNBUFFERED": "1"},
+            env={**without_run(os.environ), **self.variables, "PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
