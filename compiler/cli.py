@@ -81,6 +81,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else list(argv)
     if words and not words[0].startswith("-") and words[0] not in COMMANDS:
         return _no_command(words[0])
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        print("gitopsc: this folder was deleted: change to another one", file=sys.stderr)
+        return 2
     arguments = parser(*words[:1]).parse_args(words)
     if arguments.command == "completion":
         arguments.parser = parser(*COMMANDS)

@@ -207,6 +207,15 @@ def test_wrong_usage(arguments: list[str]) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_folder_that_was_deleted(tmp_path: Path) -> None:
+    shell = f"mkdir gone && cd gone && rmdir ../gone && {sys.executable} -m gitopsc validate"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / ".editable")}
+    command = ["sh", "-c", shell]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert b"this folder was deleted" in done.stderr
+
+
 def test_a_misspelt_command() -> None:
     done = gitopsc("compil")
     assert done.returncode == 2

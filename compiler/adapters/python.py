@@ -323,6 +323,9 @@ def _codec(name: str) -> str:
 def _refuse_errors(text: bytes, root: Node) -> None:
     """Raises NotPython for the first thing that the grammar does not have."""
     if root.has_error:
+        if conflict := _CONFLICT.search(text):
+            line = 1 + text[: conflict.start()].count(b"\n")
+            raise NotPython("conflict markers are left in it", line, 1)
         node = root
         # An error may hold all of a file; the one that is in it says where.
         while inner := next((each for each in node.children if _is_broken(each)), None):
@@ -357,8 +360,6 @@ _SAID = ("does not match", "expected", "indent", "Missing parentheses", "unmatch
 def _said_by_python(text: bytes, line: int) -> tuple[str, int, int] | None:
     """The words and the place of the Python that runs this, for a text that the grammar refuses at
     a line: it knows better what is missing, but not what is newer than itself."""
-    if conflict := _CONFLICT.search(text):
-        return "conflict markers are left in it", 1 + text[: conflict.start()].count(b"\n"), 1
     import ast
     import warnings
 

@@ -18,7 +18,6 @@ from typing import Any, Final, NamedTuple
 import yaml
 import yaml.error
 import yaml.events
-from gitopsc.adapters.yaml_syntax import syntax_problem
 from gitopsc.model.diagnostic import (
     BAD_ALIAS,
     DUPLICATE_KEY,
@@ -108,6 +107,8 @@ def _read(
     try:
         builder.take(events)
     except error_type as error:
+        from gitopsc.adapters.yaml_syntax import syntax_problem  # nearly all files parse
+
         problem = syntax_problem(path, text, error)
     except _TooDeep as error:
         message = f"values are nested deeper than {DEPTH_LIMIT} levels"

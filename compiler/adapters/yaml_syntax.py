@@ -27,6 +27,7 @@ _OPEN = re.compile(r"flow|quoted scalar")
 """What has an end of its own."""
 
 _WORDS: Final = (
+    (r"found character '`'", "a value cannot begin with a backtick", "quote it"),
     (r"found character '(.)' that cannot start", "a value cannot begin with `{}`", "quote it"),
     (r"unknown escape character '(.)'", "`\\{}` means nothing in double quotes", "use single ones"),
     (r"expected chomping", "only a `|` or a `>` is on that line", "write the text below it"),
@@ -122,25 +123,27 @@ def _is_left_open(problem: str, is_on_another_line: bool) -> bool:
 
 def _not_closed(lines: list[str], line: int, column: int) -> _Fault:
     """What begins at a place (from 0), or the last bracket before it that is open."""
-    first = lines[line][column : column + 1] if line < len(lines) else ""
-    depth = 0
-    while first not in _BEGINS and line >= 0:
-        source = lines[line][:column] if line < len(lines) else ""
-        for column in range(len(source) - 1, -1, -1):
-            depth += (source[column] in "]}") - (source[column] in "[{")
-            if depth < 0:
-                first = source[column]
-                break
-        else:
-            line, column = line - 1, len(lines[line - 1]) if 0 < line <= len(lines) else 0
-    if first not in _BEGINS:
+    before = "\n".join([*lines[:line], "".join(lines[line : line + 1])[: column + 1]])
+    place = len(before) - 1 if before[-1:] in _BEGINS else _last_open(before)
+    if place < 0:
         hint = "look for a bracket or a quote that is not closed"
         return _Fault(len(lines), 1, "the file ends too early", hint)
     hint = "close it, or put a value that has such a character into quotes"
-    return _Fault(line + 1, column + 1, f"`{first}` is not closed", hint)
+    row, start = before.count("\n", 0, place) + 1, before.rfind("\n", 0, place)
+    return _Fault(row, place - start, f"`{before[place]}` is not closed", hint)
 
 
 _BEGINS = ("[", "{", '"', "'")
+
+
+def _last_open(text: str) -> int:
+    """The place of a bracket; -1 where all are closed."""
+    depth = 0
+    for place in range(len(text) - 1, -1, -1):
+        depth += (text[place] in "]}") - (text[place] in "[{")
+        if depth < 0:
+            return place
+    return -1
 
 
 def _line_before(lines: list[str], end: int) -> _Fault | None:

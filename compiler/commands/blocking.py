@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from gitopsc.model.descriptor import FUNCTION_KINDS, RUN_KINDS, Descriptor, Project
 from gitopsc.model.diagnostic import Diagnostic
@@ -35,8 +35,15 @@ def blocking(
     runs, errors = tuple(runs), tuple(errors)
     found = [*_blocking(runs, program, errors, text_of)]
     if any(each.code.id.startswith(_LACKING) for each in found):
-        found += [each for each in errors if _is_unread(each) and each not in found]
+        found += [each for each in errors if is_unread(each) and each not in found]
     return found
+
+
+def unexplained(errors: Sequence[Diagnostic]) -> list[Diagnostic]:
+    """Where a file does not parse, without those that tell what is not there: it may have that."""
+    if not any(map(is_unread, errors)):
+        return [*errors]
+    return [each for each in errors if not each.code.id.startswith(_LACKING)]
 
 
 def _blocking(
@@ -55,7 +62,7 @@ def _blocking(
         elif path.endswith(".py"):
             if path in files:
                 yield error
-        elif _is_unread(error):
+        elif is_unread(error):
             if path.endswith((SETTINGS_FILE, LOCK_FILE)) or _may_be_needed(text_of(path), needed):
                 yield error
         else:
@@ -64,7 +71,8 @@ def _blocking(
                 yield error
 
 
-def _is_unread(error: Diagnostic) -> bool:
+def is_unread(error: Diagnostic) -> bool:
+    """Whether it is about a file that does not parse."""
     return error.code.id.startswith(_UNREAD)
 
 

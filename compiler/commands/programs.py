@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from gitopsc.commands.arguments import add_environment, add_store
+from gitopsc.commands.blocking import unexplained
 from gitopsc.commands.reading import Reading, read
 from gitopsc.commands.terminal import wants_colour
 from gitopsc.model.compilation import Compilation
@@ -23,13 +24,6 @@ from gitopsc.model.program import Program, Run
 from gitopsc.model.store import DEFAULT, scheme_of
 from gitopsc.pipeline import compile_tree, link_tree
 from gitopsc.report.text import render_counts, render_text
-
-_UNREAD = "C2"
-"""How the codes of files begin that do not parse."""
-
-
-_LACKING = "C4"
-"""How the codes begin that tell what is not there."""
 
 
 class Refused(Exception):
@@ -54,11 +48,8 @@ class Found:
         return tuple(each for each in self.errors if _owner(each, self.programs) == prefix)
 
     def report(self, errors: Sequence[Diagnostic], nothing: str) -> None:
-        """`nothing` says what was not done for them. Beside a file that is unread, what others do
-        not find may be in it."""
-        is_unread = any(each.code.id.startswith(_UNREAD) for each in errors)
-        shown = [each for each in errors if not (is_unread and each.code.id.startswith(_LACKING))]
-        _report(self.reading, self.reading.placed(shown), nothing)
+        """`nothing` says what was not done for them."""
+        _report(self.reading, self.reading.placed(unexplained(errors)), nothing)
 
     def text_of(self, path: str) -> str:
         """Of a file, as far as it is text."""

@@ -65,7 +65,7 @@ def ref_problems(project: Project, descriptor: Descriptor) -> Iterator[Diagnosti
 
 
 def _is_same(one: Descriptor, other: Descriptor) -> bool:
-    """Whether both say the same; a default that only one spells out is no difference."""
+    """Whether both mean the same: a key with its default value equals a key that is absent."""
     said = [
         {key: value for key, value in spec.items() if key != "source" and value not in _NOTHING}
         for spec in (one.written, other.written)

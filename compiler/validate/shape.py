@@ -218,7 +218,7 @@ def _unknown_key(
     elif violation.pointer[-1:] == ("resources",) and key in ("requests", "limits"):
         hint = f"{_LIMITS}; a profile has limits of its own"
     elif violation.pointer == ("spec", "gitops") and key in ("cron", "schedule"):
-        hint = near = _SCHEDULE
+        hint = _SCHEDULE
     elif violation.pointer == ("spec",):
         hint = _other_home(schema, key) or _other_word(schema, key) or hint
     fix = None
